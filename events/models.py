@@ -1,0 +1,79 @@
+"""WHAT HAPPENED: resources and the events about them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from notifications_project import ids
+from notifications_project.accounts.models import Organization
+
+
+class Resource(models.Model):
+    """An application or an add-on. Archived ones leave the lists of choices; their history stays."""
+
+    class Kind(models.TextChoices):
+        APPLICATION = "application", "Application"
+        ADDON = "addon", "Add-on"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="resources")
+    kind = models.CharField(max_length=12, choices=Kind)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "kind", "name"], name="resource_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("app" if self.kind == self.Kind.APPLICATION else "addon", self.id)
+
+
+class Event(models.Model):
+    """One thing that happened.
+
+    `representation` is its one JSON form, made when it is stored and never again (DESIGN section 7).
+    `routed_at` is empty until matching has made the deliveries that it owes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="events")
+    resource = models.ForeignKey(Resource, on_delete=models.SET_NULL, null=True, blank=True, related_name="events")
+    type = models.CharField(max_length=60)
+    representation = models.TextField()
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)  # what the key was used with, hashed
+    is_test = models.BooleanField(default=False)
+    routed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="event_idempotency_key_unique",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="event_newest_first"),
+            models.Index(fields=["organization", "id"], condition=Q(routed_at__isnull=True), name="event_unrouted"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.public_id}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("evt", self.id)

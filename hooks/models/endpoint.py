@@ -1,0 +1,110 @@
+"""Endpoints, and the lanes in which deliveries wait for them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from notifications_project.accounts.models import Organization
+from notifications_project.encryption import EncryptedJSONField
+
+
+class Lane(models.Model):
+    """The queue of one URL, or of one organization's mail: the unit of fairness, order, back-off and circuit.
+
+    `work_due_at` says when its first delivery is due (empty: no work), `not_before` when it may be tried at
+    all (circuit, Retry-After). They are kept apart so that a new event never defeats a back-off; `next_at`,
+    the later of the two, is what pumps look at. A lane is leased with a token: DESIGN section 4.4.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    transport = models.CharField(max_length=10)
+    work_due_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    token = models.UUIDField(null=True, blank=True)
+    seats = models.PositiveSmallIntegerField(default=1)
+    failures = models.PositiveIntegerField(default=0)  # of different deliveries, in a row
+    circuit_open = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "transport"], condition=Q(transport="smtp"), name="lane_one_for_mail"
+            ),
+        ]
+        indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="lane_next")]
+
+    def __str__(self) -> str:
+        return f"lane {self.pk} ({self.transport})"
+
+
+class Endpoint(models.Model):
+    """An address that can be delivered to.
+
+    An e-mail address is one endpoint of its organization, whoever names it; every webhook has its own, even
+    for the same URL. `secrets` is encrypted: `{"signing": [{"key": "whsec_…", "until": epoch or null}, …]}`,
+    the first of them current, the others valid until their time (rotation).
+    """
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", "E-mail address"
+        WEBHOOK = "webhook", "Webhook"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="endpoints")
+    kind = models.CharField(max_length=10, choices=Kind)
+    address = models.TextField()
+    format = models.CharField(max_length=20)
+    options = models.JSONField(default=dict, blank=True)
+    secrets = EncryptedJSONField(default=dict, blank=True)
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="endpoints")
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=200, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    warned_at = models.DateTimeField(null=True, blank=True)
+    last_delivered_at = models.DateTimeField(null=True, blank=True)
+    last_answer = models.CharField(max_length=200, blank=True)
+    last_attempt_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "organization", Lower("address"), condition=Q(kind="email"), name="endpoint_email_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Circuit(models.Model):
+    """The circuit of a whole transport (`smtp`: the mail relay). Open: nothing of it is tried before `not_before`."""
+
+    transport = models.CharField(max_length=10, primary_key=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.transport
+
+
+class Pump(models.Model):
+    """A pump at work: the heartbeat that the watchdog and the wake-up look at."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    active = models.BooleanField(default=True)  # cleared before its last look; it will see what came before
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["seen_at"], name="pump_seen")]
+
+    def __str__(self) -> str:
+        return f"pump {self.pk}"

@@ -1,0 +1,72 @@
+"""Hooks: an organization's rules of who is told about what."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from events.models import Resource
+from hooks.models.endpoint import Endpoint
+from notifications_project import ids
+from notifications_project.accounts.models import Organization, User
+
+
+class HookQuerySet(models.QuerySet["Hook"]):
+    def existing(self) -> HookQuerySet:
+        """Not deleted: deletion is soft, history outlives the hook."""
+        return self.filter(deleted_at__isnull=True)
+
+
+class Hook(models.Model):
+    """These events, on these resources, to this endpoint or these people.
+
+    `events` names event types and groups; empty means every event. `restricted` says that resources were
+    chosen; when the last of them goes away the hook then matches nothing, not everything (DESIGN section 5).
+    The same holds for recipients: who was chosen and is gone is simply not told.
+    """
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", "E-mail hook"
+        WEBHOOK = "webhook", "Webhook"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="hooks")
+    kind = models.CharField(max_length=10, choices=Kind)
+    name = models.CharField(max_length=100)
+    events = models.JSONField(default=list, blank=True)
+    restricted = models.BooleanField(default=False)
+    resources: models.ManyToManyField[Resource, models.Model] = models.ManyToManyField(
+        Resource, blank=True, related_name="hooks"
+    )
+    notify_members = models.BooleanField(default=False)
+    notify_roles = models.JSONField(default=list, blank=True)
+    notify_users: models.ManyToManyField[User, models.Model] = models.ManyToManyField(User, blank=True, related_name="+")
+    notify_addresses = models.JSONField(default=list, blank=True)
+    endpoint = models.OneToOneField(Endpoint, on_delete=models.PROTECT, null=True, blank=True, related_name="hook")
+    paused = models.BooleanField(default=False)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = HookQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="email", endpoint__isnull=True) | Q(kind="webhook", endpoint__isnull=False),
+                name="hook_webhook_has_endpoint",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "kind"], condition=Q(deleted_at__isnull=True), name="hook_existing"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("hook", self.id)

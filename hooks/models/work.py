@@ -1,0 +1,86 @@
+"""Deliveries and their attempts: the work, and the record of it. The delivery table is the queue."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from events.models import Event
+from hooks.models.endpoint import Endpoint, Lane
+from hooks.models.hook import Hook
+from notifications_project import ids
+from notifications_project.accounts.models import Organization
+
+
+class Delivery(models.Model):
+    """One event owed to one endpoint. Its public id is the `webhook-id` of every try.
+
+    `due_at` is when it may next be tried; empty while it is held (its hook is paused, its endpoint disabled)
+    and when it is settled. `reasons` lists every rule that asked for it: `[{"rule": "hook", "id": "hook_…",
+    "name": "…"}, {"rule": "setting", …}, {"rule": "test", …}]`. `hook` is the first hook among them.
+    Ids sort by the order of routing, which is the order within a lane.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="deliveries")
+    hook = models.ForeignKey(Hook, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries")
+    reasons = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    due_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=200, blank=True)  # the last answer, in words
+    created_at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["event", "endpoint"], name="delivery_once")]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="delivery_newest_first"),
+            models.Index(fields=["organization", "state", "-id"], name="delivery_by_state"),
+            models.Index(fields=["hook", "-id"], name="delivery_by_hook"),
+            models.Index(fields=["lane", "due_at", "id"], condition=Q(state="pending"), name="delivery_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("dlv", self.id)
+
+
+class Attempt(models.Model):
+    """One try at a delivery: what was sent, what came back, how long it took.
+
+    `request` and `response` are `{"method", "url", "headers", …}` and `{"status", "headers", "body"}`; the
+    request's body is kept only where it differs from the event's representation. `timings` are milliseconds.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    verdict = models.CharField(max_length=10)  # delivered, retry, failed, gone
+    code = models.CharField(max_length=30)  # "204", "time-out", "connection", "tls", "refused", "smtp 550"
+    explanation = models.CharField(max_length=300)
+    request = models.JSONField(default=dict)
+    response = models.JSONField(default=dict)
+    timings = models.JSONField(default=dict)
+    dialled = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["delivery", "id"], name="attempt_by_delivery")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} #{self.number}: {self.code}"

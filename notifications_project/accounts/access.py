@@ -1,0 +1,85 @@
+"""The door to an organization: who is a member, and what the role allows. Pages and API both pass here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from notifications_project.accounts.models import ApiToken, Membership, Organization, User
+from notifications_project.accounts.roles import Permission, allows, who_may
+
+P = ParamSpec("P")
+
+
+def membership_of(user: User, owner: UUID) -> Membership | None:
+    return (
+        Membership.objects.select_related("organization").filter(organization_id=owner, user=user).first()
+    )
+
+
+def refusal(permission: Permission) -> str:
+    return f"Your role does not allow to {permission.label}; {who_may(permission)} may."
+
+
+def organization_page(
+    permission: Permission = Permission.READ,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
+    Callable[..., HttpResponse],
+]:
+    """For a page under `organizations/<owner:owner>/`: gives the view the organization instead of its id.
+
+    Who is no member gets 404, who lacks `permission` 403. `request.membership` is set.
+    """
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, Organization, P], HttpResponse],
+    ) -> Callable[..., HttpResponse]:
+        @login_required
+        @wraps(view)
+        def inner(request: HttpRequest, owner: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            membership = membership_of(request.user, owner)  # type: ignore[arg-type]
+            if membership is None:
+                raise Http404("No such organization, or you are not a member.")
+            if not allows(membership.role, permission):
+                raise PermissionDenied(refusal(permission))
+            request.membership = membership  # type: ignore[attr-defined]
+            return view(request, membership.organization, *args, **kwargs)
+
+        return inner
+
+    return decorate
+
+
+class OrganizationAPIView(APIView):
+    """Base of the API under `organizations/<owner:owner>/`: sets `self.organization` and `self.membership`.
+
+    `permissions` says which permission a method needs; reading needs READ. Who is no member, or whose token
+    is for another organization, gets 404; who lacks the permission 403.
+    """
+
+    permissions: dict[str, Permission] = {}
+    organization: Organization
+    membership: Membership
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        token = request.auth
+        owner = kwargs["owner"]
+        membership = membership_of(request.user, owner)
+        if membership is None or (isinstance(token, ApiToken) and token.organization_id not in {None, owner}):
+            raise NotFound("No such organization, or the token does not open it.")
+        needed = self.permissions.get(request.method or "", Permission.READ)
+        if not allows(membership.role, needed):
+            raise ApiPermissionDenied(refusal(needed))
+        self.membership, self.organization = membership, membership.organization

@@ -1,0 +1,102 @@
+"""Making organizations, and who belongs to them. Every change is one transaction with its audit entry."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Membership, Organization, User
+from notifications_project.accounts.roles import Role
+from notifications_project.accounts.signals import member_removed, organization_created
+
+
+class MembershipError(Exception):
+    """A change of members that cannot be made; the message says why, for people."""
+
+
+@transaction.atomic
+def create_organization(*, name: str, admin: User, actor: User | None = None) -> Organization:
+    organization = Organization.objects.create(name=name)
+    Membership.objects.create(organization=organization, user=admin, role=Role.ADMIN)
+    audit.record(organization, actor or admin, "organization.created", name)
+    organization_created.send(Organization, organization=organization)
+    return organization
+
+
+@transaction.atomic
+def create_user(*, email: str, password: str | None, name: str = "") -> User:
+    """A new user with the personal space that every user has."""
+    user = User.objects.create_user(email, password, name=name)
+    ensure_personal_space(user)
+    return user
+
+
+@transaction.atomic
+def ensure_personal_space(user: User) -> Organization:
+    """The user's personal space, made if it is missing. It has the user's id (DESIGN section 8)."""
+    space, created = Organization.objects.get_or_create(
+        id=user.id, defaults={"kind": Organization.Kind.PERSONAL, "name": f"{user} (personal)"}
+    )
+    if created:
+        Membership.objects.create(organization=space, user=user, role=Role.ADMIN)
+        organization_created.send(Organization, organization=space)
+    return space
+
+
+@transaction.atomic
+def add_member(*, organization: Organization, email: str, role: str, actor: User | None) -> Membership:
+    """Make an existing user a member. Raises MembershipError."""
+    _refuse_personal(organization)
+    user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
+    if user is None:
+        raise MembershipError(f"Nobody signs in here as {email}.")
+    membership, created = Membership.objects.get_or_create(
+        organization=organization, user=user, defaults={"role": role}
+    )
+    if not created:
+        raise MembershipError(f"{user} is a member already.")
+    audit.record(organization, actor, "member.added", user.email, role=role)
+    return membership
+
+
+@transaction.atomic
+def change_role(*, organization: Organization, user: User, role: str, actor: User) -> Membership:
+    """Raises MembershipError if nobody would be admin any more."""
+    membership = _locked(organization, user)
+    if membership.role != role:
+        _keep_an_admin(organization, membership)
+        audit.record(organization, actor, "member.role_changed", user.email, before=membership.role, after=role)
+        membership.role = role
+        membership.save(update_fields=["role"])
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, organization: Organization, user: User, actor: User) -> None:
+    """End a membership (removed by an admin, or the user leaves). Raises MembershipError."""
+    _refuse_personal(organization)
+    membership = _locked(organization, user)
+    _keep_an_admin(organization, membership)
+    membership.delete()
+    audit.record(organization, actor, "member.left" if actor == user else "member.removed", user.email)
+    member_removed.send(Organization, organization=organization, user=user)
+
+
+def _refuse_personal(organization: Organization) -> None:
+    if organization.is_personal:
+        raise MembershipError("A personal space has one member. Create an organization to work together.")
+
+
+def _locked(organization: Organization, user: User) -> Membership:
+    # The organization's row is the lock: two admins demoting each other at once must not both succeed.
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    membership = Membership.objects.filter(organization=organization, user=user).first()
+    if membership is None:
+        raise MembershipError(f"{user} is not a member.")
+    return membership
+
+
+def _keep_an_admin(organization: Organization, leaving: Membership) -> None:
+    others = Membership.objects.filter(organization=organization, role=Role.ADMIN).exclude(pk=leaving.pk)
+    if leaving.role == Role.ADMIN and not others.exists():
+        raise MembershipError("An organization needs an admin: make somebody else admin first.")

@@ -1,0 +1,42 @@
+"""The one table of who may do what; pages and API both ask it."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", "Admin"
+    MANAGER = "manager", "Manager"
+    DEVELOPER = "developer", "Developer"
+    ACCOUNTING = "accounting", "Accounting"
+
+
+class Permission(models.TextChoices):
+    READ = "read", "see everything in the organization"
+    RECORD_EVENTS = "record_events", "record events"
+    TEST_HOOKS = "test_hooks", "test hooks and redeliver"
+    MANAGE_HOOKS = "manage_hooks", "manage hooks"
+    MANAGE_RESOURCES = "manage_resources", "manage applications and add-ons"
+    MANAGE_MEMBERS = "manage_members", "manage members"
+
+
+_DEVELOPER = {Permission.READ, Permission.RECORD_EVENTS, Permission.TEST_HOOKS, Permission.MANAGE_RESOURCES}
+_MANAGER = _DEVELOPER | {Permission.MANAGE_HOOKS}
+
+PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(_MANAGER | {Permission.MANAGE_MEMBERS}),
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.DEVELOPER: frozenset(_DEVELOPER),
+    Role.ACCOUNTING: frozenset({Permission.READ}),
+}
+
+
+def allows(role: str, permission: Permission) -> bool:
+    return permission in PERMISSIONS.get(role, frozenset())
+
+
+def who_may(permission: Permission) -> str:
+    """The roles with a permission, in words: "admins and managers"."""
+    names = [f"{role.label.lower()}s" for role in Role if allows(role, permission)]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,9 @@
+"""What the accounts app tells others; it never knows who listens."""
+
+from django.dispatch import Signal
+
+# organization: the new Organization. Sent inside the transaction that creates it.
+organization_created = Signal()
+
+# organization, user: sent inside the transaction in which the membership ends.
+member_removed = Signal()

@@ -1,0 +1,9 @@
+"""The API, version 1: each app's part of it."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("notifications_project.accounts.api")),
+    path("", include("events.api")),
+    path("", include("hooks.api")),
+]

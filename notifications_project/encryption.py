@@ -1,0 +1,57 @@
+"""Secrets at rest: a model field whose JSON value is encrypted in the database (Fernet, keys rotate)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import models
+
+
+class CannotDecrypt(Exception):
+    """No key in ENCRYPTION_KEYS fits; the value is left as it is, nothing is overwritten."""
+
+
+@lru_cache(maxsize=4)
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(_derive(key)) for key in keys])
+
+
+def _derive(key: str) -> bytes:
+    hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"notifications-console encryption at rest")
+    return base64.urlsafe_b64encode(hkdf.derive(key.encode()))
+
+
+def encrypt(value: Any) -> str:
+    """Any JSON value to text; the first key of ENCRYPTION_KEYS is used."""
+    return _fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(json.dumps(value).encode()).decode()
+
+
+def decrypt(stored: str) -> Any:
+    """The JSON value back; every key is tried. Raises CannotDecrypt."""
+    try:
+        return json.loads(_fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(stored.encode()))
+    except InvalidToken as error:
+        raise CannotDecrypt("a stored secret fits none of the keys in ENCRYPTION_KEYS") from error
+
+
+class EncryptedJSONField(models.TextField[Any, Any]):
+    """Holds a JSON value; the database sees only ciphertext."""
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
+        return None if value is None else decrypt(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else encrypt(value)
+
+    def to_python(self, value: Any) -> Any:
+        return value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return encrypt(self.value_from_object(obj))

@@ -1,0 +1,28 @@
+"""Paging by key: newest first, no offset, no count of a large table (DESIGN section 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    """`items`, newest first; `next` is what to give as `before` for the following page, None at the end."""
+
+    items: list[M]
+    next: UUID | None
+
+
+def newest_first(queryset: QuerySet[M], before: UUID | None = None, size: int = 50) -> Page[M]:
+    """One page of rows whose primary key is a version 7 UUID."""
+    if before is not None:
+        queryset = queryset.filter(pk__lt=before)
+    rows = list(queryset.order_by("-pk")[: size + 1])
+    more = len(rows) > size
+    return Page(rows[:size], rows[size - 1].pk if more else None)

@@ -1,0 +1,229 @@
+"""Django's settings, all from the environment (the README has the table).
+
+Demo mode, made by `manage.py up`, keeps its own settings in `.demo/env`; every command reads that file
+when the environment itself gives no SECRET_KEY, so that all of them speak of the same installation.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+
+from notifications_project import environment
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEMO_DIR = BASE_DIR / ".demo"
+DEMO_FILE = DEMO_DIR / "env"
+
+if not environment.text("SECRET_KEY") and DEMO_FILE.exists():
+    environment.read_file(DEMO_FILE)
+
+DEMO = environment.flag("DEMO")
+DEBUG = False
+SECRET_KEY = environment.text("SECRET_KEY")
+if len(SECRET_KEY) < 32:
+    raise environment.BadSetting("SECRET_KEY", "must be given and at least 32 characters long (demo: manage.py up)")
+ENCRYPTION_KEYS = environment.words("ENCRYPTION_KEYS") or [f"from the secret key: {SECRET_KEY}"]
+if any(len(key) < 32 for key in ENCRYPTION_KEYS):
+    raise environment.BadSetting("ENCRYPTION_KEYS", "each key must be at least 32 characters long")
+
+# --- Where it is reached -------------------------------------------------------------------------------------
+PUBLIC_URL = environment.web_address("PUBLIC_URL", "http://localhost:8000")
+_public = urlsplit(PUBLIC_URL)
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or [_public.hostname or "", "localhost", "127.0.0.1", "[::1]"]
+if "*" in ALLOWED_HOSTS:
+    raise environment.BadSetting("ALLOWED_HOSTS", "must name the hosts; '*' would let any site speak for this one")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+_https = _public.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_NAME = "console_session"
+CSRF_COOKIE_NAME = "console_csrf"
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+if environment.flag("BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- What it is made of --------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "django_q",
+    "knox",
+    "rest_framework",
+    "notifications_project",
+    "notifications_project.accounts",
+    "events",
+    "hooks",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "notifications_project.middleware.OptionalSlashMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "notifications_project.accounts.middleware.TimeZoneMiddleware",
+]
+ROOT_URLCONF = "notifications_project.urls"
+ASGI_APPLICATION = "notifications_project.asgi.application"
+WSGI_APPLICATION = "notifications_project.wsgi.application"
+APPEND_SLASH = False  # OptionalSlashMiddleware does it without a redirect
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "notifications_project.accounts.context.shell",
+                "hooks.context.notices",
+            ],
+            "builtins": ["notifications_project.templatetags.look"],
+        },
+    }
+]
+FORM_RENDERER = "notifications_project.forms.Renderer"
+
+# --- Where it is kept ----------------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_database = environment.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'console.sqlite3'}")
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets pages read while workers write; IMMEDIATE avoids the upgrade dead-lock (facts/engine.md, 3).
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+DATABASES = {"default": _database}
+REDIS_URL = environment.text("REDIS_URL")
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+    raise environment.BadSetting("REDIS_URL", "must begin with redis://, rediss:// or unix://")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+}
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
+WHITENOISE_USE_FINDERS = True
+
+# --- Who signs in --------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "account_login"
+ACCOUNT_ADAPTER = "notifications_project.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+KNOX_TOKEN_MODEL = "accounts.ApiToken"
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "nct_", "TOKEN_TTL": timedelta(days=365)}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["notifications_project.accounts.authentication.ApiTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- What is sent --------------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", f"notifications@{_public.hostname}")
+_email = environment.email("EMAIL_URL")
+MAIL_CONFIGURED = bool(_email)
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = _email.get("EMAIL_HOST", "")
+EMAIL_PORT = _email.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+DELIVERY_TIMEOUT = environment.number("DELIVERY_TIMEOUT", 15, 1, 60)  # seconds for one attempt, all in all
+EMAIL_TIMEOUT = DELIVERY_TIMEOUT
+OUTBOUND_ALLOWED_NETWORKS = environment.networks("OUTBOUND_ALLOWED_NETWORKS")
+if DEMO:
+    OUTBOUND_ALLOWED_NETWORKS += environment.networks_of("127.0.0.0/8", "::1/128")
+
+# The engine's time-outs nest: a pump's turn (20 s) and one attempt < task time-out < broker retry (DESIGN 4.3).
+_task_timeout = 30 + 2 * DELIVERY_TIMEOUT
+Q_CLUSTER = {
+    "name": "notifications",
+    "workers": environment.number("WORKERS", 2, 1, 64),
+    "timeout": _task_timeout,
+    "retry": _task_timeout * 5,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,  # No row per successful task: the delivery and its attempts are the record.
+    "bulk": 1,
+    "queue_limit": 2,
+    "poll": 0.2,
+    "catch_up": False,
+    "recycle": 500,
+    "max_rss": 300_000,
+    "log_level": "WARNING",
+    "label": "Task queue",
+    "ALT_CLUSTERS": {},
+} | ({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"})
+
+# --- Language, time, logs, policy ----------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", "WARNING").upper()},
+}
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}

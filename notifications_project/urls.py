@@ -1,0 +1,21 @@
+"""Every address of the console; each matches without its trailing slash too (OptionalSlashMiddleware)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+
+from notifications_project import ids
+
+for name, converter in ids.CONVERTERS.items():
+    register_converter(converter, name)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("notifications_project.accounts.urls")),
+    path("", include("events.urls")),
+    path("", include("hooks.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("notifications_project.api")),
+]
+if settings.DEMO:
+    urlpatterns.append(path("", include("notifications_project.inbox.urls")))
