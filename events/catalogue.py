@@ -1,0 +1,258 @@
+"""Every event type and group: the one list that intake, matching, settings, pages and API read.
+
+To add a type, add one `EventType` here (and, if its data is of a new form, one sample in `events/samples.py`).
+`events/checks.py` refuses a catalogue that contradicts itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from events import samples
+
+
+class Outcome(StrEnum):
+    """How people should take it: the colour and the word."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NEUTRAL = "neutral"
+
+
+class EmailDefault(StrEnum):
+    """What a member's e-mail setting `default` means for a type (DESIGN section 5)."""
+
+    ON = "on"
+    OFF = "off"
+    FOLLOW_HOOKS = "follow-hooks"
+
+
+class Subject(StrEnum):
+    """What an event is about; its data describes one of these."""
+
+    STACK = "stack"
+    SERVER = "server"
+    JOB = "job"
+    PROCESS = "process"
+    APP = "app"
+    APPLICATION = "application"
+    ADDON = "addon"
+    REPOSITORY = "repository"
+    ORGANIZATION = "organization"
+    ACCOUNT = "account"
+    CREDITS = "credits"
+    HOOK = "hook"
+
+
+class Category(StrEnum):
+    """The headings under which pages list the types."""
+
+    STACKS = "Stacks"
+    SERVERS = "Servers"
+    JOBS = "Jobs"
+    PROCESSES = "Processes"
+    ACCESS = "Access"
+    SERVICES = "Applications and add-ons"
+    GIT = "Git"
+    ORGANIZATION = "Organization and account"
+    CREDITS = "Credits"
+    HOOKS = "Hooks"
+
+
+@dataclass(frozen=True)
+class EventType:
+    name: str
+    label: str
+    subject: Subject
+    outcome: Outcome
+    email_default: EmailDefault
+    category: Category
+    sample: dict[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class EventGroup:
+    """A named set of types, offered as one choice. Its name has no dot, so that it is never taken for a type."""
+
+    name: str
+    label: str
+    types: tuple[str, ...]
+
+
+GOOD, BAD, NEUTRAL = Outcome.GOOD, Outcome.BAD, Outcome.NEUTRAL
+ON, OFF, FOLLOW_HOOKS = EmailDefault.ON, EmailDefault.OFF, EmailDefault.FOLLOW_HOOKS
+
+# The labels are the platform's own, spelling included; people know the types by them.
+_PLATFORM_TYPES = (
+    EventType(
+        "stack.provision.ok", "Stack provisioned succesfully",
+        Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
+    ),
+    EventType(
+        "stack.provision.fail", "Stack provision failed",
+        Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
+    ),
+    EventType(
+        "stack.redeploy.ok", "Stack redeployed succesfully",
+        Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
+    ),
+    EventType(
+        "stack.redeploy.fail", "Stack redeploy failed",
+        Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
+    ),
+    EventType(
+        "server.stopped", "Server heartbeat stopped",
+        Subject.SERVER, BAD, ON, Category.SERVERS, samples.server(0),
+    ),
+    EventType(
+        "server.backon", "Sever heartbeat restored",
+        Subject.SERVER, GOOD, ON, Category.SERVERS, samples.server(1),
+    ),
+    EventType("job.fail", "Job run failed", Subject.JOB, BAD, ON, Category.JOBS, samples.job(3)),
+    EventType("job.backon", "Job run succeeded (after fail)", Subject.JOB, GOOD, ON, Category.JOBS, samples.job(2)),
+    EventType("process.down", "Process is down", Subject.PROCESS, BAD, ON, Category.PROCESSES, samples.process()),
+    EventType(
+        "app.auth", "App authorized to access the account",
+        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(),
+    ),
+    EventType(
+        "app.deauth", "App deauthorized from accessing the account",
+        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(),
+    ),
+    EventType(
+        "stack.redeploy.hook.fail", "Stack redeployment hook failed",
+        Subject.STACK, BAD, ON, Category.STACKS, samples.redeploy_hook(),
+    ),
+    EventType(
+        "stack.deploy.started", "Stack deployment started",
+        Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.deployment("started"),
+    ),
+)  # fmt: skip
+
+# What the notifications service of applications and add-ons adds. A stack is an application: the results and
+# the beginning of a deployment are the stack types above, for both.
+_SERVICE_TYPES = (
+    EventType(
+        "stack.deploy.ended", "Stack deployment ended",
+        Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.deployment_ended(),
+    ),
+    EventType(
+        "application.created", "Application created",
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
+    ),
+    EventType(
+        "application.edited", "Application edited",
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
+    ),
+    EventType(
+        "application.deleted", "Application deleted",
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application("SHOULD_BE_DOWN"),
+    ),
+    EventType(
+        "application.redeploy", "Application redeployment requested",
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
+    ),
+    EventType(
+        "application.stopped", "Application stopped",
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application("SHOULD_BE_DOWN"),
+    ),
+    EventType("addon.created", "Add-on created", Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
+    EventType("addon.deleted", "Add-on deleted", Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
+    EventType("git.push", "Git push", Subject.REPOSITORY, NEUTRAL, OFF, Category.GIT, samples.git_push()),
+    EventType(
+        "organization.created", "Organization created",
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(),
+    ),
+    EventType(
+        "organization.edited", "Organization edited",
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(),
+    ),
+    EventType(
+        "organization.deleted", "Organization deleted",
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(),
+    ),
+    EventType(
+        "organization.member_added", "Member added to the organization",
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.member(),
+    ),
+    EventType(
+        "account.created", "Account created",
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(),
+    ),
+    EventType(
+        "account.edited", "Account edited",
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(),
+    ),
+    EventType(
+        "account.deleted", "Account deleted",
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(),
+    ),
+    EventType(
+        "credits.added", "Credits added",
+        Subject.CREDITS, GOOD, OFF, Category.CREDITS, samples.credits_added(),
+    ),
+    EventType(
+        "credits.warning", "Credits are running out",
+        Subject.CREDITS, BAD, ON, Category.CREDITS, samples.credits_warning(),
+    ),
+    EventType(
+        "cli.request", "Request by the command line tools",
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ACCESS, samples.command_line(),
+    ),
+)  # fmt: skip
+
+# What the console tells about itself. Admins and managers are told by the engine, whatever the default says.
+_OWN_TYPES = (
+    EventType("hook.failing", "Hook is failing", Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("failing")),
+    EventType("hook.disabled", "Hook disabled", Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("disabled")),
+    EventType(
+        "hook.recovered", "Hook works again",
+        Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.hook("recovered"),
+    ),
+)  # fmt: skip
+
+_DEPLOYMENT_RESULT = ("stack.provision.ok", "stack.provision.fail", "stack.redeploy.ok", "stack.redeploy.fail")
+
+TYPES: tuple[EventType, ...] = _PLATFORM_TYPES + _SERVICE_TYPES + _OWN_TYPES
+ALL_GROUPS: tuple[EventGroup, ...] = (
+    EventGroup("deployment-result", "Result of deployments (success/fail)", _DEPLOYMENT_RESULT),
+    EventGroup(
+        "service-lifecycle",
+        "Service lifecycle",
+        (*_DEPLOYMENT_RESULT, "stack.deploy.started", "application.stopped"),
+    ),
+    EventGroup(
+        "service-management",
+        "Service management",
+        ("application.created", "application.edited", "application.deleted", "addon.created", "addon.deleted"),
+    ),
+    EventGroup("credits", "Credits", ("credits.added", "credits.warning")),
+)
+
+EVENT_TYPES: dict[str, EventType] = {each.name: each for each in TYPES}
+GROUPS: dict[str, EventGroup] = {each.name: each for each in ALL_GROUPS}
+
+
+def expand(names: Iterable[str]) -> frozenset[str]:
+    """The types that these names of types and groups stand for; unknown names stand for nothing."""
+    expanded: set[str] = set()
+    for name in names:
+        if name in GROUPS:
+            expanded.update(GROUPS[name].types)
+        elif name in EVENT_TYPES:
+            expanded.add(name)
+    return frozenset(expanded)
+
+
+def label(name: str) -> str:
+    """What people call a type or group; a name that is no longer in the catalogue stands for itself."""
+    known = EVENT_TYPES.get(name) or GROUPS.get(name)
+    return known.label if known else name
+
+
+def by_category() -> dict[Category, list[EventType]]:
+    """Every type under its heading, in the order of `Category`."""
+    return {category: [each for each in TYPES if each.category == category] for category in Category}

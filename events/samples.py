@@ -1,0 +1,188 @@
+"""Realistic samples of the data of each kind of event: for the catalogue's page, test events and the tests.
+
+The field lists of stacks, servers, jobs, processes and apps are those of the Cloud 66 API.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Data = dict[str, Any]
+
+_USER = "grace@example.com"
+_STACK_UID = "5999b763474b0eafa5fafb64bff0ba80"
+_SERVER_UID = "0d388a6ab7ba2aa9d4d4e9dd8c2b0a3f"
+_STATUS = {"deployed": 1, "failed": 2, "deploying": 6}
+_HEALTH = {"deployed": 3, "failed": 4, "deploying": 1}
+
+
+def stack(status: str) -> Data:
+    """A stack that is `deployed`, `failed` or `deploying`."""
+    return {
+        "uid": _STACK_UID,
+        "name": "Shop",
+        "git": "https://git.example.com/acme/shop.git",
+        "git_branch": "main",
+        "environment": "production",
+        "cloud": "aws",
+        "fqdn": "shop.example.com",
+        "language": "ruby",
+        "framework": "rails",
+        "status": _STATUS[status],
+        "health": _HEALTH[status],
+        "last_activity": "2026-01-05 12:30:45 UTC",
+        "last_activity_iso": "2026-01-05T12:30:45Z",
+        "maintenance_mode": False,
+        "has_loadbalancer": True,
+        "created_at": "2025-08-14 00:38:14 UTC",
+        "updated_at": "2026-01-05 12:30:45 UTC",
+        "created_at_iso": "2025-08-14T00:38:14Z",
+        "updated_at_iso": "2026-01-05T12:30:45Z",
+        "deploy_directory": "/var/deploy/shop",
+        "cloud_status": "partial",
+    }
+
+
+def deployment(outcome: str) -> Data:
+    """A stack with the deployment that ended with `outcome` (`success`, `failure`), or is under way."""
+    ended = outcome in {"success", "failure"}
+    return stack({"success": "deployed", "failure": "failed"}.get(outcome, "deploying")) | {
+        "deploy_context": {
+            "triggered_by": _USER,
+            "outcome": outcome if ended else None,
+            "started_at": "2026-01-05T12:20:03Z",
+            "finished_at": "2026-01-05T12:30:45Z" if ended else None,
+        },
+    }
+
+
+def redeploy_hook() -> Data:
+    return stack("deployed") | {"reason": "The repository's branch does not match the stack's branch."}
+
+
+def deployment_ended() -> Data:
+    """What ended, whatever came of it: `state` is OK, FAIL or CANCELLED."""
+    return {
+        "uuid": "deployment_6f5c2c1e-5c62-4f0e-9e0f-d3a3d1a1b7a1",
+        "name": "Shop",
+        "state": "OK",
+        "action": "DEPLOY",
+        "commit": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0",
+        "cause": "Git",
+    }
+
+
+def server(status: int) -> Data:
+    return {
+        "uid": "b1d5d4bba5f1c8fb4b3a3b4bb2b6d2ac",
+        "status": status,
+        "server": _SERVER_UID,
+        "created_at": "2025-08-14 00:50:20 UTC",
+        "updated_at": "2026-01-05 12:30:45 UTC",
+        "created_at_iso": "2025-08-14T00:50:20Z",
+        "updated_at_iso": "2026-01-05T12:30:45Z",
+    }
+
+
+def job(status: int) -> Data:
+    """`status`: 2 succeeded, 3 failed."""
+    return {
+        "uid": "b375a3ef0b1d4c5e8a7f9b6c2d1e0f34",
+        "name": "Nightly invoices",
+        "type": "DockerHostTaskJob",
+        "cron": "01 00 1 * *",
+        "status": status,
+        "paused": False,
+        "params": {"command": "bundle exec rake invoices:send"},
+        "server": _SERVER_UID,
+        "stack": _STACK_UID,
+        "created_at": "2025-10-24 15:38:29 UTC",
+        "updated_at": "2026-01-05 00:01:12 UTC",
+    }
+
+
+def process() -> Data:
+    return {"process_name": "nginx", "server": {"name": "Meerkat", "uid": _SERVER_UID}}
+
+
+def authorization() -> Data:
+    return {"user": _USER, "app": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+
+
+def application(state: str = "SHOULD_BE_UP") -> Data:
+    return {
+        "id": "app_3c2b8a52-4e1f-4f0b-9d3e-2a7f5f6b7c81",
+        "name": "Shop",
+        "state": state,
+        "zone": "par",
+        "instance_type": "python",
+        "branch": "main",
+        "commit_id": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0",
+        "by": _USER,
+    }
+
+
+def addon() -> Data:
+    return {
+        "id": "addon_7d1c9e40-0b6a-4b52-8f3d-6c5a4e3b2d10",
+        "name": "Shop database",
+        "provider": "postgresql",
+        "plan": "xs_sml",
+        "region": "eu",
+        "by": _USER,
+    }
+
+
+def git_push() -> Data:
+    return {
+        "repository": "https://git.example.com/acme/shop.git",
+        "branch": "main",
+        "before": "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
+        "after": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0",
+        "pushed_by": _USER,
+        "commits": [{"id": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0", "message": "Show prices with tax", "author": _USER}],
+    }
+
+
+def organization() -> Data:
+    return {"name": "Acme", "by": _USER}
+
+
+def member() -> Data:
+    return {"user": "linus@example.com", "role": "developer", "by": _USER}
+
+
+def account() -> Data:
+    return {"user": _USER, "name": "Grace"}
+
+
+def credits_added() -> Data:
+    return {"amount": "50.00", "currency": "EUR", "balance": "62.40", "by": _USER}
+
+
+def credits_warning() -> Data:
+    return {
+        "balance": "4.20",
+        "currency": "EUR",
+        "threshold": "5.00",
+        "runs_out_at": "2026-01-09T00:00:00Z",
+    }
+
+
+def command_line() -> Data:
+    return {"user": _USER, "command": "restart", "version": "3.12.0", "address": "192.0.2.17"}
+
+
+def hook(state: str) -> Data:
+    """A hook of this console that is `failing`, `disabled` or `recovered`."""
+    good = state == "recovered"
+    return {
+        "hook": {
+            "id": "hook_2f1e0d9c-8b7a-4c6d-9e5f-4a3b2c1d0e9f",
+            "kind": "webhook",
+            "name": "Deployments to the chat",
+        },
+        "state": state,
+        "failing_since": "2026-01-05T12:20:03Z",
+        "last_answer": "204 No Content" if good else "503 Service Unavailable",
+    }

@@ -1,0 +1,6 @@
+"""What the events app tells others; it never knows who listens."""
+
+from django.dispatch import Signal
+
+# organization_id: sent after the commit of one or more new events.
+events_recorded = Signal()
