@@ -40,6 +40,13 @@ def flag(name: str, default: bool = False) -> bool:
     raise BadSetting(name, f"must be true or false, not {value!r}")
 
 
+def choice(name: str, default: str, *others: str) -> str:
+    value = text(name, default).lower()
+    if value not in {default, *others}:
+        raise BadSetting(name, f"must be one of {', '.join([default, *others])}, not {value!r}")
+    return value
+
+
 def number(name: str, default: int, at_least: int, at_most: int) -> int:
     value = text(name)
     if not value:

@@ -25,6 +25,8 @@ if not environment.text("SECRET_KEY") and DEMO_FILE.exists():
     environment.read_file(DEMO_FILE)
 
 DEMO = environment.flag("DEMO")
+DEMO_EMAIL = "ada@example.com"  # the demo's sign-in, shown on the sign-in page in demo mode only
+DEMO_PASSWORD = environment.text("DEMO_PASSWORD", "analytical-engine")
 DEBUG = False
 SECRET_KEY = environment.text("SECRET_KEY")
 if len(SECRET_KEY) < 32:
@@ -73,6 +75,8 @@ INSTALLED_APPS = [
     "events",
     "hooks",
 ]
+if DEMO:
+    INSTALLED_APPS.append("notifications_project.inbox")
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -139,6 +143,7 @@ WHITENOISE_USE_FINDERS = True
 
 # --- Who signs in --------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # a constraint on lower(email) makes it unique, whatever the case
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -146,11 +151,15 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
+SIGN_UP_OPEN = environment.choice("SIGN_UP", "closed", "open") == "open"
+if SIGN_UP_OPEN and not environment.text("EMAIL_URL"):
+    raise environment.BadSetting("SIGN_UP", "can be open only with EMAIL_URL: new addresses are confirmed by mail")
 ACCOUNT_ADAPTER = "notifications_project.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGN_UP_OPEN else "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # who asks to reset an unknown address does not make us mail strangers
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True

@@ -22,9 +22,7 @@ P = ParamSpec("P")
 
 
 def membership_of(user: User, owner: UUID) -> Membership | None:
-    return (
-        Membership.objects.select_related("organization").filter(organization_id=owner, user=user).first()
-    )
+    return Membership.objects.select_related("organization").filter(organization_id=owner, user=user).first()
 
 
 def refusal(permission: Permission) -> str:

@@ -1,0 +1,1 @@
+"""What hooks do when others tell something."""

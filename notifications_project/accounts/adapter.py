@@ -1,0 +1,39 @@
+"""How django-allauth makes users and speaks of addresses here."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.db import transaction
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+from notifications_project.accounts.models import User
+from notifications_project.accounts.organizations import ensure_personal_space
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.SIGN_UP_OPEN
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
+        """A user who signs up gets a personal space like everybody (`organizations.create_user`)."""
+        super().save_user(request, user, form, commit=commit)
+        if commit:
+            ensure_personal_space(user)
+        return user
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return _public(super().get_reset_password_from_key_url(key))
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return _public(super().get_email_confirmation_url(request, emailconfirmation))
+
+
+def _public(address: str) -> str:
+    """A link for a mail leads to the public address, whatever Host the request named."""
+    return urljoin(settings.PUBLIC_URL, urlsplit(address).path)

@@ -1,0 +1,71 @@
+"""The API about who: the caller, the organizations the token opens, their members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from notifications_project.accounts.access import OrganizationAPIView
+from notifications_project.accounts.models import ApiToken, Membership, Organization, User
+from notifications_project.accounts.roles import PERMISSIONS, Permission
+
+
+def user_json(user: User) -> dict[str, Any]:
+    return {"id": user.public_id, "email": user.email, "name": user.name}
+
+
+def organization_json(organization: Organization, role: str) -> dict[str, Any]:
+    granted = PERMISSIONS.get(role, frozenset())
+    return {
+        "id": organization.public_id,
+        "name": organization.name,
+        "kind": organization.kind,
+        "role": role,
+        "permissions": [permission.value for permission in Permission if permission in granted],
+        "created_at": organization.created_at,
+    }
+
+
+def member_json(membership: Membership) -> dict[str, Any]:
+    return user_json(membership.user) | {"role": membership.role, "joined_at": membership.joined_at}
+
+
+def opened_by(request: Request) -> QuerySet[Membership]:
+    """The memberships that the caller's token opens, oldest organization first."""
+    memberships = Membership.objects.filter(user_id=request.user.pk).select_related("organization")
+    if isinstance(request.auth, ApiToken) and request.auth.organization_id:
+        memberships = memberships.filter(organization_id=request.auth.organization_id)
+    return memberships.order_by("organization__created_at", "organization_id")
+
+
+class Me(APIView):
+    def get(self, request: Request) -> Response:
+        user: User = request.user
+        return Response(user_json(user) | {"time_zone": user.time_zone})
+
+
+class Organizations(APIView):
+    def get(self, request: Request) -> Response:
+        found = [organization_json(membership.organization, membership.role) for membership in opened_by(request)]
+        return Response({"results": found, "next": None})
+
+
+class OrganizationDetail(OrganizationAPIView):
+    def get(self, request: Request, owner: object) -> Response:
+        members = self.organization.memberships.select_related("user").order_by("joined_at", "pk")
+        return Response(
+            organization_json(self.organization, self.membership.role)
+            | {"members": [member_json(membership) for membership in members]}
+        )
+
+
+urlpatterns = [
+    path("me/", Me.as_view(), name="api-me"),
+    path("organizations/", Organizations.as_view(), name="api-organizations"),
+    path("organizations/<owner:owner>/", OrganizationDetail.as_view(), name="api-organization"),
+]

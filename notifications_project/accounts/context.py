@@ -1,0 +1,47 @@
+"""What every page knows about who is looking: the shell's organizations, the current one, the permissions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from notifications_project.accounts.models import Membership
+from notifications_project.accounts.roles import Permission, allows
+
+
+def memberships_of(request: HttpRequest) -> list[Membership]:
+    """The signed-in user's memberships, organizations by name before the personal space. One query a request."""
+    if not hasattr(request, "_memberships"):
+        found = Membership.objects.select_related("organization").filter(user_id=request.user.pk)
+        request._memberships = sorted(  # type: ignore[attr-defined]
+            found, key=lambda m: (m.organization.is_personal, m.organization.name.casefold(), m.organization_id)
+        )
+    return list(request._memberships)  # type: ignore[attr-defined]
+
+
+def current_membership(request: HttpRequest) -> Membership | None:
+    """That of the organization whose page this is, else of the one last used, else the first."""
+    if membership := getattr(request, "membership", None):
+        return membership  # type: ignore[no-any-return]
+    memberships = memberships_of(request)
+    last_used = request.session.get("organization")
+    by_id = {m.organization.public_id: m for m in memberships}
+    return by_id.get(last_used) or next(iter(memberships), None)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """`organizations`, `organization` (the current one), `role` in words, and `may`: `{% if may.manage_hooks %}`."""
+    context: dict[str, Any] = {"demo": settings.DEMO, "sign_up_open": settings.SIGN_UP_OPEN}
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return context
+    membership = current_membership(request)
+    role = membership.role if membership else ""
+    return context | {
+        "organizations": [m.organization for m in memberships_of(request)],
+        "organization": membership.organization if membership else None,
+        "role": membership.get_role_display() if membership else "",
+        "may": {permission.value: allows(role, permission) for permission in Permission},
+    }
