@@ -1,0 +1,194 @@
+"""What every test may ask for: the people of Acme, their clients, a receiver of webhooks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests import environment  # before Django reads its settings
+
+import django
+
+django.setup()
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from pytest_httpserver import HTTPServer
+from rest_framework.test import APIClient
+from werkzeug import Request, Response
+
+from notifications_project.accounts import organizations
+from notifications_project.accounts.models import ApiToken, Organization, User
+from notifications_project.accounts.roles import Role
+
+CI = os.environ.get("CI", "").lower() in {"1", "true"}
+CHROMIUM = "/usr/bin/chromium"
+NEEDED = {
+    "browser": ("Chromium", lambda: os.path.exists(CHROMIUM)),
+    "redis": ("Redis", lambda: shutil.which("redis-server") is not None),
+}
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+# --- Which tests run -----------------------------------------------------------------------------------------
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs a program that is not installed; leave out what is about the other database."""
+    other = "sqlite_only" if on_postgresql() else "postgresql_only"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+    for mark, (name, installed) in NEEDED.items():
+        if not installed():
+            for item in items:
+                if item.get_closest_marker(mark):
+                    item.add_marker(pytest.mark.skip(reason=f"{name} is not installed"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> pytest.TestReport:
+    """With CI=true nothing may be skipped: a skipped test has failed."""
+    report: pytest.TestReport = yield
+    if CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"In CI nothing may be skipped: {report.longrepr}"
+    return report
+
+
+# --- The database --------------------------------------------------------------------------------------------
+def on_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite is tested as it runs: a file in WAL mode, which threads and other processes can open too."""
+    if not on_postgresql():
+        settings.DATABASES["default"]["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def database_url(django_db_setup: None) -> str:
+    """The DATABASE_URL of the test database, for processes that a test starts."""
+    name = str(connection.settings_dict["NAME"])
+    if not on_postgresql():
+        return f"sqlite:///{name}"
+    return f"{environment.SETTINGS['DATABASE_URL'].rpartition('/')[0]}/{name}"
+
+
+# --- The people ----------------------------------------------------------------------------------------------
+def person(name: str) -> User:
+    return organizations.create_user(email=f"{name.lower()}@people.example", password="correct horse", name=name)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Admin of Acme."""
+    return person("Alice")
+
+
+@pytest.fixture
+def acme(alice: User) -> Organization:
+    return organizations.create_organization(name="Acme", admin=alice)
+
+
+def member(organization: Organization, name: str, role: Role) -> User:
+    user = person(name)
+    organizations.add_member(organization=organization, email=user.email, role=role, actor=None)
+    return user
+
+
+@pytest.fixture
+def mary(acme: Organization) -> User:
+    """Manager in Acme."""
+    return member(acme, "Mary", Role.MANAGER)
+
+
+@pytest.fixture
+def dave(acme: Organization) -> User:
+    """Developer in Acme."""
+    return member(acme, "Dave", Role.DEVELOPER)
+
+
+@pytest.fixture
+def anna(acme: Organization) -> User:
+    """Accounting in Acme."""
+    return member(acme, "Anna", Role.ACCOUNTING)
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    """No member of Acme; admin of Other."""
+    user = person("Olga")
+    organizations.create_organization(name="Other", admin=user)
+    return user
+
+
+# --- Their clients -------------------------------------------------------------------------------------------
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """A browser in which this user is signed in."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+class Api(APIClient):
+    """Speaks JSON, with the bearer token of one user."""
+
+    default_format = "json"
+
+    def __init__(self, user: User, organization: Organization | None = None) -> None:
+        super().__init__()
+        token, self.token = ApiToken.objects.create(user, name="test", organization=organization)
+        self.credentials(HTTP_AUTHORIZATION=f"Bearer {self.token}")
+
+
+@pytest.fixture
+def api() -> Callable[..., Api]:
+    """`api(user)`, or `api(user, organization)` for a token that opens this organization only."""
+    return Api
+
+
+# --- The receiver --------------------------------------------------------------------------------------------
+@dataclass
+class Receiver:
+    """A real HTTP server on loopback: keeps what it was sent and answers with `status`, `headers`, `body`."""
+
+    server: HTTPServer
+    requests: list[Request] = field(default_factory=list)
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    def __post_init__(self) -> None:
+        self.server.expect_request(re.compile("")).respond_with_handler(self._answer)
+
+    @property
+    def url(self) -> str:
+        return self.server.url_for("/hook")
+
+    def _answer(self, request: Request) -> Response:
+        request.get_data()  # reads the body before the connection goes; it stays in request.data
+        self.requests.append(request)
+        return Response(self.body, self.status, self.headers)
+
+
+@pytest.fixture(scope="session")
+def httpserver_listen_address() -> tuple[str, int]:
+    return "127.0.0.1", 0
+
+
+@pytest.fixture
+def receiver(httpserver: HTTPServer) -> Receiver:
+    return Receiver(httpserver)

@@ -1,0 +1,37 @@
+"""The settings of the test suite. Imported before Django reads any, by tests/conftest.py.
+
+Whatever the developer's environment or `.demo/env` says is put aside: the suite runs the same everywhere. Only
+TEST_DATABASE_URL (`manage.py test` sets it for its second run) says on which database.
+DEMO is true, so that the Inbox has its addresses and loopback receivers may be told; tests of a refused network
+set OUTBOUND_ALLOWED_NETWORKS themselves.
+"""
+
+from __future__ import annotations
+
+import os
+
+SETTINGS = {
+    "DJANGO_SETTINGS_MODULE": "notifications_project.settings",
+    "SECRET_KEY": "test-only-secret-key-0123456789abcdef0123456789",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite:///test.sqlite3"),
+    "DEMO": "true",
+    "PUBLIC_URL": "http://localhost:8000",
+    "EMAIL_URL": "smtp://127.0.0.1:2525",
+    "DEFAULT_FROM_EMAIL": "notifications@console.example",
+}
+NOT_GIVEN = [
+    "ALLOWED_HOSTS",
+    "BEHIND_PROXY",
+    "DELIVERY_TIMEOUT",
+    "DEMO_DIR",
+    "ENCRYPTION_KEYS",
+    "LOG_LEVEL",
+    "OUTBOUND_ALLOWED_NETWORKS",
+    "REDIS_URL",
+    "WORKERS",
+    "CONSOLE_STOP_FD",
+]
+
+for name in NOT_GIVEN:
+    os.environ.pop(name, None)
+os.environ.update(SETTINGS)
