@@ -1,0 +1,41 @@
+// What HTML alone cannot do: copy to the clipboard, close open menus, show a failed boosted page.
+// Everything works without this file.
+"use strict";
+
+function reveal(root) {
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+}
+
+async function copy(button) {
+  const text = button.parentElement.querySelector("pre, code").textContent;
+  await navigator.clipboard.writeText(text);
+  const label = button.querySelector("span");
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+}
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.switcher[open], details.more[open]")) {
+    if (!menu.contains(except)) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+  closeMenus(event.target);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.activeElement.closest("details.switcher[open], details.more[open]");
+  closeMenus(null);
+  if (menu) menu.querySelector("summary").focus();
+});
+
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.boosted) location.href = event.detail.pathInfo.requestPath;
+});
+
+document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
+reveal(document);
