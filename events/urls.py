@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from events import views_resources
 
 app_name = "events"
 
-urlpatterns: list[URLPattern] = []
+_applications = "organizations/<owner:owner>/applications/"
+_application = f"{_applications}<resource:resource>/"
+
+urlpatterns = [
+    path(_applications, views_resources.resource_list, name="resources"),
+    path(f"{_applications}add/", views_resources.add_resource, name="add_resource"),
+    path(f"{_application}rename/", views_resources.rename_resource, name="rename_resource"),
+    path(f"{_application}archive/", views_resources.archive_resource, name="archive_resource"),
+    path(f"{_application}restore/", views_resources.restore_resource, name="restore_resource"),
+]

@@ -52,6 +52,8 @@ def organization_page(
             if not allows(membership.role, permission):
                 raise PermissionDenied(refusal(permission))
             request.membership = membership  # type: ignore[attr-defined]
+            if request.session.get("organization") != membership.organization.public_id:
+                request.session["organization"] = membership.organization.public_id
             return view(request, membership.organization, *args, **kwargs)
 
         return inner

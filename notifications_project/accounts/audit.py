@@ -1,10 +1,11 @@
-"""The audit log: the one function that writes it."""
+"""The audit log: the one function that writes it, and its words for people."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from notifications_project.accounts.models import AuditEntry, Organization, User
+from notifications_project.accounts.roles import Role
 
 
 def record(organization: Organization, actor: User | None, action: str, target: str, **detail: Any) -> None:
@@ -20,3 +21,43 @@ def record(organization: Organization, actor: User | None, action: str, target: 
         target=target[:200],
         detail=detail,
     )
+
+
+# What an action is called when "<verb> the <noun>" would not read well.
+_PHRASES = {
+    "member.added": "added the member",
+    "member.left": "left",
+    "member.role_changed": "changed the role of",
+    "hook.tested": "tested the hook",
+    "hook.secret_rotated": "made a new secret for the hook",
+    "delivery.redelivered": "sent again the delivery",
+    "event.recorded": "recorded the event",
+}
+_NOUNS = {"addon": "add-on", "token": "API token", "email_hook": "e-mail hook"}
+
+
+def phrase(action: str) -> str:
+    """`hook.created` in words, to stand between who and what: "created the hook"."""
+    if action in _PHRASES:
+        return _PHRASES[action]
+    noun, _, verb = action.rpartition(".")
+    return f"{verb.replace('_', ' ')} the {_NOUNS.get(noun, noun.replace('_', ' '))}"
+
+
+def particulars(entry: AuditEntry) -> str:
+    """The detail in words: "from Developer to Admin". Empty when there is nothing to add."""
+    detail = {key: _value(value) for key, value in entry.detail.items()}
+    before, after = detail.pop("before", ""), detail.pop("after", "")
+    words = [f"from {before}" if before else "", f"to {after}" if after else ""]
+    if role := detail.pop("role", ""):
+        words.append(f"as {role}")
+    rest = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in detail.items() if value)
+    return " ".join(filter(None, [*words, f"({rest})" if rest else ""]))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_value(each) for each in value)
+    return Role(value).label if value in Role.values else str(value if value is not None else "")

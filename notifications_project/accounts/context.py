@@ -32,7 +32,10 @@ def current_membership(request: HttpRequest) -> Membership | None:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`organizations`, `organization` (the current one), `role` in words, and `may`: `{% if may.manage_hooks %}`."""
+    """`shell.organization` (the current one), `shell.organizations`, `shell.role` in words, and `may`.
+
+    Templates ask `{% if may.manage_hooks %}`; the views ask `access` all the same.
+    """
     context: dict[str, Any] = {"demo": settings.DEMO, "sign_up_open": settings.SIGN_UP_OPEN}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -40,8 +43,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     membership = current_membership(request)
     role = membership.role if membership else ""
     return context | {
-        "organizations": [m.organization for m in memberships_of(request)],
-        "organization": membership.organization if membership else None,
-        "role": membership.get_role_display() if membership else "",
+        "shell": {
+            "organization": membership.organization if membership else None,
+            "organizations": [m.organization for m in memberships_of(request)],
+            "role": membership.get_role_display() if membership else "",
+        },
         "may": {permission.value: allows(role, permission) for permission in Permission},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -14,5 +14,13 @@ class TimeZoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with timezone.override(ZoneInfo(request.user.time_zone) if request.user.is_authenticated else None):
+        with timezone.override(_zone(request.user.time_zone) if request.user.is_authenticated else None):
             return self.get_response(request)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """None (the console's own zone) for a zone that this machine does not know."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
 
 from notifications_project.accounts import audit
-from notifications_project.accounts.models import Membership, Organization, User
+from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.signals import member_removed, organization_created
 
@@ -24,9 +25,20 @@ def create_organization(*, name: str, admin: User, actor: User | None = None) ->
 
 
 @transaction.atomic
+def rename_organization(*, organization: Organization, name: str, actor: User) -> Organization:
+    before, organization.name = organization.name, name
+    if before != name:
+        organization.save(update_fields=["name"])
+        audit.record(organization, actor, "organization.renamed", before, after=name)
+    return organization
+
+
+@transaction.atomic
 def create_user(*, email: str, password: str | None, name: str = "") -> User:
     """A new user with the personal space that every user has."""
     user = User.objects.create_user(email, password, name=name)
+    # Whoever makes a user here vouches for the address; who signs up confirms it by mail.
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     ensure_personal_space(user)
     return user
 
@@ -49,7 +61,7 @@ def add_member(*, organization: Organization, email: str, role: str, actor: User
     _refuse_personal(organization)
     user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
     if user is None:
-        raise MembershipError(f"Nobody signs in here as {email}.")
+        raise MembershipError(f"Nobody signs in here as {email}. Ask them to get an account first.")
     membership, created = Membership.objects.get_or_create(
         organization=organization, user=user, defaults={"role": role}
     )
@@ -78,6 +90,7 @@ def remove_member(*, organization: Organization, user: User, actor: User) -> Non
     membership = _locked(organization, user)
     _keep_an_admin(organization, membership)
     membership.delete()
+    ApiToken.objects.filter(organization=organization, user=user).delete()
     audit.record(organization, actor, "member.left" if actor == user else "member.removed", user.email)
     member_removed.send(Organization, organization=organization, user=user)
 

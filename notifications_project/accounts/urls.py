@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
 
-from notifications_project.accounts import views_home
+from notifications_project.accounts import (
+    views_audit,
+    views_home,
+    views_members,
+    views_organizations,
+    views_profile,
+    views_tokens,
+)
 
 app_name = "accounts"
 
+_organization = [
+    path("", views_home.organization, name="organization"),
+    path("rename/", views_organizations.edit_organization, name="edit_organization"),
+    path("members/", views_members.members, name="members"),
+    path("members/add/", views_members.add_member, name="add_member"),
+    path("members/leave/", views_members.leave, name="leave"),
+    path("members/<user:user>/role/", views_members.change_role, name="change_role"),
+    path("members/<user:user>/remove/", views_members.remove_member, name="remove_member"),
+    path("audit/", views_audit.audit_log, name="audit"),
+]
+
 urlpatterns = [
     path("", views_home.home, name="home"),
-    path("organizations/<owner:owner>/", views_home.organization, name="organization"),
+    path("organizations/<owner:owner>/", include(_organization)),
+    path("account/organizations/add/", views_organizations.add_organization, name="add_organization"),
+    path("account/profile/", views_profile.profile, name="profile"),
+    path("account/tokens/", views_tokens.tokens, name="tokens"),
+    path("account/tokens/add/", views_tokens.add_token, name="add_token"),
+    path("account/tokens/<str:key>/revoke/", views_tokens.revoke, name="revoke_token"),
+    # allauth's page of several addresses: here a user has one, which is how others know and add them.
+    path("accounts/email/", RedirectView.as_view(pattern_name="accounts:profile")),
 ]

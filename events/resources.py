@@ -1,0 +1,100 @@
+"""Applications and add-ons: added, renamed, archived. Every change is one transaction with its audit entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from events.models import Resource
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Organization, User
+
+LONGEST_NAME = 100
+
+
+class ResourceError(Exception):
+    """A change that cannot be made; the message says why, for people."""
+
+
+def clean_name(name: str) -> str:
+    """The name without spaces around it. Raises ResourceError."""
+    name = name.strip()
+    if not name:
+        raise ResourceError("Give it a name.")
+    if len(name) > LONGEST_NAME:
+        raise ResourceError(f"A name has at most {LONGEST_NAME} characters.")
+    if not name.isprintable():
+        raise ResourceError("A name has no control characters.")
+    return name
+
+
+@transaction.atomic
+def create(*, organization: Organization, kind: str, name: str, actor: User | None) -> Resource:
+    """Raises ResourceError if the name cannot be used or is taken."""
+    resource, created = _get_or_create(organization, kind, name, actor)
+    if not created:
+        raise ResourceError(_taken(resource))
+    return resource
+
+
+@transaction.atomic
+def find_or_create(*, organization: Organization, kind: str, name: str, actor: User | None = None) -> Resource:
+    """The resource of this kind and name, archived or not. Raises ResourceError if the name cannot be used."""
+    return _get_or_create(organization, kind, name, actor)[0]
+
+
+@transaction.atomic
+def rename(resource: Resource, *, name: str, actor: User) -> Resource:
+    """Raises ResourceError if the name cannot be used or is taken."""
+    name, before = clean_name(name), resource.name
+    if name == before:
+        return resource
+    try:
+        with transaction.atomic():
+            Resource.objects.filter(pk=resource.pk).update(name=name)
+    except IntegrityError:
+        holder = Resource.objects.get(organization=resource.organization_id, kind=resource.kind, name=name)
+        raise ResourceError(_taken(holder)) from None
+    resource.name = name
+    audit.record(resource.organization, actor, f"{resource.kind}.renamed", before, after=name)
+    return resource
+
+
+@transaction.atomic
+def archive(resource: Resource, *, actor: User) -> Resource:
+    """Take it out of the lists of choices; its history stays."""
+    now = timezone.now()
+    if Resource.objects.filter(pk=resource.pk, archived_at=None).update(archived_at=now):
+        audit.record(resource.organization, actor, f"{resource.kind}.archived", resource.name)
+        resource.archived_at = now
+    return resource
+
+
+@transaction.atomic
+def restore(resource: Resource, *, actor: User) -> Resource:
+    if Resource.objects.filter(pk=resource.pk, archived_at__isnull=False).update(archived_at=None):
+        audit.record(resource.organization, actor, f"{resource.kind}.restored", resource.name)
+        resource.archived_at = None
+    return resource
+
+
+def _get_or_create(organization: Organization, kind: str, name: str, actor: User | None) -> tuple[Resource, bool]:
+    if kind not in Resource.Kind.values:
+        raise ResourceError(f"The kind is one of {_in_words(Resource.Kind.values)}.")
+    resource, created = Resource.objects.get_or_create(organization=organization, kind=kind, name=clean_name(name))
+    if created:
+        audit.record(organization, actor, f"{kind}.added", resource.name)
+    return resource, created
+
+
+def _taken(holder: Resource) -> str:
+    what = f"An {holder.get_kind_display().lower()}"
+    if holder.archived_at:
+        return f"{what} was archived under this name: restore it, or choose another name."
+    return f"{what} has this name already."
+
+
+def _in_words(values: Iterable[str]) -> str:
+    return " or ".join(values)

@@ -1,0 +1,121 @@
+"""Applications and add-ons of an organization: list, add, rename, archive, restore."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from events import resources
+from events.models import Resource
+from events.resources import ResourceError
+from notifications_project import ids
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+
+AT_ONCE = 100
+
+
+class NameForm(forms.Form):
+    name = forms.CharField(max_length=resources.LONGEST_NAME)
+
+
+class AddForm(NameForm):
+    kind = forms.ChoiceField(choices=Resource.Kind.choices, widget=forms.RadioSelect, initial=Resource.Kind.APPLICATION)
+    field_order = ["kind", "name"]
+
+
+@require_safe
+@organization_page()
+def resource_list(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """By name, in pages by key; `archived` shows those, `q` filters by name."""
+    archived, wanted = "archived" in request.GET, request.GET.get("q", "").strip()
+    found = Resource.objects.filter(organization=organization, archived_at__isnull=not archived)
+    if wanted:
+        found = found.filter(name__icontains=wanted.replace("\0", ""))
+    rows = list(_after(found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1])
+    context = {
+        "organization": organization,
+        "resources": rows[:AT_ONCE],
+        "more": rows[AT_ONCE - 1].public_id if len(rows) > AT_ONCE else "",
+        "after": request.GET.get("after", ""),
+        "archived": archived,
+        "wanted": wanted,
+    }
+    return render(request, "events/resources.html", context)
+
+
+def _after(found: QuerySet[Resource], public_id: str) -> QuerySet[Resource]:
+    """The rows that follow the one with this id in the order by name and kind."""
+    if not public_id:
+        return found
+    try:
+        last = Resource.objects.get(pk=ids.decode(public_id, "app", "addon"))
+    except (ValueError, Resource.DoesNotExist):
+        raise Http404("No such page.") from None
+    return found.filter(Q(name__gt=last.name) | Q(name=last.name, kind__gt=last.kind))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_RESOURCES)
+def add_resource(request: HttpRequest, organization: Organization) -> HttpResponse:
+    form = AddForm(request.POST or None)
+    if form.is_valid():
+        try:
+            made = resources.create(organization=organization, actor=request.user, **form.cleaned_data)
+        except ResourceError as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, f"{made} is added. Hooks can now be restricted to it.")
+            return redirect("events:resources", organization.public_id)
+    context = {"organization": organization, "form": form}
+    return render(request, "events/resources_add.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_RESOURCES)
+def rename_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
+    found = _resource(organization, resource)
+    form = NameForm(request.POST or None, initial={"name": found.name})
+    if form.is_valid():
+        try:
+            resources.rename(found, name=form.cleaned_data["name"], actor=request.user)  # type: ignore[arg-type]
+        except ResourceError as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, f"The name is now {found}.")
+            return redirect("events:resources", organization.public_id)
+    context = {"organization": organization, "resource": found, "form": form}
+    return render(request, "events/resources_rename.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_RESOURCES)
+def archive_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
+    found = _resource(organization, resource)
+    if request.method == "POST":
+        resources.archive(found, actor=request.user)  # type: ignore[arg-type]
+        messages.success(request, f"{found} is archived. You find it under Archived.")
+        return redirect("events:resources", organization.public_id)
+    return render(request, "events/resources_archive.html", {"organization": organization, "resource": found})
+
+
+@require_POST
+@organization_page(Permission.MANAGE_RESOURCES)
+def restore_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
+    found = resources.restore(_resource(organization, resource), actor=request.user)  # type: ignore[arg-type]
+    messages.success(request, f"{found} is back.")
+    return redirect("events:resources", organization.public_id)
+
+
+def _resource(organization: Organization, resource: UUID) -> Resource:
+    found = Resource.objects.select_related("organization").filter(organization=organization, pk=resource).first()
+    if found is None:
+        raise Http404("No such application or add-on.")
+    return found

@@ -1,0 +1,98 @@
+"""The forms of the pages about people, organizations and one's own account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+
+from notifications_project.accounts.models import ApiToken, Organization, User
+from notifications_project.accounts.roles import PERMISSIONS, Permission, Role
+
+LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
+
+
+def role_choices() -> list[tuple[str, str]]:
+    """Each role with what it may do, from the one table of roles."""
+    return [(role.value, f"{role.label}: may {_in_words(PERMISSIONS[role])}") for role in Role]
+
+
+def _in_words(permissions: frozenset[Permission]) -> str:
+    labels = [permission.label for permission in Permission if permission in permissions]
+    return " and ".join(filter(None, ["; ".join(labels[:-1]), labels[-1]])) if len(labels) > 1 else labels[0]
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect)
+
+
+class AddMemberForm(RoleForm):
+    email = forms.EmailField(label="E-mail address", help_text="The address they sign in with here.")
+    role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect, initial=Role.DEVELOPER)
+    field_order = ["email", "role"]
+
+
+class OrganizationForm(forms.Form):
+    name = forms.CharField(max_length=100)
+
+    def clean_name(self) -> str:
+        return printable(self.cleaned_data["name"])
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="What it is for, such as “deployment script”.")
+    organization = forms.ChoiceField(
+        required=False, help_text="A token for one organization opens nothing else, should it ever leak."
+    )
+    lifetime = forms.ChoiceField(
+        label="Expires",
+        choices=[("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days"), ("never", "Never")],
+        initial="90",
+    )
+
+    def __init__(self, user: User, organizations: list[Organization], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.organizations = {organization.public_id: organization for organization in organizations}
+        choices = [(public_id, each.name) for public_id, each in self.organizations.items()]
+        self.fields["organization"].choices = [*choices, ("", "All my organizations")]  # type: ignore[attr-defined]
+
+    def clean_name(self) -> str:
+        name = printable(self.cleaned_data["name"])
+        if any(not token.is_expired for token in ApiToken.objects.filter(user=self.user, name=name)):
+            raise forms.ValidationError("You have a token of this name. Choose another name, or revoke that one first.")
+        return name
+
+    @property
+    def chosen_organization(self) -> Organization | None:
+        return self.organizations.get(self.cleaned_data["organization"])
+
+    @property
+    def chosen_lifetime(self) -> timedelta | None:
+        return LIFETIMES[self.cleaned_data["lifetime"]]
+
+
+def time_zones() -> list[tuple[str, str]]:
+    """Every zone by its name, with UTC first."""
+    names = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
+
+
+class ProfileForm(forms.ModelForm[User]):
+    time_zone = forms.ChoiceField(choices=time_zones, help_text="Times on all pages are shown in this zone.")
+
+    class Meta:
+        model = User
+        fields = ("name", "time_zone")
+        help_texts = {"name": "How others see you: in lists of members and in the audit log."}
+
+    def clean_name(self) -> str:
+        return printable(self.cleaned_data["name"])
+
+
+def printable(name: str) -> str:
+    if not name.isprintable():
+        raise forms.ValidationError("A name has no control characters.")
+    return name

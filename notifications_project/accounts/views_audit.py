@@ -1,0 +1,29 @@
+"""The audit log of an organization, newest first."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from notifications_project import paging
+from notifications_project.accounts import audit
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import AuditEntry, Organization
+
+
+@require_safe
+@organization_page()
+def audit_log(request: HttpRequest, organization: Organization) -> HttpResponse:
+    before = request.GET.get("before", "")
+    try:
+        page = paging.newest_first(
+            AuditEntry.objects.filter(organization=organization), UUID(before) if before else None
+        )
+    except ValueError:
+        raise Http404("No such page.") from None
+    rows = [(entry, audit.phrase(entry.action), audit.particulars(entry)) for entry in page.items]
+    context = {"organization": organization, "rows": rows, "next": page.next, "before": before}
+    return render(request, "accounts/audit.html", context)

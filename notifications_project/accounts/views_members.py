@@ -1,0 +1,120 @@
+"""The members of an organization: see, add, change the role of, remove, leave."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from notifications_project.accounts import organizations
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.forms import AddMemberForm, RoleForm
+from notifications_project.accounts.models import Membership, Organization
+from notifications_project.accounts.organizations import MembershipError
+from notifications_project.accounts.roles import Permission
+
+AT_ONCE = 200
+
+
+@require_safe
+@organization_page()
+def members(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Oldest first, in pages by key."""
+    after = request.GET.get("after", "")
+    found = organization.memberships.select_related("user").order_by("pk")
+    if after.isdecimal() and len(after) < 19:
+        found = found.filter(pk__gt=int(after))
+    rows = list(found[: AT_ONCE + 1])
+    more = rows[AT_ONCE - 1].pk if len(rows) > AT_ONCE else None
+    context = {"organization": organization, "memberships": rows[:AT_ONCE], "more": more, "after": after}
+    return render(request, "accounts/members.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_MEMBERS)
+def add_member(request: HttpRequest, organization: Organization) -> HttpResponse:
+    form = AddMemberForm(request.POST or None)
+    if form.is_valid():
+        try:
+            membership = organizations.add_member(
+                organization=organization, actor=_me(request).user, **form.cleaned_data
+            )
+        except MembershipError as error:
+            form.add_error("email", str(error))
+        else:
+            role = membership.get_role_display().lower()
+            messages.success(request, f"{membership.user} is now a member of {organization}, as {role}.")
+            return redirect("accounts:members", organization.public_id)
+    return render(
+        request, "accounts/member_add.html", {"organization": organization, "form": form}, status=_status(form)
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_MEMBERS)
+def change_role(request: HttpRequest, organization: Organization, user: UUID) -> HttpResponse:
+    membership = _membership(organization, user)
+    form = RoleForm(request.POST or None, initial={"role": membership.role})
+    if form.is_valid():
+        try:
+            membership = organizations.change_role(
+                organization=organization, user=membership.user, role=form.cleaned_data["role"], actor=_me(request).user
+            )
+        except MembershipError as error:
+            form.add_error("role", str(error))
+        else:
+            messages.success(request, f"{membership.user} now has the role {membership.get_role_display().lower()}.")
+            return redirect("accounts:members", organization.public_id)
+    context = {"organization": organization, "membership": membership, "form": form}
+    return render(request, "accounts/member_role.html", context, status=_status(form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_MEMBERS)
+def remove_member(request: HttpRequest, organization: Organization, user: UUID) -> HttpResponse:
+    membership = _membership(organization, user)
+    return _end(request, membership, f"{membership.user} is no longer a member of {organization}.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page()
+def leave(request: HttpRequest, organization: Organization) -> HttpResponse:
+    return _end(request, _me(request), f"You have left {organization}.")
+
+
+def _end(request: HttpRequest, membership: Membership, done: str) -> HttpResponse:
+    """Ask, then end a membership. Who leaves goes to another organization."""
+    mine, problem = membership.pk == _me(request).pk, ""
+    if request.method == "POST":
+        try:
+            organizations.remove_member(
+                organization=membership.organization, user=membership.user, actor=_me(request).user
+            )
+        except MembershipError as error:
+            problem = str(error)
+        else:
+            messages.success(request, done)
+            return (
+                redirect("accounts:home") if mine else redirect("accounts:members", membership.organization.public_id)
+            )
+    context = {"organization": membership.organization, "membership": membership, "mine": mine, "problem": problem}
+    return render(request, "accounts/member_remove.html", context, status=409 if problem else 200)
+
+
+def _me(request: HttpRequest) -> Membership:
+    membership: Membership = request.membership  # type: ignore[attr-defined]
+    return membership
+
+
+def _membership(organization: Organization, user: UUID) -> Membership:
+    membership = organization.memberships.select_related("user", "organization").filter(user_id=user).first()
+    if membership is None:
+        raise Http404("No such member.")
+    return membership
+
+
+def _status(form: RoleForm) -> int:
+    return 422 if form.errors else 200

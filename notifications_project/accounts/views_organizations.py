@@ -1,0 +1,42 @@
+"""Organizations: make one, rename one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from notifications_project.accounts import organizations
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.forms import OrganizationForm
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def add_organization(request: HttpRequest) -> HttpResponse:
+    form = OrganizationForm(request.POST or None)
+    if form.is_valid():
+        made = organizations.create_organization(name=form.cleaned_data["name"], admin=request.user)  # type: ignore[arg-type]
+        messages.success(request, f"{made} is there, and you are its admin. Add the people you work with.")
+        return redirect("accounts:members", made.public_id)
+    return render(request, "accounts/organization_add.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_MEMBERS)
+def edit_organization(request: HttpRequest, organization: Organization) -> HttpResponse:
+    form = OrganizationForm(request.POST or None, initial={"name": organization.name})
+    if form.is_valid():
+        organizations.rename_organization(
+            organization=organization,
+            name=form.cleaned_data["name"],
+            actor=request.user,  # type: ignore[arg-type]
+        )
+        messages.success(request, f"The name is now {organization}.")
+        return redirect("accounts:members", organization.public_id)
+    context = {"organization": organization, "form": form}
+    return render(request, "accounts/organization_edit.html", context, status=422 if form.errors else 200)

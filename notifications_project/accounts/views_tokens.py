@@ -1,0 +1,51 @@
+"""Account settings, API tokens: make (shown once), see, revoke."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from notifications_project.accounts.context import memberships_of
+from notifications_project.accounts.forms import TokenForm
+from notifications_project.accounts.models import ApiToken
+from notifications_project.accounts.tokens import make_token, revoke_token
+
+
+@require_safe
+@login_required
+def tokens(request: HttpRequest) -> HttpResponse:
+    found = ApiToken.objects.filter(user_id=request.user.pk).select_related("organization").order_by("-created")
+    return render(request, "accounts/tokens.html", {"tokens": found})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def add_token(request: HttpRequest) -> HttpResponse:
+    """The token's secret is in the answer to the POST and nowhere else: no redirect, no session, no cache."""
+    organizations = [membership.organization for membership in memberships_of(request)]
+    form = TokenForm(request.user, organizations, request.POST or None)  # type: ignore[arg-type]
+    if form.is_valid():
+        token, secret = make_token(
+            user=form.user,
+            name=form.cleaned_data["name"],
+            organization=form.chosen_organization,
+            lasts=form.chosen_lifetime,
+        )
+        return render(request, "accounts/token_made.html", {"token": token, "secret": secret})
+    return render(request, "accounts/token_add.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def revoke(request: HttpRequest, key: str) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.select_related("user"), user_id=request.user.pk, token_key=key)
+    if request.method == "POST":
+        revoke_token(token)
+        messages.success(request, f"The token {token.name} is revoked. Nothing opens with it any more.")
+        return redirect("accounts:tokens")
+    return render(request, "accounts/token_revoke.html", {"token": token})
