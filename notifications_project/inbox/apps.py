@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class InboxConfig(AppConfig):
+    name = "notifications_project.inbox"
+    label = "inbox"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,106 @@
+"""Turns what arrived into text for people: JSON, decoded mails, HTML as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+
+@dataclass(frozen=True)
+class Part:
+    """One readable part of a mail; `label` says which."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    subject: str
+    headers: list[tuple[str, str]]
+    parts: list[Part] = field(default_factory=list)
+
+
+def read_mail(raw: bytes) -> Mail:
+    """Headers and readable parts of a mail; never raises, however broken the mail is."""
+    message = message_from_bytes(raw, policy=policy.default)
+    headers = [(name, _header(message, name, str(value))) for name, value in message.raw_items()]
+    parts = [_part(part) for part in message.walk() if not part.is_multipart()]
+    return Mail(next((value for name, value in headers if name.lower() == "subject"), ""), headers, parts)
+
+
+def read_body(body: bytes) -> tuple[str, str]:
+    """A request's body as text with a word for what it is: JSON is indented."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "Bytes", body.hex(" ")
+    try:
+        return "JSON", json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return "Text", text
+
+
+def _header(message: EmailMessage, name: str, raw: str) -> str:
+    try:
+        return str(message.policy.header_fetch_parse(name, raw))
+    except Exception:  # the standard library's parsers raise anything on a malformed header
+        return raw
+
+
+def _part(part: EmailMessage) -> Part:
+    kind = part.get_content_type()
+    name = part.get_filename()
+    if name or not kind.startswith("text/"):
+        size = len(part.get_payload(decode=True) or b"")
+        return Part(f"Attachment {name or ''} ({kind})".replace("  ", " "), f"{size} bytes")
+    try:
+        text = str(part.get_content())
+    except (LookupError, ValueError):  # an unknown charset, or bytes that do not fit it
+        text = (part.get_payload(decode=True) or b"").decode("latin-1")
+    return Part("HTML, as text", html_as_text(text)) if kind == "text/html" else Part("Text", text.strip())
+
+
+def html_as_text(html: str) -> str:
+    reader = _TextOf()
+    reader.feed(html)
+    reader.close()
+    lines = [re.sub(r"[ \t]+", " ", line).strip() for line in "".join(reader.text).splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+class _TextOf(HTMLParser):
+    """Collects what a reader would see, and where the links lead."""
+
+    UNSEEN = frozenset({"head", "style", "script", "title"})
+    BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "table", "ul", "ol", "pre", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self.unseen = 0
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self.UNSEEN:
+            self.unseen += 1
+        elif tag in self.BLOCKS:
+            self.text.append("\n")
+        elif tag == "a":
+            self.links.append(dict(attrs).get("href") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.UNSEEN:
+            self.unseen = max(0, self.unseen - 1)
+        elif tag in self.BLOCKS:
+            self.text.append("\n")
+        elif tag == "a" and self.links and (link := self.links.pop()):
+            self.text.append(f" <{link}>")
+
+    def handle_data(self, data: str) -> None:
+        if not self.unseen:
+            self.text.append(re.sub(r"\s+", " ", data))

@@ -1,0 +1,65 @@
+"""Stores what arrives. Only the newest messages are kept: this is a demo, not an archive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from django.db import transaction
+
+from notifications_project.inbox import reading
+from notifications_project.inbox.models import Box, Message
+from notifications_project.inbox.signature import judge
+
+KEPT = 200
+STATUS = {Box.Answer.OK: 200, Box.Answer.ERROR: 500, Box.Answer.BUSY: 429, Box.Answer.GONE: 410, Box.Answer.SLOW: 200}
+
+
+def webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Message:
+    """Store a request to `box`. `addresses` are the URLs by which a webhook may know the box."""
+    verdict = judge(body, {name.lower(): value for name, value in headers.items()}, addresses)
+    return _keep(
+        Message(
+            kind=Message.Kind.WEBHOOK,
+            box=box,
+            method=method,
+            status=STATUS[Box.Answer(box.answer)],
+            title=_title(body),
+            headers=[[name, value] for name, value in headers.items()],
+            body=body,
+            signature=verdict.signature,
+            signature_reason=verdict.reason[:300],
+        )
+    )
+
+
+def email(sender: str, recipients: Sequence[str], body: bytes) -> Message:
+    """Store an e-mail with the sender and recipients of its SMTP envelope."""
+    return _keep(
+        Message(
+            kind=Message.Kind.EMAIL,
+            title=reading.read_mail(body).subject[:300] or "(no subject)",
+            body=body,
+            sender=sender[:254],
+            recipients=list(recipients),
+        )
+    )
+
+
+@transaction.atomic
+def _keep(message: Message) -> Message:
+    message.save(force_insert=True)
+    last = Message.objects.order_by("-pk").values_list("pk", flat=True)[KEPT - 1 : KEPT].first()
+    if last is not None:
+        Message.objects.filter(pk__lt=last).delete()
+    return message
+
+
+def _title(body: bytes) -> str:
+    """What a webhook is about, as far as its body tells."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return "A request" if body else "A request without a body"
+    kind = content.get("event_type") or content.get("type") if isinstance(content, dict) else None
+    return str(kind)[:300] if kind else "A JSON body"

@@ -1,0 +1,53 @@
+"""Does what arrived carry a Standard Webhooks signature, and does it verify?
+
+The judge is the `standardwebhooks` library, which shares no code with what signs here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from hooks.models import Endpoint
+from notifications_project.inbox.models import Message
+
+HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+Signature = Message.Signature
+
+
+@dataclass(frozen=True)
+class Verdict:
+    signature: Message.Signature
+    reason: str
+
+
+def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Verdict:
+    """Try the secrets of every webhook that sends to one of `addresses`. `headers` have lower-case names."""
+    missing = [name for name in HEADERS if not headers.get(name)]
+    if missing:
+        return Verdict(Signature.UNSIGNED, f"It came without {' and '.join(missing)}.")
+    refusals: list[str] = []
+    for name, key in _keys(addresses):
+        try:
+            Webhook(key).verify(body, dict(headers), json_parse=False)
+        except (WebhookVerificationError, ValueError) as error:
+            refusals.append(f"With the secret of {name}: {str(error).rstrip('.')}.")
+        else:
+            return Verdict(Signature.VERIFIED, f"It was signed with the secret of {name}.")
+    if refusals:
+        return Verdict(Signature.WRONG, refusals[0])
+    return Verdict(Signature.UNKNOWN, "It is signed, but no webhook of this console sends to this address.")
+
+
+def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
+    """The name of each such webhook, with each of its secrets that is still good."""
+    endpoints = Endpoint.objects.filter(
+        kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address__in=addresses
+    ).select_related("hook")
+    for endpoint in endpoints:
+        for secret in endpoint.secrets.get("signing", []):
+            if secret.get("until") is None or secret["until"] > time.time():
+                yield str(endpoint.hook), secret["key"]
