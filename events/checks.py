@@ -57,9 +57,8 @@ def _problems_of_group(group: EventGroup, known: set[str]) -> list[tuple[int, st
         found.append((7, f"The group {group.name} must have no dot in its name."))
     if not group.types:
         found.append((8, f"The group {group.name} is empty."))
-    for name in group.types:
-        if name not in known:
-            found.append((9, f"The group {group.name} names {name}, which is no event type."))
+    dangling = [name for name in group.types if name not in known]
+    found += [(9, f"The group {group.name} names {name}, which is no event type.") for name in dangling]
     if len(set(group.types)) != len(group.types):
         found.append((10, f"The group {group.name} names a type twice."))
     return found

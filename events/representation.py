@@ -35,8 +35,7 @@ def build(
             "timestamp": int(occurred_at.timestamp()),
             "event_id": event_id,
             "organization": {"id": organization.public_id, "name": organization.name},
-            "resource": resource
-            and {"id": resource.public_id, "kind": str(resource.kind), "name": resource.name},
+            "resource": resource and {"id": resource.public_id, "kind": str(resource.kind), "name": resource.name},
             **data,
         }
     )

@@ -140,7 +140,9 @@ def git_push() -> Data:
         "before": "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
         "after": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0",
         "pushed_by": _USER,
-        "commits": [{"id": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0", "message": "Show prices with tax", "author": _USER}],
+        "commits": [
+            {"id": "4c5e0b3a2f9d8e7c6b5a49382716f5e4d3c2b1a0", "message": "Show prices with tax", "author": _USER}
+        ],
     }
 
 

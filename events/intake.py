@@ -1,0 +1,214 @@
+"""The one door by which an event enters: API, pages, own system events and inbound adapters all call `record`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from events import limits, references, representation, signals
+from events.catalogue import EVENT_TYPES
+from events.limits import MAX_EVENTS, Unfit
+from events.models import Event, Resource
+from events.references import Reference
+from notifications_project.accounts.models import Organization, User
+
+_REPORTED = 100  # errors of one list
+_TRIES = 4  # each loss of a race over a key means that somebody else stored an event with it
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """An event as it was sent; `record` checks all of it.
+
+    `resource` is a public id, `{"id"?, "kind", "name"}`, a Resource or None; `occurred_at` is a text in ISO 8601
+    with an offset, an aware datetime, or None for now.
+    """
+
+    type: Any
+    data: Any = field(default_factory=dict)
+    resource: Any = None
+    occurred_at: Any = None
+    idempotency_key: Any = None
+    is_test: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    index: int
+    field: str
+    message: str
+
+
+class Refused(Exception):
+    """Nothing was stored; `errors` names every event and field that is wrong."""
+
+    def __init__(self, errors: list[Problem]) -> None:
+        super().__init__("; ".join(f"[{each.index}] {each.field} {each.message}" for each in errors))
+        self.errors = errors
+
+
+class Conflict(Exception):
+    """Nothing was stored: an idempotency key was used before, with another content."""
+
+    def __init__(self, index: int, key: str) -> None:
+        super().__init__(f"[{index}] the idempotency key {key!r} was used with another event")
+        self.index, self.key = index, key
+
+
+@dataclass(frozen=True)
+class _Checked:
+    index: int
+    sent: NewEvent
+    occurred_at: datetime
+    reference: Reference | None
+    fingerprint: str
+
+
+def record(organization: Organization, new_events: Sequence[NewEvent], actor: User | None = None) -> list[Event]:
+    """Store events, all or none; returns them in the order of `new_events`.
+
+    An event whose key was used before with the same content is the event stored then. Raises Refused or
+    Conflict. After the commit `signals.events_recorded` is sent, if there is anything to route.
+    """
+    checked = _check_all(new_events)
+    with transaction.atomic():
+        events, fresh = _store(organization, checked, actor)
+        if any(event.routed_at is None for event in fresh):
+            _tell_after_commit(organization)
+    return events
+
+
+def _tell_after_commit(organization: Organization) -> None:
+    def tell() -> None:
+        signals.events_recorded.send(Event, organization_id=organization.pk)
+
+    # Robust: what is stored is stored, whatever becomes of those who are told.
+    transaction.on_commit(tell, robust=True)
+
+
+def _check_all(new_events: Sequence[NewEvent]) -> list[_Checked]:
+    if not 1 <= len(new_events) <= MAX_EVENTS:
+        raise Refused([Problem(0, "events", f"must be 1 to {MAX_EVENTS} events at once.")])
+    now = timezone.now()
+    checked, errors = [], []
+    for index, sent in enumerate(new_events):
+        try:
+            checked.append(_check(index, sent, now))
+        except Unfit as unfit:
+            errors.append(Problem(index, unfit.field, unfit.message))
+    if errors:
+        raise Refused(errors[:_REPORTED])
+    return checked
+
+
+def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
+    if not isinstance(sent.type, str) or sent.type not in EVENT_TYPES:
+        raise Unfit("type", "is not in the catalogue of event types." if sent.type else "is missing.")
+    reference = references.parse(sent.resource)
+    occurred_at = limits.moment(sent.occurred_at, now)
+    if sent.idempotency_key is not None:
+        limits.check_key(sent.idempotency_key)
+    limits.check_data(sent.data)
+    return _Checked(index, sent, occurred_at, reference, _fingerprint(sent))
+
+
+def _fingerprint(sent: NewEvent) -> str:
+    """A hash of what was sent, the same for the same JSON however it was written; empty without a key."""
+    if sent.idempotency_key is None:
+        return ""
+    resource = sent.resource.public_id if isinstance(sent.resource, Resource) else sent.resource
+    content = [sent.type, sent.data, resource, sent.occurred_at and str(sent.occurred_at), sent.is_test]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _store(organization: Organization, checked: list[_Checked], actor: User | None) -> tuple[list[Event], list[Event]]:
+    """All events in order, and those of them that are new."""
+    for tries_left in reversed(range(_TRIES)):
+        # First of all the keys: a repeated request must not find or create its resource again.
+        known = _stored_before(organization, checked)
+        _refuse_conflicts(checked, {key: event.fingerprint for key, event in known.items()})
+        try:
+            with transaction.atomic():
+                fresh = _insert(organization, _first_of_each(checked, known), actor)
+        except IntegrityError:
+            if not tries_left:
+                raise
+            continue
+        by_key = known | {event.idempotency_key: event for event in fresh.values() if event.idempotency_key}
+        events = [fresh.get(each.index) or by_key[each.sent.idempotency_key] for each in checked]
+        return events, list(fresh.values())
+    raise AssertionError("unreachable")
+
+
+def _stored_before(organization: Organization, checked: list[_Checked]) -> dict[str, Event]:
+    keys = {each.sent.idempotency_key for each in checked if each.sent.idempotency_key is not None}
+    if not keys:
+        return {}
+    stored = Event.objects.filter(organization=organization, idempotency_key__in=keys)
+    return {event.idempotency_key: event for event in stored if event.idempotency_key is not None}
+
+
+def _refuse_conflicts(checked: list[_Checked], fingerprints: dict[str, str]) -> None:
+    for each in checked:
+        key = each.sent.idempotency_key
+        if key is not None and fingerprints.setdefault(key, each.fingerprint) != each.fingerprint:
+            raise Conflict(each.index, key)
+
+
+def _first_of_each(checked: list[_Checked], known: dict[str, Event]) -> list[_Checked]:
+    """What is to be stored: without a key, or the first with a key that is not known yet."""
+    seen = set(known)
+    wanted = []
+    for each in checked:
+        key = each.sent.idempotency_key
+        if key is None or key not in seen:
+            wanted.append(each)
+        if key is not None:
+            seen.add(key)
+    return wanted
+
+
+def _insert(organization: Organization, wanted: list[_Checked], actor: User | None) -> dict[int, Event]:
+    """The new events by index. Raises IntegrityError when somebody else was quicker with a key."""
+    if not wanted:
+        return {}
+    resources = references.resolve(organization, (each.reference for each in wanted if each.reference), actor)
+    missing = [each for each in wanted if each.reference and each.reference not in resources]
+    if missing:
+        refusals = [(each.index, references.unknown(each.sent.resource)) for each in missing[:_REPORTED]]
+        raise Refused([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
+    rows = {each.index: _row(organization, each, resources) for each in wanted}
+    # In the order of their keys, so that two lists with the same keys cannot wait for each other; the ids
+    # already have the order of the list.
+    Event.objects.bulk_create(sorted(rows.values(), key=lambda row: row.idempotency_key or ""))
+    return rows
+
+
+def _row(organization: Organization, each: _Checked, resources: dict[Reference, Resource]) -> Event:
+    resource = resources[each.reference] if each.reference else None
+    event = Event(
+        organization=organization,
+        resource=resource,
+        type=each.sent.type,
+        occurred_at=each.occurred_at,
+        idempotency_key=each.sent.idempotency_key,
+        fingerprint=each.fingerprint,
+        is_test=each.sent.is_test,
+        routed_at=timezone.now() if each.sent.is_test else None,  # a test is never matched (DESIGN section 5)
+    )
+    event.representation = representation.build(
+        event_id=event.public_id,
+        event_type=event.type,
+        occurred_at=event.occurred_at,
+        organization=organization,
+        resource=resource,
+        data=each.sent.data,
+    )
+    return event

@@ -1,0 +1,120 @@
+"""What an event says about its resource, and the resource that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from events import resources
+from events.limits import Unfit
+from events.models import Resource
+from notifications_project import ids
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Organization, User
+
+_KINDS = {"app": Resource.Kind.APPLICATION, "addon": Resource.Kind.ADDON}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Either an id, or the kind and name to find or create."""
+
+    id: UUID | None
+    kind: str
+    name: str
+
+
+def parse(value: Any) -> Reference | None:
+    """From a public id, `{"id"?, "kind", "name"}`, a Resource or None. Raises Unfit.
+
+    With an id, the name is not looked at: the resource may have been renamed since.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Resource):
+        return Reference(value.pk, value.kind, "")
+    if isinstance(value, str):
+        return _by_id(value, "resource")
+    if not isinstance(value, dict):
+        raise Unfit("resource", "must be an id, or an object with kind and name.")
+    if others := sorted(str(name) for name in value.keys() - {"id", "kind", "name"}):
+        raise Unfit(f"resource.{others[0]}", "is not known here.")
+    kind = value.get("kind")
+    if value.get("id") is None:
+        return _by_name(kind, value.get("name"))
+    if not isinstance(value["id"], str):
+        raise Unfit("resource.id", "must be a text.")
+    reference = _by_id(value["id"], "resource.id")
+    if kind is not None and kind != reference.kind:
+        raise Unfit("resource.kind", "does not fit the id.")
+    return reference
+
+
+def unknown(sent: Any) -> Unfit:
+    """The refusal of an id that names nothing, or something of another organization: nobody can tell which."""
+    return _no_such("resource.id" if isinstance(sent, dict) else "resource")
+
+
+def _no_such(field: str) -> Unfit:
+    return Unfit(field, "is no application or add-on of this organization.")
+
+
+def _by_id(text: str, field: str) -> Reference:
+    try:
+        return Reference(ids.decode(text, *_KINDS), _KINDS[text.partition("_")[0]], "")
+    except ValueError:
+        raise _no_such(field) from None
+
+
+def _by_name(kind: Any, name: Any) -> Reference:
+    if kind not in Resource.Kind.values:
+        raise Unfit("resource.kind", f"must be {' or '.join(Resource.Kind.values)}.")
+    if not isinstance(name, str):
+        raise Unfit("resource.name", "must be a text.")
+    try:
+        return Reference(None, kind, resources.clean_name(name))
+    except resources.ResourceError as error:
+        raise Unfit("resource.name", str(error)) from None
+
+
+def resolve(
+    organization: Organization, references: Iterable[Reference], actor: User | None
+) -> dict[Reference, Resource]:
+    """The resource of each reference, in a few queries however many there are; ids that fit nothing are left out.
+
+    Archived resources are found too. What is found by no name is created; of several doing so at once, one does.
+    """
+    wanted = set(references)
+    found = _find(organization, wanted)
+    if missing := {each for each in wanted - found.keys() if each.id is None}:
+        # In one order everywhere, so that two lists creating the same names cannot wait for each other.
+        rows = [
+            Resource(organization=organization, kind=each.kind, name=each.name)
+            for each in sorted(missing, key=lambda each: (each.kind, each.name))
+        ]
+        Resource.objects.bulk_create(rows, ignore_conflicts=True)
+        found |= _find(organization, missing)
+        made = {row.pk for row in rows}
+        _audit(organization, actor, [found[each] for each in missing if found[each].pk in made])
+    return found
+
+
+def _find(organization: Organization, wanted: set[Reference]) -> dict[Reference, Resource]:
+    mine = Resource.objects.filter(organization=organization)
+    found: dict[Reference, Resource] = {}
+    if by_id := {each.id for each in wanted if each.id}:
+        for resource in mine.filter(pk__in=by_id):
+            found[Reference(resource.pk, resource.kind, "")] = resource
+    for kind in Resource.Kind.values:
+        if names := {each.name for each in wanted if each.id is None and each.kind == kind}:
+            for resource in mine.filter(kind=kind, name__in=names):
+                found[Reference(None, resource.kind, resource.name)] = resource
+    return {reference: resource for reference, resource in found.items() if reference in wanted}
+
+
+def _audit(organization: Organization, actor: User | None, made: list[Resource]) -> None:
+    for kind in Resource.Kind.values:
+        if names := sorted(resource.name for resource in made if resource.kind == kind):
+            audit.record(organization, actor, f"{kind}.added", ", ".join(names), count=len(names), by="an event")
