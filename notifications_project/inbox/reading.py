@@ -27,7 +27,13 @@ class Mail:
 
 def read_mail(raw: bytes) -> Mail:
     """Headers and readable parts of a mail; never raises, however broken the mail is."""
-    message = message_from_bytes(raw, policy=policy.default)
+    try:
+        return _read(message_from_bytes(raw, policy=policy.default))
+    except Exception:  # the standard library's parsers raise anything on malformed input
+        return Mail("", [], [Part("Not readable as an e-mail", raw.decode(errors="replace"))])
+
+
+def _read(message: EmailMessage) -> Mail:
     headers = [(name, _header(message, name, str(value))) for name, value in message.raw_items()]
     parts = [_part(part) for part in message.walk() if not part.is_multipart()]
     return Mail(next((value for name, value in headers if name.lower() == "subject"), ""), headers, parts)
@@ -48,7 +54,7 @@ def read_body(body: bytes) -> tuple[str, str]:
 def _header(message: EmailMessage, name: str, raw: str) -> str:
     try:
         return str(message.policy.header_fetch_parse(name, raw))
-    except Exception:  # the standard library's parsers raise anything on a malformed header
+    except Exception:  # one bad header does not hide the others
         return raw
 
 
@@ -56,13 +62,17 @@ def _part(part: EmailMessage) -> Part:
     kind = part.get_content_type()
     name = part.get_filename()
     if name or not kind.startswith("text/"):
-        size = len(part.get_payload(decode=True) or b"")
-        return Part(f"Attachment {name or ''} ({kind})".replace("  ", " "), f"{size} bytes")
+        return Part(" ".join(filter(None, ["Attachment", name, f"({kind})"])), f"{len(_content(part))} bytes")
     try:
         text = str(part.get_content())
     except (LookupError, ValueError):  # an unknown charset, or bytes that do not fit it
-        text = (part.get_payload(decode=True) or b"").decode("latin-1")
+        text = _content(part).decode("latin-1")
     return Part("HTML, as text", html_as_text(text)) if kind == "text/html" else Part("Text", text.strip())
+
+
+def _content(part: EmailMessage) -> bytes:
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
 
 
 def html_as_text(html: str) -> str:

@@ -26,6 +26,7 @@ def test_encoded_subjects_and_bodies_are_decoded() -> None:
         b"Content-Type: text/plain; charset=no-such-charset\r\n\r\n\xe9",
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\nnever begins",
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
+        b'Content-Type: text/plain; charset="\r\n\r\nbody',
         b"Date: never\r\nMessage-ID: <\r\nContent-Type: ;;;\r\n\r\nbody",
     ],
 )

@@ -28,7 +28,9 @@ def _store(envelope: Envelope) -> None:
 class Keeper:
     """What aiosmtpd asks. Storing runs on asgiref's one thread for such work, so on one database connection."""
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802  (aiosmtpd calls it so)
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         try:
             await sync_to_async(_store)(envelope)
         except Exception:
