@@ -27,7 +27,11 @@ class NameForm(forms.Form):
 
 
 class AddForm(NameForm):
-    kind = forms.ChoiceField(choices=Resource.Kind.choices, widget=forms.RadioSelect, initial=Resource.Kind.APPLICATION)
+    kind = forms.ChoiceField(
+        choices=Resource.Kind.choices,
+        widget=forms.RadioSelect(attrs={"class": "choices"}),
+        initial=Resource.Kind.APPLICATION,
+    )
     field_order = ["kind", "name"]
 
 

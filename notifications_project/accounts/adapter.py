@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from smtplib import SMTPException
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -13,6 +15,8 @@ from django.http import HttpRequest
 
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
+
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -26,6 +30,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if commit:
             ensure_personal_space(user)
         return user
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail that cannot go out is logged; the page says the same as ever, and so not whose address is known."""
+        if not settings.MAIL_CONFIGURED:
+            return
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, SMTPException):
+            logger.exception("A mail of the sign-in pages could not be sent (%s).", template_prefix)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         return _public(super().get_reset_password_from_key_url(key))

@@ -36,9 +36,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
     Templates ask `{% if may.manage_hooks %}`; the views ask `access` all the same.
     """
-    context: dict[str, Any] = {"demo": settings.DEMO, "sign_up_open": settings.SIGN_UP_OPEN}
+    context: dict[str, Any] = {
+        "demo": settings.DEMO,
+        "sign_up_open": settings.SIGN_UP_OPEN,
+        "mail_configured": settings.MAIL_CONFIGURED,
+    }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
+        if settings.DEMO:
+            context["demo_sign_in"] = {"email": settings.DEMO_EMAIL, "password": settings.DEMO_PASSWORD}
         return context
     membership = current_membership(request)
     role = membership.role if membership else ""

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.utils.html import format_html
 
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission, Role
@@ -16,21 +17,24 @@ LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelt
 
 def role_choices() -> list[tuple[str, str]]:
     """Each role with what it may do, from the one table of roles."""
-    return [(role.value, f"{role.label}: may {_in_words(PERMISSIONS[role])}") for role in Role]
+    label = '<span><b>{}</b><span class="help">May {}.</span></span>'
+    return [(role.value, format_html(label, role.label, _in_words(PERMISSIONS[role]))) for role in Role]
 
 
 def _in_words(permissions: frozenset[Permission]) -> str:
-    labels = [permission.label for permission in Permission if permission in permissions]
-    return " and ".join(filter(None, ["; ".join(labels[:-1]), labels[-1]])) if len(labels) > 1 else labels[0]
+    labels = [str(permission.label) for permission in Permission if permission in permissions]
+    return ", ".join(labels)
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect)
+    role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}))
 
 
 class AddMemberForm(RoleForm):
     email = forms.EmailField(label="E-mail address", help_text="The address they sign in with here.")
-    role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect, initial=Role.DEVELOPER)
+    role = forms.ChoiceField(
+        choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}), initial=Role.DEVELOPER
+    )
     field_order = ["email", "role"]
 
 

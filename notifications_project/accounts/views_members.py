@@ -14,7 +14,7 @@ from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.forms import AddMemberForm, RoleForm
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.organizations import MembershipError
-from notifications_project.accounts.roles import Permission
+from notifications_project.accounts.roles import Permission, Role
 
 AT_ONCE = 200
 
@@ -36,7 +36,7 @@ def members(request: HttpRequest, organization: Organization) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
 def add_member(request: HttpRequest, organization: Organization) -> HttpResponse:
-    form = AddMemberForm(request.POST or None)
+    form = AddMemberForm(request.POST or None, initial={"role": Role.DEVELOPER})
     if form.is_valid():
         try:
             membership = organizations.add_member(

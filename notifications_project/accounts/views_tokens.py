@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -43,7 +43,9 @@ def add_token(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def revoke(request: HttpRequest, key: str) -> HttpResponse:
-    token = get_object_or_404(ApiToken.objects.select_related("user"), user_id=request.user.pk, token_key=key)
+    token = ApiToken.objects.select_related("user").filter(user_id=request.user.pk, token_key=key).first()
+    if token is None:
+        raise Http404("No such token.")
     if request.method == "POST":
         revoke_token(token)
         messages.success(request, f"The token {token.name} is revoked. Nothing opens with it any more.")
