@@ -1,0 +1,63 @@
+"""Claim lanes, send, judge the outcome, schedule the next try, record. The delivery table is the queue.
+
+1. `events.intake` stores an event; after its commit `wakeup.wake` starts a pump, unless one is at work.
+2. A pump (`pump.Pump`, a django-q2 task) works in turns of some 20 ms for about 20 s: it routes new events
+   (`hooks.matching`), leases up to four lanes (`lanes.claim`: `FOR UPDATE SKIP LOCKED`, or SQLite's immediate
+   transaction), takes up to 40 deliveries of each and hands them to threads.
+3. Threads send and never touch the database; the main thread judges (`outcome.judge`, the one table), writes
+   (`record.write`, a batch in one transaction) and fills free seats at once: there is no barrier.
+4. A lane is the unit of fairness: it begins with one seat, earns more by good answers and loses them by bad
+   ones; lanes with one seat share half of the threads at most. After its 40 it goes behind the others.
+5. A lane's `not_before` (circuit, Retry-After) is apart from its `work_due_at`: new events never defeat a back-off.
+   Five failures of different deliveries in a row open the circuit: one probe at growing intervals.
+6. Leases carry a token and end. No attempt begins so late that it could outlive the lease; a worker that was
+   killed or frozen loses the lane and can record, but not reschedule.
+7. A pump that leaves says so, then looks once more, so that no wake-up is lost between the two.
+8. `sweep` repairs each minute; `watchdog`, outside the cluster, wakes pumps for retries and finds hangs.
+
+Locks are taken in one order: organization, endpoints, deliveries, lanes (by id).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from hooks.engine import clock, lanes, stop
+from hooks.engine.wakeup import wake
+from hooks.models import Delivery, Pump
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import User
+
+_LATELY = timedelta(seconds=90)  # the schedule has a pump look each minute
+
+stopping = stop.asked
+
+
+class CannotRedeliver(Exception):
+    """The delivery cannot be sent again; the message says why, for people."""
+
+
+@transaction.atomic
+def redeliver(delivery: Delivery, actor: User) -> None:
+    """Send it at once: the next try of what waits, or all tries again of what is settled. Raises CannotRedeliver.
+
+    The webhook-id and the body stay the same; attempts made before are kept.
+    """
+    endpoint = delivery.endpoint
+    if endpoint.deleted_at:
+        raise CannotRedeliver("The hook was deleted: there is nowhere to send it to.")
+    again = {} if delivery.state == Delivery.State.PENDING else {"tries": 0, "settled_at": None}
+    Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE, **again)
+    lanes.probe_now(delivery.lane_id)
+    audit.record(delivery.organization, actor, "delivery.redelivered", delivery.public_id)
+    wake()
+
+
+def workers_running() -> bool:
+    """Whether a worker has been seen lately: a pump at work, or the look that the schedule has each minute."""
+    return Pump.objects.filter(seen_at__gt=clock.now() - _LATELY).exists()
+
+
+__all__ = ["CannotRedeliver", "redeliver", "stopping", "wake", "workers_running"]

@@ -1,0 +1,17 @@
+"""message -> the wire; one file a protocol.
+
+A sender takes a run of notifications for one lane and yields the answer to each, in order, as it comes.
+It runs in a thread of its own, and never touches the database.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+
+from hooks.messages import Answer, Notification
+from hooks.transports import http, smtp
+
+Sender = Callable[[Sequence[Notification], Callable[[], bool]], Generator[Answer, None, None]]
+
+# transport -> send(notifications, may_start): stops early when `may_start()` says no.
+SENDERS: dict[str, Sender] = {"http": http.send, "smtp": smtp.send}
+
+__all__ = ["SENDERS", "Sender"]

@@ -1,0 +1,61 @@
+"""The health of an endpoint: failing, disabled, recovered; each told as an event of its own.
+
+These events go to administrators and managers (and to hooks that ask for them), never to the endpoint they
+are about, and raise no further ones (DESIGN section 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from events import intake
+from hooks import waiting
+from hooks.engine.outcome import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, Outcome
+from hooks.models import Endpoint, Hook
+
+
+def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: datetime) -> None:
+    """Apply what came back, in order. `endpoint` is locked by the caller's transaction."""
+    for verdict, answer in outcomes:
+        endpoint.last_attempt_at, endpoint.last_answer = now, answer
+        if verdict.verdict == "delivered":
+            _answered(endpoint, now)
+        elif verdict.verdict != "failed" or endpoint.failing_since:
+            endpoint.failing_since = endpoint.failing_since or now
+    endpoint.save(
+        update_fields=["last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at"]
+    )
+    if endpoint.kind != Endpoint.Kind.WEBHOOK or endpoint.disabled_at or endpoint.deleted_at:
+        return
+    if any(verdict.verdict == "gone" for verdict, _ in outcomes):
+        _disable(endpoint, "It answered 410: gone for good.")
+    elif endpoint.failing_since and now - endpoint.failing_since >= FAILING_DISABLED_AFTER:
+        _disable(endpoint, f"It failed for {FAILING_DISABLED_AFTER.days} days without a success.")
+    elif endpoint.failing_since and not endpoint.warned_at and now - endpoint.failing_since >= FAILING_WARNED_AFTER:
+        endpoint.warned_at = now
+        endpoint.save(update_fields=["warned_at"])
+        _tell("hook.failing", endpoint, reason=endpoint.last_answer)
+
+
+def _answered(endpoint: Endpoint, now: datetime) -> None:
+    if endpoint.warned_at:
+        _tell("hook.recovered", endpoint, reason="It answers again.")
+    endpoint.last_delivered_at = now
+    endpoint.failing_since = endpoint.warned_at = None
+
+
+def _disable(endpoint: Endpoint, why: str) -> None:
+    waiting.disable(endpoint, why)
+    _tell("hook.disabled", endpoint, reason=why)
+
+
+def _tell(event_type: str, endpoint: Endpoint, reason: str) -> None:
+    hook = Hook.objects.existing().filter(endpoint=endpoint).select_related("organization").first()
+    if hook is None:
+        return
+    data: dict[str, Any] = {"hook": {"id": hook.public_id, "name": hook.name}, "reason": reason}
+    if endpoint.failing_since:
+        data["failing_since"] = endpoint.failing_since.isoformat()
+    intake.record(hook.organization, [intake.NewEvent(type=event_type, data=data)])

@@ -1,0 +1,172 @@
+"""Lanes: touching, leasing, taking from and releasing them. Every statement is written for two workers at once.
+
+* Touching always writes, in id order, and never moves `not_before`: a new event does not defeat a back-off.
+* Releasing locks the lane first and reads what is due in the next statement: in one statement, READ COMMITTED
+  would read what was before the lock, and the lane would sleep with work in it (facts/engine.md, section 10).
+* Only the holder of the lease's token may reschedule a lane.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Min, Q
+from django.db.models.functions import Coalesce, Greatest, Least
+
+from hooks.engine import clock
+from hooks.messages import Notification
+from hooks.models import Delivery, Endpoint, Lane
+
+# The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
+AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def lease_seconds() -> float:
+    """Long enough for an attempt begun in its first half to end within it."""
+    return 2 * settings.DELIVERY_TIMEOUT + 10
+
+
+@dataclass(slots=True)
+class Lease:
+    """A lane held by this process until `ends` (monotonic)."""
+
+    lane: int
+    transport: str
+    token: UUID
+    ends: float
+    seats: int
+    failures: int
+    circuit_open: bool
+    not_before: datetime | None = None
+    last_failed: UUID | None = field(default=None)
+
+    def may_start(self) -> bool:
+        """No attempt starts later than the end of the lease minus the attempt's deadline."""
+        return time.monotonic() < self.ends - settings.DELIVERY_TIMEOUT
+
+
+def touch(lanes: Collection[int]) -> None:
+    """Work is due in these lanes now."""
+    if not lanes:
+        return
+    with transaction.atomic():
+        _lock(lanes)
+        now = clock.now()
+        due = Least(Coalesce(F("work_due_at"), now), now)
+        later = Greatest(Least(Coalesce(F("work_due_at"), now), now), Coalesce(F("not_before"), now))
+        Lane.objects.filter(pk__in=lanes).update(work_due_at=due, next_at=later)
+
+
+def reset(lane: int) -> None:
+    """Forget a lane's back-off: its circuit is closed, it may be tried at once."""
+    with transaction.atomic():
+        _lock([lane])
+        Lane.objects.filter(pk=lane).update(
+            not_before=None, failures=0, circuit_open=False, seats=1, next_at=F("work_due_at")
+        )
+
+
+def probe_now(lane: int) -> None:
+    """Let one delivery go at once although the lane backs off: somebody asked for it. The circuit stays as it is."""
+    with transaction.atomic():
+        _lock([lane])
+        now = clock.now()
+        Lane.objects.filter(pk=lane).update(not_before=None, work_due_at=now, next_at=now)
+
+
+def claim(limit: int, transports: Collection[str], proven: bool = False) -> list[Lease]:
+    """Lease up to `limit` lanes whose work is due, longest waiting first; `proven`: only ones that answer well."""
+    begun = time.monotonic()
+    with transaction.atomic():
+        now = clock.now()
+        free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+        due = Lane.objects.select_for_update(skip_locked=True, no_key=True).filter(
+            free, next_at__lte=now, transport__in=transports
+        )
+        if proven:
+            due = due.filter(failures=0, seats__gt=1)
+        rows = list(due.order_by("next_at")[:limit])
+        for lane in rows:
+            lane.token, lane.leased_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds())
+        Lane.objects.bulk_update(rows, ["token", "leased_until"])
+    ends = begun + lease_seconds()
+    return [
+        Lease(row.pk, row.transport, row.token, ends, row.seats, row.failures, row.circuit_open)
+        for row in rows
+        if row.token
+    ]
+
+
+def hold(lease: Lease, seconds: float) -> None:
+    """Have the lane rest for a while once the lease is released."""
+    lease.not_before = clock.now() + timedelta(seconds=seconds)
+
+
+def take(lease: Lease, most: int) -> list[Notification]:
+    """What is due in a leased lane, in order, ready to be sent; nothing is written."""
+    due = Delivery.objects.filter(lane=lease.lane, state=Delivery.State.PENDING, due_at__lte=clock.now())
+    rows = list(
+        due.select_related("event__resource", "organization")
+        .order_by("due_at", "pk")
+        .only(
+            "tries", "reasons", "endpoint_id", "event__type", "event__representation", "event__occurred_at",
+            "event__is_test", "event__resource__name", "organization__name", "organization__kind",
+        )[:most]
+    )  # fmt: skip
+    endpoints = Endpoint.objects.in_bulk({row.endpoint_id for row in rows})
+    return [_notification(row, endpoints[row.endpoint_id]) for row in rows]
+
+
+def release(lease: Lease) -> bool:
+    """Give the lane back with what this worker learnt about it. False if the lease had gone to another."""
+    with transaction.atomic():
+        lane = Lane.objects.select_for_update(no_key=True).get(pk=lease.lane)
+        if lane.token != lease.token:
+            return False
+        now = clock.now()
+        waiting = Delivery.objects.filter(lane=lane, state=Delivery.State.PENDING, due_at__isnull=False)
+        due: datetime | None = waiting.aggregate(first=Min("due_at"))["first"]
+        lane.not_before = None if due == AT_ONCE else lease.not_before
+        if due is not None:
+            due = max(due, now)  # behind the lanes that waited meanwhile: round-robin
+        lane.work_due_at = due
+        lane.next_at = max(due, lane.not_before) if due and lane.not_before else due
+        lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
+        lane.token = lane.leased_until = None
+        lane.save()
+    return True
+
+
+def _lock(lanes: Collection[int]) -> None:
+    # In id order: two transactions that touch the same lanes must not wait for each other.
+    list(Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk").values_list("pk"))
+
+
+def _notification(row: Delivery, endpoint: Endpoint) -> Notification:
+    now = time.time()
+    keys = endpoint.secrets.get("signing", []) if endpoint.secrets else []
+    return Notification(
+        delivery=row.pk,
+        endpoint=endpoint.pk,
+        webhook_id=row.public_id,
+        tries=row.tries,
+        event_type=row.event.type,
+        representation=row.event.representation,
+        occurred_at=row.event.occurred_at,
+        is_test=row.event.is_test,
+        organization=row.organization.name,
+        organization_id=row.organization.public_id,
+        resource=row.event.resource.name if row.event.resource else None,
+        address=endpoint.address,
+        format=endpoint.format,
+        options=endpoint.options,
+        signing_keys=tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now),
+        reasons=tuple(row.reasons),
+    )

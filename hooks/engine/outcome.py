@@ -1,0 +1,88 @@
+"""The one table of outcomes (DESIGN section 6): what an answer means, and when the next try is."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hooks.messages import Answer
+
+_MINUTE, _HOUR = 60, 3600
+# Seconds until the next try, after the first, second, … try. Ten tries in all, over about three days.
+RETRY_AFTER_TRY = (5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR)
+MOST_TRIES = len(RETRY_AFTER_TRY) + 1
+JITTER = 0.1
+LONGEST_HOLD = _HOUR  # of a Retry-After
+
+FAILING_WARNED_AFTER = timedelta(hours=1)
+FAILING_DISABLED_AFTER = timedelta(days=5)
+
+CIRCUIT_OPENS_AFTER = 5  # failures of different deliveries in a row
+_FIRST_PROBE, _LONGEST_PROBE = 30, 10 * _MINUTE
+
+_NEVER_AGAIN = {400, 413, 422}
+_WRONG_SETTING = {
+    401: "The receiver wants other credentials: check the URL and the secret.",
+    403: "The receiver refuses us: check its permissions and the URL.",
+    404: "Nothing answers at this URL: check its path.",
+    405: "The URL does not take POST requests: check its path.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`verdict`: delivered, retry, failed, gone. `delay`: seconds to the next try; `hold`: seconds for the lane."""
+
+    verdict: str
+    explanation: str
+    delay: float | None = None
+    hold: float | None = None
+
+
+def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
+    """What the answer to the `tries`-th try means for the delivery. A test is tried once."""
+    if answer.transport_down:
+        return Outcome("retry", f"{answer.text}. It does not count as a try.", delay=0)
+    status = answer.status
+    if status is not None and 200 <= status < 300:
+        return Outcome("delivered", answer.text or "Delivered")
+    if status == 410:
+        return Outcome("gone", "The receiver says that this address is gone for good.")
+    if answer.code == "invalid" or status in _NEVER_AGAIN:
+        return Outcome("failed", f"{_what(answer)}. The receiver will not take this message: no further try.")
+    if answer.code.startswith("smtp 5"):
+        return Outcome("failed", f"The mail relay refused it: {answer.text}")
+    if is_test:
+        return Outcome("failed", _hint(answer))
+    hold = None if answer.retry_after is None else min(max(answer.retry_after, 1.0), LONGEST_HOLD)
+    if tries >= MOST_TRIES:
+        return Outcome("failed", f"{_hint(answer)} That was the last of {MOST_TRIES} tries.", hold=hold)
+    pause = RETRY_AFTER_TRY[tries - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  (spreads load, guards nothing)
+    return Outcome("retry", _hint(answer), delay=max(pause, hold or 0), hold=hold)
+
+
+def probe_delay(failures: int) -> float:
+    """Seconds until the next probe of an open circuit, growing with each failure in a row."""
+    beyond = min(max(failures - CIRCUIT_OPENS_AFTER, 0), 10)
+    return float(min(_FIRST_PROBE * 2**beyond, _LONGEST_PROBE))
+
+
+def relay_delay(failures: int) -> float:
+    """Seconds until a transport that was away is tried again."""
+    return float(min(5 * 2 ** min(failures, 10), _LONGEST_PROBE))
+
+
+def _what(answer: Answer) -> str:
+    return f"{answer.code} {answer.text}".strip() if answer.status else answer.text
+
+
+def _hint(answer: Answer) -> str:
+    status = answer.status or 0
+    if 300 <= status < 400:
+        return f"{_what(answer)}. Redirects are not followed: check the URL."
+    if status in _WRONG_SETTING:
+        return f"{_what(answer)}. {_WRONG_SETTING[status]}"
+    if answer.retry_after is not None:
+        return f"{_what(answer)}. The receiver asked to wait {int(answer.retry_after)} s."
+    return f"{_what(answer)}."

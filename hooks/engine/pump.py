@@ -1,0 +1,256 @@
+"""The pump: one django-q2 task that routes, leases lanes, sends and records, in short turns, for about 20 s.
+
+The main thread alone speaks to the database; sends run on threads made here, after the fork, and hand their
+answers over a queue. There is no barrier: a seat that becomes free is filled at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from hooks import matching
+from hooks.engine import lanes, record, stop, wakeup
+from hooks.engine.lanes import Lease
+from hooks.messages import Answer, Notification
+from hooks.transports import SENDERS
+from notifications_project.encryption import CannotDecrypt
+
+logger = logging.getLogger(__name__)
+
+BUDGET = 20.0  # seconds in which it starts work; what is under way then may end
+THREADS = 64
+_TURN = 0.02  # the longest wait for an answer within a turn
+_IDLE_TURN = 0.05
+_LINGER = 0.5  # how long it looks for more when there is nothing left
+_CLAIM = 4  # lanes at a time: more would leave nothing to the other worker
+_TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
+_RUN = 20  # deliveries that one thread sends in a row on a lane that answers fast
+_FAST = 0.02  # seconds per answer under which a lane counts as fast
+_SLOW = 1.0  # seconds per answer from which a lane is not begun again after the budget
+_SUSPECT_SHARE = THREADS // 2  # threads that new and failing lanes together may use
+
+
+@dataclass(slots=True)
+class _Held:
+    """A leased lane: what is taken from it, and how it has answered."""
+
+    lease: Lease
+    waiting: deque[Notification] = field(default_factory=deque)
+    running: int = 0
+    latency: float | None = None
+    stopped: bool = False  # nothing more is begun in this lease
+
+    @property
+    def suspect(self) -> bool:
+        return self.lease.seats == 1
+
+    def run_length(self) -> int:
+        return _RUN if self.latency is not None and self.latency < _FAST and not self.lease.failures else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    held: _Held
+    notification: Notification
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A run is over; what it had not begun comes back."""
+
+    held: _Held
+    run: int
+    unsent: Sequence[Notification]
+
+
+class Pump:
+    """See `run`."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.held: dict[int, _Held] = {}
+        self.answers: queue.SimpleQueue[_Answered | _Ended] = queue.SimpleQueue()
+        self.unwritten: list[record.Result] = []
+        self.runs: dict[int, float] = {}  # number of each run under way -> when it was begun
+        self.last_run = 0
+        self.closing = False
+        self.suspects_running = 0
+        self.worked_at = self.begun
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="send")
+
+    def run(self) -> None:
+        """Work until there is nothing to do or the time is over, then look once more and leave."""
+        with wakeup.Heartbeat() as heartbeat:
+            try:
+                while True:
+                    busy = self._turn()
+                    heartbeat.beat()
+                    if self._over(busy):
+                        break
+                    if not busy and not self.runs:
+                        stop.wait(_IDLE_TURN)
+            finally:
+                self.pool.shutdown(wait=False, cancel_futures=True)
+                self._give_back()
+
+    def _turn(self) -> bool:
+        """One round; True if there was something to do."""
+        if stop.asked():
+            return self._collect()
+        budget_ends = self.begun + BUDGET
+        late = time.monotonic() > budget_ends
+        # After the budget only lanes that answer fast go on, and only while an earlier attempt is waited for.
+        self.closing = late and not any(begun < budget_ends for begun in self.runs.values())
+        routed = matching.route() if not late else 0
+        claimed = 0 if self.closing else self._claim(late)
+        started = self._start(late)
+        collected = self._collect()
+        if claimed == _CLAIM:
+            wakeup.invite_another()
+        return bool(routed or claimed or started or collected)
+
+    def _over(self, busy: bool) -> bool:
+        now = time.monotonic()
+        if busy:
+            self.worked_at = now
+        if self.runs or self.unwritten:
+            # A stop waits for nobody for long: what is still under way is tried again after its lease.
+            return stop.asked() and stop.since() > stop.GRACE
+        return stop.asked() or self.closing or now - self.worked_at > _LINGER
+
+    # --- lanes ---------------------------------------------------------------------------------------------
+
+    def _claim(self, late: bool) -> int:
+        if len(self.runs) >= THREADS or len(self.held) >= THREADS:
+            return 0
+        # While suspects fill their share, only lanes that answer well are claimed: the others would just wait here.
+        proven = late or self.suspects_running >= _SUSPECT_SHARE
+        leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven=proven)
+        for lease in leases:
+            held = self.held[lease.lane] = _Held(lease)
+            try:
+                held.waiting.extend(lanes.take(lease, 1 if lease.circuit_open else _TAKE))
+            except CannotDecrypt:
+                # An operator's mistake with ENCRYPTION_KEYS: the lane waits, nothing is lost or overwritten.
+                logger.exception("lane %s waits: its secrets cannot be read", lease.lane)
+                lanes.hold(lease, seconds=300)
+        return len(leases)
+
+    def _start(self, late: bool) -> int:
+        """Fill free seats, one run a lane in turn, so that no lane takes them all."""
+        started = 0
+        progress = True
+        while progress and len(self.runs) < THREADS:
+            progress = False
+            for held in self.held.values():
+                if len(self.runs) < THREADS and self._may_begin(held, late):
+                    self._begin(held)
+                    started += 1
+                    progress = True
+        self._release_done()
+        return started
+
+    def _may_begin(self, held: _Held, late: bool) -> bool:
+        lease = held.lease
+        if self.closing or held.stopped or not held.waiting or held.running >= lease.seats:
+            return False
+        if not lease.may_start() or (late and (lease.failures or (held.latency or 0) > _SLOW)):
+            held.stopped = True
+            return False
+        return not held.suspect or self.suspects_running < _SUSPECT_SHARE
+
+    def _begin(self, held: _Held) -> None:
+        run = [held.waiting.popleft() for _ in range(min(held.run_length(), len(held.waiting)))]
+        held.running += 1
+        self.last_run += 1
+        self.runs[self.last_run] = time.monotonic()
+        self.suspects_running += held.suspect
+        self.pool.submit(self._send, held, self.last_run, run)
+
+    def _send(self, held: _Held, number: int, run: Sequence[Notification]) -> None:
+        """On a thread: send a run; it ends early when an answer is not good, or when nothing may be started."""
+        done = 0
+        answers = SENDERS[held.lease.transport](run, lambda: self._may_go_on(held.lease))
+        try:
+            for notification, answer in zip(run, answers, strict=False):
+                done += 1
+                self.answers.put(_Answered(held, notification, answer))
+                if answer.status is None or not 200 <= answer.status < 300:
+                    break
+        except Exception:
+            logger.exception("a send broke down; what it had not sent is tried again")
+        finally:
+            answers.close()
+            self.answers.put(_Ended(held, number, run[done:]))
+
+    def _may_go_on(self, lease: Lease) -> bool:
+        return lease.may_start() and not self.closing and not stop.asked()
+
+    def _release_done(self) -> None:
+        for lane, held in list(self.held.items()):
+            unfinished = held.waiting and not held.stopped and not self.closing
+            if held.running or unfinished:
+                continue
+            if self._write():
+                del self.held[lane]
+                lanes.release(held.lease)
+
+    def _give_back(self) -> None:
+        """Release what is at rest. A lane with an attempt still under way stays leased until the lease ends."""
+        self._collect()
+        for held in self.held.values():
+            if not held.running:
+                lanes.release(held.lease)
+
+    # --- answers -------------------------------------------------------------------------------------------
+
+    def _collect(self) -> bool:
+        """Take in what the threads have brought, waiting a moment for the first, and write it down."""
+        wait = bool(self.runs)
+        got = False
+        while True:
+            try:
+                news = self.answers.get(block=wait, timeout=_TURN)
+            except queue.Empty:
+                break
+            wait, got = False, True
+            if isinstance(news, _Answered):
+                self._judge(news.held, news.notification, news.answer)
+            else:
+                news.held.running -= 1
+                del self.runs[news.run]
+                news.held.waiting.extendleft(reversed(news.unsent))
+        self.suspects_running = sum(held.running for held in self.held.values() if held.suspect)
+        self._write()
+        return got
+
+    def _judge(self, held: _Held, notification: Notification, answer: Answer) -> None:
+        result = record.judge(held.lease, notification, answer)
+        self.unwritten.append(result)
+        took = answer.duration_ms / 1000
+        held.latency = took if held.latency is None else 0.7 * held.latency + 0.3 * took
+        if answer.transport_down or held.lease.not_before is not None or result.outcome.verdict == "gone":
+            held.stopped = True
+
+    def _write(self) -> bool:
+        """Write what is unwritten; kept for the next turn if the database does not take it now."""
+        try:
+            record.write(self.unwritten)
+        except DatabaseError:
+            logger.exception("%d results could not be written; trying again", len(self.unwritten))
+            if time.monotonic() - self.begun > BUDGET + 2 * settings.DELIVERY_TIMEOUT:
+                raise
+            stop.wait(1)
+            return False
+        self.unwritten.clear()
+        return True

@@ -1,0 +1,155 @@
+"""Writing down what attempts brought: attempts, deliveries, endpoints, and what the lane learns from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+
+from hooks.engine import clock, health, outcome
+from hooks.engine.lanes import Lease
+from hooks.messages import Answer, Notification
+from hooks.models import Attempt, Circuit, Delivery, Endpoint
+
+_MOST_SEATS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    lease: Lease
+    notification: Notification
+    answer: Answer
+    outcome: outcome.Outcome
+
+
+def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
+    """The verdict on one answer; the lease learns from it at once, the database at the next `write`."""
+    verdict = outcome.judge(answer, notification.tries + 1, notification.is_test)
+    result = Result(lease, notification, answer, verdict)
+    if not answer.transport_down:
+        _learn(result)
+    return result
+
+
+def _learn(result: Result) -> None:
+    lease, verdict = result.lease, result.outcome
+    if verdict.verdict == "delivered":
+        lease.failures, lease.circuit_open = 0, False
+        lease.seats = min(lease.seats + 1, _MOST_SEATS)
+        return
+    if lease.transport == "smtp" or result.answer.status in {400, 413, 422}:
+        return  # the answer is about one address or one message, not about the lane
+    lease.seats = max(1, lease.seats // 2)
+    if lease.last_failed != result.notification.delivery:
+        lease.failures += 1
+        lease.last_failed = result.notification.delivery
+    now = clock.now()
+    if lease.failures >= outcome.CIRCUIT_OPENS_AFTER:
+        lease.circuit_open, lease.seats = True, 1
+        _hold(lease, now + timedelta(seconds=outcome.probe_delay(lease.failures)))
+    if verdict.hold:
+        _hold(lease, now + timedelta(seconds=verdict.hold))
+
+
+def _hold(lease: Lease, until: datetime) -> None:
+    lease.not_before = max(lease.not_before or until, until)
+
+
+def write(results: Sequence[Result]) -> None:
+    """Record a batch in one transaction. A delivery settled meanwhile (cancelled) keeps its state unless it arrived."""
+    if not results:
+        return
+    with transaction.atomic():
+        # Locks are taken in one order everywhere: endpoints, deliveries, lanes.
+        endpoints = _lock_endpoints(results)
+        now = clock.now()
+        shift = now - timedelta(seconds=time.monotonic())
+        Attempt.objects.bulk_create([_attempt(result, shift) for result in results], batch_size=500)
+        _settle_delivered([result for result in results if result.outcome.verdict == "delivered"], now)
+        for result in results:
+            if result.outcome.verdict != "delivered":
+                _settle_other(result, now)
+        for endpoint, group in endpoints:
+            health.update(endpoint, [(result.outcome, _short(result.answer)) for result in group], now)
+        _relay([result for result in results if result.lease.transport == "smtp"], now)
+
+
+def _attempt(result: Result, shift: datetime) -> Attempt:
+    answer = result.answer
+    return Attempt(
+        delivery_id=result.notification.delivery,
+        number=result.notification.tries + 1,
+        started_at=shift + timedelta(seconds=answer.started),
+        duration_ms=answer.duration_ms,
+        verdict=result.outcome.verdict,
+        code=answer.code[:30],
+        explanation=result.outcome.explanation[:300],
+        request=answer.request,
+        response=answer.response,
+        timings=answer.timings,
+        dialled=answer.dialled[:60],
+    )
+
+
+def _settle_delivered(results: Sequence[Result], now: datetime) -> None:
+    by_text: dict[str, list[Result]] = {}
+    for result in results:
+        by_text.setdefault(_short(result.answer), []).append(result)
+    for text, group in by_text.items():
+        Delivery.objects.filter(pk__in=[result.notification.delivery for result in group]).update(
+            state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1
+        )
+
+
+def _settle_other(result: Result, now: datetime) -> None:
+    pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
+    if result.answer.transport_down:
+        pending.update(outcome=_short(result.answer))
+    elif result.outcome.verdict == "failed":
+        pending.update(
+            state=Delivery.State.FAILED,
+            outcome=_short(result.answer),
+            settled_at=now,
+            due_at=None,
+            tries=F("tries") + 1,
+        )
+    else:
+        # What was held while it was under way stays held; so does what waits for a disabled endpoint.
+        again = Value(now + timedelta(seconds=result.outcome.delay or 0))
+        due = Case(When(due_at__isnull=True, then=None), default=again)
+        pending.update(due_at=due, outcome=_short(result.answer), tries=F("tries") + 1)
+
+
+def _lock_endpoints(results: Sequence[Result]) -> list[tuple[Endpoint, list[Result]]]:
+    """The endpoints that gave an answer of their own, each with what it answered, in order."""
+    answers: dict[UUID, list[Result]] = {}
+    for result in sorted(results, key=lambda result: result.answer.started):
+        if not result.answer.transport_down:
+            answers.setdefault(result.notification.endpoint, []).append(result)
+    rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=answers).order_by("pk")
+    return [(endpoint, answers[endpoint.pk]) for endpoint in rows]
+
+
+def _relay(results: Sequence[Result], now: datetime) -> None:
+    """The mail relay's own circuit: opened by its being away, closed by any answer that it gives."""
+    if not results:
+        return
+    away = results[-1].answer.transport_down
+    circuit = Circuit.objects.filter(pk="smtp").first()
+    if away:
+        failures = (circuit.failures if circuit else 0) + 1
+        until = now + timedelta(seconds=outcome.relay_delay(failures))
+        Circuit.objects.update_or_create(
+            pk="smtp", defaults={"failures": failures, "not_before": until, "last_error": results[-1].answer.text[:200]}
+        )
+    elif circuit and circuit.failures:
+        Circuit.objects.filter(pk="smtp").update(failures=0, not_before=None, last_error="")
+
+
+def _short(answer: Answer) -> str:
+    return (f"{answer.code} {answer.text}".strip() if answer.status else answer.text)[:200]

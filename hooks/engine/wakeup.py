@@ -1,0 +1,102 @@
+"""Waking pumps, and knowing whether one is at work.
+
+A wake-up is a django-q2 task without arguments; it holds no work, so losing one costs time and nothing else.
+The order matters: intake commits its event and then looks for an active pump; a pump that is about to leave
+says so, commits, and then looks once more for work. Whichever comes later sees the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from datetime import timedelta
+from types import TracebackType
+
+from django.conf import settings
+from django.db import transaction
+from django_q.tasks import async_task
+
+from hooks.engine import clock
+from hooks.models import Circuit, Pump
+
+logger = logging.getLogger(__name__)
+
+PUMP_TASK = "hooks.tasks.pump"
+FRESH = timedelta(seconds=3)  # a heartbeat older than this is of a pump that was killed
+_BEAT = 1.0
+_INVITE = 1.0
+
+_invited_at = 0.0
+
+
+class Heartbeat:
+    """The row that says that a pump is at work, while the `with` block runs."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4()
+        self.beaten_at = 0.0
+
+    def __enter__(self) -> Heartbeat:
+        Pump.objects.create(pk=self.id, seen_at=clock.now())
+        self.beaten_at = time.monotonic()
+        return self
+
+    def beat(self) -> None:
+        """Renew it, at most once a second."""
+        if time.monotonic() - self.beaten_at >= _BEAT:
+            Pump.objects.filter(pk=self.id).update(seen_at=clock.now())
+            self.beaten_at = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Inactive, but kept for the watchdog: it shows when a pump was last seen.
+        Pump.objects.filter(pk=self.id).update(active=False, seen_at=clock.now())
+
+
+def wake() -> None:
+    """Once the transaction is committed, have a pump look for work, unless one is at work and will look anyway."""
+    transaction.on_commit(_wake, robust=True)
+
+
+def invite_another() -> None:
+    """There is more than one pump can hold: let another worker help, if one is free."""
+    global _invited_at  # noqa: PLW0603
+    now = time.monotonic()
+    if now - _invited_at < _INVITE:
+        return
+    _invited_at = now
+    if active_pumps() < settings.Q_CLUSTER["workers"] and not queued():
+        _enqueue()
+
+
+def active_pumps() -> int:
+    return Pump.objects.filter(active=True, seen_at__gt=clock.now() - FRESH).count()
+
+
+def queued() -> bool:
+    """Whether a wake-up is in the ORM broker's queue and nobody has taken it. Only a hint: never rely on it."""
+    from django_q.models import OrmQ
+
+    return not settings.REDIS_URL and OrmQ.objects.filter(lock__lt=clock.now()).exists()
+
+
+def open_transports() -> list[str]:
+    """The transports that may be tried now: mail only when it is configured and its relay is not known to be away."""
+    away = set(Circuit.objects.filter(not_before__gt=clock.now()).values_list("pk", flat=True))
+    known = ["http", "smtp"] if settings.MAIL_CONFIGURED else ["http"]
+    return [name for name in known if name not in away]
+
+
+def _wake() -> None:
+    if not active_pumps():
+        _enqueue()
+
+
+def _enqueue() -> None:
+    try:
+        async_task(PUMP_TASK)
+    except Exception:
+        # The broker is away (Redis stopped): the work is safe in the database, the supervisor and the schedule see it.
+        logger.exception("no wake-up could be queued; the next sweep finds the work")

@@ -1,0 +1,40 @@
+"""Progress, watched from outside the cluster: django-q2 can hang for good, and its own status does not show it.
+
+A cluster stands still when work is due for long *and* no pump has been seen for long; a full pool is neither.
+Without a hang, due work and no pump just means that nobody was woken (a retry came due): then it is nudged.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Max, Q
+
+from events.models import Event
+from hooks.engine import clock, wakeup
+from hooks.models import Lane, Pump
+
+_OVERDUE = timedelta(seconds=1)  # then a pump is woken
+_STANDING = timedelta(seconds=30)  # then the cluster is replaced
+
+
+def work_is_due(since: timedelta = timedelta(0)) -> bool:
+    """Whether events wait to be routed, or free lanes wait to be served, for longer than `since`."""
+    before = clock.now() - since
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=before)
+    due = Lane.objects.filter(free, next_at__lt=before, transport__in=wakeup.open_transports())
+    return due.exists() or Event.objects.filter(routed_at__isnull=True, recorded_at__lt=before).exists()
+
+
+def nudge() -> None:
+    """Wake a pump if work is due and none is at work: retries come due without an event to announce them."""
+    if not wakeup.active_pumps() and not wakeup.queued() and work_is_due(_OVERDUE):
+        wakeup.wake()
+
+
+def stands_still() -> bool:
+    """Whether the cluster should be replaced. Ask again only after it had time to start."""
+    seen = Pump.objects.aggregate(last=Max("seen_at"))["last"]
+    if seen is not None and seen > clock.now() - _STANDING:
+        return False
+    return work_is_due(_STANDING)

@@ -1,0 +1,15 @@
+"""`raw`: the event's one representation, byte for byte (DESIGN section 7)."""
+
+from __future__ import annotations
+
+from hooks.formats.base import Format
+from hooks.messages import Message, Notification
+
+
+class Raw(Format):
+    name = "raw"
+    label = "Raw"
+    help = "The event as JSON, identical to the API, signed with Standard Webhooks."
+
+    def write(self, notification: Notification) -> Message:
+        return Message(body=notification.representation.encode(), content_type="application/json")

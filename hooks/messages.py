@@ -1,0 +1,62 @@
+"""What travels between matching, formats, transports and the engine. Plain values: threads touch no ORM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Everything needed to write and send one delivery, read from the database beforehand."""
+
+    delivery: UUID
+    endpoint: UUID
+    webhook_id: str  # the delivery's public id, the same on every try
+    tries: int  # attempts made before this one
+    event_type: str
+    representation: str
+    occurred_at: datetime
+    is_test: bool
+    organization: str
+    organization_id: str
+    resource: str | None
+    address: str
+    format: str
+    options: dict[str, Any]
+    signing_keys: tuple[str, ...]  # `whsec_…`, the current one first
+    reasons: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notification in a format: what a transport puts on the wire."""
+
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+    subject: str = ""  # e-mail only, as is html
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one attempt brought: an HTTP status, an SMTP reply or an error, in a transport's own terms.
+
+    `code` is "204", "time-out", "connection", "tls", "dns", "refused", "protocol", "smtp 550", …; `started` is a
+    reading of `time.monotonic()`; `retry_after` is in seconds.
+    """
+
+    code: str
+    text: str  # in words: "No Content", "Connection refused"
+    started: float
+    duration_ms: int
+    status: int | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    response: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, int] = field(default_factory=dict)
+    dialled: str = ""
+    retry_after: float | None = None
+    transport_down: bool = False  # the mail relay itself, not this address

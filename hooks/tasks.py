@@ -1,0 +1,24 @@
+"""What django-q2 calls, nothing else."""
+
+from __future__ import annotations
+
+from hooks.engine import watchdog
+from hooks.engine.pump import Pump
+from hooks.engine.sweep import sweep as sweep_up
+from hooks.engine.wakeup import wake
+
+
+def pump() -> None:
+    """Deliver what is due; if anything is left at the end, have the next pump go on."""
+    Pump().run()
+    # The heartbeat is off by now: whoever stored an event before sees no pump and wakes one, whoever stored it
+    # earlier is seen here.
+    if watchdog.work_is_due():
+        wake()
+
+
+def sweep() -> None:
+    """Once a minute: repair, then look for work that nobody announced."""
+    sweep_up()
+    if watchdog.work_is_due():
+        wake()

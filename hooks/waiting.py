@@ -1,0 +1,112 @@
+"""What happens to deliveries that wait when the rule behind them changes.
+
+A delivery may have several reasons. When a rule goes away, what waits only because of it is cancelled; what
+has another reason stays (DESIGN section 5). A held delivery (`due_at` empty) waits for its rule to be resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from hooks.engine import clock, lanes
+from hooks.models import Delivery, Endpoint, Hook
+
+_CHUNK = 500
+
+
+def cancel(hook: Hook, why: str) -> None:
+    """Cancel what waits only because of this hook; for what has another reason, forget this one."""
+    now = clock.now()
+    settled = {"state": Delivery.State.CANCELLED, "outcome": why, "settled_at": now, "due_at": None}
+    if hook.endpoint_id:
+        _pending(hook).filter(endpoint=hook.endpoint_id).update(**settled)
+        return
+    active = _active_hooks(hook.organization_id)
+    for chunk in _told_by(hook):
+        alone = [delivery.pk for delivery in chunk if len(delivery.reasons) == 1]
+        shared = [delivery for delivery in chunk if len(delivery.reasons) > 1]
+        Delivery.objects.filter(pk__in=alone, state=Delivery.State.PENDING).update(**settled)
+        for delivery in shared:
+            delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
+            delivery.due_at = delivery.due_at or (now if _may_go(delivery, active) else None)
+        Delivery.objects.bulk_update(shared, ["reasons", "due_at"])
+        lanes.touch({delivery.lane_id for delivery in shared})
+
+
+def hold(hook: Hook) -> None:
+    """Keep what waits only because of this hook until it is resumed."""
+    if hook.endpoint_id:
+        _pending(hook).filter(endpoint=hook.endpoint_id).update(due_at=None)
+        return
+    active = _active_hooks(hook.organization_id)
+    for chunk in _told_by(hook):
+        held = [delivery.pk for delivery in chunk if not _may_go(delivery, active)]
+        Delivery.objects.filter(pk__in=held, state=Delivery.State.PENDING).update(due_at=None)
+
+
+def resume(hook: Hook) -> None:
+    """Let go what was held because of this hook."""
+    now = clock.now()
+    if hook.endpoint_id and hook.endpoint is not None:
+        if hook.endpoint.disabled_at is None:
+            _release(hook.endpoint, now)
+        return
+    for chunk in _told_by(hook):
+        held = [delivery.pk for delivery in chunk if delivery.due_at is None]
+        Delivery.objects.filter(pk__in=held, state=Delivery.State.PENDING).update(due_at=now)
+        lanes.touch({delivery.lane_id for delivery in chunk})
+
+
+def disable(endpoint: Endpoint, why: str) -> None:
+    """Stop trying an endpoint (too long dead, or 410); what waits is kept for the day it is enabled again."""
+    endpoint.disabled_at, endpoint.disabled_reason = clock.now(), why[:200]
+    endpoint.save(update_fields=["disabled_at", "disabled_reason"])
+    Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING).update(due_at=None)
+
+
+def reactivate(endpoint: Endpoint) -> None:
+    """Put an endpoint to work again: its lane is closed-circuit and prompt, what waited may go."""
+    endpoint.disabled_at, endpoint.disabled_reason = None, ""
+    endpoint.failing_since = endpoint.warned_at = None
+    endpoint.save(update_fields=["disabled_at", "disabled_reason", "failing_since", "warned_at"])
+    lanes.reset(endpoint.lane_id)
+    hook = Hook.objects.filter(endpoint=endpoint).first()
+    if hook is None or not hook.paused:
+        _release(endpoint, clock.now())
+
+
+def _release(endpoint: Endpoint, now: Any) -> None:
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    waiting.filter(due_at__isnull=True).update(due_at=now)
+    lanes.touch({endpoint.lane_id})
+
+
+def _pending(hook: Hook) -> QuerySet[Delivery]:
+    pending = Delivery.objects.filter(organization=hook.organization_id, state=Delivery.State.PENDING)
+    return pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport="smtp")
+
+
+def _told_by(hook: Hook) -> Iterator[list[Delivery]]:
+    """Waiting deliveries that this e-mail hook asked for, in chunks by id."""
+    after: UUID | None = None
+    while True:
+        rows = _pending(hook) if after is None else _pending(hook).filter(pk__gt=after)
+        chunk = list(rows.order_by("pk")[:_CHUNK])
+        if not chunk:
+            return
+        after = chunk[-1].pk
+        yield [row for row in chunk if any(reason.get("id") == hook.public_id for reason in row.reasons)]
+
+
+def _active_hooks(organization: UUID) -> set[str]:
+    hooks = Hook.objects.existing().filter(organization=organization, paused=False, enabled=True)
+    return {hook.public_id for hook in hooks.only("pk")}
+
+
+def _may_go(delivery: Delivery, active: set[str]) -> bool:
+    """Whether a reason is left that is no paused hook."""
+    return any(reason["rule"] != "hook" or reason["id"] in active for reason in delivery.reasons)
