@@ -9,6 +9,7 @@ set OUTBOUND_ALLOWED_NETWORKS themselves.
 from __future__ import annotations
 
 import os
+import sys
 
 SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "notifications_project.settings",
@@ -32,6 +33,9 @@ NOT_GIVEN = [
     "CONSOLE_STOP_FD",
 ]
 
+already_set = all(os.environ.get(name) == value for name, value in SETTINGS.items())  # by the parent, under xdist
+if "notifications_project.settings" in sys.modules and not already_set:
+    raise SystemExit("The tests bring their own settings: unset DJANGO_SETTINGS_MODULE.")
 for name in NOT_GIVEN:
     os.environ.pop(name, None)
 os.environ.update(SETTINGS)

@@ -1,0 +1,214 @@
+"""Builds `.venv` from the pinned packages of requirements/ and goes on inside it. Standard library only.
+
+A stamp in `.venv` names the pins that were installed last, so that the next start installs nothing. A mark stands
+there while packages are being installed: whoever finds it knows that an installation was interrupted, and begins
+anew. A lock lets one process install at a time; pip holds it too, should its starter die.
+
+CONSOLE_VENV=none uses the Python and the packages as they are (containers, packagers); CONSOLE_VENV=/a/directory
+keeps the environment there instead of in `.venv`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+BASE = Path(__file__).resolve().parent.parent
+NEED_TEST_PACKAGES = {"test"}
+COVERS = {"run": ["run"], "test": ["run", "test"]}  # requirements/test.txt holds all of run.txt
+
+
+def enter(pins: str) -> None:
+    """Return inside an environment that has the packages of requirements/<pins>.txt.
+
+    If this process is not inside, or they have to be installed first, it is replaced by one that is.
+    """
+    wanted = os.environ.get("CONSOLE_VENV", "")
+    if wanted == "none":
+        return
+    venv = Path(wanted).absolute() if wanted else BASE / ".venv"
+    inside = Path(sys.prefix).resolve() == venv.resolve()
+    if not is_current(venv, pins):
+        with one_at_a_time() as lock:
+            if not is_current(venv, pins):
+                build(venv, pins, lock)
+        inside = False  # what this process has imported may have been replaced
+    if not inside:
+        python = str(venv / "bin" / "python")
+        sys.stdout.flush()
+        os.execv(python, [python, *sys.orig_argv[1:]])
+
+
+# --- What is installed ---------------------------------------------------------------------------------------
+def fingerprint(pins: str) -> str:
+    text = (BASE / "requirements" / f"{pins}.txt").read_bytes()
+    return hashlib.sha256(text).hexdigest()
+
+
+def is_current(venv: Path, pins: str) -> bool:
+    """Whether `venv` holds exactly these pins, and its Python is still the one it was made with."""
+    try:
+        stamp = json.loads((venv / "stamp.json").read_text())
+        home = Path(stamp["python"])
+        return stamp["pins"].get(pins) == fingerprint(pins) and home == (venv / "bin" / "python").resolve(strict=True)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return False
+
+
+def write_stamp(venv: Path, pins: str) -> None:
+    stamp = {
+        "python": str((venv / "bin" / "python").resolve()),
+        "pins": {name: fingerprint(name) for name in COVERS[pins]},
+    }
+    temporary = venv / "stamp.json.new"
+    temporary.write_text(json.dumps(stamp, indent=2))
+    temporary.replace(venv / "stamp.json")
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[int]:
+    """Hold the lock of this checkout; it is on the directory itself, so there is no file to be left behind."""
+    lock = os.open(BASE, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another start is installing the packages; waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+# --- Installing ----------------------------------------------------------------------------------------------
+def build(venv: Path, pins: str, lock: int) -> None:
+    """Bring `venv` to the pins; made anew if an earlier installation was interrupted or its Python has gone."""
+    mark = venv / "installing"
+    (venv / "stamp.json").unlink(missing_ok=True)
+    if mark.exists() or not works(venv):
+        make(venv, mark, lock)
+    mark.touch()
+    install(venv, BASE / "requirements" / f"{pins}.txt", lock)
+    write_stamp(venv, pins)
+    mark.unlink()
+
+
+def works(venv: Path) -> bool:
+    """Whether it has a Python of the kind it was made with, and pip."""
+    python = venv / "bin" / "python"
+    if not python.exists():
+        return False
+    check = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
+    return subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def make(venv: Path, mark: Path, lock: int) -> None:
+    if importlib.util.find_spec("ensurepip") is None:
+        version = ".".join(map(str, sys.version_info[:2]))
+        sys.exit(f"Python's venv module is incomplete here. On Debian: apt-get install python{version}-venv")
+    say(f"Making {venv.name} ...")
+    venv.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for entry in venv.iterdir():
+        if entry != mark:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    made = subprocess.run(
+        [python, "-m", "venv", venv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        pass_fds=[lock],
+        check=False,
+    )
+    if made.returncode:
+        sys.exit(f"{made.stdout}\nThe environment could not be made in {venv}.")
+
+
+def install(venv: Path, pins: Path, lock: int) -> None:
+    """Run pip, showing how far it has come."""
+    command = [venv / "bin" / "python", "-m", "pip", "install", "--require-hashes", "--no-input", "-r", pins]
+    command += ["--progress-bar", "off", "--disable-pip-version-check"]
+    pip = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=[lock],
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "PIP_ROOT_USER_ACTION": "ignore"},
+    )
+    began = time.monotonic()
+    output = follow(pip, venv, total=len(re.findall(r"^[A-Za-z0-9]", pins.read_text(), re.MULTILINE)))
+    if pip.returncode:
+        sys.exit(
+            "\n".join(output.splitlines()[-15:])
+            + f"\n\nThe packages of {pins.relative_to(BASE)} could not be installed; the next start tries again."
+        )
+    say(f"Installed the packages in {time.monotonic() - began:.0f} s.")
+
+
+def follow(pip: subprocess.Popen[bytes], venv: Path, total: int) -> str:
+    """Read pip's output to its end while telling the progress; return the output."""
+    progress, output, before = Progress(), b"", packages_in(venv)
+    with pip, selectors.DefaultSelector() as waiting:
+        assert pip.stdout
+        waiting.register(pip.stdout, selectors.EVENT_READ)
+        while True:
+            if waiting.select(timeout=0.3):
+                chunk = os.read(pip.stdout.fileno(), 65536)
+                if not chunk:
+                    break
+                output += chunk
+            collected = re.search(rb"^Installing collected packages: (.*)", output, re.MULTILINE)
+            if collected:
+                progress.show("Installing", packages_in(venv) - before, collected[1].count(b",") + 1)
+            else:
+                found = re.findall(rb"^(?:Collecting|Requirement already satisfied:|Ignoring) ", output, re.MULTILINE)
+                progress.show("Fetching", len(found), total)
+        pip.wait()
+    progress.clear()
+    return output.decode(errors="replace")
+
+
+def packages_in(venv: Path) -> int:
+    return len(list(venv.glob("lib/python*/site-packages/*.dist-info")))
+
+
+class Progress:
+    """ "Fetching: 12 of 47 packages": one live line on a terminal, elsewhere a line for each quarter."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self.last: tuple[str, int] | None = None
+
+    def show(self, doing: str, done: int, total: int) -> None:
+        done = max(0, min(done, total))
+        step = (doing, done if self.live else done * 4 // total)
+        if step == self.last:
+            return
+        self.last = step
+        line = f"{doing}: {done} of {total} packages"
+        if self.live:
+            sys.stderr.write(f"\r{line}\033[K")
+        else:
+            say(line)
+
+    def clear(self) -> None:
+        if self.live:
+            sys.stderr.write("\r\033[K")
+
+
+def say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")  # stderr: what a command writes to stdout may be read by a program

@@ -1,0 +1,118 @@
+"""What `manage.py up` decides before Django reads its settings: demo or not, on which port, with which settings."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+BASE = Path(__file__).resolve().parent.parent
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104
+HEADER = """\
+# The demo's own settings, made by `manage.py up`. Every command reads them while the environment has no SECRET_KEY.
+# SECRET_KEY and lines of your own stay; the others are written anew at each start. The environment wins over all.
+"""
+
+
+@dataclass(frozen=True)
+class Start:
+    host: str
+    port: int
+    demo: bool
+    sink_port: int | None  # of the demo's mail server; none if the environment names another with EMAIL_URL
+
+
+prepared: Start | None = None  # set by manage.py
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    parser.add_argument(
+        "--no-demo",
+        dest="demo",
+        action="store_false",
+        help="no demo content, no Inbox; settings come from the environment alone. The same is meant by an "
+        "environment that has a SECRET_KEY, unless it says DEMO=true, and by DEMO=false",
+    )
+
+
+def prepare(arguments: Sequence[str]) -> Start:
+    """Read the command line of `up`; in demo mode, write the demo's settings. Settings that are given stay."""
+    parser = argparse.ArgumentParser("manage.py up", add_help=False)
+    add_arguments(parser)
+    options, _ = parser.parse_known_args(arguments)
+    if problem := cannot_listen(options.host, options.port):
+        sys.exit(f"Cannot listen on {options.host} port {options.port}: {problem}")
+    demo = options.demo and wants_demo()
+    if not demo:
+        os.environ["DEMO"] = "false"
+        return Start(options.host, options.port, False, None)
+    sink_port = None if given("EMAIL_URL") else free_port()
+    fitting = {"PUBLIC_URL": f"http://{public_host(options.host)}:{options.port}"}
+    if sink_port:
+        fitting["EMAIL_URL"] = f"smtp://127.0.0.1:{sink_port}"
+    if given("SECRET_KEY"):
+        os.environ.update({name: value for name, value in fitting.items() if not given(name)})
+    else:
+        write_settings(Path(given("DEMO_DIR") or BASE / ".demo").absolute(), fitting)
+    return Start(options.host, options.port, True, sink_port)
+
+
+def given(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def wants_demo() -> bool:
+    said = given("DEMO").lower()
+    return said in {"1", "true", "yes", "on"} if said else not given("SECRET_KEY")
+
+
+def public_host(host: str) -> str:
+    if host in EVERYWHERE or host in {"127.0.0.1", "::1"}:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def cannot_listen(host: str, port: int) -> str:
+    """Why nobody can listen there; empty if it is free."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen()
+    except (OSError, OverflowError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return ""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_settings(directory: Path, fitting: dict[str, str]) -> None:
+    """Write `env` in the demo's directory so that nobody else can read it, and readers see the old or the new."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = directory / "env"
+    kept = {}
+    if file.exists():
+        lines = (line.partition("=") for line in file.read_text().splitlines() if not line.startswith("#"))
+        kept = {name: value for name, equals, value in lines if equals}
+    settings = {"SECRET_KEY": secrets.token_urlsafe(48), "DEFAULT_FROM_EMAIL": "notifications@console.example"} | kept
+    settings |= {"DEMO": "true", "DATABASE_URL": f"sqlite:///{quote(str(directory / 'console.sqlite3'))}"} | fitting
+    new = directory / "env.new"
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(HEADER + "".join(f"{name}={value}\n" for name, value in settings.items()))
+    new.replace(file)

@@ -1,0 +1,107 @@
+"""`manage.py test`: the whole suite on SQLite, then again on a PostgreSQL of its own, and says plainly what ran."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from tests.postgres import TemporaryPostgres, find_postgres
+
+BASE = Path(__file__).resolve().parent.parent
+CHROMIUM = "/usr/bin/chromium"
+CI = os.environ.get("CI", "").lower() in {"1", "true"}
+NOTHING_SELECTED = 5  # pytest's exit code
+ABOUT = """\
+Runs the whole suite with pytest, in two processes, on SQLite, and then again on PostgreSQL if a server is installed:
+a private one, started for this and removed afterwards. Other arguments are pytest's and narrow the runs:
+    manage.py test tests/hooks -k pause
+With CI=true nothing may be skipped: a missing PostgreSQL, Redis or Chromium is a failure."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        "manage.py test", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--sqlite", action="store_true", help="on SQLite only")
+    which.add_argument("--postgres", action="store_true", help="on PostgreSQL only")
+    options, pytest_arguments = parser.parse_known_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return run(pytest_arguments, sqlite=not options.postgres, postgres=not options.sqlite)
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        return 130
+
+
+def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool) -> int:
+    began, results = time.monotonic(), {}
+    server = find_postgres()
+    missing = tell_what_is_here(server)
+    if sqlite:
+        results["SQLite"] = suite("SQLite", arguments, database_url=None)
+    if postgres and server:
+        with TemporaryPostgres(server) as database_url:
+            results["PostgreSQL"] = suite("PostgreSQL", arguments, database_url)
+    elif postgres:
+        results["PostgreSQL"] = "FAILED: not installed" if CI or not sqlite else "skipped: not installed"
+    if CI:
+        results |= {name: "FAILED: not installed" for name in missing}
+    return tell_result(results, time.monotonic() - began)
+
+
+def tell_what_is_here(server: Path | None) -> list[str]:
+    """Say which of the programs that tests need are installed; return those that are not."""
+    chromium = CHROMIUM if os.path.exists(CHROMIUM) else None
+    found = {"PostgreSQL": server, "Redis": shutil.which("redis-server"), "Chromium": chromium}
+    for name, path in found.items():
+        say(f"{name}: {path}" if path else f"{name}: not installed; the tests that need it are skipped")
+    return [name for name, path in found.items() if not path]
+
+
+def suite(name: str, arguments: Sequence[str], database_url: str | None) -> str:
+    """Run pytest; return how it went, in words."""
+    say(f"\n=== {name}")
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    for name in ("TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
+        environment.pop(name, None)
+    if database_url:
+        environment["TEST_DATABASE_URL"] = database_url
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--durations", "5", *arguments]
+    began = time.monotonic()
+    with subprocess.Popen(command, cwd=BASE, env=environment) as pytest:
+        try:
+            code = pytest.wait()
+        except KeyboardInterrupt:  # the terminal's Ctrl-C has reached pytest too; a SIGTERM has not
+            pytest.send_signal(signal.SIGINT)
+            pytest.wait(timeout=10)
+            raise
+    if code == NOTHING_SELECTED:
+        return "nothing selected"
+    return f"{'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s"
+
+
+def tell_result(results: dict[str, str], seconds: float) -> int:
+    failed = any(result.startswith("FAILED") for result in results.values())
+    nothing_ran = not any(result.startswith("passed") for result in results.values())
+    say("\n=== Result")
+    for name, result in results.items():
+        say(f"{name:<12}{result}")
+    say(f"{'FAILED' if failed else 'NOTHING RAN' if nothing_ran else 'PASSED'} after {seconds:.0f} s")
+    return 1 if failed or nothing_ran else 0
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
