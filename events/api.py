@@ -1,7 +1,159 @@
-"""The API of events."""
+"""The API of events, the catalogue and resources."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from typing import Any
+from uuid import UUID
 
-urlpatterns: list[URLPattern] = []
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import path
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from events import catalogue, representation, resources
+from events.api_forms import new_events, resource_changes
+from events.intake import Conflict, Refused, record
+from events.models import Event, Resource
+from events.presentation import event_json, group_json, resource_json, type_json
+from notifications_project.accounts.access import OrganizationAPIView
+from notifications_project.accounts.models import User
+from notifications_project.accounts.roles import Permission
+from notifications_project.api_errors import ApiError, error, invalid
+from notifications_project.api_lists import identifier, newest, parameters, whole
+
+
+class EventList(OrganizationAPIView):
+    """GET: newest first, filtered by `type` (a type or group) and `resource`. POST: record one event or a list."""
+
+    permissions = {"POST": Permission.RECORD_EVENTS}
+
+    def get(self, request: Request, owner: UUID) -> Response:
+        query = parameters(request, "type", "resource")
+        events: QuerySet[Event] = self.organization.events.select_related("resource")
+        if "type" in query:
+            types = catalogue.expand([query["type"]])
+            if not types:
+                raise invalid({"type": "There is no such event type or group."})
+            events = events.filter(type__in=types)
+        if "resource" in query:
+            events = events.filter(resource=identifier(query["resource"], "resource", "app", "addon"))
+        return newest(request, events, "evt", event_json)
+
+    def post(self, request: Request, owner: UUID) -> Response:
+        several = isinstance(request.data, list)
+        sent = new_events(request.data, request.headers.get("Idempotency-Key"))
+        try:
+            events = record(self.organization, sent, actor=request.user)
+        except Refused as refused:
+            raise ApiError(
+                422,
+                [error(each.message, each.field, each.index if several and sent else None) for each in refused.errors],
+            ) from None
+        except Conflict as conflict:
+            message = f"The key {conflict.key} was used before, with another event."
+            index = conflict.index if several else None
+            raise ApiError(409, [error(message, "idempotency_key", index)]) from None
+        stored = [{"id": event.public_id} for event in events]
+        return Response({"events": stored} if several else stored[0], status=status.HTTP_202_ACCEPTED)
+
+
+class EventDetail(OrganizationAPIView):
+    def get(self, request: Request, owner: UUID, event: UUID) -> Response:
+        return Response(event_json(_event(self, event)))
+
+
+class EventRepresentation(OrganizationAPIView):
+    """The stored bytes themselves: what a `raw` webhook sends."""
+
+    def get(self, request: Request, owner: UUID, event: UUID) -> HttpResponse:
+        return HttpResponse(representation.of(_event(self, event)), content_type=representation.MEDIA_TYPE)
+
+
+def _event(view: OrganizationAPIView, event: UUID) -> Event:
+    found = view.organization.events.select_related("resource").filter(pk=event).first()
+    if found is None:
+        raise NotFound("There is no such event in this organization.")
+    return found
+
+
+class EventTypes(APIView):
+    """The catalogue: every event type and group, the same for all organizations."""
+
+    def get(self, request: Request) -> Response:
+        return Response(
+            {
+                "types": [type_json(each) for each in catalogue.TYPES],
+                "groups": [group_json(each) for each in catalogue.ALL_GROUPS],
+            }
+        )
+
+
+class ResourceList(OrganizationAPIView):
+    """GET: all of them by name, archived ones too. POST: add one."""
+
+    permissions = {"POST": Permission.MANAGE_RESOURCES}
+
+    def get(self, request: Request, owner: UUID) -> Response:
+        return whole(resource_json(each) for each in self.organization.resources.order_by("kind", "name"))
+
+    def post(self, request: Request, owner: UUID) -> Response:
+        sent = resource_changes(request.data, {"kind", "name"}, required={"kind", "name"})
+        try:
+            resource = resources.create(organization=self.organization, actor=request.user, **sent)
+        except resources.ResourceError as problem:
+            raise invalid({"kind" if sent["kind"] not in Resource.Kind.values else "name": str(problem)}) from None
+        return Response(resource_json(resource), status=status.HTTP_201_CREATED)
+
+
+class ResourceDetail(OrganizationAPIView):
+    """GET; PATCH `{"name"?, "archived"?}`: rename, archive, restore."""
+
+    permissions = {"PATCH": Permission.MANAGE_RESOURCES}
+
+    def get(self, request: Request, owner: UUID, resource: UUID) -> Response:
+        return Response(resource_json(self._resource(resource)))
+
+    def patch(self, request: Request, owner: UUID, resource: UUID) -> Response:
+        found = self._resource(resource)
+        sent = resource_changes(request.data, {"name", "archived"})
+        try:
+            changed = _change(found, sent, request.user)
+        except resources.ResourceError as problem:
+            raise invalid({"name": str(problem)}) from None
+        return Response(resource_json(changed))
+
+    def _resource(self, resource: UUID) -> Resource:
+        found = self.organization.resources.filter(pk=resource).first()
+        if found is None:
+            raise NotFound("There is no such application or add-on in this organization.")
+        return found
+
+
+@transaction.atomic
+def _change(resource: Resource, sent: dict[str, Any], actor: User) -> Resource:
+    if "name" in sent:
+        resource = resources.rename(resource, name=sent["name"], actor=actor)
+    if "archived" in sent:
+        resource = (resources.archive if sent["archived"] else resources.restore)(resource, actor=actor)
+    return resource
+
+
+_organization = "organizations/<owner:owner>/"
+
+urlpatterns = [
+    path("event-types/", EventTypes.as_view(), name="api-event-types"),
+    path(f"{_organization}events/", EventList.as_view(), name="api-events"),
+    path(f"{_organization}events/<event:event>/", EventDetail.as_view(), name="api-event"),
+    path(
+        f"{_organization}events/<event:event>/representation/",
+        EventRepresentation.as_view(),
+        name="api-event-representation",
+    ),
+    path(f"{_organization}resources/", ResourceList.as_view(), name="api-resources"),
+    path(f"{_organization}resources/<resource:resource>/", ResourceDetail.as_view(), name="api-resource"),
+]

@@ -95,7 +95,7 @@ def _tell_after_commit(organization: Organization) -> None:
 
 def _check_all(new_events: Sequence[NewEvent]) -> list[_Checked]:
     if not 1 <= len(new_events) <= MAX_EVENTS:
-        raise Refused([Problem(0, "events", f"must be 1 to {MAX_EVENTS} events at once.")])
+        raise Refused([Problem(0, "events", f"Must be 1 to {MAX_EVENTS} events at once.")])
     now = timezone.now()
     checked, errors = [], []
     for index, sent in enumerate(new_events):
@@ -110,7 +110,7 @@ def _check_all(new_events: Sequence[NewEvent]) -> list[_Checked]:
 
 def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
     if not isinstance(sent.type, str) or sent.type not in EVENT_TYPES:
-        raise Unfit("type", "is not in the catalogue of event types." if sent.type else "is missing.")
+        raise Unfit("type", "Is not in the catalogue of event types." if sent.type else "Is missing.")
     reference = references.parse(sent.resource)
     occurred_at = limits.moment(sent.occurred_at, now)
     if sent.idempotency_key is not None:

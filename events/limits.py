@@ -27,24 +27,24 @@ class Unfit(ValueError):
 def check_data(data: Any) -> None:
     """An object of plain JSON, not too long or too deep, that leaves the reserved names alone."""
     if not isinstance(data, dict):
-        raise Unfit("data", "must be a JSON object.")
+        raise Unfit("data", "Must be a JSON object.")
     for name in data:
         if name in representation.RESERVED:
-            raise Unfit(f"data.{name}", "is a name that the platform sets itself; give it another name.")
+            raise Unfit(f"data.{name}", "Is a name that the platform sets itself; give it another name.")
     _check_value(data, "data", depth=1)
     if len(representation.dumps(data).encode()) > MAX_DATA:
-        raise Unfit("data", f"is longer than {MAX_DATA // 1024} KiB.")
+        raise Unfit("data", f"Is longer than {MAX_DATA // 1024} KiB.")
 
 
 def _check_value(value: Any, where: str, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise Unfit(where, f"is nested more than {MAX_DEPTH} levels deep.")
+        raise Unfit(where, f"Is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str):
         check_text(value, where)
     elif isinstance(value, dict):
         for name, inner in value.items():
             if not isinstance(name, str):
-                raise Unfit(where, "must have texts as names.")
+                raise Unfit(where, "Must have texts as names.")
             check_text(name, where)
             _check_value(inner, f"{where}.{name}", depth + 1)
     elif isinstance(value, list):
@@ -52,27 +52,27 @@ def _check_value(value: Any, where: str, depth: int) -> None:
             _check_value(inner, f"{where}[{index}]", depth + 1)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise Unfit(where, "must be a finite number.")
+            raise Unfit(where, "Must be a finite number.")
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
-            raise Unfit(where, "is a whole number beyond 64 bits; send it as text.")
+            raise Unfit(where, "Is a whole number beyond 64 bits; send it as text.")
     elif value is not None:
-        raise Unfit(where, "must be plain JSON.")
+        raise Unfit(where, "Must be plain JSON.")
 
 
 def check_text(text: str, where: str) -> None:
     """Refuses what a database or a receiver cannot hold: NUL and halves of surrogate pairs."""
     if "\0" in text:
-        raise Unfit(where, "must not contain the character NUL.")
+        raise Unfit(where, "Must not contain the character NUL.")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Unfit(where, "contains half of a surrogate pair, which is no character.") from error
+        raise Unfit(where, "Contains half of a surrogate pair, which is no character.") from error
 
 
 def check_key(key: Any) -> None:
     if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY or not key.isprintable():
-        raise Unfit("idempotency_key", f"must be 1 to {MAX_KEY} printable characters.")
+        raise Unfit("idempotency_key", f"Must be 1 to {MAX_KEY} printable characters.")
 
 
 def moment(value: Any, now: datetime) -> datetime:
@@ -82,11 +82,11 @@ def moment(value: Any, now: datetime) -> datetime:
     try:
         when = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise Unfit("occurred_at", "must be a time such as 2026-01-05T12:30:45Z.") from None
+        raise Unfit("occurred_at", "Must be a time such as 2026-01-05T12:30:45Z.") from None
     if when.tzinfo is None:
-        raise Unfit("occurred_at", "needs its offset from UTC: Z, or one such as +02:00.")
+        raise Unfit("occurred_at", "Needs its offset from UTC: Z, or one such as +02:00.")
     if when < EARLIEST:
-        raise Unfit("occurred_at", f"must not be before the year {EARLIEST.year}.")
+        raise Unfit("occurred_at", f"Must not be before the year {EARLIEST.year}.")
     if when > now + AHEAD:
-        raise Unfit("occurred_at", "must not be more than a day in the future.")
+        raise Unfit("occurred_at", "Must not be more than a day in the future.")
     return when.astimezone(UTC)

@@ -38,17 +38,17 @@ def parse(value: Any) -> Reference | None:
     if isinstance(value, str):
         return _by_id(value, "resource")
     if not isinstance(value, dict):
-        raise Unfit("resource", "must be an id, or an object with kind and name.")
+        raise Unfit("resource", "Must be an id, or an object with kind and name.")
     if others := sorted(str(name) for name in value.keys() - {"id", "kind", "name"}):
-        raise Unfit(f"resource.{others[0]}", "is not known here.")
+        raise Unfit(f"resource.{others[0]}", "Is not known here.")
     kind = value.get("kind")
     if value.get("id") is None:
         return _by_name(kind, value.get("name"))
     if not isinstance(value["id"], str):
-        raise Unfit("resource.id", "must be a text.")
+        raise Unfit("resource.id", "Must be a text.")
     reference = _by_id(value["id"], "resource.id")
     if kind is not None and kind != reference.kind:
-        raise Unfit("resource.kind", "does not fit the id.")
+        raise Unfit("resource.kind", "Does not fit the id.")
     return reference
 
 
@@ -58,7 +58,7 @@ def unknown(sent: Any) -> Unfit:
 
 
 def _no_such(field: str) -> Unfit:
-    return Unfit(field, "is no application or add-on of this organization.")
+    return Unfit(field, "Is no application or add-on of this organization.")
 
 
 def _by_id(text: str, field: str) -> Reference:
@@ -70,9 +70,9 @@ def _by_id(text: str, field: str) -> Reference:
 
 def _by_name(kind: Any, name: Any) -> Reference:
     if kind not in Resource.Kind.values:
-        raise Unfit("resource.kind", f"must be {' or '.join(Resource.Kind.values)}.")
+        raise Unfit("resource.kind", f"Must be {' or '.join(Resource.Kind.values)}.")
     if not isinstance(name, str):
-        raise Unfit("resource.name", "must be a text.")
+        raise Unfit("resource.name", "Must be a text.")
     try:
         return Reference(None, kind, resources.clean_name(name))
     except resources.ResourceError as error:

@@ -1,7 +1,7 @@
 """Django's settings, all from the environment (the README has the table).
 
 Demo mode, made by `manage.py up`, keeps its own settings in `.demo/env`; every command reads that file
-when the environment itself gives no SECRET_KEY, so that all of them speak of the same installation.
+when the environment itself gives no SECRET_KEY (nor DEMO=false), so that all of them speak of the same installation.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from notifications_project import environment
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DEMO_DIR = BASE_DIR / ".demo"
+DEMO_DIR = Path(environment.text("DEMO_DIR") or BASE_DIR / ".demo").absolute()
 DEMO_FILE = DEMO_DIR / "env"
 
-if not environment.text("SECRET_KEY") and DEMO_FILE.exists():
+if not environment.text("SECRET_KEY") and environment.flag("DEMO", True) and DEMO_FILE.exists():
     environment.read_file(DEMO_FILE)
 
 DEMO = environment.flag("DEMO")
@@ -53,6 +53,7 @@ if environment.flag("BEHIND_PROXY"):
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # sign-in limits count the caller's address, not the proxy's
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a request's body
 
 # --- What it is made of --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -165,12 +166,14 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
 KNOX_TOKEN_MODEL = "accounts.ApiToken"
+MIGRATION_MODULES = {"knox": None}  # the library's own table would stay empty, and hold up emptying the others
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "nct_", "TOKEN_TTL": timedelta(days=365)}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["notifications_project.accounts.authentication.ApiTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["notifications_project.api_json.JSONParser"],
+    "EXCEPTION_HANDLER": "notifications_project.api_errors.handle",
     "UNAUTHENTICATED_USER": None,
 }
 

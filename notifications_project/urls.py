@@ -19,3 +19,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.DEMO:
     urlpatterns.append(path("", include("notifications_project.inbox.urls")))
+
+handler404 = "notifications_project.api_errors.not_found"
+handler500 = "notifications_project.api_errors.server_error"

@@ -1,0 +1,50 @@
+"""Events, types and resources as the JSON of the API."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from events.catalogue import EventGroup, EventType
+from events.models import Event, Resource
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """`resource` is what it is called now; the representation says what it was called then."""
+    return {
+        "id": event.public_id,
+        "type": event.type,
+        "resource": event.resource and named(event.resource),
+        "occurred_at": event.occurred_at,
+        "recorded_at": event.recorded_at,
+        "test": event.is_test,
+        "representation": json.loads(event.representation),
+    }
+
+
+def named(resource: Resource) -> dict[str, Any]:
+    return {"id": resource.public_id, "kind": resource.kind, "name": resource.name}
+
+
+def resource_json(resource: Resource) -> dict[str, Any]:
+    return named(resource) | {
+        "archived": resource.archived_at is not None,
+        "created_at": resource.created_at,
+        "archived_at": resource.archived_at,
+    }
+
+
+def type_json(each: EventType) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "label": each.label,
+        "subject": each.subject,
+        "outcome": each.outcome,
+        "email_default": each.email_default,
+        "category": each.category,
+        "sample": each.sample,
+    }
+
+
+def group_json(group: EventGroup) -> dict[str, Any]:
+    return {"name": group.name, "label": group.label, "types": list(group.types)}

@@ -1,0 +1,55 @@
+"""Reading JSON from requests: strict, within bounds, and never more than the bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework import parsers
+from rest_framework.exceptions import ParseError
+
+from notifications_project.api_errors import BodyTooLong
+
+
+class JSONParser(parsers.BaseParser):
+    """As the REST framework's own, but it reads no body beyond DATA_UPLOAD_MAX_MEMORY_SIZE, and refuses NaN,
+    infinities, a name that comes twice in an object, and nesting beyond all reason."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = _read(stream, parser_context or {})
+        try:
+            return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_object)
+        except UnicodeDecodeError:
+            raise ParseError("The body is not UTF-8.") from None
+        except RecursionError:
+            raise ParseError("The JSON is nested too deeply.") from None
+        except ValueError as error:
+            raise ParseError(f"The body is not JSON: {error}") from None
+
+
+def _read(stream: IO[Any], context: Mapping[str, Any]) -> bytes:
+    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    request = context.get("request")
+    if request is not None and int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise BodyTooLong
+    body: bytes = stream.read(limit + 1)
+    if len(body) > limit:
+        raise BodyTooLong
+    return body
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON value")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has the same name twice")
+    return found

@@ -1,0 +1,59 @@
+"""Lists of the API: newest first, paged by key: `{"results": […], "next": url or null}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_project import ids
+from notifications_project.api_errors import ApiError, error
+from notifications_project.paging import newest_first
+
+M = TypeVar("M", bound=Model)
+
+_LIMIT, _MOST = 50, 100
+
+
+def parameters(request: Request, *allowed: str) -> dict[str, str]:
+    """The query's parameters. One that is not `allowed` is refused: a misspelt filter must not show everything."""
+    if unknown := sorted(request.query_params.keys() - {*allowed, "before", "limit"}):
+        known = ", ".join([*allowed, "before", "limit"])
+        raise ApiError(422, [error(f"There is no such parameter here, only {known}.", name) for name in unknown])
+    return {name: str(value) for name, value in request.query_params.items()}
+
+
+def identifier(text: str, field: str, *prefixes: str) -> UUID:
+    try:
+        return ids.decode(text, *prefixes)
+    except ValueError as problem:
+        raise ApiError(422, [error(f"Not an id: {problem}.", field)]) from None
+
+
+def newest(request: Request, queryset: QuerySet[M], prefix: str, to_json: Callable[[M], dict[str, Any]]) -> Response:
+    """One page of rows whose ids are version 7: `?before=` the last id seen, `?limit=` up to 100."""
+    query = request.query_params
+    before = identifier(query["before"], "before", prefix) if "before" in query else None
+    page = newest_first(queryset, before, _limit(query.get("limit")))
+    following = page.next and request.build_absolute_uri(
+        f"{request.path}?{urlencode({**query.dict(), 'before': ids.encode(prefix, page.next)})}"
+    )
+    return Response({"results": [to_json(item) for item in page.items], "next": following})
+
+
+def whole(results: Iterable[dict[str, Any]]) -> Response:
+    """A list that is short enough to be given at once."""
+    return Response({"results": list(results), "next": None})
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _LIMIT
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= _MOST):
+        raise ApiError(422, [error(f"Must be a whole number from 1 to {_MOST}.", "limit")])
+    return int(text)

@@ -1,0 +1,53 @@
+"""The shapes of what is sent to the API: known fields only, each of its plain JSON type and no other.
+
+What the values mean is checked by the domain; here `"true"` is no boolean and 7 is no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.exceptions import ParseError
+
+from notifications_project.api_errors import invalid
+
+Shape = type | tuple[type]  # `(str,)` is a list of texts
+
+_WORDS: dict[Any, str] = {bool: "true or false", str: "a text", dict: "an object"}
+
+
+def body(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ParseError("The body must be a JSON object.")
+    return data
+
+
+def check(
+    data: Mapping[str, Any], shapes: Mapping[str, Shape], required: frozenset[str] = frozenset(), where: str = ""
+) -> None:
+    """Raises the API's 422, which names every unknown, missing and misshapen field."""
+    problems: dict[str, str] = {}
+    for name, value in data.items():
+        if name not in shapes:
+            problems[f"{where}{name}"] = f"Is not known here; the fields are {', '.join(shapes)}."
+        elif not _fits(value, shapes[name]):
+            problems[f"{where}{name}"] = f"Must be {_in_words(shapes[name])}."
+    problems |= {f"{where}{name}": "Is missing." for name in sorted(required - data.keys())}
+    if problems:
+        raise invalid(problems)
+
+
+def _fits(value: Any, shape: Shape) -> bool:
+    if isinstance(shape, tuple):
+        return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
+    return isinstance(value, shape) and (shape is not str or _is_text(value))
+
+
+def _is_text(value: str) -> bool:
+    """What every database can hold: no NUL, no half of a surrogate pair."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _in_words(shape: Shape) -> str:
+    return f"a list, each {_WORDS[shape[0]]}" if isinstance(shape, tuple) else _WORDS[shape]
