@@ -1,11 +1,48 @@
-"""What every page says about deliveries."""
+"""What every page says about deliveries: how many hooks fail, and what holds up all of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from hooks import overview
+from hooks.models import Circuit
+from notifications_project.accounts.context import current_membership
+
+_DOWN = 3  # failures in a row after which pages speak of the mail server
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence on every page until it no longer holds. `tone`: warn or bad."""
+
+    text: str
+    tone: str = "warn"
 
 
 def notices(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    """`notices` and `failing_hooks`, for who is signed in. Looked up only where a page shows them."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    return {
+        "notices": SimpleLazyObject(_mail_notices),
+        "failing_hooks": SimpleLazyObject(lambda: _failing_hooks(request)),
+    }
+
+
+def _mail_notices() -> list[Notice]:
+    if not settings.MAIL_CONFIGURED:
+        return [Notice("No mail server is configured (EMAIL_URL): e-mails wait until there is one.")]
+    if Circuit.objects.filter(transport="smtp", failures__gte=_DOWN).exists():
+        return [Notice("The mail server cannot be reached: e-mails wait and go out when it answers again.")]
+    return []
+
+
+def _failing_hooks(request: HttpRequest) -> int:
+    membership = current_membership(request)
+    return overview.failing(membership.organization).count() if membership else 0

@@ -1,8 +1,33 @@
-"""Addresses of the pages about hooks."""
+"""Addresses of the pages about hooks and deliveries."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import include, path
+
+from hooks.views import deliveries, editing, lists, switches, trial
 
 app_name = "hooks"
-urlpatterns: list[URLPattern] = []
+
+one_hook = [
+    path("", editing.edit, name="hook"),
+    path("delete/", switches.delete, name="delete"),
+    path("enable/", switches.enable, name="enable"),
+    path("disable/", switches.disable, name="disable"),
+    path("pause/", switches.pause, name="pause"),
+    path("resume/", switches.resume, name="resume"),
+    path("rotate-secret/", switches.rotate_secret, name="rotate-secret"),
+    path("test/", trial.test, name="test"),
+]
+
+of_organization = [
+    path("notifications/emails/", lists.emails, name="emails"),
+    path("notifications/emails/add/", editing.add_email_hook, name="add-email-hook"),
+    path("notifications/webhooks/", lists.webhooks, name="webhooks"),
+    path("notifications/webhooks/add/", editing.add_webhook, name="add-webhook"),
+    path("hooks/<hook:hook>/", include(one_hook)),
+    path("deliveries/", deliveries.index, name="deliveries"),
+    path("deliveries/<delivery:delivery>/", deliveries.detail, name="delivery"),
+    path("deliveries/<delivery:delivery>/redeliver/", deliveries.redeliver, name="redeliver"),
+]
+
+urlpatterns = [path("organizations/<owner:owner>/", include(of_organization))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django import template
 from django.http import HttpRequest
@@ -15,12 +15,18 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from notifications_project.accounts.models import Organization
 from notifications_project.masking import mask
 
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+class Named(Protocol):
+    """Something with an id for addresses: an organization."""
+
+    @property
+    def public_id(self) -> str: ...
 
 
 @register.simple_tag
@@ -125,7 +131,7 @@ def plural(count: int, forms: str) -> str:
 
 @register.inclusion_tag("components/nav_link.html", takes_context=True)
 def nav_link(
-    context: RequestContext, name: str, symbol: str, label: str, owner: Organization | None = None, **options: Any
+    context: RequestContext, name: str, symbol: str, label: str, owner: Named | None = None, **options: Any
 ) -> dict[str, Any]:
     """A link of the side navigation. `under`: the path words below the organization (or `/`) where it is current."""
     request: HttpRequest = context["request"]

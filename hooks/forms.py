@@ -1,0 +1,238 @@
+"""The forms of hooks. They only parse: what is allowed is decided in `rules`, whose problems `refuse` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.utils.html import format_html
+
+from events import catalogue
+from events.models import Resource
+from hooks.formats import webhook_formats
+from hooks.models import Hook
+from hooks.rules import InvalidRule, Notify
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Role
+
+Choices = list[tuple[str, str]]
+Grouped = list[tuple[str, Choices]]
+
+
+class Checkboxes(forms.CheckboxSelectMultiple):
+    """Checkboxes under headings. With `fold`, all but the first heading are folded under it unless chosen from."""
+
+    template_name = "components/choices.html"
+    option_template_name = "components/choice.html"
+
+    def __init__(self, *, fold: str = "") -> None:
+        super().__init__()
+        self.fold = fold
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        groups = context["widget"]["optgroups"]
+        shown, folded = (groups[:1], groups[1:]) if self.fold else (groups, [])
+        context["widget"] |= {
+            "shown": shown,
+            "folded": folded,
+            "fold": self.fold,
+            "open": any(option["selected"] for _, options, _ in folded for option in options),
+            "any": any(option["selected"] for _, options, _ in groups for option in options),
+        }
+        return context
+
+
+class Radios(forms.RadioSelect):
+    template_name = "components/radios.html"
+    option_template_name = "components/choice.html"
+
+
+class NotifyWidget(forms.MultiWidget):
+    """The four ways to say who is told, in one box."""
+
+    template_name = "hooks/notify.html"
+    use_fieldset = True
+
+    def __init__(self) -> None:
+        addresses = forms.Textarea(attrs={"rows": 3, "placeholder": "ops@example.org", "autocomplete": "off"})
+        super().__init__(
+            {
+                "members": forms.CheckboxInput(),
+                "roles": Checkboxes(),
+                "users": Checkboxes(),
+                "addresses": addresses,
+            }
+        )
+
+    def decompress(self, value: Notify | None) -> list[Any]:
+        value = value or Notify()
+        return [value.members, list(value.roles), [str(user) for user in value.users], "\n".join(value.addresses)]
+
+
+class NotifyField(forms.Field):
+    """Gives a `Notify`; addresses are typed one per line (or separated by commas)."""
+
+    widget = NotifyWidget
+
+    def clean(self, value: Any) -> Notify:
+        members, roles, users, addresses = value
+        try:
+            chosen = [UUID(user) for user in users or []]
+        except ValueError:
+            raise forms.ValidationError("A chosen user is not a member.") from None
+        typed = (addresses or "").replace(",", "\n").splitlines()
+        return Notify(bool(members), roles or [], chosen, [line.strip() for line in typed if line.strip()])
+
+    def has_changed(self, initial: Notify | None, data: Any) -> bool:
+        try:
+            return self.clean(data) != initial
+        except forms.ValidationError:
+            return True
+
+
+class HookForm(forms.Form):
+    """What all hooks have in common. `changes()` names only what the person changed."""
+
+    name = forms.CharField(max_length=100, error_messages={"required": "Give the hook a name."})
+    events = forms.MultipleChoiceField(
+        label="Only send notification for these events",
+        help_text="None chosen: every event, also types that come later.",
+        required=False,
+        widget=Checkboxes(fold="Single event types"),
+    )
+    resources = forms.TypedMultipleChoiceField(
+        label="Only for these applications and add-ons",
+        required=False,
+        coerce=UUID,
+        widget=Checkboxes(),
+    )
+    unrestrict = forms.BooleanField(
+        label="Tell about every application and add-on from now on",
+        help_text="All that this hook was restricted to is gone, so it matches nothing at the moment.",
+        required=False,
+    )
+    enabled = forms.BooleanField(
+        required=False,
+        initial=True,
+        help_text="A disabled hook matches nothing, and what waits because of it is cancelled.",
+    )
+    paused = forms.BooleanField(
+        required=False, help_text="A paused hook still matches; its deliveries wait until it is resumed."
+    )
+
+    def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hook = hook
+        chosen = list(hook.resources.all()) if hook else []
+        self.orphaned = bool(hook and hook.restricted and not chosen)
+        self.fields["events"].choices = event_choices(hook.events if hook else ())  # type: ignore[attr-defined]
+        resources = resource_choices(organization, chosen)
+        self.fields["resources"].choices = resources  # type: ignore[attr-defined]
+        self.fields["resources"].help_text = (
+            "None chosen: all of them, also those that come later, and what is about the organization itself."
+            if resources
+            else "There are none yet, so the hook is about all that will come."
+        )
+        if not self.orphaned:
+            del self.fields["unrestrict"]
+
+    def changes(self) -> dict[str, Any]:
+        """What to hand to `rules.update_hook`. A restriction whose last resource went away stays one."""
+        changed = {name: self.cleaned_data[name] for name in self.changed_data if name != "unrestrict"}
+        if self.orphaned and self.cleaned_data["unrestrict"]:
+            changed.setdefault("resources", [])
+        return changed
+
+    def values(self) -> dict[str, Any]:
+        """Everything, for `rules.create_…`."""
+        return dict(self.cleaned_data)
+
+    def refuse(self, problem: InvalidRule) -> None:
+        """Show the problems of the domain at their fields."""
+        for name, message in problem.errors.items():
+            self.add_error(name if name in self.fields else None, message)
+
+
+class WebhookForm(HookForm):
+    url = forms.CharField(
+        label="Webhook URL",
+        help_text="It receives the data through a POST request.",
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/hooks/deployments", "autocomplete": "off"}),
+        error_messages={"required": "Enter the URL that receives the data."},
+        strip=True,
+    )
+    format = forms.ChoiceField(widget=Radios, initial="raw")
+
+    field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["format"].choices = [  # type: ignore[attr-defined]
+            (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
+            for known in webhook_formats()
+        ]
+
+
+class EmailHookForm(HookForm):
+    notify = NotifyField(
+        label="Who is told",
+        help_text="A member whose own setting for an event type is off is not told, also if the address is typed here.",
+    )
+
+    field_order = ["name", "notify", "events", "resources", "unrestrict", "enabled", "paused"]
+
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, organization=organization, **kwargs)
+        _, roles, users, _ = self.fields["notify"].widget.widgets  # type: ignore[attr-defined]
+        roles.choices = [(role.value, f"{role.label}s") for role in Role]
+        members = organization.memberships.select_related("user").order_by("user__email")
+        users.choices = [
+            (str(member.user_id), f"{member.user.name} ({member.user.email})" if member.user.name else member.user.email)
+            for member in members[:500]
+        ]
+
+
+def initial_of(hook: Hook) -> dict[str, Any]:
+    """What a form for this hook begins with."""
+    initial: dict[str, Any] = {
+        "name": hook.name,
+        "events": hook.events,
+        "resources": [str(resource.pk) for resource in hook.resources.all()],
+        "paused": hook.paused,
+        "enabled": hook.enabled,
+    }
+    if hook.endpoint:
+        return initial | {"url": hook.endpoint.address, "format": hook.endpoint.format}
+    notify = Notify(
+        hook.notify_members,
+        hook.notify_roles,
+        [user.pk for user in hook.notify_users.order_by("email")],
+        hook.notify_addresses,
+    )
+    return initial | {"notify": notify}
+
+
+def event_choices(chosen: Sequence[str]) -> Grouped:
+    """Groups first, then the types under their headings; chosen names that the catalogue lost stay choosable."""
+    lost = [name for name in chosen if name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS]
+    choices: Grouped = [("", [(group.name, group.label) for group in catalogue.GROUPS.values()])]
+    choices += [
+        (category.value, [(each.name, each.label) for each in types])
+        for category, types in catalogue.by_category().items()
+        if types
+    ]
+    return [*choices, ("No longer known", [(name, name) for name in lost])] if lost else choices
+
+
+def resource_choices(organization: Organization, chosen: Sequence[Resource]) -> Grouped:
+    """Applications, then add-ons; archived ones only if they were chosen before."""
+    choices: Grouped = []
+    existing = organization.resources.filter(archived_at__isnull=True).order_by("name")
+    for kind, heading in ((Resource.Kind.APPLICATION, "Applications"), (Resource.Kind.ADDON, "Add-ons")):
+        found = [(str(each.pk), each.name) for each in existing if each.kind == kind]
+        choices += [(heading, found)] if found else []
+    archived = [(str(each.pk), each.name) for each in chosen if each.archived_at]
+    return [*choices, ("Archived", archived)] if archived else choices

@@ -1,0 +1,151 @@
+"""What the list of hooks shows beside each hook, in a number of queries that does not grow with the list."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+
+from hooks import sentences
+from hooks.models import Attempt, Delivery, Hook
+from notifications_project.accounts.models import Organization
+
+MOST_HOOKS = 200
+MOST_CHARTED = 4000  # newest deliveries that the charts of a page are drawn from
+_HOURS = 24
+_WIDTH, _HEIGHT, _STEP = 3.7, 32.0, 128 / _HOURS
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One rectangle of a chart: `tone` is g (delivered), b (failed) or w (waiting)."""
+
+    x: float
+    y: float
+    height: float
+    tone: str
+    width: float = _WIDTH
+
+
+@dataclass(frozen=True)
+class Row:
+    """A hook with everything that its line in the list says."""
+
+    hook: Hook
+    state: sentences.Badge
+    sentence: str
+    where: str
+    waiting: int
+    next_try: datetime | None
+    bars: list[Bar]
+    told: str  # the chart in words
+    attention: bool
+    trouble: str
+
+
+def rows(organization: Organization, kind: str, search: str, now: datetime) -> tuple[list[Row], bool]:
+    """The organization's hooks of one kind, in trouble first, then by name; and whether there are more."""
+    found = Hook.objects.existing().filter(organization=organization, kind=kind)
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(endpoint__address__icontains=search))
+    in_trouble = Q(enabled=True) & (Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False))
+    ordered = found.select_related("endpoint__lane").prefetch_related("resources", "notify_users")
+    ordered = ordered.annotate(trouble=Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk"))))
+    hooks = list(ordered.order_by("-trouble", "name", "pk")[: MOST_HOOKS + 1])
+    return _described(organization, hooks[:MOST_HOOKS], now), len(hooks) > MOST_HOOKS
+
+
+def row(hook: Hook, now: datetime) -> Row:
+    return _described(hook.organization, [hook], now)[0]
+
+
+def failing(organization: Organization) -> QuerySet[Hook]:
+    """Hooks that should be told and cannot be reached."""
+    existing = Hook.objects.existing().filter(organization=organization, enabled=True)
+    return existing.filter(
+        Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False, paused=False)
+    )
+
+
+def _described(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:
+    ids = [hook.pk for hook in hooks]
+    waiting = _waiting(organization, ids)
+    charts = _charts(organization, ids, now)
+    return [_row(hook, waiting.get(hook.pk, (0, None)), charts.get(hook.pk, {}), now) for hook in hooks]
+
+
+def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Counter[str]], now: datetime) -> Row:
+    count, due_at = waiting
+    held = hook.endpoint.lane.not_before if hook.endpoint else None
+    next_try = max(due_at, held) if due_at and held else due_at
+    totals: Counter[str] = sum(hours.values(), Counter())
+    attention = sentences.needs_attention(hook)
+    return Row(
+        hook=hook,
+        state=sentences.hook_state(hook),
+        sentence=sentences.describe_hook(hook),
+        where=sentences.where(hook.endpoint) if hook.endpoint else sentences.describe_recipients(hook),
+        waiting=count,
+        next_try=next_try,
+        bars=_bars(hours),
+        told=f"Last 24 hours: {totals['g']} delivered, {totals['b']} failed, {totals['w']} waiting",
+        attention=attention,
+        trouble=sentences.trouble(hook, count, next_try, now) if attention else "",
+    )
+
+
+def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tuple[int, datetime | None]]:
+    pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING, hook__in=hooks)
+    grouped = pending.order_by().values("hook").annotate(count=Count("pk"), due=Min("due_at"))
+    return {found["hook"]: (found["count"], found["due"]) for found in grouped}
+
+
+def _charts(
+    organization: Organization, hooks: Sequence[UUID], now: datetime
+) -> dict[UUID, dict[int, Counter[str]]]:
+    """Deliveries by hook and hour (23: the current one). Ids carry their time, so no date is read."""
+    since = now - timedelta(hours=_HOURS)
+    recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=_oldest_id(since))
+    tones = {"delivered": "g", "failed": "b", "cancelled": "", "pending": "w"}
+    charts: dict[UUID, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    begin = since.timestamp()
+    for pk, hook, state, tries in recent.order_by("-pk").values_list("pk", "hook", "state", "tries")[:MOST_CHARTED]:
+        hour = min(_HOURS - 1, int(((pk.int >> 80) / 1000 - begin) // 3600))
+        tone = "b" if state == Delivery.State.PENDING and tries else tones[state]
+        if tone and hook is not None:
+            charts[hook][hour][tone] += 1
+    return charts
+
+
+def _oldest_id(when: datetime) -> UUID:
+    """The smallest version 7 UUID of that time."""
+    return UUID(int=int(when.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62)
+
+
+def _bars(hours: dict[int, Counter[str]]) -> list[Bar]:
+    most = max((sum(counts.values()) for counts in hours.values()), default=0)
+    bars = []
+    for hour, counts in sorted(hours.items()):
+        top = _HEIGHT
+        for tone in "gwb":
+            if counts[tone]:
+                height = max(2.0, round(counts[tone] / most * (_HEIGHT - 4), 1))
+                top -= height
+                bars.append(Bar(round(hour * _STEP, 1), round(top, 1), height, tone))
+                top -= 1
+    return bars
+
+
+def timing(attempt: Attempt) -> list[tuple[str, int, float, float]]:
+    """The phases of an attempt for its bar: name, milliseconds, where it begins and how wide it is (of 100)."""
+    phases = [(name, int(ms)) for name, ms in attempt.timings.items() if ms]
+    total = sum(ms for _, ms in phases)
+    begun, parts = 0, []
+    for name, ms in phases:
+        parts.append((name, ms, round(begun / total * 100, 2), round(ms / total * 100, 2)))
+        begun += ms
+    return parts

@@ -1,0 +1,207 @@
+"""What pages, API and mails say about hooks and deliveries, in words. Pure: give a hook with its resources loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from events import catalogue
+from hooks.engine.outcome import MOST_TRIES
+from hooks.models import Delivery, Endpoint, Hook
+from notifications_project.accounts.roles import Role
+from notifications_project.masking import mask
+from notifications_project.templatetags.look import span
+
+NOTHING = "Nothing:"
+_NAMED = 4  # more names than this become "and 7 more"
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A state in one word, with the tone that colours it: good, bad, warn, info or nothing."""
+
+    word: str
+    tone: str = ""
+    why: str = ""
+
+
+def listed(names: Sequence[str], most: int = _NAMED) -> str:
+    """"a", "a and b", "a, b and c", and for long ones "a, b, c and 7 more"."""
+    shown = list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
+# --- Hooks ---------------------------------------------------------------------------------------------------
+
+
+def describe_hook(hook: Hook) -> str:
+    """What it is told about: "Process is down and Job run failed, for shop and shop-db"."""
+    events = listed([catalogue.label(name) for name in hook.events]) if hook.events else "Every event"
+    if hook.events and not catalogue.expand(hook.events):
+        return f"{NOTHING} the event types it asks for no longer exist"
+    if not hook.restricted:
+        return f"{events}, for every application and add-on"
+    names = sorted(f"{each.name} (archived)" if each.archived_at else each.name for each in hook.resources.all())
+    return f"{events}, for {listed(names)}" if names else f"{NOTHING} all that it was restricted to is gone"
+
+
+def describe_recipients(hook: Hook) -> str:
+    """Whom an e-mail hook tells: "Every member", "Admins and managers, Ada and ops@example.org"."""
+    if hook.notify_members:
+        return listed(["Every member", *hook.notify_addresses])
+    roles = [f"{role.label.lower()}s" for role in Role if role.value in hook.notify_roles]
+    people = sorted(str(user) for user in hook.notify_users.all())
+    whom = listed([*roles, *people, *hook.notify_addresses], most=6)
+    return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or "Nobody: who was chosen is gone"
+
+
+def hook_state(hook: Hook) -> Badge:
+    """The one state that matters most. A webhook comes with its endpoint loaded."""
+    endpoint = hook.endpoint
+    if not hook.enabled:
+        return Badge("Disabled", why="It matches nothing until it is enabled.")
+    if endpoint and endpoint.disabled_at:
+        return Badge("Stopped", "bad", endpoint.disabled_reason or "Its address did not answer for too long.")
+    if hook.paused:
+        return Badge("Paused", "info", "It still matches; its deliveries wait until it is resumed.")
+    if describe_hook(hook).startswith(NOTHING):
+        return Badge("Matches nothing", "warn")
+    if endpoint and endpoint.failing_since:
+        return Badge("Failing", "bad", endpoint.last_answer)
+    if endpoint and endpoint.last_attempt_at is None:
+        return Badge("Not used yet")
+    return Badge("Healthy" if endpoint else "On", "good")
+
+
+def needs_attention(hook: Hook) -> bool:
+    """Whether its endpoint is in trouble although it should be told."""
+    endpoint = hook.endpoint
+    return bool(hook.enabled and endpoint and (endpoint.disabled_at or (endpoint.failing_since and not hook.paused)))
+
+
+def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) -> str:
+    """What goes on with a hook that needs attention; its name is said before: "has not answered well for 3 h …"."""
+    endpoint = hook.endpoint
+    assert endpoint is not None
+    wait = f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}" if waiting else "Nothing waits"
+    if endpoint.disabled_at:
+        why = f" {endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""
+        return f"was stopped.{why} {wait} for it to be enabled again."
+    since = endpoint.failing_since or now
+    after = f"; the next try is {until(next_try, now)}" if waiting and next_try else ""
+    return f"has not answered well for {span((now - since).total_seconds())}. {wait}{after}."
+
+
+def describe_loss(hook: Hook, people: int) -> str:
+    """What ends when the hook is deleted: "14 members stop getting e-mails about …"."""
+    about = describe_hook(hook)
+    if about.startswith(NOTHING):
+        return "It matches nothing at the moment, so nothing stops."
+    if hook.kind == Hook.Kind.WEBHOOK:
+        assert hook.endpoint is not None
+        return f"{where(hook.endpoint)} is no longer told about: {about}."
+    only_members = not hook.notify_addresses
+    who = "member" if only_members else "person"
+    many = "members" if only_members else "people"
+    stop = f"1 {who} stops" if people == 1 else f"{people:,} {many} stop"
+    return f"{stop} getting e-mails about: {about}."
+
+
+def until(when: datetime, now: datetime) -> str:
+    """"now" or "in 4 min"."""
+    return "now" if when <= now + timedelta(seconds=1) else f"in {span((when - now).total_seconds())}"
+
+
+def where(endpoint: Endpoint) -> str:
+    """An address as everybody may read it: a URL without its secrets."""
+    return endpoint.address if endpoint.kind == Endpoint.Kind.EMAIL else mask(endpoint.address)
+
+
+# --- Deliveries ----------------------------------------------------------------------------------------------
+
+
+def describe_reason(reason: Mapping[str, Any]) -> str:
+    """One rule that asked for a delivery, to follow "Told because"."""
+    name, rule = reason.get("name"), reason.get("rule")
+    if rule == "hook":
+        return f"the hook “{name}” asks for it"
+    if rule == "setting":
+        return "the member's own setting asks for it"
+    if rule == "default":
+        return "members get such e-mails by default"
+    if rule == "role":
+        return "admins and managers are told about trouble with hooks"
+    if rule == "test":
+        return f"{reason.get('by') or 'somebody'} pressed Test"
+    return f"{name or 'a rule'} asks for it"
+
+
+def describe_reasons(reasons: Sequence[Mapping[str, Any]]) -> str:
+    """"Told because …", with every rule that asked."""
+    if not reasons:
+        return "No rule asks for it any more."
+    return f"Told because {listed([describe_reason(reason) for reason in reasons])}."
+
+
+_STATES = {
+    Delivery.State.PENDING: Badge("Waiting", "warn"),
+    Delivery.State.DELIVERED: Badge("Delivered", "good"),
+    Delivery.State.FAILED: Badge("Failed", "bad"),
+    Delivery.State.CANCELLED: Badge("Cancelled"),
+}
+
+
+def delivery_badge(state: str) -> Badge:
+    return _STATES[Delivery.State(state)]
+
+
+def describe_state(delivery: Delivery, now: datetime | None = None) -> str:
+    """What goes on with it: "Next try in 4 min, attempt 4 of 10". Knows its lane's back-off if that is loaded."""
+    now = now or timezone.now()
+    if delivery.state == Delivery.State.DELIVERED:
+        return "Delivered" if delivery.tries <= 1 else f"Delivered at attempt {delivery.tries}"
+    if delivery.state == Delivery.State.FAILED:
+        tries = f"after {delivery.tries} {'attempt' if delivery.tries == 1 else 'attempts'}"
+        return f"Failed {tries}: {delivery.outcome}" if delivery.outcome else f"Failed {tries}"
+    if delivery.state == Delivery.State.CANCELLED:
+        return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"
+    when = next_try(delivery)
+    if when is None:
+        return "Waits: its hook is paused or its address is stopped"
+    attempt = f"attempt {delivery.tries + 1} of {MOST_TRIES}"
+    return f"To be sent now, {attempt}" if when <= now else f"Next try {until(when, now)}, {attempt}"
+
+
+def next_try(delivery: Delivery) -> datetime | None:
+    """When it may next be tried: due, and its lane not holding back. None: it is held or settled."""
+    if delivery.due_at is None:
+        return None
+    held = delivery.lane.not_before if "lane" in delivery._state.fields_cache else None
+    return max(delivery.due_at, held) if held else delivery.due_at
+
+
+_ADVICE = {
+    "400": "The receiver does not understand the body. Check that the format is the one it expects.",
+    "413": "The body is larger than the receiver takes.",
+    "422": "The receiver does not understand the body. Check that the format is the one it expects.",
+    "429": "The receiver asks for fewer requests. Deliveries slow down and go on by themselves.",
+    "connection": "Check that the receiver runs, that the port is right, and that a firewall lets it through.",
+    "dns": "Check the Webhook URL for a typing error, and that the name exists outside your own network.",
+    "time-out": "A receiver should answer with 2xx at once and do its work afterwards. Check that it can be reached.",
+    "tls": "Check that the certificate is valid for this host name, not expired, and sent with its whole chain.",
+    "refused": "Use an address on the public internet, or ask the operator to allow the network.",
+    "protocol": "Check the port in the Webhook URL: something answers there, but it does not speak HTTP.",
+}
+
+
+def advice(code: str) -> str:
+    """What to check after an attempt that ended with `code`, where its explanation does not say so already."""
+    if code in _ADVICE:
+        return _ADVICE[code]
+    if code.startswith("5") and code.isdecimal():
+        return "The receiver has trouble of its own: its log will say more."
+    return ""

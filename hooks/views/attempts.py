@@ -1,0 +1,77 @@
+"""How an attempt is shown: what was sent and what came back, as text to read."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from hooks import overview
+from hooks.models import Attempt, Delivery
+from notifications_project.masking import mask
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An attempt and its texts. `phases`: name, milliseconds, begin and width in percent."""
+
+    attempt: Attempt
+    tone: str
+    request: str
+    body: str
+    response: str
+    phases: list[tuple[str, int, float, float]]
+
+    @property
+    def number(self) -> int:
+        return self.attempt.number
+
+
+def shown(delivery: Delivery, attempt: Attempt, *, secret: bool) -> Shown:
+    """`secret`: whether who looks may read the URL's query and credentials."""
+    return Shown(
+        attempt=attempt,
+        tone="good" if attempt.verdict == "delivered" else "bad",
+        request=_request_text(attempt.request, secret),
+        body=pretty(_body(delivery, attempt.request)),
+        response=_response_text(attempt.response),
+        phases=overview.timing(attempt),
+    )
+
+
+def curl(delivery: Delivery, attempt: Attempt) -> str:
+    """The same request as a command, for who may read the URL. Its signature is the one of that time."""
+    request = attempt.request
+    lines = [f"curl -X POST {shlex.quote(str(request.get('url', '')))}"]
+    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.get("headers", {}).items()]
+    lines.append(f"--data-binary {shlex.quote(_body(delivery, request))}")
+    return " \\\n  ".join(lines)
+
+
+def pretty(body: str) -> str:
+    """JSON with indentation; anything else as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body
+
+
+def _body(delivery: Delivery, request: dict[str, Any]) -> str:
+    return str(request.get("body", delivery.event.representation))
+
+
+def _request_text(request: dict[str, Any], secret: bool) -> str:
+    url = str(request.get("url", ""))
+    lines = [f"{request.get('method', 'POST')} {url if secret else mask(url) if '://' in url else url}"]
+    lines += [f"{name}: {value}" for name, value in request.get("headers", {}).items()]
+    return "\n".join(lines)
+
+
+def _response_text(response: dict[str, Any]) -> str:
+    if not response:
+        return ""
+    lines = [str(response.get("status", ""))]
+    lines += [f"{name}: {value}" for name, value in response.get("headers", {}).items()]
+    body = str(response.get("body", ""))
+    return "\n".join(lines) + (f"\n\n{body}" if body else "")

@@ -1,0 +1,124 @@
+"""Every delivery of an organization: the list, and one with all its attempts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from events import catalogue
+from hooks import engine, sentences
+from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.views.attempts import curl, pretty, shown
+from hooks.views.finding import find_delivery, may
+from notifications_project import ids
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission
+from notifications_project.paging import newest_first
+
+_MOST_ATTEMPTS = 50
+_MOST_HOOKS = 500  # offered in the filter
+
+
+@require_safe
+@organization_page()
+def index(request: HttpRequest, organization: Organization) -> HttpResponse:
+    state, hook = request.GET.get("state", ""), request.GET.get("hook", "")
+    found = Delivery.objects.filter(organization=organization)
+    if state in Delivery.State.values:
+        found = found.filter(state=state)
+    if hook:
+        found = found.filter(hook=_id(hook, "hook"))
+    before = request.GET.get("before")
+    loaded = found.select_related("event__resource", "endpoint", "lane", "hook")
+    page = newest_first(loaded, _id(before, "dlv") if before else None)
+    now = timezone.now()
+    context = {
+        "organization": organization,
+        "rows": [_line(delivery, now) for delivery in page.items],
+        "next": ids.encode("dlv", page.next) if page.next else None,
+        "before": before,
+        "state": state,
+        "states": [(each.value, sentences.delivery_badge(each).word) for each in Delivery.State],
+        "hook": hook,
+        "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
+    }
+    return render(request, "hooks/deliveries.html", context)
+
+
+@require_safe
+@organization_page()
+def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+    found = find_delivery(organization, delivery)
+    secret = may(request, Permission.MANAGE_HOOKS)
+    attempts = list(found.attempts.order_by("-pk")[:_MOST_ATTEMPTS])
+    last: Attempt | None = attempts[0] if attempts else None
+    now = timezone.now()
+    context = {
+        "organization": organization,
+        "delivery": found,
+        "badge": sentences.delivery_badge(found.state),
+        "state": sentences.describe_state(found, now),
+        "next_try": sentences.next_try(found),
+        "label": catalogue.label(found.event.type),
+        "target": target(found),
+        "reasons": sentences.describe_reasons(found.reasons),
+        "attempts": [shown(found, attempt, secret=secret) for attempt in attempts],
+        "last": shown(found, last, secret=secret) if last else None,
+        "advice": sentences.advice(last.code) if last and last.verdict != "delivered" else "",
+        "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),
+        "curl": curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
+        "address": found.endpoint.address if secret else sentences.where(found.endpoint),
+        "again": _again(found),
+    }
+    return render(request, "hooks/delivery.html", context)
+
+
+@require_POST
+@organization_page(Permission.TEST_HOOKS)
+def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+    found = find_delivery(organization, delivery)
+    assert isinstance(request.user, User)
+    try:
+        engine.redeliver(found, request.user)
+    except engine.CannotRedeliver as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
+    return redirect("hooks:delivery", organization.public_id, found.public_id)
+
+
+def target(delivery: Delivery) -> str:
+    """To whom, in the title of a delivery: the hook's name for a webhook, the address for an e-mail."""
+    if delivery.endpoint.kind == Endpoint.Kind.EMAIL or delivery.hook is None:
+        return sentences.where(delivery.endpoint)
+    return delivery.hook.name
+
+
+def _again(delivery: Delivery) -> str:
+    """What the button for another try says; empty if there can be none."""
+    if delivery.endpoint.deleted_at:
+        return ""
+    return "Try now" if delivery.state == Delivery.State.PENDING else "Redeliver"
+
+
+def _line(delivery: Delivery, now: object) -> dict[str, object]:
+    return {
+        "delivery": delivery,
+        "badge": sentences.delivery_badge(delivery.state),
+        "state": sentences.describe_state(delivery),
+        "label": catalogue.label(delivery.event.type),
+        "target": target(delivery),
+    }
+
+
+def _id(text: str, prefix: str) -> UUID:
+    try:
+        return ids.decode(text, prefix)
+    except ValueError:
+        raise Http404("No such id.") from None

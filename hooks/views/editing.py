@@ -1,0 +1,113 @@
+"""Adding and editing hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from hooks import overview, rules
+from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
+from hooks.models import Hook
+from hooks.rules import InvalidRule
+from hooks.views.finding import find_hook
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission
+
+
+_SNIPPET = """from standardwebhooks import Webhook
+
+# body: the raw bytes of the request, headers: its headers
+payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
+"""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+@never_cache
+def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """The answer to the POST shows the new secret, this once."""
+    form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
+    if form.is_valid():
+        try:
+            hook, secret = rules.create_webhook(organization=organization, actor=_user(request), **form.values())
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            return secret_page(request, hook, secret, created=True)
+    return _form_page(request, organization, form, Hook.Kind.WEBHOOK)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResponse:
+    form = EmailHookForm(request.POST or None, organization=organization, initial=_asked_for(request))
+    if form.is_valid():
+        try:
+            hook = rules.create_email_hook(organization=organization, actor=_user(request), **form.values())
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            messages.success(request, f"{hook.name} was added.")
+            return redirect("hooks:emails", organization.public_id)
+    return _form_page(request, organization, form, Hook.Kind.EMAIL)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    found = find_hook(organization, hook)
+    form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
+    form = form_class(request.POST or None, organization=organization, hook=found, initial=initial_of(found))
+    if form.is_valid():
+        try:
+            if changes := form.changes():
+                found = rules.update_hook(found, _user(request), **changes)
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            messages.success(request, f"{found.name} was saved." if changes else "Nothing was changed.")
+            return redirect(list_of(found), organization.public_id)
+    return _form_page(request, organization, form, Hook.Kind(found.kind), found)
+
+
+def secret_page(request: HttpRequest, hook: Hook, secret: str, *, created: bool) -> HttpResponse:
+    """The only page that ever shows a secret; nothing may keep it."""
+    context = {"hook": hook, "organization": hook.organization, "secret": secret, "created": created}
+    context["snippet"] = _SNIPPET
+    response = render(request, "hooks/secret.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def list_of(hook: Hook) -> str:
+    """The route of the tab that lists this hook."""
+    return "hooks:webhooks" if hook.kind == Hook.Kind.WEBHOOK else "hooks:emails"
+
+
+def _asked_for(request: HttpRequest) -> dict[str, Any]:
+    """A link to the form may fill it in: `?events=deployment-result&name=…&url=…`."""
+    initial: dict[str, Any] = {"events": request.GET.getlist("events")}
+    return initial | {field: request.GET[field] for field in ("name", "url") if field in request.GET}
+
+
+def _form_page(
+    request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
+) -> HttpResponse:
+    context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
+    if hook:
+        # The name in the heading is the stored one, whatever was typed.
+        context["row"] = overview.row(hook, timezone.now())
+    return render(request, "hooks/form.html", context)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

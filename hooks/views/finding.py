@@ -1,0 +1,30 @@
+"""Finding what an address names, inside one organization."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from hooks.models import Delivery, Hook
+from notifications_project.accounts.models import Membership, Organization
+from notifications_project.accounts.roles import Permission, allows
+
+
+def find_hook(organization: Organization, pk: UUID) -> Hook:
+    """A hook that exists, with its endpoint and lane. Raises Http404."""
+    existing = Hook.objects.existing().select_related("organization", "endpoint__lane")
+    return get_object_or_404(existing, organization=organization, pk=pk)
+
+
+def find_delivery(organization: Organization, pk: UUID) -> Delivery:
+    """With its event, endpoint, lane and hook. Raises Http404."""
+    found = Delivery.objects.select_related("organization", "event__resource", "endpoint", "lane", "hook")
+    return get_object_or_404(found, organization=organization, pk=pk)
+
+
+def may(request: HttpRequest, permission: Permission) -> bool:
+    """Whether who looks at an organization's page has a permission there."""
+    membership: Membership = request.membership  # type: ignore[attr-defined]
+    return allows(membership.role, permission)

@@ -1,0 +1,114 @@
+"""What one button does to a hook: pause, resume, enable, disable, a new secret, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from hooks import overview, rules, sentences
+from hooks.models import Hook
+from hooks.rules import InvalidRule
+from hooks.views.editing import list_of, secret_page
+from hooks.views.finding import find_hook
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def pause(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} is paused: what it is told about waits.", paused=True)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def resume(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} goes on, first with what has waited.", paused=False)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def enable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} is enabled.", enabled=True)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def disable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} is disabled: it matches nothing any more.", enabled=False)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """The answer shows the new secret, this once."""
+    found = find_hook(organization, hook)
+    try:
+        secret = rules.rotate_secret(found, _user(request))
+    except InvalidRule as problem:
+        messages.error(request, " ".join(problem.errors.values()))
+        return redirect(list_of(found), organization.public_id)
+    return secret_page(request, found, secret, created=False)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def delete(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """GET says what would stop, POST deletes."""
+    found = find_hook(organization, hook)
+    if request.method == "POST":
+        try:
+            rules.delete_hook(found, _user(request))
+        except InvalidRule as problem:
+            messages.error(request, " ".join(problem.errors.values()))
+        else:
+            messages.success(request, f"{found.name} was deleted.")
+        return redirect(list_of(found), organization.public_id)
+    context = {
+        "organization": organization,
+        "hook": found,
+        "row": overview.row(found, timezone.now()),
+        "loss": sentences.describe_loss(found, _people(found)),
+        "is_default": found.name == rules.DEFAULT_HOOK_NAME,
+    }
+    return render(request, "hooks/delete.html", context)
+
+
+def _people(hook: Hook) -> int:
+    """How many an e-mail hook tells, counting each person once."""
+    if hook.kind != Hook.Kind.EMAIL:
+        return 0
+    members = hook.organization.memberships.all()
+    emails = {member.user.email.lower(): member for member in members.select_related("user")}
+    chosen = {user.pk for user in hook.notify_users.all()}
+    told = {
+        email
+        for email, member in emails.items()
+        if hook.notify_members or member.role in hook.notify_roles or member.user_id in chosen
+    }
+    return len(told | {address.lower() for address in hook.notify_addresses})
+
+
+def _switch(
+    request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any
+) -> HttpResponse:
+    hook = find_hook(organization, pk)
+    try:
+        rules.update_hook(hook, _user(request), **changes)
+    except InvalidRule as problem:
+        messages.error(request, " ".join(problem.errors.values()))
+    else:
+        messages.success(request, said.format(hook.name))
+    return redirect(list_of(hook), organization.public_id)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,85 @@
+"""The Test button: a real test event through the real workers, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from events import catalogue
+from hooks import engine, overview, sentences, trial
+from hooks.models import Attempt, Delivery, Hook
+from hooks.views.attempts import Shown, shown
+from hooks.views.finding import find_delivery, find_hook
+from notifications_project import ids
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission
+
+_USUAL = "stack.redeploy.ok"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.TEST_HOOKS)
+@never_cache
+def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx); POST sends one."""
+    found = find_hook(organization, hook)
+    problem = ""
+    if request.method == "POST":
+        chosen = request.POST.get("event_type", "")
+        assert isinstance(request.user, User)
+        try:
+            delivery = trial.send_test(found, chosen, request.user)
+        except trial.CannotTest as refused:
+            problem = str(refused)
+        else:
+            here = reverse("hooks:test", args=[organization.public_id, found.public_id])
+            return redirect(f"{here}?delivery={delivery.public_id}")
+    context = {
+        "organization": organization,
+        "hook": found,
+        "row": overview.row(found, timezone.now()),
+        "types": catalogue.by_category(),
+        "chosen": request.POST.get("event_type") or usual_type(found),
+        "problem": problem,
+    } | _result(request, organization, found)
+    fragment = request.headers.get("HX-Request") == "true" and "result" in context
+    return render(request, "hooks/test_result.html" if fragment else "hooks/test.html", context)
+
+
+def usual_type(hook: Hook) -> str:
+    """The type offered first: a deployment if the hook asks for it, else the first that it asks for."""
+    asked = catalogue.expand(hook.events)
+    if not asked or _USUAL in asked:
+        return _USUAL
+    return next(name for name in catalogue.EVENT_TYPES if name in asked)
+
+
+def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dict[str, Any]:
+    asked = request.GET.get("delivery")
+    if not asked:
+        return {}
+    try:
+        delivery = find_delivery(organization, ids.decode(asked, "dlv"))
+    except ValueError:
+        raise Http404("No such delivery.") from None
+    if delivery.hook_id != hook.pk or not delivery.event.is_test:
+        raise Http404("This delivery is no test of this hook.")
+    attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
+    result: Shown | None = shown(delivery, attempt, secret=False) if attempt else None
+    waiting = attempt is None and delivery.state == Delivery.State.PENDING
+    return {
+        "result": True,
+        "delivery": delivery,
+        "attempt": result,
+        "waiting": waiting,
+        "no_worker": waiting and not engine.workers_running(),
+        "advice": sentences.advice(attempt.code) if attempt and attempt.verdict != "delivered" else "",
+    }
