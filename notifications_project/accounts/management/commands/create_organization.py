@@ -60,7 +60,7 @@ def _user(email: str, password: str | None) -> tuple[User, bool]:
         if not user.is_active:
             raise CommandError(f"The user {email} is not active.")
         return user, False
-    if password == "-":
+    if password == "-":  # noqa: S105
         password = sys.stdin.readline().rstrip("\n")
     if password is not None:
         try:

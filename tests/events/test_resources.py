@@ -1,0 +1,90 @@
+"""Applications and add-ons: what always holds, whoever changes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from events import resources
+from events.models import Resource
+from events.resources import ResourceError
+from notifications_project.accounts.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop(acme, alice):
+    return resources.create(organization=acme, kind="application", name=" shop ", actor=alice)
+
+
+def last_entry(organization):
+    entry = AuditEntry.objects.filter(organization=organization).latest("pk")
+    return entry.action, entry.target, entry.detail
+
+
+def test_adding_is_audited(shop, acme):
+    assert shop.name == "shop"
+    assert shop.public_id.startswith("app_")
+    assert last_entry(acme) == ("application.added", "shop", {})
+
+
+def test_a_name_is_taken_once_per_kind(shop, acme, alice, olga):
+    with pytest.raises(ResourceError, match="An application has this name already"):
+        resources.create(organization=acme, kind="application", name="shop", actor=alice)
+    assert resources.create(organization=acme, kind="addon", name="shop", actor=alice).public_id.startswith("addon_")
+    other = olga.organizations.get(name="Other")
+    assert resources.create(organization=other, kind="application", name="shop", actor=olga).pk != shop.pk
+
+
+def test_the_name_of_an_archived_one_is_taken_and_the_message_says_what_to_do(shop, acme, alice):
+    resources.archive(shop, actor=alice)
+    with pytest.raises(ResourceError, match="archived under this name: restore it"):
+        resources.create(organization=acme, kind="application", name="shop", actor=alice)
+    blog = resources.create(organization=acme, kind="application", name="blog", actor=alice)
+    with pytest.raises(ResourceError, match="archived under this name: restore it"):
+        resources.rename(blog, name="shop", actor=alice)
+    blog.refresh_from_db()
+    assert blog.name == "blog"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\0b", "a\nb"])
+def test_names_that_cannot_be_used(acme, alice, shop, name):
+    with pytest.raises(ResourceError):
+        resources.create(organization=acme, kind="addon", name=name, actor=alice)
+    with pytest.raises(ResourceError):
+        resources.rename(shop, name=name, actor=alice)
+    with pytest.raises(ResourceError):
+        resources.find_or_create(organization=acme, kind="addon", name=name)
+
+
+def test_a_kind_that_is_none(acme):
+    with pytest.raises(ResourceError, match="application or addon"):
+        resources.find_or_create(organization=acme, kind="server", name="x")
+
+
+def test_renaming_keeps_the_id(shop, acme, alice):
+    resources.rename(shop, name="store", actor=alice)
+    assert Resource.objects.get(pk=shop.pk).name == "store"
+    assert last_entry(acme) == ("application.renamed", "shop", {"after": "store"})
+
+
+def test_archiving_and_restoring_are_audited_once(shop, acme, alice):
+    before = AuditEntry.objects.count()
+    for _ in range(2):
+        resources.archive(shop, actor=alice)
+    assert Resource.objects.get(pk=shop.pk).archived_at
+    for _ in range(2):
+        resources.restore(shop, actor=alice)
+    assert Resource.objects.get(pk=shop.pk).archived_at is None
+    assert AuditEntry.objects.count() == before + 2
+
+
+def test_an_event_finds_the_same_one_again_also_archived(shop, acme, alice):
+    assert resources.find_or_create(organization=acme, kind="application", name="shop ").pk == shop.pk
+    resources.archive(shop, actor=alice)
+    found = resources.find_or_create(organization=acme, kind="application", name="shop")
+    assert found.pk == shop.pk
+    assert found.archived_at
+    made = resources.find_or_create(organization=acme, kind="addon", name="shop-db", actor=alice)
+    assert last_entry(acme) == ("addon.added", "shop-db", {})
+    assert made.kind == "addon"
