@@ -16,14 +16,9 @@ import pytest
 from django.conf import settings
 
 from notifications_project.inbox.models import Message
+from notifications_project.start import free_port
 
 COMMAND = [sys.executable, "-m", "django", "mail_sink", "--port"]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture

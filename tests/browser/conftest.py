@@ -1,0 +1,61 @@
+"""Chromium, and consoles for it to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser import visitor
+from tests.browser.demo import Demo
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Ends with the package: while Playwright lives, its event loop keeps this thread from using the ORM."""
+    with sync_playwright() as playwright:
+        browser = visitor.launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A console that the tests of this package share."""
+    running = Demo(tmp_path_factory.mktemp("demo")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def new_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A console from nothing, for one test."""
+    running = Demo(tmp_path_factory.mktemp("new_demo")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """`open_page(demo, width=390, color_scheme="dark", …)`: a page of a new visitor.
+
+    At the end of the test nothing may have gone wrong in any of them: no script error, no violation of the
+    Content-Security-Policy, no answer with an error status.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_one(demo: Demo, *, width: int = 1280, height: int = 900, **options: Any) -> Page:
+        page = visitor.visit(chromium, demo, width=width, height=height, **options)
+        contexts.append(page.context)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert complaints == []

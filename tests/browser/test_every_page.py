@@ -1,0 +1,98 @@
+"""Every page, small and wide, light and dark: nothing scrolls sideways, nobody is kept out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.demo import Demo
+from tests.browser.visitor import add_webhook_to_the_inbox, press_test, sign_in, visit
+
+pytestmark = pytest.mark.browser
+
+OF_THE_ORGANIZATION = [
+    "notifications/emails/",
+    "notifications/emails/add/",
+    "notifications/webhooks/",
+    "notifications/webhooks/add/",
+    "deliveries/",
+    "events/",
+    "event-types/",
+    "applications/",
+    "applications/add/",
+    "members/",
+    "members/add/",
+    "audit/",
+    "rename/",
+]
+OF_THE_ACCOUNT = [
+    "/account/tokens/",
+    "/account/tokens/add/",
+    "/account/organizations/add/",
+    "/account/profile/",
+    "/accounts/password/change/",
+]
+OF_THE_INBOX = ["/inbox/", "/inbox/?show=webhook", "/inbox/?show=email"]
+LINKED = [  # pages of single things: the list on which they are found, and the link that leads there
+    ("notifications/webhooks/", "/hooks/"),
+    ("deliveries/", "/deliveries/dlv_"),
+    ("events/", "/events/evt_"),
+    ("/inbox/?show=webhook", "/inbox/messages/"),
+    ("/inbox/?show=email", "/inbox/messages/"),
+]
+
+
+@pytest.fixture(scope="package")
+def addresses(chromium: Browser, demo: Demo) -> list[str]:
+    """Every page there is, in a console in which something has happened."""
+    page = sign_in(visit(chromium, demo), demo)
+    organization = page.url.split("/notifications")[0].removeprefix(demo.url)
+    add_webhook_to_the_inbox(page, demo)
+    press_test(page)
+    subprocess.run(["bash", "-c", demo.curl], capture_output=True, check=True)
+    page.goto("/inbox/?show=email")
+    expect(page.get_by_text("E-mail to ada@example.com").first).to_be_visible()
+    found = ["/accounts/password/reset/", *OF_THE_ACCOUNT, *OF_THE_INBOX]
+    found += [f"{organization}/{path}" for path in OF_THE_ORGANIZATION]
+    for listed, link in LINKED:
+        page.goto(listed if listed.startswith("/") else f"{organization}/{listed}")
+        found.append(str(page.locator(f"main a[href*='{link}']").first.get_attribute("href")))
+    page.context.close()
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_fits_and_is_accessible(
+    demo: Demo, addresses: list[str], open_page: Callable[..., Page], width: int, color_scheme: str
+) -> None:
+    page = open_page(demo, width=width, color_scheme=color_scheme)
+    page.goto("/accounts/login/")
+    problems = {"/accounts/login/": looked_at(page)}
+    sign_in(page, demo)
+    for address in addresses:
+        page.goto(address)
+        problems[address] = looked_at(page)
+
+    found = {address: said for address, said in problems.items() if said}
+    assert not found, json.dumps(found, indent=2)
+
+
+def looked_at(page: Page) -> list[str]:
+    """What is wrong with the page that is shown."""
+    problems = []
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        problems.append("scrolls sideways")
+    if page.locator("h1").count() != 1:
+        problems.append(f"has {page.locator('h1').count()} main headings")
+    for violation in Axe().run(page).response["violations"]:
+        if violation["impact"] in {"serious", "critical"}:
+            where = ", ".join(str(node["target"]) for node in violation["nodes"][:3])
+            problems.append(f"{violation['impact']}: {violation['help']}: {where}")
+    return problems
