@@ -31,12 +31,13 @@ def check_data(data: Any) -> None:
     for name in data:
         if name in representation.RESERVED:
             raise Unfit(f"data.{name}", "Is a name that the platform sets itself; give it another name.")
-    _check_value(data, "data", depth=1)
+    check_value(data, "data", depth=1)
     if len(representation.dumps(data).encode()) > MAX_DATA:
         raise Unfit("data", f"Is longer than {MAX_DATA // 1024} KiB.")
 
 
-def _check_value(value: Any, where: str, depth: int) -> None:
+def check_value(value: Any, where: str, depth: int) -> None:
+    """Plain JSON that every database and receiver can hold; `where` names it in the refusal."""
     if depth > MAX_DEPTH:
         raise Unfit(where, f"Is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str):
@@ -46,10 +47,10 @@ def _check_value(value: Any, where: str, depth: int) -> None:
             if not isinstance(name, str):
                 raise Unfit(where, "Must have texts as names.")
             check_text(name, where)
-            _check_value(inner, f"{where}.{name}", depth + 1)
+            check_value(inner, f"{where}.{name}", depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            _check_value(inner, f"{where}[{index}]", depth + 1)
+            check_value(inner, f"{where}[{index}]", depth + 1)
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise Unfit(where, "Must be a finite number.")

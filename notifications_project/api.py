@@ -5,5 +5,5 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("notifications_project.accounts.api")),
     path("", include("events.api")),
-    path("", include("hooks.api")),
+    path("", include("hooks.api.urls")),
 ]

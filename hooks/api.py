@@ -1,7 +1,0 @@
-"""The API of hooks."""
-
-from __future__ import annotations
-
-from django.urls import URLPattern
-
-urlpatterns: list[URLPattern] = []

@@ -1,0 +1,82 @@
+"""Deliveries by API: the list, one with its attempts, and sending one again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hooks import engine
+from hooks.api.presentation import attempt_json, delivery_json
+from hooks.models import Delivery
+from notifications_project.accounts.access import OrganizationAPIView
+from notifications_project.accounts.roles import Permission, allows
+from notifications_project.api_errors import ApiError, error, invalid
+from notifications_project.api_lists import identifier, newest, parameters
+from notifications_project.api_shapes import body, check
+
+
+class DeliveryAPIView(OrganizationAPIView):
+    def deliveries(self) -> QuerySet[Delivery]:
+        mine = Delivery.objects.filter(organization=self.organization)
+        return mine.select_related("organization", "event", "endpoint", "lane", "hook")
+
+    def delivery(self, pk: UUID) -> Delivery:
+        found = self.deliveries().filter(pk=pk).first()
+        if found is None:
+            raise NotFound("There is no such delivery in this organization.")
+        return found
+
+    @property
+    def secret(self) -> bool:
+        return allows(self.membership.role, Permission.MANAGE_HOOKS)
+
+
+class DeliveryList(DeliveryAPIView):
+    """Newest first, filtered by `state`, `hook` and `event`."""
+
+    def get(self, request: Request, owner: UUID) -> Response:
+        query = parameters(request, "state", "hook", "event")
+        found = self.deliveries()
+        if state := query.get("state"):
+            if state not in Delivery.State.values:
+                raise invalid({"state": f"Must be one of {', '.join(Delivery.State.values)}."})
+            found = found.filter(state=state)
+        if "hook" in query:
+            found = found.filter(hook=identifier(query["hook"], "hook", "hook"))
+        if "event" in query:
+            found = found.filter(event=identifier(query["event"], "event", "evt"))
+        return newest(request, found, "dlv", lambda each: delivery_json(each, secret=self.secret))
+
+
+class DeliveryDetail(DeliveryAPIView):
+    """With every attempt, the first first."""
+
+    def get(self, request: Request, owner: UUID, delivery: UUID) -> Response:
+        found = self.delivery(delivery)
+        attempts = found.attempts.order_by("pk")
+        return Response(
+            delivery_json(found, secret=self.secret)
+            | {"attempts": [attempt_json(attempt, found, secret=self.secret) for attempt in attempts]}
+        )
+
+
+class Redeliver(DeliveryAPIView):
+    """POST: the same delivery again, with the same id and body. 202, or 409 when there is nowhere to send it to."""
+
+    permissions = {"POST": Permission.TEST_HOOKS}
+
+    def post(self, request: Request, owner: UUID, delivery: UUID) -> Response:
+        found = self.delivery(delivery)
+        check(body(request.data), {})
+        if found.endpoint.disabled_at:
+            raise ApiError(409, [error("Its address was stopped; enable the hook first.")])
+        try:
+            engine.redeliver(found, request.user)
+        except engine.CannotRedeliver as problem:
+            raise ApiError(409, [error(str(problem))]) from None
+        return Response(delivery_json(self.delivery(delivery), secret=self.secret), status=status.HTTP_202_ACCEPTED)

@@ -1,0 +1,80 @@
+"""What is sent to the API of hooks, taken apart: shapes only, the meaning is checked by `hooks.rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from events.limits import Unfit, check_value
+from hooks.models import Hook
+from hooks.rules import Notify
+from notifications_project import ids
+from notifications_project.api_errors import invalid
+from notifications_project.api_shapes import Shape, body, check
+
+_SHARED: dict[str, Shape] = {"name": str, "events": (str,), "resources": (str,), "paused": bool, "enabled": bool}
+_WEBHOOK: dict[str, Shape] = _SHARED | {"url": str, "format": str, "options": dict}
+_EMAIL: dict[str, Shape] = _SHARED | {"notify": dict}
+_NOTIFY: dict[str, Shape] = {"members": bool, "roles": (str,), "users": (str,), "addresses": (str,)}
+
+_SHAPES: dict[str, dict[str, Shape]] = {Hook.Kind.WEBHOOK: _WEBHOOK, Hook.Kind.EMAIL: _EMAIL}
+_REQUIRED = {Hook.Kind.WEBHOOK: frozenset({"name", "url"}), Hook.Kind.EMAIL: frozenset({"name", "notify"})}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    Hook.Kind.WEBHOOK: {"format": "raw", "options": {}},
+    Hook.Kind.EMAIL: {},
+}
+_SHARED_DEFAULTS: dict[str, Any] = {"events": [], "resources": [], "paused": False, "enabled": True}
+
+# What reading a hook gives and nobody sets; in a change it is left aside, so that a hook that was read can be put back.
+READ_ONLY = frozenset({"id", "state", "description", "health", "created_at"})
+
+
+def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
+    """The kind, and the arguments of `rules.create_webhook` or `rules.create_email_hook`."""
+    data = dict(body(sent))
+    kind = data.pop("kind", None)
+    if kind not in Hook.Kind.values:
+        raise invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
+    return kind, _parsed(kind, data, complete=True)
+
+
+def changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
+    """The arguments of `rules.update_hook`. `complete`: what is not sent goes back to its default (PUT)."""
+    data = {name: value for name, value in body(sent).items() if name not in READ_ONLY}
+    if data.pop("kind", hook.kind) != hook.kind:
+        raise invalid({"kind": "The kind of a hook cannot be changed; make a new one."})
+    return _parsed(hook.kind, data, complete=complete)
+
+
+def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any]:
+    check(data, _SHAPES[kind], _REQUIRED[Hook.Kind(kind)] if complete else frozenset())
+    if complete:
+        data = _SHARED_DEFAULTS | _DEFAULTS[kind] | data
+    if "resources" in data:
+        data["resources"] = _identifiers(data["resources"], "resources", "app", "addon")
+    if "notify" in data:
+        data["notify"] = _notify(data["notify"])
+    if "options" in data:
+        _storable(data["options"])
+    return data
+
+
+def _notify(sent: dict[str, Any]) -> Notify:
+    check(sent, _NOTIFY, where="notify.")
+    users = _identifiers(sent.get("users", []), "notify.users", "user")
+    return Notify(**(sent | {"users": users}))
+
+
+def _identifiers(texts: Sequence[str], field: str, *prefixes: str) -> list[UUID]:
+    try:
+        return [ids.decode(text, *prefixes) for text in texts]
+    except ValueError as problem:
+        raise invalid({field: f"Not an id: {problem}."}) from None
+
+
+def _storable(options: dict[str, Any]) -> None:
+    try:
+        check_value(options, "options", depth=1)
+    except Unfit as unfit:
+        raise invalid({unfit.field: unfit.message}) from None

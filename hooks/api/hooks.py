@@ -1,0 +1,136 @@
+"""Hooks by API: list, create, read, change, delete; test them and change their secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events import catalogue
+from hooks import rules, trial
+from hooks.api import forms
+from hooks.api.presentation import hook_json
+from hooks.models import Hook
+from notifications_project.accounts.access import OrganizationAPIView
+from notifications_project.accounts.roles import Permission, allows
+from notifications_project.api_errors import invalid
+from notifications_project.api_lists import parameters, whole
+from notifications_project.api_shapes import body, check
+
+_TRIED_FIRST = "stack.redeploy.ok"  # by hooks that ask for every event
+
+
+class HookAPIView(OrganizationAPIView):
+    def hooks(self) -> QuerySet[Hook]:
+        existing = Hook.objects.existing().filter(organization=self.organization)
+        return existing.select_related("organization", "endpoint__lane").prefetch_related("resources", "notify_users")
+
+    def hook(self, pk: UUID) -> Hook:
+        found = self.hooks().filter(pk=pk).first()
+        if found is None:
+            raise NotFound("There is no such hook in this organization.")
+        return found
+
+    def json(self, hook: Hook) -> dict[str, Any]:
+        return hook_json(hook, secret=allows(self.membership.role, Permission.MANAGE_HOOKS))
+
+
+@contextmanager
+def _by_the_rules() -> Iterator[None]:
+    """A broken rule is the API's 422."""
+    try:
+        yield
+    except rules.InvalidRule as problem:
+        raise invalid(problem.errors) from None
+
+
+class HookList(HookAPIView):
+    """GET: all of them by name; `kind` filters. POST: create one; a webhook's answer has its `secret`, this once."""
+
+    permissions = {"POST": Permission.MANAGE_HOOKS}
+
+    def get(self, request: Request, owner: UUID) -> Response:
+        hooks = self.hooks().order_by("name", "pk")
+        if kind := parameters(request, "kind").get("kind"):
+            if kind not in Hook.Kind.values:
+                raise invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
+            hooks = hooks.filter(kind=kind)
+        return whole(self.json(hook) for hook in hooks)
+
+    def post(self, request: Request, owner: UUID) -> Response:
+        kind, sent = forms.new_hook(request.data)
+        shown: dict[str, Any] = {}
+        with _by_the_rules():
+            if kind == Hook.Kind.WEBHOOK:
+                hook, shown["secret"] = rules.create_webhook(organization=self.organization, actor=request.user, **sent)
+            else:
+                hook = rules.create_email_hook(organization=self.organization, actor=request.user, **sent)
+        return Response(self.json(self.hook(hook.pk)) | shown, status=status.HTTP_201_CREATED)
+
+
+class HookDetail(HookAPIView):
+    """GET; PATCH changes what is named, PUT all of it; DELETE."""
+
+    permissions = dict.fromkeys(["PUT", "PATCH", "DELETE"], Permission.MANAGE_HOOKS)
+
+    def get(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        return Response(self.json(self.hook(hook)))
+
+    def patch(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        return self._change(request, hook, complete=False)
+
+    def put(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        return self._change(request, hook, complete=True)
+
+    def delete(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        with _by_the_rules():
+            rules.delete_hook(self.hook(hook), request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _change(self, request: Request, pk: UUID, *, complete: bool) -> Response:
+        hook = self.hook(pk)
+        sent = forms.changes(hook, request.data, complete=complete)
+        with _by_the_rules():
+            rules.update_hook(hook, request.user, **sent)
+        return Response(self.json(self.hook(pk)))
+
+
+class HookTest(HookAPIView):
+    """POST `{"event_type"?}`: a real test event through the real workers; the delivery shows what becomes of it."""
+
+    permissions = {"POST": Permission.TEST_HOOKS}
+
+    def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        found = self.hook(hook)
+        sent = body(request.data)
+        check(sent, {"event_type": str})
+        try:
+            delivery = trial.send_test(found, sent.get("event_type", _first_type(found)), request.user)
+        except trial.CannotTest as problem:
+            raise invalid({"event_type": str(problem)}) from None
+        return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
+
+
+def _first_type(hook: Hook) -> str:
+    """The first type of the catalogue that the hook asks for."""
+    asked = catalogue.expand(hook.events)
+    return next((each.name for each in catalogue.TYPES if each.name in asked), _TRIED_FIRST)
+
+
+class RotateSecret(HookAPIView):
+    """POST: a new secret, shown this once; the one before is signed with as well for a while."""
+
+    permissions = {"POST": Permission.MANAGE_HOOKS}
+
+    def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        found = self.hook(hook)
+        check(body(request.data), {})
+        with _by_the_rules():
+            return Response({"secret": rules.rotate_secret(found, request.user)})

@@ -1,0 +1,97 @@
+"""Hooks, deliveries and attempts as the JSON of the API. `secret`: whether the reader may see whole URLs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hooks import sentences
+from hooks.models import Attempt, Delivery, Endpoint, Hook
+from notifications_project import ids
+from notifications_project.masking import mask
+
+
+def hook_json(hook: Hook, *, secret: bool) -> dict[str, Any]:
+    """Give a hook with its endpoint, resources and users loaded."""
+    return {
+        "id": hook.public_id,
+        "kind": hook.kind,
+        "name": hook.name,
+        **(_webhook(hook.endpoint, secret) if hook.endpoint else {"notify": _notify(hook)}),
+        "events": hook.events,
+        "resources": sorted(resource.public_id for resource in hook.resources.all()),
+        "paused": hook.paused,
+        "enabled": hook.enabled,
+        "state": sentences.hook_state(hook).word.lower(),
+        "description": sentences.describe_hook(hook),
+        "health": _health(hook.endpoint) if hook.endpoint else None,
+        "created_at": hook.created_at,
+    }
+
+
+def _webhook(endpoint: Endpoint, secret: bool) -> dict[str, Any]:
+    url = endpoint.address if secret else mask(endpoint.address)
+    return {"url": url, "format": endpoint.format, "options": endpoint.options}
+
+
+def _notify(hook: Hook) -> dict[str, Any]:
+    return {
+        "members": hook.notify_members,
+        "roles": hook.notify_roles,
+        "users": sorted(user.public_id for user in hook.notify_users.all()),
+        "addresses": hook.notify_addresses,
+    }
+
+
+def _health(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "disabled_at": endpoint.disabled_at,
+        "disabled_reason": endpoint.disabled_reason,
+        "failing_since": endpoint.failing_since,
+        "last_delivered_at": endpoint.last_delivered_at,
+        "last_attempt_at": endpoint.last_attempt_at,
+        "last_answer": endpoint.last_answer,
+    }
+
+
+def delivery_json(delivery: Delivery, *, secret: bool) -> dict[str, Any]:
+    """Give a delivery with its event, endpoint, lane and hook loaded."""
+    endpoint = delivery.endpoint
+    return {
+        "id": delivery.public_id,
+        "event": {"id": delivery.event.public_id, "type": delivery.event.type, "test": delivery.event.is_test},
+        "hook": delivery.hook and delivery.hook.public_id,
+        "endpoint": {
+            "kind": endpoint.kind,
+            "address": endpoint.address if secret else sentences.where(endpoint),
+            "format": endpoint.format,
+        },
+        "state": delivery.state,
+        "explanation": sentences.describe_state(delivery),
+        "reasons": [{**reason, "explanation": sentences.describe_reason(reason)} for reason in delivery.reasons],
+        "tries": delivery.tries,
+        "outcome": delivery.outcome,
+        "created_at": delivery.created_at,
+        "next_try_at": sentences.next_try(delivery),
+        "settled_at": delivery.settled_at,
+    }
+
+
+def attempt_json(attempt: Attempt, delivery: Delivery, *, secret: bool) -> dict[str, Any]:
+    """`request.body` is the text that was sent: the event's representation where nothing else was kept."""
+    request = {"body": delivery.event.representation, **attempt.request}
+    if not secret and "://" in str(request.get("url", "")):
+        request["url"] = mask(str(request["url"]))
+    return {
+        "id": ids.encode("att", attempt.pk),
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "duration_ms": attempt.duration_ms,
+        "verdict": attempt.verdict,
+        "code": attempt.code,
+        "explanation": attempt.explanation,
+        "advice": "" if attempt.verdict == "delivered" else sentences.advice(attempt.code),
+        "request": request,
+        "response": attempt.response or None,
+        "timings": attempt.timings,
+        "dialled": attempt.dialled,
+    }

@@ -1,0 +1,19 @@
+"""The addresses of the API of hooks and deliveries."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from hooks.api import deliveries, hooks
+
+_of_organization = [
+    path("hooks/", hooks.HookList.as_view(), name="api-hooks"),
+    path("hooks/<hook:hook>/", hooks.HookDetail.as_view(), name="api-hook"),
+    path("hooks/<hook:hook>/test/", hooks.HookTest.as_view(), name="api-hook-test"),
+    path("hooks/<hook:hook>/rotate-secret/", hooks.RotateSecret.as_view(), name="api-hook-rotate-secret"),
+    path("deliveries/", deliveries.DeliveryList.as_view(), name="api-deliveries"),
+    path("deliveries/<delivery:delivery>/", deliveries.DeliveryDetail.as_view(), name="api-delivery"),
+    path("deliveries/<delivery:delivery>/redeliver/", deliveries.Redeliver.as_view(), name="api-delivery-redeliver"),
+]
+
+urlpatterns = [path("organizations/<owner:owner>/", include(_of_organization))]
