@@ -179,7 +179,9 @@ def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> di
     if not addresses:
         return {}
     lane = mail_lane(organization)
-    known = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(lower=Lower("address"))
+    known = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(
+        lower=Lower("address")
+    )
     found = {endpoint.address.lower(): endpoint for endpoint in _having(known, addresses)}
     missing = [
         Endpoint(

@@ -30,5 +30,6 @@ def add_the_default_hook(sender: object, organization: Organization, **kwargs: A
 def keep_the_schedule(sender: object, using: str, **kwargs: Any) -> None:
     """The minute's sweep, as a django-q2 schedule; made by migrating, so that every installation has it once."""
     Schedule.objects.using(using).update_or_create(
-        name="sweep", defaults={"func": "hooks.tasks.sweep", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
+        name="sweep",
+        defaults={"func": "hooks.tasks.sweep", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
     )

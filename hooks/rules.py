@@ -218,7 +218,7 @@ def _create(
 
 def _change_endpoint(hook: Hook, changes: dict[str, Any]) -> None:
     endpoint = hook.endpoint
-    assert endpoint is not None  # noqa: S101  (the database holds it: hook_webhook_has_endpoint)
+    assert endpoint is not None
     moved = "url" in changes and changes["url"] != endpoint.address
     endpoint.address = changes.get("url", endpoint.address)
     endpoint.format = changes.get("format", endpoint.format)

@@ -24,9 +24,7 @@ def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: dat
             _answered(endpoint, now)
         elif verdict.verdict != "failed" or endpoint.failing_since:
             endpoint.failing_since = endpoint.failing_since or now
-    endpoint.save(
-        update_fields=["last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at"]
-    )
+    endpoint.save(update_fields=["last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at"])
     if endpoint.kind != Endpoint.Kind.WEBHOOK or endpoint.disabled_at or endpoint.deleted_at:
         return
     if any(verdict.verdict == "gone" for verdict, _ in outcomes):

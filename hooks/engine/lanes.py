@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from hooks.engine import clock
@@ -35,17 +35,28 @@ def lease_seconds() -> float:
 
 @dataclass(slots=True)
 class Lease:
-    """A lane held by this process until `ends` (monotonic)."""
+    """A lane held by this process until `ends`; `begun` and `ends` are monotonic, `claimed_at` is the database's."""
 
     lane: int
     transport: str
     token: UUID
+    begun: float
     ends: float
+    claimed_at: datetime
     seats: int
     failures: int
     circuit_open: bool
     not_before: datetime | None = None
     last_failed: UUID | None = field(default=None)
+
+    def now(self) -> datetime:
+        """The database's time, reckoned from when the lane was claimed."""
+        return self.claimed_at + timedelta(seconds=time.monotonic() - self.begun)
+
+    def rest(self, seconds: float) -> None:
+        """Have the lane back off for so long once it is released, or longer if it was to already."""
+        until = self.now() + timedelta(seconds=seconds)
+        self.not_before = max(self.not_before or until, until)
 
     def may_start(self) -> bool:
         """No attempt starts later than the end of the lease minus the attempt's deadline."""
@@ -83,30 +94,28 @@ def probe_now(lane: int) -> None:
 
 def claim(limit: int, transports: Collection[str], proven: bool = False) -> list[Lease]:
     """Lease up to `limit` lanes whose work is due, longest waiting first; `proven`: only ones that answer well."""
+    if not _claimable(clock.now(), transports, proven).exists():
+        return []  # seen without a lock: looking costs other writers nothing
     begun = time.monotonic()
     with transaction.atomic():
         now = clock.now()
-        free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-        due = Lane.objects.select_for_update(skip_locked=True, no_key=True).filter(
-            free, next_at__lte=now, transport__in=transports
-        )
-        if proven:
-            due = due.filter(failures=0, seats__gt=1)
+        due = _claimable(now, transports, proven).select_for_update(skip_locked=True, no_key=True)
         rows = list(due.order_by("next_at")[:limit])
         for lane in rows:
             lane.token, lane.leased_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds())
         Lane.objects.bulk_update(rows, ["token", "leased_until"])
     ends = begun + lease_seconds()
     return [
-        Lease(row.pk, row.transport, row.token, ends, row.seats, row.failures, row.circuit_open)
+        Lease(row.pk, row.transport, row.token, begun, ends, now, row.seats, row.failures, row.circuit_open)
         for row in rows
         if row.token
     ]
 
 
-def hold(lease: Lease, seconds: float) -> None:
-    """Have the lane rest for a while once the lease is released."""
-    lease.not_before = clock.now() + timedelta(seconds=seconds)
+def _claimable(now: datetime, transports: Collection[str], proven: bool) -> QuerySet[Lane]:
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    due = Lane.objects.filter(free, next_at__lte=now, transport__in=transports)
+    return due.filter(failures=0, seats__gt=1) if proven else due
 
 
 def take(lease: Lease, most: int) -> list[Notification]:

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError, connection
 
 from hooks import matching
 from hooks.engine import lanes, record, stop, wakeup
@@ -33,6 +34,7 @@ _IDLE_TURN = 0.05
 _LINGER = 0.5  # how long it looks for more when there is nothing left
 _CLAIM = 4  # lanes at a time: more would leave nothing to the other worker
 _TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
+_STALE = 1.0  # seconds after which what was taken is looked at again before it is sent
 _RUN = 20  # deliveries that one thread sends in a row on a lane that answers fast
 _FAST = 0.02  # seconds per answer under which a lane counts as fast
 _SLOW = 1.0  # seconds per answer from which a lane is not begun again after the budget
@@ -48,6 +50,9 @@ class _Held:
     running: int = 0
     latency: float | None = None
     stopped: bool = False  # nothing more is begun in this lease
+    taken_at: float = field(default_factory=time.monotonic)
+    under_way: set[UUID] = field(default_factory=set)  # begun, and not yet written down
+    answered: set[UUID] = field(default_factory=set)
 
     @property
     def suspect(self) -> bool:
@@ -92,21 +97,36 @@ class Pump:
         """Work until there is nothing to do or the time is over, then look once more and leave."""
         with wakeup.Heartbeat() as heartbeat:
             try:
-                while True:
-                    busy = self._turn()
-                    heartbeat.beat()
-                    if self._over(busy):
-                        break
-                    if not busy and not self.runs:
-                        stop.wait(_IDLE_TURN)
+                while not self._over(self._safe_turn(heartbeat)):
+                    pass
             finally:
                 self.pool.shutdown(wait=False, cancel_futures=True)
                 self._give_back()
 
+    def _safe_turn(self, heartbeat: wakeup.Heartbeat) -> bool:
+        """A turn that a restart of the database does not end: what came back is kept and written later."""
+        try:
+            busy = self._turn()
+            heartbeat.beat()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() - self.begun > BUDGET + 2 * settings.DELIVERY_TIMEOUT:
+                raise
+            logger.exception("the database does not answer; %d results are kept", len(self.unwritten))
+            connection.close()
+            stop.wait(1)
+            return True
+        if not busy and not self.runs:
+            stop.wait(_IDLE_TURN)
+        return busy
+
     def _turn(self) -> bool:
         """One round; True if there was something to do."""
         if stop.asked():
-            return self._collect()
+            # Nothing more is begun; what is under way may end, for as long as the supervisor's patience lasts.
+            self.closing = True
+            collected = self._collect()
+            self._release_done()
+            return collected
         budget_ends = self.begun + BUDGET
         late = time.monotonic() > budget_ends
         # After the budget only lanes that answer fast go on, and only while an earlier attempt is waited for.
@@ -124,9 +144,8 @@ class Pump:
         if busy:
             self.worked_at = now
         if self.runs or self.unwritten:
-            # A stop waits for nobody for long: what is still under way is tried again after its lease.
-            return stop.asked() and stop.since() > stop.GRACE
-        return stop.asked() or self.closing or now - self.worked_at > _LINGER
+            return False
+        return self.closing or now - self.worked_at > _LINGER
 
     # --- lanes ---------------------------------------------------------------------------------------------
 
@@ -143,12 +162,14 @@ class Pump:
             except CannotDecrypt:
                 # An operator's mistake with ENCRYPTION_KEYS: the lane waits, nothing is lost or overwritten.
                 logger.exception("lane %s waits: its secrets cannot be read", lease.lane)
-                lanes.hold(lease, seconds=300)
+                lease.rest(300)
         return len(leases)
 
     def _start(self, late: bool) -> int:
         """Fill free seats, one run a lane in turn, so that no lane takes them all."""
         started = 0
+        for held in self.held.values():
+            self._refresh(held)
         progress = True
         while progress and len(self.runs) < THREADS:
             progress = False
@@ -159,6 +180,14 @@ class Pump:
                     progress = True
         self._release_done()
         return started
+
+    def _refresh(self, held: _Held) -> None:
+        """Take again what has been waiting here for a while: its hook may have been edited, paused or deleted."""
+        if held.waiting and not held.stopped and time.monotonic() - held.taken_at > _STALE:
+            most = len(held.waiting) + len(held.under_way)
+            again = lanes.take(held.lease, most)
+            held.waiting = deque(each for each in again if each.delivery not in held.under_way)
+            held.taken_at = time.monotonic()
 
     def _may_begin(self, held: _Held, late: bool) -> bool:
         lease = held.lease
@@ -171,6 +200,7 @@ class Pump:
 
     def _begin(self, held: _Held) -> None:
         run = [held.waiting.popleft() for _ in range(min(held.run_length(), len(held.waiting)))]
+        held.under_way |= {notification.delivery for notification in run}
         held.running += 1
         self.last_run += 1
         self.runs[self.last_run] = time.monotonic()
@@ -178,15 +208,13 @@ class Pump:
         self.pool.submit(self._send, held, self.last_run, run)
 
     def _send(self, held: _Held, number: int, run: Sequence[Notification]) -> None:
-        """On a thread: send a run; it ends early when an answer is not good, or when nothing may be started."""
+        """On a thread: send a run; its transport ends it early when an answer or the lease says so."""
         done = 0
         answers = SENDERS[held.lease.transport](run, lambda: self._may_go_on(held.lease))
         try:
             for notification, answer in zip(run, answers, strict=False):
                 done += 1
                 self.answers.put(_Answered(held, notification, answer))
-                if answer.status is None or not 200 <= answer.status < 300:
-                    break
         except Exception:
             logger.exception("a send broke down; what it had not sent is tried again")
         finally:
@@ -201,9 +229,9 @@ class Pump:
             unfinished = held.waiting and not held.stopped and not self.closing
             if held.running or unfinished:
                 continue
-            if self._write():
-                del self.held[lane]
-                lanes.release(held.lease)
+            self._write()
+            lanes.release(held.lease)
+            del self.held[lane]
 
     def _give_back(self) -> None:
         """Release what is at rest. A lane with an attempt still under way stays leased until the lease ends."""
@@ -230,6 +258,7 @@ class Pump:
                 news.held.running -= 1
                 del self.runs[news.run]
                 news.held.waiting.extendleft(reversed(news.unsent))
+                news.held.under_way -= {notification.delivery for notification in news.unsent}
         self.suspects_running = sum(held.running for held in self.held.values() if held.suspect)
         self._write()
         return got
@@ -237,20 +266,15 @@ class Pump:
     def _judge(self, held: _Held, notification: Notification, answer: Answer) -> None:
         result = record.judge(held.lease, notification, answer)
         self.unwritten.append(result)
+        held.answered.add(notification.delivery)
         took = answer.duration_ms / 1000
         held.latency = took if held.latency is None else 0.7 * held.latency + 0.3 * took
         if answer.transport_down or held.lease.not_before is not None or result.outcome.verdict == "gone":
             held.stopped = True
 
-    def _write(self) -> bool:
-        """Write what is unwritten; kept for the next turn if the database does not take it now."""
-        try:
-            record.write(self.unwritten)
-        except DatabaseError:
-            logger.exception("%d results could not be written; trying again", len(self.unwritten))
-            if time.monotonic() - self.begun > BUDGET + 2 * settings.DELIVERY_TIMEOUT:
-                raise
-            stop.wait(1)
-            return False
+    def _write(self) -> None:
+        record.write(self.unwritten)
         self.unwritten.clear()
-        return True
+        for held in self.held.values():
+            held.under_way -= held.answered
+            held.answered.clear()

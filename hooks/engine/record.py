@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 
 from hooks.engine import clock, health, outcome
 from hooks.engine.lanes import Lease
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint
+
+logger = logging.getLogger(__name__)
 
 _MOST_SEATS = 16
 
@@ -48,22 +51,33 @@ def _learn(result: Result) -> None:
     if lease.last_failed != result.notification.delivery:
         lease.failures += 1
         lease.last_failed = result.notification.delivery
-    now = clock.now()
     if lease.failures >= outcome.CIRCUIT_OPENS_AFTER:
         lease.circuit_open, lease.seats = True, 1
-        _hold(lease, now + timedelta(seconds=outcome.probe_delay(lease.failures)))
+        lease.rest(outcome.probe_delay(lease.failures))
     if verdict.hold:
-        _hold(lease, now + timedelta(seconds=verdict.hold))
-
-
-def _hold(lease: Lease, until: datetime) -> None:
-    lease.not_before = max(lease.not_before or until, until)
+        lease.rest(verdict.hold)
 
 
 def write(results: Sequence[Result]) -> None:
-    """Record a batch in one transaction. A delivery settled meanwhile (cancelled) keeps its state unless it arrived."""
+    """Record a batch in one transaction. A delivery settled meanwhile (cancelled) keeps its state unless it arrived.
+
+    What the database refuses to hold (and it is one result's fault) is recorded without what was sent and answered.
+    """
     if not results:
         return
+    try:
+        _write(results)
+    except (DataError, IntegrityError):
+        logger.exception("a result cannot be stored as it is")
+        for result in results:
+            try:
+                _write([result])
+            except (DataError, IntegrityError):
+                bare = replace(result.answer, request={}, response={}, text="The answer cannot be stored", dialled="")
+                _write([replace(result, answer=bare)])
+
+
+def _write(results: Sequence[Result]) -> None:
     with transaction.atomic():
         # Locks are taken in one order everywhere: endpoints, deliveries, lanes.
         endpoints = _lock_endpoints(results)

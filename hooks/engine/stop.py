@@ -10,30 +10,22 @@ import os
 import select
 import time
 
-GRACE = 1.5  # seconds that a stopping pump waits for what is under way
-
-_asked_at: float | None = None
+STOP_FD = "CONSOLE_STOP_FD"
 
 
 def asked() -> bool:
     """Whether the supervisor has asked to stop (or is gone). Always False without a supervisor."""
-    global _asked_at  # noqa: PLW0603
-    if _asked_at is None:
-        fd = os.environ.get("CONSOLE_STOP_FD")
-        if fd and select.select([int(fd)], [], [], 0)[0]:
-            _asked_at = time.monotonic()
-    return _asked_at is not None
-
-
-def since() -> float:
-    """Seconds since the stop was first seen."""
-    return 0.0 if _asked_at is None else time.monotonic() - _asked_at
+    return _readable(0)
 
 
 def wait(seconds: float) -> None:
     """Sleep, but no longer than until a stop is asked for."""
-    fd = os.environ.get("CONSOLE_STOP_FD")
-    if fd:
-        select.select([int(fd)], [], [], seconds)
+    if STOP_FD in os.environ:
+        _readable(seconds)
     else:
         time.sleep(seconds)
+
+
+def _readable(seconds: float) -> bool:
+    fd = os.environ.get(STOP_FD)
+    return fd is not None and bool(select.select([int(fd)], [], [], seconds)[0])

@@ -62,7 +62,7 @@ def wake() -> None:
 
 def invite_another() -> None:
     """There is more than one pump can hold: let another worker help, if one is free."""
-    global _invited_at  # noqa: PLW0603
+    global _invited_at
     now = time.monotonic()
     if now - _invited_at < _INVITE:
         return

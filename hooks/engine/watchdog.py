@@ -26,6 +26,12 @@ def work_is_due(since: timedelta = timedelta(0)) -> bool:
     return due.exists() or Event.objects.filter(routed_at__isnull=True, recorded_at__lt=before).exists()
 
 
+def look() -> bool:
+    """What a supervisor calls every few seconds: wakes a pump if need be; whether the cluster should be replaced."""
+    nudge()
+    return stands_still()
+
+
 def nudge() -> None:
     """Wake a pump if work is due and none is at work: retries come due without an event to announce them."""
     if not wakeup.active_pumps() and not wakeup.queued() and work_is_due(_OVERDUE):

@@ -87,7 +87,7 @@ _starting = threading.Lock()
 
 def _watcher() -> _Deadlines:
     """The watching thread of this process, made at first use: after the fork, not before."""
-    global _deadlines  # noqa: PLW0603
+    global _deadlines
     with _starting:
         if _deadlines is None:
             _deadlines = _Deadlines()
@@ -153,11 +153,17 @@ def _adapter() -> Adapter:
 
 
 def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
-    """POST each notification to its URL, one after the other on this thread; yields an answer each."""
+    """POST each notification to its URL, one after the other on this thread; yields an answer each.
+
+    The run ends at the first answer that is no success: what it means for the lane is judged before the next.
+    """
     for notification in notifications:
         if not may_start():
             return
-        yield post(notification)
+        answer = post(notification)
+        yield answer
+        if answer.status is None or not 200 <= answer.status < 300:
+            return
 
 
 def post(notification: Notification) -> Answer:
@@ -181,18 +187,14 @@ def post(notification: Notification) -> Answer:
         return _exchange(prepared, request, trace, started)
     except outbound.Refused as error:
         return Answer("refused", str(error), started, _ms(started), request=request)
-    except Exception as error:  # noqa: BLE001  (every library error is an answer; see _problem)
+    except Exception as error:
         code, text = _problem(error, trace)
-        return Answer(
-            code, text, started, _ms(started), request=request, timings=trace.timings, dialled=trace.dialled
-        )
+        return Answer(code, text, started, _ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
     finally:
         _watcher().forget(trace)
 
 
-def _exchange(
-    prepared: requests.PreparedRequest, request: dict[str, Any], trace: _Trace, started: float
-) -> Answer:
+def _exchange(prepared: requests.PreparedRequest, request: dict[str, Any], trace: _Trace, started: float) -> Answer:
     timeout = settings.DELIVERY_TIMEOUT
     response = _adapter().send(prepared, stream=True, timeout=(min(5, timeout), timeout), verify=True)
     spent = trace.timings.get("connect", 0) + trace.timings.get("tls", 0)

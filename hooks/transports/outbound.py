@@ -34,8 +34,7 @@ _IPV4_REFUSED = [
 # Everything outside global unicast is refused; inside it, what is special or carries an IPv4 address.
 _IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
 _IPV6_REFUSED = [
-    ipaddress.ip_network(text)
-    for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
+    ipaddress.ip_network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
 ]
 _ISATAP = {0x00005EFE, 0x02005EFE}
 

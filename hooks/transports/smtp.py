@@ -72,7 +72,11 @@ def _send_one(connection: Any, notification: Notification) -> Answer:
 
 def _mail(connection: Any, notification: Notification, message: Message) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
-        message.subject, message.body.decode(), to=[notification.address], headers=message.headers, connection=connection
+        message.subject,
+        message.body.decode(),
+        to=[notification.address],
+        headers=message.headers,
+        connection=connection,
     )
     if message.html:
         mail.attach_alternative(message.html, "text/html")

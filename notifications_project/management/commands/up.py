@@ -20,6 +20,7 @@ from notifications_project.supervisor import ChildDied, StopRequested, Superviso
 
 PATIENCE = 2.0  # seconds for sends that are running when it is stopped
 ANSWERS_WITHIN = 30.0
+QUIET = ["-W", "ignore:No directory at:UserWarning"]  # static files come from where they are written
 EVENT = {
     "type": "stack.redeploy.ok",
     "resource": {"kind": "application", "name": "shop"},
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         finally:
             connections.close_all()
         try:
-            with Supervisor(PATIENCE, watchdog.stands_still, self.say) as children:
+            with Supervisor(PATIENCE, watchdog.look, self.say) as children:
                 self.start_all(children, plan)
                 self.say(welcome)
                 children.watch()
@@ -74,7 +75,7 @@ class Command(BaseCommand):
         self.say("Starting ...")
         if plan.sink_port:
             children.start("mail sink", manage("mail_sink", "--port", str(plan.sink_port)), silent=True)
-        web = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
+        web = [sys.executable, *QUIET, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
         web += ["--host", plan.host, "--port", str(plan.port), "--timeout-graceful-shutdown", "1"]
         children.start("web server", [*web, "--log-level", "warning", "--no-server-header"])
         children.start("task cluster", manage("qcluster"), replaced=True, silent=True)
@@ -118,7 +119,8 @@ def demo_welcome() -> str:
   Record an event:
 
 curl -X POST {url} \\
-  -H 'Authorization: Bearer {made.token}' -H 'Content-Type: application/json' \\
+  -H 'Authorization: Bearer {made.token}' \\
+  -H 'Content-Type: application/json' \\
   -d '{json.dumps(EVENT)}'
 
   Ctrl-C stops everything.

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         connections.close_all()
         patience = settings.DELIVERY_TIMEOUT + 20.0  # one attempt that has just begun, and writing its outcome
         try:
-            with Supervisor(patience, watchdog.stands_still, self.say) as children:
+            with Supervisor(patience, watchdog.look, self.say) as children:
                 children.start("task cluster", manage("qcluster"), replaced=True, silent=True)
                 self.say("Workers are running; Ctrl-C or SIGTERM stops them.")
                 children.watch()

@@ -1,0 +1,99 @@
+"""What tests of hooks need: events, webhooks, a mailbox, and a pump that runs here and now."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.conf import LazySettings
+
+from events import intake
+from events.models import Event, Resource
+from hooks import rules, tasks
+from hooks.models import Hook
+from notifications_project.accounts.models import Organization
+from tests.conftest import Receiver
+
+
+@pytest.fixture
+def pump(transactional_db: None) -> Callable[[], None]:
+    """Run the task that workers run: route, deliver, record, until nothing is due."""
+    return tasks.pump
+
+
+@pytest.fixture
+def record(acme: Organization) -> Callable[..., Event]:
+    """`record("server.stopped")`: an event of Acme, with the catalogue's sample as data unless given."""
+
+    def record_one(type: str, resource: Resource | None = None, **data: Any) -> Event:
+        return intake.record(acme, [intake.NewEvent(type=type, resource=resource, data=data)])[0]
+
+    return record_one
+
+
+@pytest.fixture
+def webhook(acme: Organization, receiver: Receiver) -> Callable[..., Hook]:
+    """`webhook(events=[…])`: a webhook of Acme to the receiver."""
+
+    def create(**fields: Any) -> Hook:
+        fields = {"name": "Receiver", "url": receiver.url, **fields}
+        return rules.create_webhook(organization=acme, actor=None, **fields)[0]
+
+    return create
+
+
+@pytest.fixture
+def no_default_mail(acme: Organization) -> None:
+    """Acme without its default hook."""
+    for hook in Hook.objects.existing().filter(organization=acme):
+        rules.delete_hook(hook, None)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+class Mailbox:
+    """A relay on loopback: keeps what it takes, and refuses the recipients in `refusals` with their reply."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refusals: dict[str, str] = {}
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refusals:
+            return self.refusals[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        return "250 OK"
+
+    @property
+    def told(self) -> list[str]:
+        """Who got mail, in alphabetical order."""
+        return sorted(str(mail["To"]) for mail in self.mails)
+
+
+@pytest.fixture
+def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())  # it cannot choose one itself
+    controller.start()
+    settings.EMAIL_HOST, settings.EMAIL_PORT = controller.hostname, controller.port
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # not the one in memory that tests get
+    yield box
+    controller.stop()

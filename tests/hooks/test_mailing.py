@@ -1,0 +1,87 @@
+"""E-mail over a real SMTP conversation: refusals, a relay that is away, a relay that is not configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+
+from events.models import Event
+from hooks import trial
+from hooks.engine import clock
+from hooks.models import Attempt, Circuit, Delivery, Hook
+from notifications_project.accounts.models import Organization, User
+from tests.hooks.conftest import Mailbox, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Record = Callable[..., Event]
+Run = Callable[[], None]
+
+
+def test_a_mail_has_text_html_and_an_id_that_stays(record: Record, alice: User, pump: Run, mailbox: Mailbox) -> None:
+    record("server.stopped", uid="srv-1")
+    pump()
+    mail = mailbox.mails[0]
+    delivery = Delivery.objects.get()
+    assert mail["Message-ID"] == f"<{delivery.public_id}@console.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "uid: srv-1" in mail.get_body(("plain",)).get_content()
+    assert f"/events/{delivery.event.public_id}/" in mail.get_body(("html",)).get_content()
+    assert (delivery.state, delivery.outcome) == ("delivered", "smtp 250 Accepted by the mail relay")
+
+
+def test_a_refused_recipient_fails_alone(record: Record, alice: User, dave: User, pump: Run, mailbox: Mailbox) -> None:
+    mailbox.refusals[dave.email] = "550 No such mailbox"
+    record("server.stopped")
+    pump()
+    assert mailbox.told == [alice.email]
+    failed = Delivery.objects.get(endpoint__address=dave.email)
+    assert failed.state == "failed"
+    assert "No such mailbox" in failed.outcome
+
+
+def test_a_recipient_that_is_busy_is_tried_again(record: Record, alice: User, pump: Run, mailbox: Mailbox) -> None:
+    mailbox.refusals[alice.email] = "451 Try later"
+    record("server.stopped")
+    pump()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.tries) == ("pending", 1)
+    assert delivery.due_at is not None
+
+
+def test_a_relay_that_is_away_costs_no_tries(
+    record: Record, alice: User, pump: Run, mailbox: Mailbox, settings: LazySettings
+) -> None:
+    there = settings.EMAIL_PORT
+    settings.EMAIL_PORT = free_port()
+    for _ in range(20):
+        record("server.stopped")
+    pump()
+    assert set(Delivery.objects.values_list("state", "tries")) == {("pending", 0)}
+    assert Attempt.objects.count() == 1, "one attempt finds out; the rest waits"
+    settings.EMAIL_PORT = there
+    Circuit.objects.update(not_before=clock.now() - timedelta(seconds=1))
+    pump()
+    assert len(mailbox.mails) == 20
+    assert Circuit.objects.get().failures == 0
+
+
+def test_without_a_mail_server_mail_waits_untouched(
+    record: Record, alice: User, pump: Run, settings: LazySettings
+) -> None:
+    settings.MAIL_CONFIGURED = False
+    record("server.stopped")
+    pump()
+    assert Delivery.objects.get().state == "pending"
+    assert not Attempt.objects.exists()
+
+
+def test_testing_an_email_hook_mails_only_the_person_who_pressed(
+    acme: Organization, alice: User, dave: User, pump: Run, mailbox: Mailbox
+) -> None:
+    trial.send_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", dave)
+    pump()
+    assert mailbox.told == [dave.email]
+    assert str(mailbox.mails[0]["Subject"]).startswith("[Test] ")
