@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from events import views_resources
+from events import views_events, views_resources
 
 app_name = "events"
 
@@ -12,6 +12,9 @@ _applications = "organizations/<owner:owner>/applications/"
 _application = f"{_applications}<resource:resource>/"
 
 urlpatterns = [
+    path("organizations/<owner:owner>/events/", views_events.event_list, name="events"),
+    path("organizations/<owner:owner>/events/<event:event>/", views_events.event_detail, name="event"),
+    path("organizations/<owner:owner>/event-types/", views_events.event_types, name="catalogue"),
     path(_applications, views_resources.resource_list, name="resources"),
     path(f"{_applications}add/", views_resources.add_resource, name="add_resource"),
     path(f"{_application}rename/", views_resources.rename_resource, name="rename_resource"),

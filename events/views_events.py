@@ -1,0 +1,112 @@
+"""Events of an organization: the list, one of them, and the catalogue of event types."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from events import catalogue
+from events.catalogue import EmailDefault, EventType
+from events.models import Event, Resource
+from notifications_project import ids
+from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.models import Organization
+from notifications_project.paging import newest_first
+
+_TONES = {"good": "good", "bad": "bad", "neutral": ""}
+_MOST_RESOURCES = 500  # offered in the filter
+
+
+@require_safe
+@organization_page()
+def event_list(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Newest first; `type` (a type or group) and `resource` filter."""
+    chosen, resource, before = (request.GET.get(name, "") for name in ("type", "resource", "before"))
+    found = Event.objects.filter(organization=organization).select_related("resource")
+    if chosen:
+        found = found.filter(type__in=catalogue.expand([chosen]))
+    if resource:
+        found = found.filter(resource=_id(resource, "app", "addon"))
+    page = newest_first(found, _id(before, "evt") if before else None)
+    context = {
+        "organization": organization,
+        "rows": [{"event": event, **_described(event.type)} for event in page.items],
+        "next": ids.encode("evt", page.next) if page.next else None,
+        "before": before,
+        "chosen": chosen,
+        "resource": resource,
+        "groups": catalogue.ALL_GROUPS,
+        "categories": catalogue.by_category().items(),
+        "resources": _choices(organization, resource),
+        "curl": _curl(organization),
+    }
+    return render(request, "events/events.html", context)
+
+
+def _choices(organization: Organization, chosen: str) -> list[Resource]:
+    """Resources in use, and the chosen one in any case."""
+    offered = Q(archived_at__isnull=True)
+    if chosen:
+        offered |= Q(pk=_id(chosen, "app", "addon"))
+    return list(organization.resources.filter(offered).order_by("name", "kind")[:_MOST_RESOURCES])
+
+
+def _curl(organization: Organization) -> str:
+    """A command that records an event, but for the token."""
+    return (
+        f"curl {settings.PUBLIC_URL}/api/v1/organizations/{organization.public_id}/events/ \\\n"
+        "  -H 'Authorization: Bearer YOUR_API_TOKEN' \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        """  -d '{"type": "stack.redeploy.ok", "resource": {"kind": "application", "name": "shop"}}'"""
+    )
+
+
+@require_safe
+@organization_page()
+def event_detail(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
+    found = get_object_or_404(Event.objects.select_related("resource"), organization=organization, pk=event)
+    context = {"organization": organization, "event": found, **_described(found.type)}
+    return render(request, "events/event.html", context)
+
+
+@require_safe
+@organization_page()
+def event_types(request: HttpRequest, organization: Organization) -> HttpResponse:
+    context = {
+        "organization": organization,
+        "categories": [
+            (category, [{"type": each, "told": _told_by_default(each), **_described(each.name)} for each in types])
+            for category, types in catalogue.by_category().items()
+        ],
+        "groups": [(group, [catalogue.EVENT_TYPES[name] for name in group.types]) for group in catalogue.ALL_GROUPS],
+    }
+    return render(request, "events/catalogue.html", context)
+
+
+def _described(name: str) -> dict[str, str]:
+    """Label, outcome and tone of a type; one that the catalogue has lost is neutral."""
+    known = catalogue.EVENT_TYPES.get(name)
+    outcome = str(known.outcome) if known else "neutral"
+    return {"label": catalogue.label(name), "outcome": outcome, "tone": _TONES[outcome]}
+
+
+def _told_by_default(each: EventType) -> str:
+    if each.subject == catalogue.Subject.HOOK:
+        return "Admins and managers, by e-mail"
+    return {
+        EmailDefault.ON: "Every member, by e-mail",
+        EmailDefault.FOLLOW_HOOKS: "Whom the e-mail hooks name",
+        EmailDefault.OFF: "Nobody",
+    }[each.email_default]
+
+
+def _id(text: str, *prefixes: str) -> UUID:
+    try:
+        return ids.decode(text, *prefixes)
+    except ValueError:
+        raise Http404("No such id.") from None
