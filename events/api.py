@@ -48,7 +48,7 @@ class EventList(OrganizationAPIView):
         several = isinstance(request.data, list)
         sent = new_events(request.data, request.headers.get("Idempotency-Key"))
         try:
-            events = record(self.organization, sent, actor=request.user)
+            events = record(self.organization, sent, actor=self.user)
         except Refused as refused:
             raise ApiError(
                 422,
@@ -104,7 +104,7 @@ class ResourceList(OrganizationAPIView):
     def post(self, request: Request, owner: UUID) -> Response:
         sent = resource_changes(request.data, {"kind", "name"}, required={"kind", "name"})
         try:
-            resource = resources.create(organization=self.organization, actor=request.user, **sent)
+            resource = resources.create(organization=self.organization, actor=self.user, **sent)
         except resources.ResourceError as problem:
             raise invalid({"kind" if sent["kind"] not in Resource.Kind.values else "name": str(problem)}) from None
         return Response(resource_json(resource), status=status.HTTP_201_CREATED)
@@ -122,7 +122,7 @@ class ResourceDetail(OrganizationAPIView):
         found = self._resource(resource)
         sent = resource_changes(request.data, {"name", "archived"})
         try:
-            changed = _change(found, sent, request.user)
+            changed = _change(found, sent, self.user)
         except resources.ResourceError as problem:
             raise invalid({"name": str(problem)}) from None
         return Response(resource_json(changed))

@@ -41,12 +41,14 @@ def check(
 def _fits(value: Any, shape: Shape) -> bool:
     if isinstance(shape, tuple):
         return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
-    return isinstance(value, shape) and (shape is not str or _is_text(value))
+    if isinstance(value, str):
+        return shape is str and _is_storable(value)
+    return isinstance(value, shape)
 
 
-def _is_text(value: str) -> bool:
+def _is_storable(text: str) -> bool:
     """What every database can hold: no NUL, no half of a surrogate pair."""
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _in_words(shape: Shape) -> str:

@@ -76,7 +76,7 @@ class Redeliver(DeliveryAPIView):
         if found.endpoint.disabled_at:
             raise ApiError(409, [error("Its address was stopped; enable the hook first.")])
         try:
-            engine.redeliver(found, request.user)
+            engine.redeliver(found, self.user)
         except engine.CannotRedeliver as problem:
             raise ApiError(409, [error(str(problem))]) from None
         return Response(delivery_json(self.delivery(delivery), secret=self.secret), status=status.HTTP_202_ACCEPTED)

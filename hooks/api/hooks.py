@@ -69,9 +69,9 @@ class HookList(HookAPIView):
         shown: dict[str, Any] = {}
         with _by_the_rules():
             if kind == Hook.Kind.WEBHOOK:
-                hook, shown["secret"] = rules.create_webhook(organization=self.organization, actor=request.user, **sent)
+                hook, shown["secret"] = rules.create_webhook(organization=self.organization, actor=self.user, **sent)
             else:
-                hook = rules.create_email_hook(organization=self.organization, actor=request.user, **sent)
+                hook = rules.create_email_hook(organization=self.organization, actor=self.user, **sent)
         return Response(self.json(self.hook(hook.pk)) | shown, status=status.HTTP_201_CREATED)
 
 
@@ -91,14 +91,14 @@ class HookDetail(HookAPIView):
 
     def delete(self, request: Request, owner: UUID, hook: UUID) -> Response:
         with _by_the_rules():
-            rules.delete_hook(self.hook(hook), request.user)
+            rules.delete_hook(self.hook(hook), self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _change(self, request: Request, pk: UUID, *, complete: bool) -> Response:
         hook = self.hook(pk)
         sent = forms.changes(hook, request.data, complete=complete)
         with _by_the_rules():
-            rules.update_hook(hook, request.user, **sent)
+            rules.update_hook(hook, self.user, **sent)
         return Response(self.json(self.hook(pk)))
 
 
@@ -112,7 +112,7 @@ class HookTest(HookAPIView):
         sent = body(request.data)
         check(sent, {"event_type": str})
         try:
-            delivery = trial.send_test(found, sent.get("event_type", _first_type(found)), request.user)
+            delivery = trial.send_test(found, sent.get("event_type", _first_type(found)), self.user)
         except trial.CannotTest as problem:
             raise invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
@@ -133,4 +133,4 @@ class RotateSecret(HookAPIView):
         found = self.hook(hook)
         check(body(request.data), {})
         with _by_the_rules():
-            return Response({"secret": rules.rotate_secret(found, request.user)})
+            return Response({"secret": rules.rotate_secret(found, self.user)})

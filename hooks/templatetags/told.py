@@ -8,7 +8,7 @@ from django import template
 
 from events.models import Event
 from hooks import sentences
-from hooks.models import Endpoint
+from hooks.models import Delivery, Endpoint
 
 register = template.Library()
 
@@ -27,7 +27,7 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
                 "delivery": delivery,
                 "badge": sentences.delivery_badge(delivery.state),
                 "state": sentences.describe_state(delivery),
-                "target": _target(delivery.endpoint, delivery.hook and delivery.hook.name),
+                "target": _target(delivery),
                 "reasons": sentences.describe_reasons(delivery.reasons),
             }
             for delivery in found[:_MOST]
@@ -36,5 +36,7 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
     }
 
 
-def _target(endpoint: Endpoint, hook: str | None) -> str:
-    return hook if hook and endpoint.kind == Endpoint.Kind.WEBHOOK else sentences.where(endpoint)
+def _target(delivery: Delivery) -> str:
+    if delivery.hook and delivery.endpoint.kind == Endpoint.Kind.WEBHOOK:
+        return delivery.hook.name
+    return sentences.where(delivery.endpoint)

@@ -62,18 +62,20 @@ def organization_page(
 
 
 class OrganizationAPIView(APIView):
-    """Base of the API under `organizations/<owner:owner>/`: sets `self.organization` and `self.membership`.
+    """Base of the API under `organizations/<owner:owner>/`: sets `self.user`, `self.organization`, `self.membership`.
 
     `permissions` says which permission a method needs; reading needs READ. Who is no member, or whose token
     is for another organization, gets 404; who lacks the permission 403.
     """
 
     permissions: dict[str, Permission] = {}
+    user: User
     organization: Organization
     membership: Membership
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        assert isinstance(request.user, User)
         token = request.auth
         owner = kwargs["owner"]
         membership = membership_of(request.user, owner)
@@ -82,4 +84,4 @@ class OrganizationAPIView(APIView):
         needed = self.permissions.get(request.method or "", Permission.READ)
         if not allows(membership.role, needed):
             raise ApiPermissionDenied(refusal(needed))
-        self.membership, self.organization = membership, membership.organization
+        self.user, self.membership, self.organization = request.user, membership, membership.organization

@@ -26,6 +26,10 @@ def dave_api(dave: User, api: Callable[..., Api]) -> Api:
     return api(dave)
 
 
+def post_bytes(client: Api, organization: Organization, body: bytes, content_type: str = "application/json") -> Any:
+    return client.post(events_of(organization), body, content_type=content_type)
+
+
 def errors(response: Any) -> list[tuple[int | None, str | None]]:
     """Where the errors are; each must have the one form."""
     found = response.json()["errors"]
@@ -128,7 +132,7 @@ def test_a_request_that_cannot_be_recorded_names_its_field(
     ],
 )
 def test_what_is_not_json_is_refused(dave_api: Api, acme: Organization, body: bytes, status: int) -> None:
-    response = dave_api.generic("POST", events_of(acme), body, content_type="application/json")
+    response = post_bytes(dave_api, acme, body)
     assert response.status_code == status, response.content
     assert errors(response)
     assert not Event.objects.exists()
@@ -137,14 +141,14 @@ def test_what_is_not_json_is_refused(dave_api: Api, acme: Organization, body: by
 def test_a_body_over_one_mebibyte_is_413_and_just_below_is_read(dave_api: Api, acme: Organization) -> None:
     event = json.dumps({"type": "job.fail", "data": {"text": "x" * 200_000}})
     body = f"[{','.join([event] * 5)}]".encode()
-    assert dave_api.generic("POST", events_of(acme), body, content_type="application/json").status_code == 202
+    assert post_bytes(dave_api, acme, body).status_code == 202
     body += b" " * (1024 * 1024 - len(body) + 1)
-    response = dave_api.generic("POST", events_of(acme), body, content_type="application/json")
+    response = post_bytes(dave_api, acme, body)
     assert (response.status_code, errors(response)) == (413, [(None, None)])
 
 
 def test_another_content_type_is_415(dave_api: Api, acme: Organization) -> None:
-    response = dave_api.generic("POST", events_of(acme), b"type=job.fail", "application/x-www-form-urlencoded")
+    response = post_bytes(dave_api, acme, b"type=job.fail", "application/x-www-form-urlencoded")
     assert (response.status_code, errors(response)) == (415, [(None, None)])
 
 
