@@ -47,9 +47,7 @@ class OrganizationForm(forms.Form):
 
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="What it is for, such as “deployment script”.")
-    organization = forms.ChoiceField(
-        required=False, help_text="A token for one organization opens nothing else, should it ever leak."
-    )
+    organization = forms.ChoiceField(help_text="A token for one organization opens nothing else, should it ever leak.")
     lifetime = forms.ChoiceField(
         label="Expires",
         choices=[("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days"), ("never", "Never")],
@@ -61,7 +59,7 @@ class TokenForm(forms.Form):
         self.user = user
         self.organizations = {organization.public_id: organization for organization in organizations}
         choices = [(public_id, each.name) for public_id, each in self.organizations.items()]
-        self.fields["organization"].choices = [*choices, ("", "All my organizations")]  # type: ignore[attr-defined]
+        self.fields["organization"].choices = [*choices, ("all", "All my organizations")]  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         name = printable(self.cleaned_data["name"])

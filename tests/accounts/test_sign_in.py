@@ -50,7 +50,7 @@ def test_a_wrong_password_is_refused_and_the_address_stays_in_the_form(browser, 
     response = submit(browser, reverse("account_login"), login=alice.email, password="wrong")
     html = pages.assert_strict(response)
     assert alice.email in html
-    assert "not correct" in html
+    assert "do not belong together" in html
 
 
 def test_an_inactive_user_does_not_get_in(browser, alice):

@@ -20,7 +20,7 @@ LIST, ADD = "accounts:tokens", "accounts:add_token"
 
 
 def make(client, **fields):
-    return client.post(reverse(ADD), {"name": "deploy script", "organization": "", "lifetime": "30", **fields})
+    return client.post(reverse(ADD), {"name": "deploy script", "organization": "all", "lifetime": "30", **fields})
 
 
 def test_a_new_token_is_shown_once_and_works(alice, acme, client_of, client):
