@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
 
 BASE = Path(__file__).resolve().parent.parent
 STOP_FD = "CONSOLE_STOP_FD"
@@ -133,7 +132,7 @@ class Supervisor:
         def tell_guard() -> None:  # in the child, before its program begins: no moment is left unguarded
             os.write(guard.fileno(), b"%d\n" % os.getpid())
 
-        child.process = subprocess.Popen(  # noqa: PLW1509  (it does nothing but write)
+        child.process = subprocess.Popen(
             child.command,
             cwd=BASE,
             env=os.environ | {"CONSOLE_VENV": "none", STOP_FD: str(self._stop_pipe)},

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests import environment  # before Django reads its settings
-
 import django
+
+from tests import environment  # before Django reads its settings
 
 django.setup()
 

@@ -54,7 +54,7 @@ def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool) -> int:
     elif postgres:
         results["PostgreSQL"] = "FAILED: not installed" if CI or not sqlite else "skipped: not installed"
     if CI:
-        results |= {name: "FAILED: not installed" for name in missing}
+        results |= dict.fromkeys(missing, "FAILED: not installed")
     return tell_result(results, time.monotonic() - began)
 
 

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
-from hooks.engine import watchdog
 from notifications_project import start
 from notifications_project.accounts.models import User
+from notifications_project.management.commands.worker import look_after_workers
 from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, manage
 
 PATIENCE = 2.0  # seconds for sends that are running when it is stopped
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         finally:
             connections.close_all()
         try:
-            with Supervisor(PATIENCE, watchdog.look, self.say) as children:
+            with Supervisor(PATIENCE, look_after_workers, self.say) as children:
                 self.start_all(children, plan)
                 self.say(welcome)
                 children.watch()

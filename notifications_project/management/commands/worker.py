@@ -12,6 +12,14 @@ from hooks.engine import watchdog
 from notifications_project.supervisor import StopRequested, Supervisor, manage
 
 
+def look_after_workers() -> bool:
+    """Ask the engine, and keep no connection: the last one to close an SQLite file has to tidy it up."""
+    try:
+        return watchdog.look()
+    finally:
+        connections.close_all()
+
+
 class Command(BaseCommand):
     help = (
         "Run the workers (a django-q2 cluster) and watch over them: a cluster that dies or stands still is "
@@ -22,7 +30,7 @@ class Command(BaseCommand):
         connections.close_all()
         patience = settings.DELIVERY_TIMEOUT + 20.0  # one attempt that has just begun, and writing its outcome
         try:
-            with Supervisor(patience, watchdog.look, self.say) as children:
+            with Supervisor(patience, look_after_workers, self.say) as children:
                 children.start("task cluster", manage("qcluster"), replaced=True, silent=True)
                 self.say("Workers are running; Ctrl-C or SIGTERM stops them.")
                 children.watch()

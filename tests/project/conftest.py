@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.project.processes import Command
+
+
+@pytest.fixture
+def command() -> Iterator[Callable[..., Command]]:
+    """`command("up", ..., SETTING=value)` starts it; whatever is left of it is killed after the test."""
+    started: list[Command] = []
+
+    def start(*arguments: str, **environment: str) -> Command:
+        started.append(Command(*arguments, **environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.destroy()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,104 @@
+"""Commands of the console as real processes, and everything that descends from them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.environment import NOT_GIVEN, SETTINGS
+
+BASE = Path(__file__).resolve().parent.parent.parent
+MARK = "CONSOLE_TEST_MARK"
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of somebody who has set nothing."""
+    return {name: value for name, value in os.environ.items() if name not in {*SETTINGS, *NOT_GIVEN}}
+
+
+def until(true: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+class Command:
+    """`manage.py ...` in a session of its own; what it and its children write is one stream.
+
+    All of them have the mark in their environment, so that they can be found when they have lost their parents.
+    """
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.mark = f"{MARK}={uuid.uuid4()}"
+        name, _, value = self.mark.partition("=")
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE,
+            env=clean_environment() | {"CONSOLE_VENV": "none", name: value} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+
+    def wait_for(self, text: str) -> str:
+        """Read what it says up to a line with `text`."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said += line
+            if text in line:
+                return self.said
+        raise AssertionError(f"{text!r} was never said, but:\n{self.said}")
+
+    def read_to_end(self) -> str:
+        """Everything it says until no process is left that could say more."""
+        assert self.process.stdout
+        self.said += self.process.stdout.read()
+        return self.said
+
+    def end(self) -> tuple[int, str]:
+        said = self.read_to_end()
+        return self.process.wait(), said
+
+    def family(self) -> dict[int, str]:
+        """Every living process with the mark: its command line by its id."""
+        found = {}
+        for directory in Path("/proc").iterdir():
+            if not directory.name.isdecimal():
+                continue
+            try:
+                if self.mark.encode() in (directory / "environ").read_bytes().split(b"\0"):
+                    line = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found[int(directory.name)] = line
+            except OSError:
+                continue  # ended meanwhile
+        return {pid: line for pid, line in found.items() if line}  # a zombie has no command line
+
+    def leader(self, part: str) -> int:
+        """The id of the process with this in its command line that leads a group."""
+        found = [pid for pid, line in self.family().items() if part in line and os.getpgid(pid) == pid]
+        assert len(found) == 1, self.family()
+        return found[0]
+
+    def destroy(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        deadline = time.monotonic() + 2  # for the guard
+        while family := self.family():
+            if time.monotonic() > deadline:
+                for pid in family:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        if self.process.stdout:
+            self.process.stdout.close()

@@ -1,0 +1,115 @@
+"""What the supervisor does to children that behave badly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from notifications_project import supervisor
+from notifications_project.supervisor import ChildDied, StopRequested, Supervisor
+from tests.project.processes import until
+
+STUBBORN = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(99)"
+SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(99)"]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_who_does_not_stop_is_killed_when_patience_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    with Supervisor(0.5) as children:
+        children.start("stubborn", [sys.executable, "-S", "-c", STUBBORN])
+        until(lambda: "up" in capfd.readouterr().out, 10, "its start")
+        began, process = time.monotonic(), children.children[0].process
+    assert 0.5 <= time.monotonic() - began < 2
+    assert process
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_second_signal_does_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    with pytest.raises(StopRequested), Supervisor(60) as children:
+        children.start("stubborn", [sys.executable, "-S", "-c", STUBBORN])
+        until(lambda: "up" in capfd.readouterr().out, 10, "its start")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        pid = os.fork()
+        if pid == 0:  # somebody who presses Ctrl-C once more
+            time.sleep(0.5)
+            os.kill(os.getppid(), signal.SIGINT)
+            os._exit(0)
+        children.watch()
+    os.waitpid(pid, 0)
+    assert time.monotonic() - began < 15
+
+
+def test_the_stop_pipe_ends_when_children_are_to_stop() -> None:
+    waits = f"import os, signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.read(int(os.environ['{supervisor.STOP_FD}']), 1); sys.exit(7)"
+    with Supervisor(5) as children:
+        children.start("listening", [sys.executable, "-S", "-c", waits])
+        process = children.children[0].process
+    assert process
+    assert process.returncode in {7, -signal.SIGTERM}
+
+
+def test_a_death_is_told_with_its_exit_code() -> None:
+    with pytest.raises(ChildDied, match=r"The short one has died \(exit code 3\)"), Supervisor(1) as children:
+        children.start("short one", [sys.executable, "-S", "-c", "raise SystemExit(3)"])
+        children.watch()
+
+
+def test_a_cluster_that_stands_still_is_replaced_and_then_left_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "ASK_EVERY", 0.05)
+    monkeypatch.setattr(supervisor, "SETTLING", 0.3)
+    told: list[str] = []
+    with Supervisor(1, lambda: True, told.append) as children:
+        children.start("cluster", SLEEP, replaced=True)
+        first = children.children[0].process
+        while not told:
+            children.check(0.05)
+        second = children.children[0].process
+        assert first
+        assert second
+        assert first.returncode == -signal.SIGKILL
+        assert second.poll() is None
+        children.check(0.1)
+        assert told == ["The cluster stands still; starting it again."]
+
+
+def test_a_database_that_fails_is_no_standstill(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(supervisor, "ASK_EVERY", 0.01)
+    monkeypatch.setattr(supervisor, "SETTLING", 0.0)
+    asked = []
+
+    def fails() -> bool:
+        asked.append(1)
+        raise OSError("no route to the database")
+
+    with Supervisor(1, fails) as children:
+        children.start("cluster", SLEEP, replaced=True)
+        while len(asked) < 5:
+            children.check(0.01)
+        assert children.children[0].quick_deaths == 0
+        assert len([record for record in caplog.records if "no route" in record.message]) == 1
+
+
+def test_a_cluster_that_keeps_dying_is_tried_again_with_growing_pauses() -> None:
+    told: list[str] = []
+    with Supervisor(1, say=told.append) as children:
+        children.start("cluster", [sys.executable, "-S", "-c", "raise SystemExit(1)"], replaced=True)
+        while len(told) < 3:
+            children.check(0.1)
+    assert told == [
+        "The cluster has died; starting it again.",
+        "The cluster has died; starting it again in 2 s.",
+        "The cluster has died; starting it again in 4 s.",
+    ]

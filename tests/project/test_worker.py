@@ -1,0 +1,47 @@
+"""`manage.py worker`, on the database of the tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.environment import SETTINGS
+from tests.project.processes import Command, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Start = Callable[..., Command]
+
+
+@pytest.fixture
+def worker(command: Start, database_url: str) -> Command:
+    running = command("worker", **(SETTINGS | {"DATABASE_URL": database_url}))
+    running.wait_for("Workers are running")
+    until(lambda: len(running.family()) >= 7, 20, "the start of supervisor, guard, leader, sentinel and its children")
+    return running
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_idle_workers_stop_soon_and_leave_nothing(worker: Command, number: int) -> None:
+    began = time.monotonic()
+    os.killpg(worker.process.pid, number)
+    code, said = worker.end()
+    assert time.monotonic() - began < 5
+    assert (code, worker.family()) == (0, {})
+    assert "Traceback" not in said
+
+
+def test_killed_with_9_it_takes_the_cluster_along(worker: Command) -> None:
+    worker.process.kill()
+    until(lambda: not worker.family(), 1.5, "the end of all processes")
+
+
+def test_a_cluster_that_dies_is_replaced(worker: Command) -> None:
+    leader = worker.leader("qcluster")
+    os.kill(leader, signal.SIGKILL)
+    worker.wait_for("The task cluster has died; starting it again.")
+    until(lambda: len(worker.family()) >= 7, 20, "the start of the new cluster")
+    assert worker.leader("qcluster") != leader
