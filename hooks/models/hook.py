@@ -42,7 +42,9 @@ class Hook(models.Model):
     )
     notify_members = models.BooleanField(default=False)
     notify_roles = models.JSONField(default=list, blank=True)
-    notify_users: models.ManyToManyField[User, models.Model] = models.ManyToManyField(User, blank=True, related_name="+")
+    notify_users: models.ManyToManyField[User, models.Model] = models.ManyToManyField(
+        User, blank=True, related_name="+"
+    )
     notify_addresses = models.JSONField(default=list, blank=True)
     endpoint = models.OneToOneField(Endpoint, on_delete=models.PROTECT, null=True, blank=True, related_name="hook")
     paused = models.BooleanField(default=False)

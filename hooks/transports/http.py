@@ -197,6 +197,9 @@ def post(notification: Notification) -> Answer:
 def _exchange(prepared: requests.PreparedRequest, request: dict[str, Any], trace: _Trace, started: float) -> Answer:
     timeout = settings.DELIVERY_TIMEOUT
     response = _adapter().send(prepared, stream=True, timeout=(min(5, timeout), timeout), verify=True)
+    if trace.cut:  # headers that end where the socket was cut look complete to the library
+        response.close()
+        raise ReadTimeout
     spent = trace.timings.get("connect", 0) + trace.timings.get("tls", 0)
     trace.timings["wait"] = max(0, _ms(started) - spent)
     status = response.status_code

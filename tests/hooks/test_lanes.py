@@ -1,0 +1,197 @@
+"""The contract of lanes, the same on both databases: who holds one, when it is due, and what must never be lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.db import close_old_connections, connection, transaction
+
+from events.models import Event
+from hooks import matching
+from hooks.engine import clock, lanes, sweep, watchdog
+from hooks.models import Delivery, Hook, Lane, Pump
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
+Make = Callable[..., Hook]
+Record = Callable[..., Event]
+
+
+@pytest.fixture
+def lane(webhook: Make, record: Record) -> Lane:
+    """A lane with one delivery that is due."""
+    webhook()
+    record("git.push")
+    matching.route()
+    return Lane.objects.get(transport="http")
+
+
+def claim() -> list[lanes.Lease]:
+    return lanes.claim(4, ["http"])
+
+
+def in_thread(work: Callable[[], None]) -> threading.Thread:
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_a_leased_lane_is_claimed_by_nobody_else(lane: Lane) -> None:
+    assert [lease.lane for lease in claim()] == [lane.pk]
+    assert claim() == []
+
+
+def test_many_claimers_at_once_get_each_lane_once(webhook: Make, record: Record) -> None:
+    for number in range(12):
+        webhook(name=f"Hook {number}")
+    record("git.push")
+    matching.route()
+    got: list[int] = []
+    threads = [in_thread(lambda: got.extend(lease.lane for lease in claim())) for _ in range(6)]
+    for thread in threads:
+        thread.join()
+    assert len(got) == len(set(got)), "no lane twice"
+    while leases := claim():
+        got.extend(lease.lane for lease in leases)
+    assert sorted(got) == sorted(Lane.objects.filter(transport="http").values_list("pk", flat=True))
+
+
+def test_a_lease_that_ran_out_can_be_claimed_by_another(lane: Lane) -> None:
+    (before,) = claim()
+    Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
+    (after,) = claim()
+    assert after.token != before.token
+
+
+def test_a_stale_holder_does_not_reschedule(lane: Lane) -> None:
+    (stale,) = claim()
+    Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
+    (current,) = claim()
+    stale.failures = 99
+    assert lanes.release(stale) is False
+    lane.refresh_from_db()
+    assert (lane.token, lane.failures) == (current.token, 0)
+    assert lanes.release(current) is True
+
+
+def test_nothing_is_begun_that_could_outlive_the_lease(lane: Lane, settings: LazySettings) -> None:
+    (lease,) = claim()
+    assert lease.may_start()
+    lease.ends -= lanes.lease_seconds() - settings.DELIVERY_TIMEOUT
+    assert not lease.may_start()
+
+
+def test_a_released_lane_with_work_left_is_due_again_behind_the_others(lane: Lane) -> None:
+    (lease,) = claim()
+    before = clock.now()
+    lanes.release(lease)
+    lane.refresh_from_db()
+    assert lane.next_at is not None
+    assert lane.next_at >= before
+
+
+def test_a_released_lane_without_work_sleeps(lane: Lane) -> None:
+    (lease,) = claim()
+    Delivery.objects.update(state="delivered", due_at=None)
+    lanes.release(lease)
+    lane.refresh_from_db()
+    assert (lane.work_due_at, lane.next_at) == (None, None)
+
+
+def test_work_that_comes_while_the_lane_is_leased_is_seen_at_release(lane: Lane, record: Record) -> None:
+    (lease,) = claim()
+    Delivery.objects.update(state="delivered", due_at=None)
+    record("git.push")
+    matching.route()
+    lanes.release(lease)
+    assert len(claim()) == 1
+
+
+@pytest.mark.postgresql_only
+def test_a_release_that_waits_for_a_touch_sees_the_work_it_brought(lane: Lane) -> None:
+    """In one statement, `min(due)` would be read before the lock was waited for, and the lane would sleep."""
+    (lease,) = claim()
+    Delivery.objects.update(state="delivered", due_at=None)
+    locked, released = threading.Event(), threading.Event()
+
+    def bring_work() -> None:
+        with transaction.atomic():
+            lanes.touch([lane.pk])
+            locked.set()
+            released.wait(0.5)  # the release cannot finish before this commits; this only lets it begin to wait
+            Delivery.objects.update(state="pending", due_at=clock.now())
+
+    def release() -> None:
+        locked.wait()
+        lanes.release(lease)
+        released.set()
+
+    for thread in [in_thread(bring_work), in_thread(release)]:
+        thread.join()
+    lane.refresh_from_db()
+    assert lane.next_at is not None
+
+
+def test_new_work_does_not_defeat_a_back_off(lane: Lane, record: Record) -> None:
+    (lease,) = claim()
+    lease.rest(60)
+    lanes.release(lease)
+    record("git.push")
+    matching.route()
+    assert claim() == []
+
+
+def test_what_a_person_asks_for_goes_at_once_in_spite_of_a_back_off(lane: Lane) -> None:
+    (lease,) = claim()
+    lease.rest(60)
+    lanes.release(lease)
+    Delivery.objects.update(due_at=lanes.AT_ONCE)
+    lanes.probe_now(lane.pk)
+    (lease,) = claim()
+    assert len(lanes.take(lease, 10)) == 1
+
+
+def test_the_sweep_wakes_a_lane_that_sleeps_with_work_in_it(lane: Lane) -> None:
+    Lane.objects.update(work_due_at=None, next_at=None)
+    sweep.sweep()
+    assert len(claim()) == 1
+
+
+def test_the_sweep_shortens_leases_from_a_clock_that_was_set_back(lane: Lane) -> None:
+    claim()
+    Lane.objects.update(leased_until=clock.now() + timedelta(hours=1))
+    sweep.sweep()
+    lane.refresh_from_db()
+    assert lane.leased_until is not None
+    assert lane.leased_until <= clock.now() + timedelta(seconds=lanes.lease_seconds())
+
+
+def test_a_cluster_stands_still_only_if_work_is_due_and_no_pump_is_seen(lane: Lane) -> None:
+    long_ago = clock.now() - timedelta(minutes=5)
+    assert not watchdog.stands_still(), "the work has just come"
+    Lane.objects.update(next_at=long_ago)
+    Pump.objects.create(seen_at=clock.now(), active=False)
+    assert not watchdog.stands_still(), "a full pool is not a hang"
+    Pump.objects.update(seen_at=long_ago)
+    assert watchdog.stands_still()
+    Lane.objects.update(next_at=None)
+    assert not watchdog.stands_still(), "there is nothing to do"
+
+
+def test_two_routers_at_once_keep_order_and_add_nothing_twice(webhook: Make, record: Record) -> None:
+    hook = webhook()
+    events = [record("git.push") for _ in range(50)]
+    threads = [in_thread(lambda: (close_old_connections(), matching.route())[0]) for _ in range(4)]
+    for thread in threads:
+        thread.join()
+    matching.route()
+    assert list(hook.deliveries.order_by("pk").values_list("event_id", flat=True)) == [event.pk for event in events]
