@@ -15,7 +15,7 @@ from events import resources
 from events.models import Resource
 from events.resources import ResourceError
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
@@ -72,7 +72,7 @@ def add_resource(request: HttpRequest, organization: Organization) -> HttpRespon
     form = AddForm(request.POST or None)
     if form.is_valid():
         try:
-            made = resources.create(organization=organization, actor=request.user, **form.cleaned_data)
+            made = resources.create(organization=organization, actor=signed_in(request), **form.cleaned_data)
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
@@ -89,7 +89,7 @@ def rename_resource(request: HttpRequest, organization: Organization, resource: 
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
         try:
-            resources.rename(found, name=form.cleaned_data["name"], actor=request.user)  # type: ignore[arg-type]
+            resources.rename(found, name=form.cleaned_data["name"], actor=signed_in(request))
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
@@ -104,7 +104,7 @@ def rename_resource(request: HttpRequest, organization: Organization, resource: 
 def archive_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
     found = _resource(organization, resource)
     if request.method == "POST":
-        resources.archive(found, actor=request.user)  # type: ignore[arg-type]
+        resources.archive(found, actor=signed_in(request))
         messages.success(request, f"{found} is archived. You find it under Archived.")
         return redirect("events:resources", organization.public_id)
     return render(request, "events/resources_archive.html", {"organization": organization, "resource": found})
@@ -113,7 +113,7 @@ def archive_resource(request: HttpRequest, organization: Organization, resource:
 @require_POST
 @organization_page(Permission.MANAGE_RESOURCES)
 def restore_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
-    found = resources.restore(_resource(organization, resource), actor=request.user)  # type: ignore[arg-type]
+    found = resources.restore(_resource(organization, resource), actor=signed_in(request))
     messages.success(request, f"{found} is back.")
     return redirect("events:resources", organization.public_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -23,6 +23,11 @@ P = ParamSpec("P")
 
 def membership_of(user: User, owner: UUID) -> Membership | None:
     return Membership.objects.select_related("organization").filter(organization_id=owner, user=user).first()
+
+
+def signed_in(request: HttpRequest | Request) -> User:
+    """The user of a request behind `login_required`, `organization_page` or a bearer token."""
+    return cast(User, request.user)
 
 
 def refusal(permission: Permission) -> str:
@@ -46,7 +51,7 @@ def organization_page(
         @login_required
         @wraps(view)
         def inner(request: HttpRequest, owner: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            membership = membership_of(request.user, owner)  # type: ignore[arg-type]
+            membership = membership_of(signed_in(request), owner)
             if membership is None:
                 raise Http404("No such organization, or you are not a member.")
             if not allows(membership.role, permission):
@@ -78,7 +83,7 @@ class OrganizationAPIView(APIView):
         assert isinstance(request.user, User)
         token = request.auth
         owner = kwargs["owner"]
-        membership = membership_of(request.user, owner)
+        membership = membership_of(signed_in(request), owner)
         if membership is None or (isinstance(token, ApiToken) and token.organization_id not in {None, owner}):
             raise NotFound("No such organization, or the token does not open it.")
         needed = self.permissions.get(request.method or "", Permission.READ)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifications_project.accounts.access import OrganizationAPIView
+from notifications_project.accounts.access import OrganizationAPIView, signed_in
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission
 
@@ -37,7 +37,7 @@ def member_json(membership: Membership) -> dict[str, Any]:
 
 def opened_by(request: Request) -> QuerySet[Membership]:
     """The memberships that the caller's token opens, oldest organization first."""
-    memberships = Membership.objects.filter(user_id=request.user.pk).select_related("organization")
+    memberships = Membership.objects.filter(user=signed_in(request)).select_related("organization")
     if isinstance(request.auth, ApiToken) and request.auth.organization_id:
         memberships = memberships.filter(organization_id=request.auth.organization_id)
     return memberships.order_by("organization__created_at", "organization_id")
@@ -45,7 +45,7 @@ def opened_by(request: Request) -> QuerySet[Membership]:
 
 class Me(APIView):
     def get(self, request: Request) -> Response:
-        user: User = request.user
+        user = signed_in(request)
         return Response(user_json(user) | {"time_zone": user.time_zone})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import Membership
 from notifications_project.accounts.roles import Permission, allows
 
@@ -14,7 +15,7 @@ from notifications_project.accounts.roles import Permission, allows
 def memberships_of(request: HttpRequest) -> list[Membership]:
     """The signed-in user's memberships, organizations by name before the personal space. One query a request."""
     if not hasattr(request, "_memberships"):
-        found = Membership.objects.select_related("organization").filter(user_id=request.user.pk)
+        found = Membership.objects.select_related("organization").filter(user=signed_in(request))
         request._memberships = sorted(  # type: ignore[attr-defined]
             found, key=lambda m: (m.organization.is_personal, m.organization.name.casefold(), m.organization_id)
         )
@@ -26,7 +27,7 @@ def current_membership(request: HttpRequest) -> Membership | None:
     if membership := getattr(request, "membership", None):
         return membership  # type: ignore[no-any-return]
     memberships = memberships_of(request)
-    last_used = request.session.get("organization")
+    last_used = request.session.get("organization", "")
     by_id = {m.organization.public_id: m for m in memberships}
     return by_id.get(last_used) or next(iter(memberships), None)
 

@@ -27,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox has no types
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField()
     name = models.CharField(max_length=100, blank=True)
@@ -51,7 +51,7 @@ class User(AbstractBaseUser):
         return ids.encode("user", self.id)
 
 
-class Organization(models.Model):
+class Organization(models.Model):  # type: ignore[django-manager-missing]
     """Owns everything. A personal space is an organization with its user's id, one member and no invitations."""
 
     class Kind(models.TextChoices):
@@ -91,7 +91,7 @@ class Membership(models.Model):
         return f"{self.user} in {self.organization} as {self.role}"
 
 
-class ApiToken(AbstractAuthToken):
+class ApiToken(AbstractAuthToken):  # type: ignore[misc]
     """A bearer token of one user. Only its hash is kept; `token_key` (its beginning) names it on pages.
 
     With an organization it opens that one only; without, every organization of its user.

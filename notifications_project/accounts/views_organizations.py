@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from notifications_project.accounts import organizations
-from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.forms import OrganizationForm
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
@@ -20,7 +20,7 @@ from notifications_project.accounts.roles import Permission
 def add_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if form.is_valid():
-        made = organizations.create_organization(name=form.cleaned_data["name"], admin=request.user)  # type: ignore[arg-type]
+        made = organizations.create_organization(name=form.cleaned_data["name"], admin=signed_in(request))
         messages.success(request, f"{made} is there, and you are its admin. Add the people you work with.")
         return redirect("accounts:members", made.public_id)
     return render(request, "accounts/organization_add.html", {"form": form}, status=422 if form.errors else 200)
@@ -34,7 +34,7 @@ def edit_organization(request: HttpRequest, organization: Organization) -> HttpR
         organizations.rename_organization(
             organization=organization,
             name=form.cleaned_data["name"],
-            actor=request.user,  # type: ignore[arg-type]
+            actor=signed_in(request),
         )
         messages.success(request, f"The name is now {organization}.")
         return redirect("accounts:members", organization.public_id)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.forms import ProfileForm
 from notifications_project.accounts.models import User
 
@@ -16,7 +17,7 @@ from notifications_project.accounts.models import User
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     # A copy, so that a refused form does not show up as the signed-in user.
-    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=signed_in(request).pk))
     if form.is_valid():
         form.save()
         messages.success(request, "Your profile is saved.")

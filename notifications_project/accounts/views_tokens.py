@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.context import memberships_of
 from notifications_project.accounts.forms import TokenForm
 from notifications_project.accounts.models import ApiToken
@@ -18,7 +19,7 @@ from notifications_project.accounts.tokens import make_token, revoke_token
 @require_safe
 @login_required
 def tokens(request: HttpRequest) -> HttpResponse:
-    found = ApiToken.objects.filter(user_id=request.user.pk).select_related("organization").order_by("-created")
+    found = ApiToken.objects.filter(user=signed_in(request)).select_related("organization").order_by("-created")
     return render(request, "accounts/tokens.html", {"tokens": found})
 
 
@@ -28,7 +29,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def add_token(request: HttpRequest) -> HttpResponse:
     """The token's secret is in the answer to the POST and nowhere else: no redirect, no session, no cache."""
     organizations = [membership.organization for membership in memberships_of(request)]
-    form = TokenForm(request.user, organizations, request.POST or None)  # type: ignore[arg-type]
+    form = TokenForm(signed_in(request), organizations, request.POST or None)
     if form.is_valid():
         token, secret = make_token(
             user=form.user,
@@ -43,7 +44,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def revoke(request: HttpRequest, key: str) -> HttpResponse:
-    token = ApiToken.objects.select_related("user").filter(user_id=request.user.pk, token_key=key).first()
+    token = ApiToken.objects.select_related("user").filter(user=signed_in(request), token_key=key).first()
     if token is None:
         raise Http404("No such token.")
     if request.method == "POST":
