@@ -37,9 +37,10 @@ class Demo:
         )
         ready = threading.Event()
         threading.Thread(target=self._listen, args=[self.process.stdout, ready], daemon=True).start()
-        if not ready.wait(READY_WITHIN):
+        ready.wait(READY_WITHIN)
+        if not self.curl:
             self.stop()
-            raise AssertionError(f"`up` printed no curl within {READY_WITHIN} s:\n{''.join(self.output)}")
+            raise AssertionError(f"`up` printed no curl within {READY_WITHIN} s:\n{self.text}")
         return self
 
     def _listen(self, stream: IO[str], ready: threading.Event) -> None:

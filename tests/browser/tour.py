@@ -77,18 +77,17 @@ def tour(chromium: Browser, demo: Demo, color_scheme: Any) -> None:
     if color_scheme == "light":
         furnish(page, demo)
     page.goto("/inbox/")
-    expect(page.get_by_text("Signature verified")).to_have_count(6)
-    expect(page.get_by_text("E-mail to grace@example.com")).to_have_count(2)
+    expect(page.get_by_text("Signature verified")).to_have_count(8)  # the failing one was tried twice
+    expect(page.get_by_text("E-mail to grace@example.com")).to_have_count(3)
     take(page, f"inbox-{color_scheme}")
     page.goto("/")
     page.get_by_role("link", name="Webhooks").click()
+    expect(page.get_by_role("link", name="Add a webhook")).to_be_visible()
     take(page, f"panel-{color_scheme}")
     page.get_by_role("link", name="Ops room").first.click()
     page.get_by_role("link", name="Deliveries").last.click()
     page.locator("main a[href*='/deliveries/dlv_']").first.click()
-    page.wait_for_function(
-        "document.querySelectorAll('.line > li.bad').length >= 2 || (location.reload(), false)", polling=2000
-    )
+    expect(page.locator(".line > li.bad")).to_have_count(2)
     take(page, f"delivery-{color_scheme}")
     page.context.close()
 
