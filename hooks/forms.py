@@ -11,6 +11,7 @@ from django.utils.html import format_html
 
 from events import catalogue
 from events.models import Resource
+from hooks import sentences
 from hooks.formats import webhook_formats
 from hooks.models import Hook
 from hooks.rules import InvalidRule, Notify
@@ -96,7 +97,8 @@ class NotifyField(forms.Field):
 class HookForm(forms.Form):
     """What all hooks have in common. `changes()` names only what the person changed."""
 
-    name = forms.CharField(max_length=100, error_messages={"required": "Give the hook a name."})
+    # What must be given is decided in `rules` too, so that all problems are shown at once.
+    name = forms.CharField(required=False, strip=True, widget=forms.TextInput(attrs={"required": True, "maxlength": 100}))
     events = forms.MultipleChoiceField(
         label="Only send notification for these events",
         help_text="None chosen: every event, also types that come later.",
@@ -160,9 +162,8 @@ class WebhookForm(HookForm):
     url = forms.CharField(
         label="Webhook URL",
         help_text="It receives the data through a POST request.",
-        widget=forms.URLInput(attrs={"placeholder": "https://example.org/hooks/deployments", "autocomplete": "off"}),
-        error_messages={"required": "Enter the URL that receives the data."},
-        strip=True,
+        required=False,
+        widget=forms.URLInput(attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}),
     )
     format = forms.ChoiceField(widget=Radios, initial="raw")
 
@@ -187,10 +188,13 @@ class EmailHookForm(HookForm):
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, **kwargs)
         _, roles, users, _ = self.fields["notify"].widget.widgets  # type: ignore[attr-defined]
-        roles.choices = [(role.value, f"{role.label}s") for role in Role]
+        roles.choices = [(role.value, sentences.who_has(role)) for role in Role]
         members = organization.memberships.select_related("user").order_by("user__email")
         users.choices = [
-            (str(member.user_id), f"{member.user.name} ({member.user.email})" if member.user.name else member.user.email)
+            (
+                str(member.user_id),
+                f"{member.user.name} ({member.user.email})" if member.user.name else member.user.email,
+            )
             for member in members[:500]
         ]
 

@@ -41,8 +41,10 @@ class Row:
     where: str
     waiting: int
     next_try: datetime | None
+    next_words: str
     bars: list[Bar]
     told: str  # the chart in words
+    delivered: int  # in the chart
     attention: bool
     trouble: str
 
@@ -91,8 +93,10 @@ def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Coun
         where=sentences.where(hook.endpoint) if hook.endpoint else sentences.describe_recipients(hook),
         waiting=count,
         next_try=next_try,
+        next_words=sentences.until(next_try, now) if next_try else "",
         bars=_bars(hours),
         told=f"Last 24 hours: {totals['g']} delivered, {totals['b']} failed, {totals['w']} waiting",
+        delivered=totals["g"],
         attention=attention,
         trouble=sentences.trouble(hook, count, next_try, now) if attention else "",
     )
@@ -104,9 +108,7 @@ def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tu
     return {found["hook"]: (found["count"], found["due"]) for found in grouped}
 
 
-def _charts(
-    organization: Organization, hooks: Sequence[UUID], now: datetime
-) -> dict[UUID, dict[int, Counter[str]]]:
+def _charts(organization: Organization, hooks: Sequence[UUID], now: datetime) -> dict[UUID, dict[int, Counter[str]]]:
     """Deliveries by hook and hour (23: the current one). Ids carry their time, so no date is read."""
     since = now - timedelta(hours=_HOURS)
     recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=_oldest_id(since))

@@ -30,7 +30,7 @@ class Badge:
 
 
 def listed(names: Sequence[str], most: int = _NAMED) -> str:
-    """"a", "a and b", "a, b and c", and for long ones "a, b, c and 7 more"."""
+    """ "a", "a and b", "a, b and c", and for long ones "a, b, c and 7 more"."""
     shown = list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
@@ -53,10 +53,15 @@ def describe_recipients(hook: Hook) -> str:
     """Whom an e-mail hook tells: "Every member", "Admins and managers, Ada and ops@example.org"."""
     if hook.notify_members:
         return listed(["Every member", *hook.notify_addresses])
-    roles = [f"{role.label.lower()}s" for role in Role if role.value in hook.notify_roles]
+    roles = [who_has(role).lower() for role in Role if role.value in hook.notify_roles]
     people = sorted(str(user) for user in hook.notify_users.all())
     whom = listed([*roles, *people, *hook.notify_addresses], most=6)
     return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or "Nobody: who was chosen is gone"
+
+
+def who_has(role: Role) -> str:
+    """People with a role: "Admins", "Accounting"."""
+    return role.label if role == Role.ACCOUNTING else f"{role.label}s"
 
 
 def hook_state(hook: Hook) -> Badge:
@@ -112,7 +117,7 @@ def describe_loss(hook: Hook, people: int) -> str:
 
 
 def until(when: datetime, now: datetime) -> str:
-    """"now" or "in 4 min"."""
+    """ "now" or "in 4 min"."""
     return "now" if when <= now + timedelta(seconds=1) else f"in {span((when - now).total_seconds())}"
 
 
@@ -141,7 +146,7 @@ def describe_reason(reason: Mapping[str, Any]) -> str:
 
 
 def describe_reasons(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """"Told because …", with every rule that asked."""
+    """ "Told because …", with every rule that asked."""
     if not reasons:
         return "No rule asks for it any more."
     return f"Told because {listed([describe_reason(reason) for reason in reasons])}."

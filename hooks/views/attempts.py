@@ -27,6 +27,11 @@ class Shown:
     def number(self) -> int:
         return self.attempt.number
 
+    @property
+    def words(self) -> str:
+        """What happened, without the code that stands before it in a badge."""
+        return self.attempt.explanation.removeprefix(self.attempt.code).lstrip() or "No words came with it"
+
 
 def shown(delivery: Delivery, attempt: Attempt, *, secret: bool) -> Shown:
     """`secret`: whether who looks may read the URL's query and credentials."""

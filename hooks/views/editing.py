@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from hooks import overview, rules
@@ -21,7 +20,6 @@ from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
 
-
 _SNIPPET = """from standardwebhooks import Webhook
 
 # body: the raw bytes of the request, headers: its headers
@@ -31,7 +29,6 @@ payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-@never_cache
 def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
     """The answer to the POST shows the new secret, this once."""
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))

@@ -1,0 +1,245 @@
+"""The pages that show deliveries, and the Test button, with real receivers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from events.models import Event
+from hooks.models import Delivery, Hook, Pump
+from notifications_project.accounts.models import Organization, User
+from tests.conftest import Receiver
+from tests.pages import get
+
+ClientOf = Callable[[User], Client]
+Webhook = Callable[..., Hook]
+Record = Callable[..., Event]
+
+
+@pytest.fixture
+def home(transactional_db: None, acme: Organization) -> str:
+    return f"/organizations/{acme.public_id}"
+
+
+def press_test(client: Client, home: str, hook: Hook, event_type: str = "job.fail") -> str:
+    """Press the button; gives the address of the result."""
+    answer = client.post(f"{home}/hooks/{hook.public_id}/test/", {"event_type": event_type})
+    assert answer.status_code == 302, answer.content.decode()
+    return str(answer.headers["Location"])
+
+
+# --- The Test button -----------------------------------------------------------------------------------------
+def test_a_test_shows_waiting_then_request_and_answer(
+    home: str, webhook: Webhook, receiver: Receiver, dave: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    receiver.status, receiver.body = 200, "thanks"
+    client = client_of(dave)
+    result = press_test(client, home, webhook(events=["job.fail"]))
+    waiting = get(client, result)
+    assert "Waiting" in waiting
+    assert 'hx-trigger="every 500ms"' in waiting
+    assert '<noscript><meta http-equiv="refresh"' in waiting
+
+    pump()
+
+    settled = get(client, result)
+    assert "webhook-signature" in settled
+    assert "thanks" in settled
+    assert "hx-trigger" not in settled
+    assert "http-equiv" not in settled
+    assert len(receiver.requests) == 1
+
+
+def test_htmx_gets_only_the_result(home: str, webhook: Webhook, dave: User, client_of: ClientOf) -> None:
+    client = client_of(dave)
+    result = press_test(client, home, webhook())
+    html = client.get(result, headers={"HX-Request": "true"}).content.decode()
+    assert html.lstrip().startswith("<section")
+    assert "<html" not in html
+
+
+def test_without_a_worker_the_page_says_so_and_what_to_do(
+    home: str, webhook: Webhook, dave: User, client_of: ClientOf
+) -> None:
+    Pump.objects.all().delete()
+    client = client_of(dave)
+    html = get(client, press_test(client, home, webhook()))
+    assert "No worker is running." in html
+    assert "manage.py worker" in html
+
+
+def test_a_failed_test_says_what_to_check(
+    home: str, webhook: Webhook, receiver: Receiver, dave: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    receiver.status = 404
+    client = client_of(dave)
+    result = press_test(client, home, webhook())
+    pump()
+    html = get(client, result)
+    assert "Not delivered" in html
+    assert "check its path" in html
+
+
+def test_an_unknown_type_is_refused_at_the_field(
+    home: str, webhook: Webhook, dave: User, client_of: ClientOf
+) -> None:
+    answer = client_of(dave).post(f"{home}/hooks/{webhook().public_id}/test/", {"event_type": "no.such"})
+    assert 'id="event_type_error"' in answer.content.decode()
+    assert not Delivery.objects.exists()
+
+
+def test_the_type_offered_first_is_one_that_the_hook_asks_for(
+    home: str, webhook: Webhook, dave: User, client_of: ClientOf
+) -> None:
+    html = get(client_of(dave), f"{home}/hooks/{webhook(events=['credits']).public_id}/test/")
+    assert re.search(r'value="credits.added" selected', html)
+
+
+def test_an_accountant_cannot_test(home: str, webhook: Webhook, anna: User, client_of: ClientOf) -> None:
+    hook = webhook()
+    assert client_of(anna).get(f"{home}/hooks/{hook.public_id}/test/").status_code == 403
+    answer = client_of(anna).post(f"{home}/hooks/{hook.public_id}/test/", {"event_type": "job.fail"})
+    assert answer.status_code == 403
+    assert not Delivery.objects.exists()
+
+
+def test_another_delivery_is_no_result_of_a_test(
+    home: str, webhook: Webhook, record: Record, dave: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    hook = webhook()
+    record("job.fail")
+    pump()
+    real = Delivery.objects.get(hook=hook)
+    assert client_of(dave).get(f"{home}/hooks/{hook.public_id}/test/?delivery={real.public_id}").status_code == 404
+    assert client_of(dave).get(f"{home}/hooks/{hook.public_id}/test/?delivery=nonsense").status_code == 404
+
+
+# --- Deliveries ----------------------------------------------------------------------------------------------
+def test_without_deliveries_the_list_says_what_to_do(home: str, anna: User, client_of: ClientOf) -> None:
+    assert "Nothing was sent yet" in get(client_of(anna), f"{home}/deliveries/")
+
+
+def test_the_list_is_filtered_by_state_and_hook(
+    home: str, webhook: Webhook, record: Record, anna: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    good, paused = webhook(name="Good", events=["job.fail"]), webhook(name="Held", events=["job.fail"], paused=True)
+    record("job.fail")
+    pump()
+    client = client_of(anna)
+
+    def shown(query: str) -> set[str]:
+        html = get(client, f"{home}/deliveries/?{query}")
+        ids = set(re.findall(r"deliveries/(dlv_[0-9a-f-]+)/", html))
+        return {d.hook.name for d in Delivery.objects.filter(hook__isnull=False) if d.hook and d.public_id in ids}
+
+    assert shown("") == {"Good", "Held"}
+    assert shown("state=delivered") == {"Good"}
+    assert shown("state=pending") == {"Held"}
+    assert shown(f"hook={paused.public_id}") == {"Held"}
+    assert shown(f"hook={good.public_id}&state=failed") == set()
+
+
+def test_the_list_is_paged_newest_first(
+    home: str, webhook: Webhook, record: Record, anna: User, client_of: ClientOf, no_default_mail: None,
+    pump: Callable[[], None],
+) -> None:
+    webhook(events=["git.push"], paused=True)
+    for _ in range(52):
+        record("git.push")
+    pump()
+    client = client_of(anna)
+    first = get(client, f"{home}/deliveries/")
+    seen = re.findall(r'href="[^"]*deliveries/(dlv_[0-9a-f-]+)/"', first)
+    assert len(seen) == 50
+    older = re.search(r'href="(\?before=dlv_[^"]+)"', first)
+    assert older
+    rest = re.findall(r'href="[^"]*deliveries/(dlv_[0-9a-f-]+)/"', get(client, f"{home}/deliveries/{older[1]}"))
+    assert len(rest) == 2
+    assert seen + rest == sorted(seen + rest, reverse=True)
+
+
+@pytest.mark.parametrize("query", ["before=x", "before=dlv_1", "hook=hook_"])
+def test_a_broken_address_is_not_found(query: str, home: str, anna: User, client_of: ClientOf) -> None:
+    assert client_of(anna).get(f"{home}/deliveries/?{query}").status_code == 404
+
+
+def test_a_delivery_tells_every_attempt_and_why_it_exists(
+    home: str, webhook: Webhook, record: Record, receiver: Receiver, mary: User, anna: User, client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    receiver.status, receiver.body, receiver.headers = 503, '{"error": "maintenance"}', {"Retry-After": "2700"}
+    hook = webhook(name="Ops room", events=["process.down"], url=f"{receiver.url}?token=t0p")
+    record("process.down", process_name="nginx")
+    pump()
+    delivery = Delivery.objects.get(hook=hook)
+    page = f"{home}/deliveries/{delivery.public_id}/"
+
+    html = get(client_of(mary), page)
+    assert "Process is down, to Ops room" in html
+    assert "Told because the hook “Ops room” asks for it." in html
+    assert "attempt 2 of 10" in html
+    assert "maintenance" in html
+    assert "retry-after: 2700" in html.lower()
+    assert "nginx" in html
+    assert "curl -X POST" in html
+    assert "t0p" in html
+
+    for_anna = get(client_of(anna), page)
+    assert "t0p" not in for_anna
+    assert "curl -X POST" not in for_anna
+    assert "/redeliver/" not in for_anna
+
+
+def test_a_delivery_of_another_organization_is_not_found(
+    home: str, webhook: Webhook, record: Record, olga: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    delivery = Delivery.objects.get(event__type="git.push")
+    other = Organization.objects.get(name="Other")
+    client = client_of(olga)
+    assert client.get(f"{home}/deliveries/{delivery.public_id}/").status_code == 404
+    assert client.get(f"/organizations/{other.public_id}/deliveries/{delivery.public_id}/").status_code == 404
+    assert client.post(f"{home}/deliveries/{delivery.public_id}/redeliver/").status_code == 404
+
+
+def test_a_developer_redelivers_with_the_same_id(
+    home: str, webhook: Webhook, record: Record, receiver: Receiver, dave: User, anna: User, client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    delivery = Delivery.objects.get(event__type="git.push")
+    page = f"{home}/deliveries/{delivery.public_id}/"
+    assert client_of(anna).post(f"{page}redeliver/").status_code == 403
+    client = client_of(dave)
+    assert "Redeliver" in get(client, page)
+    client.post(f"{page}redeliver/")
+    pump()
+    first, second = receiver.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == delivery.public_id
+    assert first.data == second.data
+
+
+def test_what_went_to_a_deleted_hook_cannot_be_sent_again(
+    home: str, webhook: Webhook, record: Record, receiver: Receiver, mary: User, client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    hook = webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    delivery = Delivery.objects.get(event__type="git.push")
+    client = client_of(mary)
+    client.post(f"{home}/hooks/{hook.public_id}/delete/")
+    page = f"{home}/deliveries/{delivery.public_id}/"
+    html = get(client, page)
+    assert "(deleted)" in html
+    assert "/redeliver/" not in html
+    answer = client.post(f"{page}redeliver/", follow=True)
+    assert "The hook was deleted" in answer.content.decode()
+    assert len(receiver.requests) == 1
