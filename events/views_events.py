@@ -97,11 +97,11 @@ def _described(name: str) -> dict[str, str]:
 
 def _told_by_default(each: EventType) -> str:
     if each.subject == catalogue.Subject.HOOK:
-        return "Admins and managers, by e-mail"
+        return "Admins and managers are told by e-mail"
     return {
-        EmailDefault.ON: "Every member, by e-mail",
-        EmailDefault.FOLLOW_HOOKS: "Whom the e-mail hooks name",
-        EmailDefault.OFF: "Nobody",
+        EmailDefault.ON: "Every member is told by e-mail",
+        EmailDefault.FOLLOW_HOOKS: "Told as the e-mail hooks say",
+        EmailDefault.OFF: "Nobody is told by default",
     }[each.email_default]
 
 

@@ -18,7 +18,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-TOO_LONG = "The body is longer than 1 MiB."
+from notifications_project.api_json import BodyTooLong
 
 
 def error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
@@ -38,11 +38,6 @@ class ApiError(exceptions.APIException):
 def invalid(errors: Mapping[str, str]) -> ApiError:
     """422 for messages by field."""
     return ApiError(422, (error(message, field) for field, message in errors.items()))
-
-
-class BodyTooLong(exceptions.APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = TOO_LONG
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:

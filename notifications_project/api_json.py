@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework import parsers
-from rest_framework.exceptions import ParseError
+from rest_framework import parsers, status
+from rest_framework.exceptions import APIException, ParseError
 
-from notifications_project.api_errors import BodyTooLong
+TOO_LONG = "The body is longer than 1 MiB."
+
+
+class BodyTooLong(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = TOO_LONG
 
 
 class JSONParser(parsers.BaseParser):
