@@ -98,7 +98,9 @@ class HookForm(forms.Form):
     """What all hooks have in common. `changes()` names only what the person changed."""
 
     # What must be given is decided in `rules` too, so that all problems are shown at once.
-    name = forms.CharField(required=False, strip=True, widget=forms.TextInput(attrs={"required": True, "maxlength": 100}))
+    name = forms.CharField(
+        required=False, strip=True, widget=forms.TextInput(attrs={"required": True, "maxlength": 100})
+    )
     events = forms.MultipleChoiceField(
         label="Only send notification for these events",
         help_text="None chosen: every event, also types that come later.",
@@ -163,7 +165,9 @@ class WebhookForm(HookForm):
         label="Webhook URL",
         help_text="It receives the data through a POST request.",
         required=False,
-        widget=forms.URLInput(attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}),
+        widget=forms.URLInput(
+            attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}
+        ),
     )
     format = forms.ChoiceField(widget=Radios, initial="raw")
 

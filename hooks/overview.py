@@ -56,8 +56,8 @@ def rows(organization: Organization, kind: str, search: str, now: datetime) -> t
         found = found.filter(Q(name__icontains=search) | Q(endpoint__address__icontains=search))
     in_trouble = Q(enabled=True) & (Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False))
     ordered = found.select_related("endpoint__lane").prefetch_related("resources", "notify_users")
-    ordered = ordered.annotate(trouble=Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk"))))
-    hooks = list(ordered.order_by("-trouble", "name", "pk")[: MOST_HOOKS + 1])
+    first = Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk")))
+    hooks = list(ordered.order_by(first.desc(), "name", "pk")[: MOST_HOOKS + 1])
     return _described(organization, hooks[:MOST_HOOKS], now), len(hooks) > MOST_HOOKS
 
 

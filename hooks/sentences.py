@@ -30,7 +30,7 @@ class Badge:
 
 
 def listed(names: Sequence[str], most: int = _NAMED) -> str:
-    """ "a", "a and b", "a, b and c", and for long ones "a, b, c and 7 more"."""
+    """Names in a sentence: "a", "a and b", "a, b and c", and for long ones "a, b, c and 7 more"."""
     shown = list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
@@ -117,7 +117,7 @@ def describe_loss(hook: Hook, people: int) -> str:
 
 
 def until(when: datetime, now: datetime) -> str:
-    """ "now" or "in 4 min"."""
+    """When something is: "now" or "in 4 min"."""
     return "now" if when <= now + timedelta(seconds=1) else f"in {span((when - now).total_seconds())}"
 
 
@@ -146,7 +146,7 @@ def describe_reason(reason: Mapping[str, Any]) -> str:
 
 
 def describe_reasons(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """ "Told because …", with every rule that asked."""
+    """A sentence, "Told because …", with every rule that asked."""
     if not reasons:
         return "No rule asks for it any more."
     return f"Told because {listed([describe_reason(reason) for reason in reasons])}."

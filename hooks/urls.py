@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from hooks.views import deliveries, editing, lists, switches, trial
 
 app_name = "hooks"
 
-one_hook = [
+one_hook: list[URLPattern | URLResolver] = [
     path("", editing.edit, name="hook"),
     path("delete/", switches.delete, name="delete"),
     path("enable/", switches.enable, name="enable"),
@@ -19,7 +19,7 @@ one_hook = [
     path("test/", trial.test, name="test"),
 ]
 
-of_organization = [
+of_organization: list[URLPattern | URLResolver] = [
     path("notifications/emails/", lists.emails, name="emails"),
     path("notifications/emails/add/", editing.add_email_hook, name="add-email-hook"),
     path("notifications/webhooks/", lists.webhooks, name="webhooks"),

@@ -16,8 +16,8 @@ from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.views.attempts import curl, pretty, shown
 from hooks.views.finding import find_delivery, may
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 from notifications_project.paging import newest_first
 
@@ -83,9 +83,8 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
 @organization_page(Permission.TEST_HOOKS)
 def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
     found = find_delivery(organization, delivery)
-    assert isinstance(request.user, User)
     try:
-        engine.redeliver(found, request.user)
+        engine.redeliver(found, signed_in(request))
     except engine.CannotRedeliver as refused:
         messages.error(request, str(refused))
     else:

@@ -16,8 +16,8 @@ from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
 from hooks.rules import InvalidRule
 from hooks.views.finding import find_hook
-from notifications_project.accounts.access import organization_page
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 _SNIPPET = """from standardwebhooks import Webhook
@@ -34,7 +34,7 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
     if form.is_valid():
         try:
-            hook, secret = rules.create_webhook(organization=organization, actor=_user(request), **form.values())
+            hook, secret = rules.create_webhook(organization=organization, actor=signed_in(request), **form.values())
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -48,7 +48,7 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
     form = EmailHookForm(request.POST or None, organization=organization, initial=_asked_for(request))
     if form.is_valid():
         try:
-            hook = rules.create_email_hook(organization=organization, actor=_user(request), **form.values())
+            hook = rules.create_email_hook(organization=organization, actor=signed_in(request), **form.values())
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -66,7 +66,7 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     if form.is_valid():
         try:
             if changes := form.changes():
-                found = rules.update_hook(found, _user(request), **changes)
+                found = rules.update_hook(found, signed_in(request), **changes)
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -103,8 +103,3 @@ def _form_page(
         # The name in the heading is the stored one, whatever was typed.
         context["row"] = overview.row(hook, timezone.now())
     return render(request, "hooks/form.html", context)
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

@@ -16,8 +16,8 @@ from hooks.models import Hook
 from hooks.rules import InvalidRule
 from hooks.views.editing import list_of, secret_page
 from hooks.views.finding import find_hook
-from notifications_project.accounts.access import organization_page
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 
@@ -51,7 +51,7 @@ def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) 
     """The answer shows the new secret, this once."""
     found = find_hook(organization, hook)
     try:
-        secret = rules.rotate_secret(found, _user(request))
+        secret = rules.rotate_secret(found, signed_in(request))
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
         return redirect(list_of(found), organization.public_id)
@@ -65,7 +65,7 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
     found = find_hook(organization, hook)
     if request.method == "POST":
         try:
-            rules.delete_hook(found, _user(request))
+            rules.delete_hook(found, signed_in(request))
         except InvalidRule as problem:
             messages.error(request, " ".join(problem.errors.values()))
         else:
@@ -96,19 +96,12 @@ def _people(hook: Hook) -> int:
     return len(told | {address.lower() for address in hook.notify_addresses})
 
 
-def _switch(
-    request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any
-) -> HttpResponse:
+def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any) -> HttpResponse:
     hook = find_hook(organization, pk)
     try:
-        rules.update_hook(hook, _user(request), **changes)
+        rules.update_hook(hook, signed_in(request), **changes)
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
     else:
         messages.success(request, said.format(hook.name))
     return redirect(list_of(hook), organization.public_id)
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

@@ -18,8 +18,8 @@ from hooks.models import Attempt, Delivery, Hook
 from hooks.views.attempts import Shown, shown
 from hooks.views.finding import find_delivery, find_hook
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 _USUAL = "stack.redeploy.ok"
@@ -34,9 +34,8 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     problem = ""
     if request.method == "POST":
         chosen = request.POST.get("event_type", "")
-        assert isinstance(request.user, User)
         try:
-            delivery = trial.send_test(found, chosen, request.user)
+            delivery = trial.send_test(found, chosen, signed_in(request))
         except trial.CannotTest as refused:
             problem = str(refused)
         else:

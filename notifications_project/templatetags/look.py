@@ -46,7 +46,7 @@ def moment(when: datetime | None, never: str = "never") -> SafeString | str:
 
 
 def relative(when: datetime, now: datetime) -> str:
-    """"2 minutes ago", "in 4 min", and the day itself when that is far away."""
+    """How far away: "2 min ago", "in 4 min", and the day itself when that is far away."""
     seconds = (now - when).total_seconds()
     if abs(seconds) >= 7 * DAY:
         local = timezone.localtime(when)

@@ -83,9 +83,7 @@ def test_a_failed_test_says_what_to_check(
     assert "check its path" in html
 
 
-def test_an_unknown_type_is_refused_at_the_field(
-    home: str, webhook: Webhook, dave: User, client_of: ClientOf
-) -> None:
+def test_an_unknown_type_is_refused_at_the_field(home: str, webhook: Webhook, dave: User, client_of: ClientOf) -> None:
     answer = client_of(dave).post(f"{home}/hooks/{webhook().public_id}/test/", {"event_type": "no.such"})
     assert 'id="event_type_error"' in answer.content.decode()
     assert not Delivery.objects.exists()
@@ -143,7 +141,12 @@ def test_the_list_is_filtered_by_state_and_hook(
 
 
 def test_the_list_is_paged_newest_first(
-    home: str, webhook: Webhook, record: Record, anna: User, client_of: ClientOf, no_default_mail: None,
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    anna: User,
+    client_of: ClientOf,
+    no_default_mail: None,
     pump: Callable[[], None],
 ) -> None:
     webhook(events=["git.push"], paused=True)
@@ -167,7 +170,13 @@ def test_a_broken_address_is_not_found(query: str, home: str, anna: User, client
 
 
 def test_a_delivery_tells_every_attempt_and_why_it_exists(
-    home: str, webhook: Webhook, record: Record, receiver: Receiver, mary: User, anna: User, client_of: ClientOf,
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    mary: User,
+    anna: User,
+    client_of: ClientOf,
     pump: Callable[[], None],
 ) -> None:
     receiver.status, receiver.body, receiver.headers = 503, '{"error": "maintenance"}', {"Retry-After": "2700"}
@@ -208,7 +217,13 @@ def test_a_delivery_of_another_organization_is_not_found(
 
 
 def test_a_developer_redelivers_with_the_same_id(
-    home: str, webhook: Webhook, record: Record, receiver: Receiver, dave: User, anna: User, client_of: ClientOf,
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    dave: User,
+    anna: User,
+    client_of: ClientOf,
     pump: Callable[[], None],
 ) -> None:
     webhook(events=["git.push"])
@@ -227,7 +242,12 @@ def test_a_developer_redelivers_with_the_same_id(
 
 
 def test_what_went_to_a_deleted_hook_cannot_be_sent_again(
-    home: str, webhook: Webhook, record: Record, receiver: Receiver, mary: User, client_of: ClientOf,
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    mary: User,
+    client_of: ClientOf,
     pump: Callable[[], None],
 ) -> None:
     hook = webhook(events=["git.push"])

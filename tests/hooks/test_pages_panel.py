@@ -147,7 +147,7 @@ def test_what_fails_stands_first_with_the_one_action_that_helps(
 ) -> None:
     add_webhook(acme, "Aaa")
     failing = add_webhook(acme, "Zzz")
-    Endpoint.objects.filter(pk=failing.endpoint_id).update(failing_since=timezone.now() - timedelta(hours=3))
+    Endpoint.objects.filter(hook=failing).update(failing_since=timezone.now() - timedelta(hours=3))
     html = get(client_of(alice), f"{home}/notifications/webhooks/")
     assert "<b>Zzz</b> has not answered well for 3 h." in html
     assert "Test now" in html
@@ -159,7 +159,7 @@ def test_what_fails_stands_first_with_the_one_action_that_helps(
 def test_a_stopped_hook_is_enabled_with_one_click(
     home: str, acme: Organization, hook: Hook, alice: User, client_of: ClientOf
 ) -> None:
-    Endpoint.objects.filter(pk=hook.endpoint_id).update(
+    Endpoint.objects.filter(hook=hook).update(
         disabled_at=timezone.now(), disabled_reason="It answered 410: gone for good."
     )
     client = client_of(alice)
@@ -167,11 +167,15 @@ def test_a_stopped_hook_is_enabled_with_one_click(
     assert "was stopped. It answered 410: gone for good." in html
     assert page_of(home, hook, "enable/") in html
     client.post(page_of(home, hook, "enable/"))
-    assert Endpoint.objects.get(pk=hook.endpoint_id).disabled_at is None
+    assert Endpoint.objects.get(hook=hook).disabled_at is None
 
 
 def test_the_list_takes_as_many_queries_for_fifty_hooks_as_for_one(
-    home: str, acme: Organization, alice: User, client_of: ClientOf, django_assert_max_num_queries: DjangoAssertNumQueries
+    home: str,
+    acme: Organization,
+    alice: User,
+    client_of: ClientOf,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     shop = Resource.objects.create(organization=acme, kind="application", name="shop")
     for number in range(50):
@@ -223,7 +227,7 @@ def test_a_webhook_is_added_and_its_secret_shown_this_once(
 
 def test_a_new_secret_is_shown_once_too(home: str, hook: Hook, alice: User, client_of: ClientOf) -> None:
     answer = client_of(alice).post(page_of(home, hook, "rotate-secret/"))
-    endpoint = Endpoint.objects.get(pk=hook.endpoint_id)
+    endpoint = Endpoint.objects.get(hook=hook)
     assert endpoint.secrets["signing"][0]["key"] in assert_strict(answer)
     assert "no-store" in answer.headers["Cache-Control"]
 
@@ -232,7 +236,7 @@ def test_bad_input_is_kept_and_every_error_stands_at_its_field(
     home: str, acme: Organization, alice: User, client_of: ClientOf
 ) -> None:
     shop = Resource.objects.create(organization=acme, kind="application", name="shop")
-    typed = {"name": "", "url": "ftp://example.org/typed", "format": "raw", "events": ["credits"], "resources": [shop.pk]}
+    typed = FILLED | {"name": "", "url": "ftp://example.org/typed", "events": ["credits"], "resources": [shop.pk]}
     html = assert_strict(client_of(alice).post(f"{home}/notifications/webhooks/add/", typed))
     assert 'value="ftp://example.org/typed"' in html
     assert re.search(r'value="credits"[^>]*checked', html)
@@ -349,7 +353,7 @@ def test_the_confirmation_counts_what_would_be_cancelled(
         organization=hook.organization,
         event=event,  # type: ignore[misc]
         endpoint=hook.endpoint,  # type: ignore[misc]
-        lane=hook.endpoint.lane,  # type: ignore[union-attr]
+        lane=hook.endpoint.lane,
         hook=hook,
         reasons=[{"rule": "hook", "id": hook.public_id, "name": hook.name}],
     )

@@ -117,7 +117,8 @@ def test_what_goes_on_with_a_delivery() -> None:
     assert sentences.describe_state(delivery(due_at=None), NOW).startswith("Waits")
     assert sentences.describe_state(delivery(state="delivered", tries=1), NOW) == "Delivered"
     assert sentences.describe_state(delivery(state="delivered", tries=3), NOW) == "Delivered at attempt 3"
-    assert sentences.describe_state(delivery(state="failed", tries=1, outcome="400"), NOW) == "Failed after 1 attempt: 400"
+    failed = delivery(state="failed", tries=1, outcome="400")
+    assert sentences.describe_state(failed, NOW) == "Failed after 1 attempt: 400"
     assert sentences.describe_state(delivery(state="cancelled", outcome="The hook was deleted"), NOW) == (
         "Cancelled: The hook was deleted"
     )
