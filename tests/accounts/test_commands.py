@@ -67,6 +67,7 @@ def test_lines_for_people_say_the_same():
     call_command("create_organization", "Engines", "--admin", "ada@example.org", stdout=out)
     assert f"organization: {Organization.objects.get(name='Engines').public_id}\n" in out.getvalue()
     assert "token" not in out.getvalue()
+    assert "The admin has no password yet" in out.getvalue()
 
 
 def test_the_password_may_come_from_standard_input(monkeypatch):

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from notifications_project.accounts import organizations
 from notifications_project.accounts.management.commands._output import AnsweringCommand, checked_email, checked_name
@@ -40,6 +40,8 @@ class Command(AnsweringCommand):
         admin, admin_created = _user(email, options["password"])
         organization, created = _organization(name, admin)
         secret, note = _token(admin, organization) if options["token"] else (None, "")
+        if admin_created and not admin.has_usable_password():
+            note = f"{note} The admin has no password yet: choose one by “Forgot your password?”.".strip()
         self.answer(
             options["json"],
             organization=organization.public_id,
@@ -67,7 +69,11 @@ def _user(email: str, password: str | None) -> tuple[User, bool]:
             validate_password(password, User(email=email))
         except ValidationError as error:
             raise CommandError(f"The password cannot be used: {' '.join(error.messages)}") from None
-    return organizations.create_user(email=email, password=password), True
+    try:
+        with transaction.atomic():
+            return organizations.create_user(email=email, password=password), True
+    except IntegrityError:  # another run has just made the same user
+        return User.objects.select_for_update().get(email__iexact=email), False
 
 
 def _organization(name: str, admin: User) -> tuple[Organization, bool]:
