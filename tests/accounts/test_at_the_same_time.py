@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def together(*works: Callable[[], object]) -> list[BaseException | None]:
     """Run each in a thread of its own, started at once; gives what each raised."""
-    start, raised = Barrier(len(works)), [None] * len(works)
+    start = Barrier(len(works))
+    raised: list[BaseException | None] = [None] * len(works)
 
     def run(place: int) -> None:
         start.wait(timeout=10)
