@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every command of the console: `python3 manage.py up` to try it, `test`, `worker`, `migrate`, `help`, ...
+"""Every command of the console: `python3 manage.py up` to try it, `test`, `lint`, `worker`, `help`, ...
 
 The first run builds .venv from requirements/ and goes on inside it (notifications_project/boot.py).
 """
@@ -16,10 +16,10 @@ def main():
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     boot.enter("test" if command in boot.NEED_TEST_PACKAGES else "run")
-    if command == "test":
-        from tests.run import main as run_tests
+    if command in boot.NEED_TEST_PACKAGES:
+        from tests import lint, run
 
-        sys.exit(run_tests(sys.argv[2:]))
+        sys.exit({"test": run.main, "lint": lint.main}[command](sys.argv[2:]))
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
     from django.conf import settings
@@ -29,7 +29,9 @@ def main():
     from notifications_project import start
 
     try:
-        if command == "up":
+        if command == "help" or {"-h", "--help"} & set(sys.argv):
+            os.environ.setdefault("SECRET_KEY", "to be helped, no settings are needed")
+        elif command == "up":
             start.prepared = start.prepare(sys.argv[2:])
         settings.INSTALLED_APPS  # reads the settings: a wrong one is told before anything begins
         execute_from_command_line(sys.argv)

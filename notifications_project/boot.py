@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BASE = Path(__file__).resolve().parent.parent
-NEED_TEST_PACKAGES = {"test"}
+NEED_TEST_PACKAGES = {"test", "lint"}
 COVERS = {"run": ["run"], "test": ["run", "test"]}  # requirements/test.txt holds all of run.txt
 
 
@@ -139,7 +139,7 @@ def make(venv: Path, mark: Path, lock: int) -> None:
 
 def install(venv: Path, pins: Path, lock: int) -> None:
     """Run pip, showing how far it has come."""
-    command = [venv / "bin" / "python", "-m", "pip", "install", "--require-hashes", "--no-input", "-r", pins]
+    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-input", "-r", str(pins)]
     command += ["--progress-bar", "off", "--disable-pip-version-check"]
     pip = subprocess.Popen(
         command,

@@ -57,6 +57,12 @@ def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(BASE / "manage.py"), *arguments]
 
 
+def start_guard() -> subprocess.Popen[bytes]:
+    """A process that kills the groups it is told of when its stdin ends, at the latest with this process."""
+    command = [sys.executable, "-I", "-S", str(BASE / "notifications_project" / "guard.py")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
 @dataclass
 class Supervisor:
     """`with Supervisor(...) as children: children.start(...); children.watch()`; leaving it stops them all.
@@ -75,18 +81,16 @@ class Supervisor:
         self._wakeup, self._wakeup_in = os.pipe()
         os.set_blocking(self._wakeup_in, False)
         self._stop_pipe, self._stop_pipe_in = os.pipe()
-        self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(BASE / "notifications_project" / "guard.py")],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self._guard = start_guard()
         self._before = {number: signal.signal(number, self._signalled) for number in self._stop_signals()}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wakeup_in, warn_on_full_buffer=False)
         self._watchdog = Watchdog(self.stands_still) if self.stands_still else None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._stop()
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import django
@@ -50,9 +50,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> pytest.TestReport:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With CI=true nothing may be skipped: a skipped test has failed."""
-    report: pytest.TestReport = yield
+    report = yield
     if CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"In CI nothing may be skipped: {report.longrepr}"
@@ -150,7 +150,7 @@ class Api(APIClient):
 
     def __init__(self, user: User, organization: Organization | None = None) -> None:
         super().__init__()
-        token, self.token = ApiToken.objects.create(user, name="test", organization=organization)
+        _, self.token = ApiToken.objects.create(user, name="test", organization=organization)
         self.credentials(HTTP_AUTHORIZATION=f"Bearer {self.token}")
 
 
@@ -170,6 +170,7 @@ class Receiver:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
+    before_answer: Callable[[Request], None] | None = None
 
     def __post_init__(self) -> None:
         self.server.expect_request(re.compile("")).respond_with_handler(self._answer)
@@ -181,6 +182,8 @@ class Receiver:
     def _answer(self, request: Request) -> Response:
         request.get_data()  # reads the body before the connection goes; it stays in request.data
         self.requests.append(request)
+        if self.before_answer:
+            self.before_answer(request)
         return Response(self.body, self.status, self.headers)
 
 

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from notifications_project.supervisor import start_guard
+
 STARTS_WITHIN = 30.0
 # Nothing in it is worth keeping: it need not survive a power cut.
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "logging_collector": "off"}
@@ -23,7 +25,9 @@ def find_postgres() -> Path | None:
     """The directory with initdb and postgres: Debian's newest, else that of the PATH."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     on_path = [Path(os.path.realpath(found)).parent] if (found := shutil.which("postgres")) else []
-    return next((path for path in [*debian, *on_path] if (path / "postgres").exists() and (path / "initdb").exists()), None)
+    return next(
+        (path for path in [*debian, *on_path] if (path / "postgres").exists() and (path / "initdb").exists()), None
+    )
 
 
 class TemporaryPostgres:
@@ -52,6 +56,8 @@ class TemporaryPostgres:
             except subprocess.TimeoutExpired:
                 os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
+        if guard := getattr(self, "guard", None):
+            guard.communicate()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start(self) -> str:
@@ -63,18 +69,22 @@ class TemporaryPostgres:
                 os.chown(path, account.pw_uid, account.pw_gid)
         self.as_user: dict[str, Any] = {"user": user, "group": account.pw_gid, "extra_groups": []} if user else {}
         data, log = self.directory / "data", self.directory / "log"
-        initdb = [self.programs / "initdb", "-D", data, "-U", "console", "--auth", "scram-sha-256"]
+        initdb: list[str | Path] = [self.programs / "initdb", "-D", data, "-U", "console", "--auth", "scram-sha-256"]
         initdb += ["--pwfile", self.directory / "password", "--encoding", "UTF8", "--no-locale", "--no-sync"]
         self._run(initdb)
         port = self._free_port()
         options = OPTIONS | {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
-        command = [self.programs / "postgres", "-D", data]
+        command: list[str | Path] = [self.programs / "postgres", "-D", data]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with log.open("wb") as out:
             self.server = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
                 **self.as_user,
             )  # fmt: skip
+        self.guard = start_guard()  # should this process be killed, the server goes too
+        assert self.guard.stdin is not None
+        self.guard.stdin.write(b"%d\n" % self.server.pid)
+        self.guard.stdin.flush()
         self._wait(port, log)
         return f"postgres://console:{password}@127.0.0.1:{port}/postgres"
 
@@ -85,7 +95,7 @@ class TemporaryPostgres:
         known = {account.pw_name for account in pwd.getpwall()}
         return "postgres" if "postgres" in known else "nobody"
 
-    def _run(self, command: list[Any]) -> None:
+    def _run(self, command: list[str | Path]) -> None:
         done = subprocess.run(
             command, cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             start_new_session=True, **self.as_user,
@@ -95,7 +105,7 @@ class TemporaryPostgres:
 
     def _wait(self, port: int, log: Path) -> None:
         deadline = time.monotonic() + STARTS_WITHIN
-        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        ready: list[str | Path] = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
         while subprocess.run(ready, check=False).returncode:
             if self.server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL does not start:\n{log.read_text()}")

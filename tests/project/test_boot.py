@@ -1,4 +1,4 @@
-"""How `.venv` is made and kept: real environments, with one tiny package from a directory, so that nothing is fetched."""
+"""How `.venv` is made and kept: real environments, with one tiny package of our own, so that nothing is fetched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(os.getpid(), file=sys.stderr)
 boot.enter("run")
 print(json.dumps({"prefix": sys.prefix, "pid": os.getpid(), "arguments": sys.argv[1:]}))
 """
-OUTSIDE = sys._base_executable  # type: ignore[attr-defined]  (the Python that .venv was made with)
+OUTSIDE = getattr(sys, "_base_executable", sys.executable)  # the Python that .venv was made with
 
 
 def environment(checkout: Path) -> dict[str, str]:

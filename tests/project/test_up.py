@@ -129,7 +129,9 @@ def test_a_taken_port_is_one_clear_line_and_nothing_is_begun(command: Start, tmp
 def test_a_wrong_setting_is_one_clear_line_for_every_command(
     command: Start, arguments: list[str], tmp_path: Path
 ) -> None:
-    code, said = command(*arguments, DATABASE_URL="mysql://somewhere/db", DEMO_DIR=str(tmp_path), SECRET_KEY="k" * 40).end()
+    code, said = command(
+        *arguments, DATABASE_URL="mysql://somewhere/db", DEMO_DIR=str(tmp_path), SECRET_KEY="k" * 40
+    ).end()
     assert (code, said) == (
         2,
         "Cannot start: DATABASE_URL: must begin with sqlite:///, postgres:// or postgresql://\n",
@@ -150,7 +152,9 @@ def test_no_demo_does_not_read_the_settings_of_a_demo_that_was(command: Start, p
 
 
 @pytest.mark.parametrize("arguments", [["--no-demo"], []])
-def test_with_settings_of_its_own_it_is_no_demo(command: Start, port: int, tmp_path: Path, arguments: list[str]) -> None:
+def test_with_settings_of_its_own_it_is_no_demo(
+    command: Start, port: int, tmp_path: Path, arguments: list[str]
+) -> None:
     running = command(
         "up", *arguments, "--port", str(port),
         SECRET_KEY="k" * 40, DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3", DEMO_DIR=str(tmp_path / "demo"),
