@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -47,7 +47,8 @@ class Lease:
     failures: int
     circuit_open: bool
     not_before: datetime | None = None
-    last_failed: UUID | None = field(default=None)
+    last_failed: UUID | None = None
+    quickest_ms: int | None = None  # of the good answers in this lease
 
     def now(self) -> datetime:
         """The database's time, reckoned from when the lane was claimed."""

@@ -20,6 +20,7 @@ from hooks.models import Attempt, Circuit, Delivery, Endpoint
 logger = logging.getLogger(__name__)
 
 _MOST_SEATS = 16
+_TOLERATED_MS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def _learn(result: Result) -> None:
     lease, verdict = result.lease, result.outcome
     if verdict.verdict == "delivered":
         lease.failures, lease.circuit_open = 0, False
-        lease.seats = min(lease.seats + 1, _MOST_SEATS)
+        _seat(lease, result.answer.duration_ms)
         return
     if lease.transport == "smtp" or result.answer.status in {400, 413, 422}:
         return  # the answer is about one address or one message, not about the lane
@@ -56,6 +57,15 @@ def _learn(result: Result) -> None:
         lease.rest(outcome.probe_delay(lease.failures))
     if verdict.hold:
         lease.rest(verdict.hold)
+
+
+def _seat(lease: Lease, took_ms: int) -> None:
+    """A good answer earns a seat, unless it took so much longer than the quickest that the receiver is at its limit."""
+    lease.quickest_ms = took_ms if lease.quickest_ms is None else min(lease.quickest_ms, took_ms)
+    if took_ms <= 2 * lease.quickest_ms + _TOLERATED_MS:
+        lease.seats = min(lease.seats + 1, _MOST_SEATS)
+    else:
+        lease.seats = max(1, lease.seats - 1)
 
 
 def write(results: Sequence[Result]) -> None:
