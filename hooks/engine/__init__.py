@@ -24,13 +24,13 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from hooks.engine import clock, lanes, stop
+from hooks.engine import clock, lanes, stop, watchdog
 from hooks.engine.wakeup import wake
 from hooks.models import Delivery, Pump
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 
-_LATELY = timedelta(seconds=90)  # the schedule has a pump look each minute
+_SOON = timedelta(seconds=5)
 
 stopping = stop.asked
 
@@ -56,8 +56,8 @@ def redeliver(delivery: Delivery, actor: User) -> None:
 
 
 def workers_running() -> bool:
-    """Whether a worker has been seen lately: a pump at work, or the look that the schedule has each minute."""
-    return Pump.objects.filter(seen_at__gt=clock.now() - _LATELY).exists()
+    """False if work has been due for some seconds and no pump has come: then no worker is running."""
+    return not watchdog.work_is_due(_SOON) or Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists()
 
 
 __all__ = ["CannotRedeliver", "redeliver", "stopping", "wake", "workers_running"]

@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.db import close_old_connections, connection, transaction
 
 from events.models import Event
-from hooks import matching
+from hooks import engine, matching
 from hooks.engine import clock, lanes, sweep, watchdog
 from hooks.models import Delivery, Hook, Lane, Pump
 
@@ -195,3 +195,11 @@ def test_two_routers_at_once_keep_order_and_add_nothing_twice(webhook: Make, rec
         thread.join()
     matching.route()
     assert list(hook.deliveries.order_by("pk").values_list("event_id", flat=True)) == [event.pk for event in events]
+
+
+def test_no_worker_is_running_if_due_work_waits_and_no_pump_comes(lane: Lane) -> None:
+    assert engine.workers_running(), "the work has just come"
+    Lane.objects.update(next_at=clock.now() - timedelta(seconds=10))
+    assert not engine.workers_running()
+    Pump.objects.create(seen_at=clock.now(), active=False)
+    assert engine.workers_running()
