@@ -141,11 +141,11 @@ def nav_link(
         href = ""
     words = [word for word in request.path.split("/") if word]
     depth = 2 if words[:1] == ["organizations"] else 1
-    here = "/".join(words[depth : depth + 1]) if owner else "/".join(words[:2])
+    here = {"/".join(words[depth : depth + 1])} if owner else {"/".join(words[:2]), *words[:1]}
     return {
         "href": href,
         "symbol": symbol,
         "label": label,
         "count": options.get("count"),
-        "current": here in options.get("under", "").split(),
+        "current": not here.isdisjoint(options.get("under", "").split()),
     }

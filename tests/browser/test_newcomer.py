@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.demo import Demo
 from tests.browser.visitor import add_webhook_to_the_inbox, press_test, sign_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_only]  # which the demo is
 
 
 @pytest.mark.timeout(180)

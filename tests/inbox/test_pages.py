@@ -120,7 +120,7 @@ def test_an_email_is_shown_with_its_parts_and_its_source(browser: Client) -> Non
 
     assert "Stack redeployed ✓" in page
     assert "shop is up" in page
-    assert "is up &lt;https://example.com/&gt;" in page
+    assert 'is up &lt;<a href="https://example.com/" rel="nofollow">https://example.com/</a>&gt;' in page
     assert "--x--" in page
 
 
