@@ -48,7 +48,9 @@ class Event(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="events")
-    resource = models.ForeignKey(Resource, on_delete=models.SET_NULL, null=True, blank=True, related_name="events")
+    resource = models.ForeignKey(
+        Resource, on_delete=models.SET_NULL, null=True, blank=True, related_name="events", db_index=False
+    )
     type = models.CharField(max_length=60)
     representation = models.TextField()
     occurred_at = models.DateTimeField()
@@ -68,6 +70,8 @@ class Event(models.Model):
         ]
         indexes = [
             models.Index(fields=["organization", "-id"], name="event_newest_first"),
+            models.Index(fields=["organization", "type", "-id"], name="event_by_type"),
+            models.Index(fields=["resource", "-id"], name="event_by_resource"),
             models.Index(fields=["organization", "id"], condition=Q(routed_at__isnull=True), name="event_unrouted"),
         ]
 

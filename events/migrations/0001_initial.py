@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
                     "resource",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="events",
@@ -80,6 +81,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["organization", "-id"], name="event_newest_first"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["organization", "type", "-id"], name="event_by_type"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["resource", "-id"], name="event_by_resource"),
         ),
         migrations.AddIndex(
             model_name="event",

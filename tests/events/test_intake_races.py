@@ -52,14 +52,21 @@ def test_of_two_different_events_with_one_key_one_is_a_conflict(acme: Organizati
     assert Event.objects.count() == 1
 
 
+@pytest.mark.parametrize("named", ["resource", "key"])
 @pytest.mark.parametrize("round", range(3))
-def test_lists_that_overlap_in_opposite_order_neither_wait_for_each_other_nor_store_twice(
-    acme: Organization, round: int
+def test_lists_in_opposite_order_neither_wait_for_each_other_nor_store_twice(
+    acme: Organization, named: str, round: int
 ) -> None:
+    """With resources they meet where those are made, without them where the events are."""
     events = [
-        NewEvent("job.fail", idempotency_key=f"k{number}", resource={"kind": "addon", "name": f"Database {number}"})
-        for number in range(40)
+        NewEvent(
+            "job.fail",
+            idempotency_key=f"k{number}",
+            resource={"kind": "addon", "name": f"Database {number}"} if named == "resource" else None,
+        )
+        for number in range(400)
     ]
     forth, back = at_once(lambda: record(acme, events), lambda: record(acme, events[::-1]))
     assert [event.pk for event in forth] == [event.pk for event in back][::-1]
-    assert Event.objects.count() == Resource.objects.count() == 40
+    assert Event.objects.count() == 400
+    assert Resource.objects.count() == (400 if named == "resource" else 0)
