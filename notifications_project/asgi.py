@@ -1,8 +1,12 @@
 """The ASGI application (`uvicorn notifications_project.asgi:application`)."""
 
 import os
+import warnings
 
 from django.core.asgi import get_asgi_application
+
+# WhiteNoise reads its files synchronously; ours are a few kB each.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 django_application = get_asgi_application()

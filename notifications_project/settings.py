@@ -139,9 +139,8 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
 }
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # served from where they are written; there is nothing to collect
 
 # --- Who signs in --------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

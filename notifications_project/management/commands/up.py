@@ -20,7 +20,6 @@ from notifications_project.supervisor import ChildDied, StopRequested, Superviso
 
 PATIENCE = 2.0  # seconds for sends that are running when it is stopped
 ANSWERS_WITHIN = 30.0
-QUIET = ["-W", "ignore:No directory at:UserWarning"]  # static files come from where they are written
 EVENT = {
     "type": "stack.redeploy.ok",
     "resource": {"kind": "application", "name": "shop"},
@@ -75,7 +74,7 @@ class Command(BaseCommand):
         self.say("Starting ...")
         if plan.sink_port:
             children.start("mail sink", manage("mail_sink", "--port", str(plan.sink_port)), silent=True)
-        web = [sys.executable, *QUIET, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
+        web = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
         web += ["--host", plan.host, "--port", str(plan.port), "--timeout-graceful-shutdown", "1"]
         children.start("web server", [*web, "--log-level", "warning", "--no-server-header"])
         children.start("task cluster", manage("qcluster"), replaced=True, silent=True)
