@@ -38,7 +38,10 @@ def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: dat
 
 
 def _answered(endpoint: Endpoint, now: datetime) -> None:
-    if endpoint.warned_at:
+    was_disabled = endpoint.disabled_at is not None
+    if was_disabled:  # only a test, or what a person sends again, gets there: it works, so the rest may go
+        waiting.reactivate(endpoint)
+    if endpoint.warned_at or was_disabled:
         _tell("hook.recovered", endpoint, reason="It answers again.")
     endpoint.last_delivered_at = now
     endpoint.failing_since = endpoint.warned_at = None

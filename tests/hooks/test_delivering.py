@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from events.models import Event
-from hooks import engine, rules
+from hooks import engine, rules, trial
 from hooks.engine import clock, lanes
 from hooks.models import Attempt, Delivery, Endpoint, Hook, Lane
 from notifications_project.accounts.models import User
@@ -154,6 +154,27 @@ def test_enabling_a_disabled_endpoint_delivers_what_waited(
     rules.update_hook(hook, None, enabled=True)
     pump()
     assert Delivery.objects.get(hook=hook).state == "delivered"
+
+
+def test_a_successful_test_of_a_disabled_endpoint_enables_it_again(
+    webhook: Make, record: Record, pump: Run, receiver: Receiver, alice: User
+) -> None:
+    receiver.status = 410
+    hook = webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    trial.send_test(hook, "git.push", alice)
+    pump()
+    hook.refresh_from_db()
+    assert hook.endpoint is not None
+    assert hook.endpoint.disabled_at is not None, "a test that fails changes nothing"
+    receiver.status = 204
+    trial.send_test(hook, "git.push", alice)
+    pump()
+    hook.endpoint.refresh_from_db()
+    assert hook.endpoint.disabled_at is None
+    assert Delivery.objects.get(event__is_test=False, hook=hook).state == "delivered"
+    assert Event.objects.filter(type="hook.recovered").count() == 1
 
 
 def test_five_failures_in_a_row_open_the_circuit_and_one_success_drains_it(
