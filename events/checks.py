@@ -23,7 +23,7 @@ def check_catalogue(**kwargs: Any) -> list[CheckMessage]:
 def problems(types: Sequence[EventType], groups: Sequence[EventGroup]) -> list[tuple[int, str]]:
     """Everything wrong with a catalogue, each with the number of its kind."""
     found: list[tuple[int, str]] = []
-    for name, times in Counter(each.name for each in (*types, *groups)).items():
+    for name, times in Counter([*(each.name for each in types), *(each.name for each in groups)]).items():
         if times > 1:
             found.append((1, f"The catalogue has {name} {times} times."))
     for each in types:
