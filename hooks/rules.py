@@ -98,7 +98,7 @@ def create_email_hook(
     """A new e-mail hook. Raises InvalidRule."""
     _check(_name(name) | _notify(organization, notify) | _events(events) | _resources(organization, resources))
     hook = _create(organization, Hook.Kind.EMAIL, name, events, resources, paused, enabled, **_notify_fields(notify))
-    hook.notify_users.set(notify.users)
+    hook.notify_users.set(User.objects.filter(pk__in=notify.users))
     audit.record(organization, actor, "hook.created", name, kind="email")
     return hook
 
@@ -129,12 +129,12 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     known = _WEBHOOK_FIELDS if hook.kind == Hook.Kind.WEBHOOK else _EMAIL_FIELDS
     _check(dict.fromkeys(changes.keys() - known, "There is no such field.") | _changed_errors(hook, changes))
     if "resources" in changes:
-        hook.resources.set(changes["resources"])
+        hook.resources.set(Resource.objects.filter(pk__in=changes["resources"]))
         hook.restricted = bool(changes["resources"])
     if "notify" in changes:
         for name, value in _notify_fields(changes["notify"]).items():
             setattr(hook, name, value)
-        hook.notify_users.set(changes["notify"].users)
+        hook.notify_users.set(User.objects.filter(pk__in=changes["notify"].users))
     if changes.keys() & {"url", "format", "options"}:
         _change_endpoint(hook, changes)
     for name in changes.keys() & {"name", "events"}:
@@ -212,7 +212,7 @@ def _create(
         enabled=enabled,
         **fields,
     )
-    hook.resources.set(resources)
+    hook.resources.set(Resource.objects.filter(pk__in=resources))
     return hook
 
 

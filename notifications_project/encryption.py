@@ -44,6 +44,9 @@ def decrypt(stored: str) -> Any:
 class EncryptedJSONField(models.TextField[Any, Any]):
     """Holds a JSON value; the database sees only ciphertext."""
 
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
+
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         return None if value is None else decrypt(value)
 

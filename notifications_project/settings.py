@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -195,7 +196,7 @@ if DEMO:
 
 # The engine's time-outs nest: a pump's turn (20 s) and one attempt < task time-out < broker retry (DESIGN 4.3).
 _task_timeout = 30 + 2 * DELIVERY_TIMEOUT
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "notifications",
     "workers": environment.number("WORKERS", 2, 1, 64),
     "timeout": _task_timeout,

@@ -65,7 +65,7 @@ def permitted(address: Address) -> bool:
 def resolve(host: str, port: int) -> list[SockAddr]:
     """Every socket address of `host`, all of them permitted. Raises Refused, or OSError if there is none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [(family, sockaddr) for family, _, _, _, sockaddr in found]
+    addresses: list[SockAddr] = [(family, sockaddr) for family, _, _, _, sockaddr in found]
     for _, sockaddr in addresses:
         if not permitted(ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])):
             raise Refused

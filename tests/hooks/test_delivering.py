@@ -171,8 +171,7 @@ def test_a_successful_test_of_a_disabled_endpoint_enables_it_again(
     receiver.status = 204
     trial.send_test(hook, "git.push", alice)
     pump()
-    hook.endpoint.refresh_from_db()
-    assert hook.endpoint.disabled_at is None
+    assert Endpoint.objects.get(pk=hook.endpoint.pk).disabled_at is None
     assert Delivery.objects.get(event__is_test=False, hook=hook).state == "delivered"
     assert Event.objects.filter(type="hook.recovered").count() == 1
 

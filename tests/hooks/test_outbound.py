@@ -78,7 +78,7 @@ def test_a_name_with_one_good_and_one_bad_address_is_refused_whole(monkeypatch: 
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("93.184.216.34", "127.0.0.1")
         ]
 
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", both)
+    monkeypatch.setattr(socket, "getaddrinfo", both)
     with pytest.raises(outbound.Refused):
         outbound.resolve("rebinding.example", 80)
 
