@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
@@ -106,11 +107,11 @@ def _again(delivery: Delivery) -> str:
     return "Try now" if delivery.state == Delivery.State.PENDING else "Redeliver"
 
 
-def _line(delivery: Delivery, now: object) -> dict[str, object]:
+def _line(delivery: Delivery, now: datetime) -> dict[str, object]:
     return {
         "delivery": delivery,
         "badge": sentences.delivery_badge(delivery.state),
-        "state": sentences.describe_state(delivery),
+        "state": sentences.describe_state(delivery, now),
         "label": catalogue.label(delivery.event.type),
         "target": target(delivery),
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from events.models import Event
-from hooks.models import Delivery, Hook, Pump
+from hooks.models import Delivery, Hook, Lane, Pump
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.pages import get
@@ -66,7 +68,12 @@ def test_without_a_worker_the_page_says_so_and_what_to_do(
 ) -> None:
     Pump.objects.all().delete()
     client = client_of(dave)
-    html = get(client, press_test(client, home, webhook()))
+    result = press_test(client, home, webhook())
+    assert "No worker is running." not in get(client, result)
+    some_time_ago = timezone.now() - timedelta(minutes=1)
+    Lane.objects.update(work_due_at=some_time_ago, next_at=some_time_ago)
+    Event.objects.update(recorded_at=some_time_ago)
+    html = get(client, result)
     assert "No worker is running." in html
     assert "manage.py worker" in html
 
