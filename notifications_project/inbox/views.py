@@ -64,7 +64,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
         time.sleep(SLOWNESS)  # every request has its own thread: nobody else waits
     if message.status == 200:
         return JsonResponse({"received": True})
-    answer = JsonResponse({"received": True, "error": "The Inbox was told to answer like this."}, status=message.status)
+    answer = JsonResponse({"error": "The Inbox was told to."}, status=message.status)
     if box.answer == Box.Answer.BUSY:
         answer["Retry-After"] = str(RETRY_AFTER)
     answer._has_been_logged = True  # type: ignore[attr-defined]  # it was asked for: no error in Django's log

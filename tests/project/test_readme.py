@@ -21,6 +21,7 @@ def test_every_setting_is_in_the_table_and_no_other() -> None:
 
 def test_every_file_that_it_names_is_there() -> None:
     named = re.findall(r"\]\(([^):]+)\)", README)
+    named += re.findall(r"src(?:set)?=\"([^\"]+)\"", README)
     named += re.findall(r"`((?:events|hooks|notifications_project|tests)/[\w./]*)`", README)
     missing = [name for name in named if not (settings.BASE_DIR / name).exists()]
 
