@@ -15,6 +15,7 @@ from tests import run
 from tests.postgres import TemporaryPostgres, find_postgres
 from tests.project.processes import Command, until
 
+pytestmark = pytest.mark.sqlite_only  # once is enough
 Start = Callable[..., Command]
 
 
@@ -26,7 +27,6 @@ def server() -> Path:
     return found
 
 
-@pytest.mark.sqlite_only  # once is enough
 def test_the_private_postgresql_answers_and_is_gone_with_its_files_afterwards(server: Path) -> None:
     private = TemporaryPostgres(server)
     with pytest.raises(KeyboardInterrupt), private as url:
@@ -46,7 +46,6 @@ def temporary_files(tmp_path: Path) -> Iterator[Path]:
     return directory
 
 
-@pytest.mark.sqlite_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_or_killed_no_server_stays(
     command: Start, server: Path, temporary_files: Path, number: int
