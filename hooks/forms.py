@@ -191,7 +191,7 @@ class EmailHookForm(HookForm):
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, **kwargs)
-        _, roles, users, _ = self.fields["notify"].widget.widgets  # type: ignore[attr-defined]
+        _, roles, users, _ = self.fields["notify"].widget.widgets
         roles.choices = [(role.value, sentences.who_has(role)) for role in Role]
         members = organization.memberships.select_related("user").order_by("user__email")
         users.choices = [

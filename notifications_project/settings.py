@@ -165,7 +165,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # who asks to reset an unknown address d
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
-KNOX_TOKEN_MODEL = "accounts.ApiToken"
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  (a model)
 MIGRATION_MODULES = {"knox": None}  # the library's own table would stay empty, and hold up emptying the others
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "nct_", "TOKEN_TTL": timedelta(days=365)}
 REST_FRAMEWORK = {

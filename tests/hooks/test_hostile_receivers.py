@@ -1,4 +1,4 @@
-"""What a receiver may do to us, over real sockets: an answer in words, within the deadline, and no more read than allowed."""
+"""What a receiver may do to us, over real sockets: it gets an answer in words, within the deadline."""
 
 from __future__ import annotations
 

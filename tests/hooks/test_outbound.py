@@ -86,5 +86,3 @@ def test_a_name_with_one_good_and_one_bad_address_is_refused_whole(monkeypatch: 
 def test_a_refusal_does_not_tell_what_is_there(receiver: Receiver) -> None:
     there, not_there = http.post(notification(receiver.url)), http.post(notification("http://127.0.0.1:9/"))
     assert (there.code, there.text) == (not_there.code, not_there.text)
-
-

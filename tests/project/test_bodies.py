@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def answer(chunks: list[bytes], path: str = "/api/v1/me/", **headers: str) -> tu
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
 
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(dict(message))
 
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     asyncio.run(BoundedBodies(application)({"type": "http", "path": path, "headers": given}, receive, send))
