@@ -124,6 +124,7 @@ def test_a_box_answers_as_it_was_told_to(
 
     assert got.status_code == status
     assert got.headers.get("Retry-After") == retry_after
+    assert "Content-Security-Policy" not in got.headers  # it is no page
     assert Message.objects.get().status == status  # kept, whatever the answer
 
 
