@@ -51,6 +51,14 @@ class Notify:
     addresses: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class RateLimit:
+    """At most so many deliveries a second, after a pause up to `burst` at once."""
+
+    per_second: float
+    burst: int = 1
+
+
 @transaction.atomic
 def create_webhook(
     *,
@@ -64,10 +72,16 @@ def create_webhook(
     resources: Sequence[UUID] = (),
     paused: bool = False,
     enabled: bool = True,
+    ordered: bool = False,
+    rate_limit: RateLimit | None = None,
 ) -> tuple[Hook, str]:
-    """A new webhook and its signing secret, which is shown this once. Raises InvalidRule."""
+    """A new webhook and its signing secret, which is shown this once. Raises InvalidRule.
+
+    `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
+    """
     options = options or {}
     _check(_name(name) | _url(url) | _format(format, options) | _events(events) | _resources(organization, resources))
+    _check(_rate_limit(rate_limit))
     secret = new_secret()
     endpoint = Endpoint.objects.create(
         organization=organization,
@@ -76,7 +90,12 @@ def create_webhook(
         format=format,
         options=options,
         secrets={"signing": [{"key": secret, "until": None}]},
-        lane=Lane.objects.create(organization=organization, transport=FORMATS[format].transport),
+        lane=Lane.objects.create(
+            organization=organization,
+            transport=FORMATS[format].transport,
+            ordered=ordered,
+            **_rate_fields(rate_limit),
+        ),
     )
     hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
     audit.record(organization, actor, "hook.created", name, kind="webhook")
@@ -114,7 +133,9 @@ def create_default_hook(organization: Organization) -> Hook:
     )
 
 
-_WEBHOOK_FIELDS = {"name", "url", "format", "options", "events", "resources", "paused", "enabled"}
+_WEBHOOK_FIELDS = {
+    "name", "url", "format", "options", "events", "resources", "paused", "enabled", "ordered", "rate_limit",
+}  # fmt: skip
 _EMAIL_FIELDS = {"name", "notify", "events", "resources", "paused", "enabled"}
 
 
@@ -140,6 +161,7 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     for name in changes.keys() & {"name", "events"}:
         setattr(hook, name, changes[name])
     _switch(hook, changes)
+    _pace(hook, changes)
     hook.save()
     audit.record(hook.organization, actor, "hook.changed", hook.name, fields=sorted(changes))
     return hook
@@ -228,6 +250,15 @@ def _change_endpoint(hook: Hook, changes: dict[str, Any]) -> None:
         waiting.reactivate(endpoint)
 
 
+def _pace(hook: Hook, changes: dict[str, Any]) -> None:
+    """Order and rate are the lane's; whoever holds it keeps to what was before until the lease ends."""
+    fields: dict[str, Any] = {"ordered": changes["ordered"]} if "ordered" in changes else {}
+    if "rate_limit" in changes:
+        fields |= _rate_fields(changes["rate_limit"])
+    if fields and hook.endpoint:
+        Lane.objects.filter(pk=hook.endpoint.lane_id).update(**fields)
+
+
 def _switch(hook: Hook, changes: dict[str, Any]) -> None:
     paused, enabled = changes.get("paused", hook.paused), changes.get("enabled", hook.enabled)
     if not enabled and hook.enabled:
@@ -263,6 +294,8 @@ def _changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     if hook.endpoint and changes.keys() & {"format", "options"}:
         chosen = changes.get("format", hook.endpoint.format)
         errors |= _format(chosen, changes.get("options", hook.endpoint.options))
+    if "rate_limit" in changes:
+        errors |= _rate_limit(changes["rate_limit"])
     if "events" in changes and changes["events"] != hook.events:
         errors |= _events(changes["events"], known=hook.events)
     if "resources" in changes:
@@ -294,6 +327,16 @@ def _format(name: str, options: dict[str, Any]) -> dict[str, str]:
         return {"format": f"Unknown format: choose one of {', '.join(offered)}."}
     problems = offered[name].check_options(options)
     return {"options": " ".join(f"{option}: {text}" for option, text in problems.items())} if problems else {}
+
+
+def _rate_limit(limit: RateLimit | None) -> dict[str, str]:
+    if limit and not (0.01 <= limit.per_second <= 1000 and 1 <= limit.burst <= 1000):
+        return {"rate_limit": "Give 0.01 to 1000 deliveries a second, and a burst of 1 to 1000."}
+    return {}
+
+
+def _rate_fields(limit: RateLimit | None) -> dict[str, Any]:
+    return {"rate": limit.per_second, "burst": limit.burst} if limit else {"rate": None, "burst": 1}
 
 
 def _events(names: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:

@@ -25,6 +25,11 @@ from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint, Lane
 
 # The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
+_ROUNDING = 1e-6
+_RELEASED = [
+    "work_due_at", "not_before", "next_at", "leased_until", "token", "seats", "failures", "circuit_open",
+    "allowance", "allowance_at",
+]  # fmt: skip
 AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -46,6 +51,11 @@ class Lease:
     seats: int
     failures: int
     circuit_open: bool
+    ordered: bool = False
+    rate: float | None = None  # deliveries a second; None: as fast as it goes
+    burst: int = 1
+    allowance: float = 0.0  # of the token bucket, when it was claimed or last spent from
+    allowance_at: float = 0.0  # that moment, monotonic
     not_before: datetime | None = None
     last_failed: UUID | None = None
     quickest_ms: int | None = None  # of the good answers in this lease
@@ -58,6 +68,24 @@ class Lease:
         """Have the lane back off for so long once it is released, or longer if it was to already."""
         until = self.now() + timedelta(seconds=seconds)
         self.not_before = max(self.not_before or until, until)
+
+    def allowed(self) -> int:
+        """How many deliveries the rate limit lets begin now."""
+        if self.rate is None:
+            return 1_000_000
+        now = time.monotonic()
+        self.allowance = min(float(self.burst), self.allowance + self.rate * (now - self.allowance_at))
+        self.allowance_at = now
+        return int(self.allowance + _ROUNDING)
+
+    def spend(self, deliveries: int) -> None:
+        """Take so many from the allowance; what was not begun is given back with a negative number."""
+        if self.rate is not None:
+            self.allowance -= deliveries
+
+    def seconds_to_next(self) -> float:
+        """How long until the rate limit lets one begin."""
+        return 0.0 if self.rate is None else max(0.0, (1 - self.allowance) / self.rate)
 
     def may_start(self) -> bool:
         """No attempt starts later than the end of the lease minus the attempt's deadline."""
@@ -105,17 +133,42 @@ def claim(limit: int, transports: Collection[str], proven: bool = False) -> list
         for lane in rows:
             lane.token, lane.leased_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds())
         Lane.objects.bulk_update(rows, ["token", "leased_until"])
-    ends = begun + lease_seconds()
-    return [
-        Lease(row.pk, row.transport, row.token, begun, ends, now, row.seats, row.failures, row.circuit_open)
-        for row in rows
-        if row.token
-    ]
+    return [_lease(row, begun, now) for row in rows]
 
 
-def _claimable(now: datetime, transports: Collection[str], proven: bool) -> QuerySet[Lane]:
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-    due = Lane.objects.filter(free, next_at__lte=now, transport__in=transports)
+def due_within(seconds: float, transports: Collection[str]) -> bool:
+    """Whether a lane that nobody holds has something to do soon."""
+    now = clock.now()
+    return _claimable(now + timedelta(seconds=seconds), transports, proven=False, free_at=now).exists()
+
+
+def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
+    assert lane.token is not None
+    since = (now - lane.allowance_at).total_seconds() if lane.allowance_at else float("inf")
+    rested = min(float(lane.burst), lane.allowance + lane.rate * since) if lane.rate else 0.0
+    return Lease(
+        lane=lane.pk,
+        transport=lane.transport,
+        token=lane.token,
+        begun=begun,
+        ends=begun + lease_seconds(),
+        claimed_at=now,
+        seats=1 if lane.ordered else lane.seats,
+        failures=lane.failures,
+        circuit_open=lane.circuit_open,
+        ordered=lane.ordered,
+        rate=lane.rate,
+        burst=lane.burst,
+        allowance=rested,
+        allowance_at=begun,
+    )
+
+
+def _claimable(
+    due_at: datetime, transports: Collection[str], proven: bool, free_at: datetime | None = None
+) -> QuerySet[Lane]:
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=free_at or due_at)
+    due = Lane.objects.filter(free, next_at__lte=due_at, transport__in=transports)
     return due.filter(failures=0, seats__gt=1) if proven else due
 
 
@@ -149,8 +202,11 @@ def release(lease: Lease) -> bool:
         lane.work_due_at = due
         lane.next_at = max(due, lane.not_before) if due and lane.not_before else due
         lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
+        if lease.rate is not None:
+            lease.allowed()
+            lane.allowance, lane.allowance_at = lease.allowance, now
         lane.token = lane.leased_until = None
-        lane.save()
+        lane.save(update_fields=_RELEASED)
     return True
 
 

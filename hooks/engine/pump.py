@@ -32,8 +32,10 @@ THREADS = 64
 _TURN = 0.02  # the longest wait for an answer within a turn
 _IDLE_TURN = 0.05
 _LINGER = 0.5  # how long it looks for more when there is nothing left
+STAYS_FOR = 6.0  # seconds that it stays for what comes due: a first retry is not left to whoever looks next
 _CLAIM = 4  # lanes at a time: more would leave nothing to the other worker
 _TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
+_WAIT = 1.0  # seconds up to which a lane is held while its rate limit lets nothing begin
 _STALE = 1.0  # seconds after which what was taken is looked at again before it is sent
 _RUN = 20  # deliveries that one thread sends in a row on a lane that answers fast
 _FAST = 0.02  # seconds per answer under which a lane counts as fast
@@ -143,9 +145,11 @@ class Pump:
         now = time.monotonic()
         if busy:
             self.worked_at = now
-        if self.runs or self.unwritten:
+        if self.runs or self.unwritten or (self.held and not self.closing):
             return False
-        return self.closing or now - self.worked_at > _LINGER
+        if self.closing:
+            return True
+        return now - self.worked_at > _LINGER and not lanes.due_within(STAYS_FOR, wakeup.open_transports())
 
     # --- lanes ---------------------------------------------------------------------------------------------
 
@@ -196,10 +200,17 @@ class Pump:
         if not lease.may_start() or (late and (lease.failures or (held.latency or 0) > _SLOW)):
             held.stopped = True
             return False
+        if not lease.allowed():
+            if lease.seconds_to_next() > _WAIT and not held.running:
+                lease.rest(lease.seconds_to_next())
+                held.stopped = True
+            return False
         return not held.suspect or self.suspects_running < _SUSPECT_SHARE
 
     def _begin(self, held: _Held) -> None:
-        run = [held.waiting.popleft() for _ in range(min(held.run_length(), len(held.waiting)))]
+        length = min(held.run_length(), len(held.waiting), held.lease.allowed())
+        run = [held.waiting.popleft() for _ in range(length)]
+        held.lease.spend(length)
         held.under_way |= {notification.delivery for notification in run}
         held.running += 1
         self.last_run += 1
@@ -258,6 +269,7 @@ class Pump:
                 news.held.running -= 1
                 del self.runs[news.run]
                 news.held.waiting.extendleft(reversed(news.unsent))
+                news.held.lease.spend(-len(news.unsent))
                 news.held.under_way -= {notification.delivery for notification in news.unsent}
         self.suspects_running = sum(held.running for held in self.held.values() if held.suspect)
         self._write()

@@ -13,7 +13,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 
 from hooks.engine import clock, health, outcome
-from hooks.engine.lanes import Lease
+from hooks.engine.lanes import AT_ONCE, Lease
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint
 
@@ -37,6 +37,8 @@ def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
     result = Result(lease, notification, answer, verdict)
     if not answer.transport_down:
         _learn(result)
+    if lease.ordered and verdict.verdict == "retry":
+        lease.rest(verdict.delay or 0)  # the next one may not go before this one is settled
     return result
 
 
@@ -62,6 +64,8 @@ def _learn(result: Result) -> None:
 def _seat(lease: Lease, took_ms: int) -> None:
     """A good answer earns a seat, unless it took so much longer than the quickest that the receiver is at its limit."""
     lease.quickest_ms = took_ms if lease.quickest_ms is None else min(lease.quickest_ms, took_ms)
+    if lease.ordered:
+        return
     if took_ms <= 2 * lease.quickest_ms + _TOLERATED_MS:
         lease.seats = min(lease.seats + 1, _MOST_SEATS)
     else:
@@ -134,6 +138,10 @@ def _settle_other(result: Result, now: datetime) -> None:
     pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
     if result.answer.transport_down:
         pending.update(outcome=_short(result.answer))
+    elif result.lease.ordered and result.outcome.verdict != "failed":
+        # Its lane waits; its own place, before what came later, stays.
+        place = Case(When(due_at=AT_ONCE, then=F("created_at")), default=F("due_at"))
+        pending.update(due_at=place, outcome=_short(result.answer), tries=F("tries") + 1)
     elif result.outcome.verdict == "failed":
         pending.update(
             state=Delivery.State.FAILED,

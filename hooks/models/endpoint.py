@@ -31,6 +31,12 @@ class Lane(models.Model):
     seats = models.PositiveSmallIntegerField(default=1)
     failures = models.PositiveIntegerField(default=0)  # of different deliveries, in a row
     circuit_open = models.BooleanField(default=False)
+    # What a person chose: one after the other, and at most so many a second (a token bucket of `burst`).
+    ordered = models.BooleanField(default=False)
+    rate = models.FloatField(null=True, blank=True)
+    burst = models.PositiveSmallIntegerField(default=1)
+    allowance = models.FloatField(default=0)
+    allowance_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -16,14 +16,16 @@ from django.conf import LazySettings
 from events import intake
 from events.models import Event, Resource
 from hooks import rules, tasks
+from hooks.engine import pump as pumping
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
 
 
 @pytest.fixture
-def pump(transactional_db: None) -> Callable[[], None]:
-    """Run the task that workers run: route, deliver, record, until nothing is due."""
+def pump(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Run the task that workers run: route, deliver, record, until nothing is due; it stays for no retry."""
+    monkeypatch.setattr(pumping, "STAYS_FOR", 0.0)
     return tasks.pump
 
 
