@@ -5,4 +5,4 @@ class HooksConfig(AppConfig):
     name = "hooks"
 
     def ready(self) -> None:
-        from hooks import receivers  # noqa: F401  (connects the signals)
+        from hooks import checks, receivers  # noqa: F401  (registers the checks, connects the signals)
