@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ class TemporaryPostgres:
     The server refuses to run as root: there it runs as `postgres`, or as `nobody`, who then owns the directory.
     """
 
-    def __init__(self, programs: Path) -> None:
-        self.programs = programs
+    def __init__(self, programs: Path, options: Mapping[str, str] = OPTIONS) -> None:
+        self.programs, self.options = programs, options
 
     def __enter__(self) -> str:
         self.directory = Path(tempfile.mkdtemp(prefix="console-postgres-"))
@@ -73,7 +74,7 @@ class TemporaryPostgres:
         initdb += ["--pwfile", self.directory / "password", "--encoding", "UTF8", "--no-locale", "--no-sync"]
         self._run(initdb)
         port = self._free_port()
-        options = OPTIONS | {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        options = {**self.options, "port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
         command: list[str | Path] = [self.programs / "postgres", "-D", data]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with log.open("wb") as out:

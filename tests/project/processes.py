@@ -36,6 +36,14 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.02)
 
 
+def group_of(pid: int) -> int:
+    """Its process group; 0 if it has ended."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
 class Command:
     """`manage.py ...` in a session of its own; what it and its children write is one stream.
 
@@ -90,9 +98,12 @@ class Command:
                 continue  # ended meanwhile
         return {pid: line for pid, line in found.items() if line}  # a zombie has no command line
 
+    def leaders(self, part: str) -> list[int]:
+        """The ids of the processes with this in their command line that lead a group."""
+        return [pid for pid, line in self.family().items() if part in line and group_of(pid) == pid]
+
     def leader(self, part: str) -> int:
-        """The id of the process with this in its command line that leads a group."""
-        found = [pid for pid, line in self.family().items() if part in line and os.getpgid(pid) == pid]
+        found = self.leaders(part)
         assert len(found) == 1, self.family()
         return found[0]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.project.processes import Command, until, within
+from tests.project.processes import Command, group_of, until, within
 
 pytestmark = pytest.mark.sqlite_only  # the demo is always on SQLite
 Start = Callable[..., Command]
@@ -81,7 +81,7 @@ def test_ctrl_c_or_sigterm_stops_everything_within_three_seconds(up: Command, nu
 
 
 def test_killed_with_9_it_takes_everything_along(up: Command) -> None:
-    assert len(up.family()) > 6
+    until(lambda: len(up.family()) > 8, 20, "the start of the cluster's own children")
     began = time.monotonic()
     up.process.kill()
     up.read_to_end()
@@ -110,7 +110,8 @@ def test_a_cluster_that_dies_is_replaced_and_nothing_of_it_remains(up: Command) 
     leader = up.leader("qcluster")
     os.kill(leader, signal.SIGKILL)
     up.wait_for("The task cluster has died; starting it again.")
-    until(lambda: all(os.getpgid(pid) != leader for pid in up.family()), 2, "the end of the old cluster")
+    until(lambda: all(group_of(pid) != leader for pid in up.family()), 2, "the end of the old cluster")
+    until(lambda: up.leaders("qcluster"), 5, "the start of the new one")
     assert up.leader("qcluster") != leader
     assert up.leader("uvicorn")
 

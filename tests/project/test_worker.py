@@ -43,5 +43,5 @@ def test_a_cluster_that_dies_is_replaced(worker: Command) -> None:
     leader = worker.leader("qcluster")
     os.kill(leader, signal.SIGKILL)
     worker.wait_for("The task cluster has died; starting it again.")
-    until(lambda: len(worker.family()) >= 7, 20, "the start of the new cluster")
+    until(lambda: worker.leaders("qcluster"), 20, "the start of the new cluster")
     assert worker.leader("qcluster") != leader
