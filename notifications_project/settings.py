@@ -134,11 +134,7 @@ DATABASES = {"default": _database}
 REDIS_URL = environment.text("REDIS_URL")
 if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
     raise environment.BadSetting("REDIS_URL", "must begin with redis://, rediss:// or unix://")
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
-}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
 WHITENOISE_USE_FINDERS = True  # served from where they are written; there is nothing to collect
@@ -213,7 +209,8 @@ Q_CLUSTER: dict[str, Any] = {
     "log_level": "WARNING",
     "label": "Task queue",
     "ALT_CLUSTERS": {},
-} | ({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"})
+    "orm": "default",
+} | ({"redis": REDIS_URL, "broker_class": "hooks.engine.broker.WakeUps"} if REDIS_URL else {})
 
 # --- Language, time, logs, policy ----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

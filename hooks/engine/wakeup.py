@@ -8,13 +8,16 @@ says so, commits, and then looks once more for work. Whichever comes later sees 
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from datetime import timedelta
+from functools import lru_cache
 from types import TracebackType
 
 from django.conf import settings
 from django.db import transaction
+from django_q.brokers import Broker, get_broker
 from django_q.tasks import async_task
 
 from hooks.engine import clock
@@ -94,9 +97,15 @@ def _wake() -> None:
         _enqueue()
 
 
+@lru_cache(maxsize=1)
+def _broker(process: int) -> Broker:
+    """This process's one connection to the queue: opening one for each wake-up would cost more than it carries."""
+    return get_broker()
+
+
 def _enqueue() -> None:
     try:
-        async_task(PUMP_TASK)
+        async_task(PUMP_TASK, broker=_broker(os.getpid()))
     except Exception:
-        # The broker is away (Redis stopped): the work is safe in the database, the supervisor and the schedule see it.
+        # The work is safe in the database; the supervisor and the schedule see it.
         logger.exception("no wake-up could be queued; the next sweep finds the work")
