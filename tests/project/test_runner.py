@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -37,7 +37,7 @@ def test_the_private_postgresql_answers_and_is_gone_with_its_files_afterwards(se
 
 
 @pytest.fixture
-def temporary_files(tmp_path: Path) -> Iterator[Path]:
+def temporary_files(tmp_path: Path) -> Path:
     directory = tmp_path / "tmp"
     directory.mkdir()
     for path in (*reversed(directory.parents), directory):  # the server's own user has to get there
