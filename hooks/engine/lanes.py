@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import Case, F, Min, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from hooks.engine import clock
@@ -25,6 +26,7 @@ from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint, Lane
 
 # The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
+_LOOK = 100  # due lanes that one claim chooses from
 _ROUNDING = 1e-6
 _RELEASED = [
     "work_due_at", "not_before", "next_at", "leased_until", "token", "seats", "failures", "circuit_open",
@@ -43,6 +45,7 @@ class Lease:
     """A lane held by this process until `ends`; `begun` and `ends` are monotonic, `claimed_at` is the database's."""
 
     lane: int
+    organization: UUID
     transport: str
     token: UUID
     begun: float
@@ -121,19 +124,39 @@ def probe_now(lane: int) -> None:
         Lane.objects.filter(pk=lane).update(not_before=None, work_due_at=now, next_at=now)
 
 
-def claim(limit: int, transports: Collection[str], proven: bool = False) -> list[Lease]:
-    """Lease up to `limit` lanes whose work is due, longest waiting first; `proven`: only ones that answer well."""
-    if not _claimable(clock.now(), transports, proven).exists():
-        return []  # seen without a lock: looking costs other writers nothing
+def claim(
+    limit: int, transports: Collection[str], proven: bool = False, held: Counter[UUID] | None = None
+) -> list[Lease]:
+    """Lease up to `limit` lanes whose work is due: longest waiting first, the organizations taking turns.
+
+    `proven`: only lanes that answer well. `held`: how many lanes of each organization the caller has already; one
+    that has fewer comes first.
+    """
+    seen = _claimable(clock.now(), transports, proven).order_by("next_at")
+    # Seen without a lock, so that looking costs other writers nothing; more than are wanted, as others look too.
+    wanted = _in_turns(seen.values_list("pk", "organization_id")[:_LOOK], held or Counter())[: 3 * limit]
+    if not wanted:
+        return []
     begun = time.monotonic()
     with transaction.atomic():
         now = clock.now()
         due = _claimable(now, transports, proven).select_for_update(skip_locked=True, no_key=True)
-        rows = list(due.order_by("next_at")[:limit])
+        turn = Case(*[When(pk=lane, then=place) for place, lane in enumerate(wanted)])
+        rows = list(due.filter(pk__in=wanted).order_by(turn)[:limit])
         for lane in rows:
             lane.token, lane.leased_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds())
         Lane.objects.bulk_update(rows, ["token", "leased_until"])
     return [_lease(row, begun, now) for row in rows]
+
+
+def _in_turns(lanes: Iterable[tuple[int, UUID]], held: Counter[UUID]) -> list[int]:
+    """The lanes, one of each organization after the other; within an organization the order stays."""
+    rank = Counter(held)
+    places = []
+    for place, (lane, organization) in enumerate(lanes):
+        places.append((rank[organization], place, lane))
+        rank[organization] += 1
+    return [lane for _, _, lane in sorted(places)]
 
 
 def due_within(seconds: float, transports: Collection[str]) -> bool:
@@ -148,6 +171,7 @@ def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
     rested = min(float(lane.burst), lane.allowance + lane.rate * since) if lane.rate else 0.0
     return Lease(
         lane=lane.pk,
+        organization=lane.organization_id,
         transport=lane.transport,
         token=lane.token,
         begun=begun,

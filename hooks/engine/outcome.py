@@ -47,7 +47,7 @@ def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
     status = answer.status
     if status is not None and 200 <= status < 300:
         return Outcome("delivered", answer.text or "Delivered")
-    if status == 410:
+    if answer.code == "410":
         return Outcome("gone", "The receiver says that this address is gone for good.")
     if answer.code == "invalid" or status in _NEVER_AGAIN:
         return Outcome("failed", f"{_what(answer)}. The receiver will not take this message: no further try.")

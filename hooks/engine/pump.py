@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -158,7 +158,8 @@ class Pump:
             return 0
         # While suspects fill their share, only lanes that answer well are claimed: the others would just wait here.
         proven = late or self.suspects_running >= _SUSPECT_SHARE
-        leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven=proven)
+        owners = Counter(held.lease.organization for held in self.held.values())
+        leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven, owners)
         for lease in leases:
             held = self.held[lease.lane] = _Held(lease)
             try:

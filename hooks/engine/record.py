@@ -136,13 +136,17 @@ def _settle_delivered(results: Sequence[Result], now: datetime) -> None:
 
 def _settle_other(result: Result, now: datetime) -> None:
     pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
+    verdict = result.outcome.verdict
     if result.answer.transport_down:
         pending.update(outcome=_short(result.answer))
-    elif result.lease.ordered and result.outcome.verdict != "failed":
+    elif verdict == "gone" and not result.notification.is_test:
+        # It waits for its endpoint, which is disabled, to be enabled again.
+        pending.update(due_at=None, outcome=_short(result.answer), tries=F("tries") + 1)
+    elif result.lease.ordered and verdict == "retry":
         # Its lane waits; its own place, before what came later, stays.
         place = Case(When(due_at=AT_ONCE, then=F("created_at")), default=F("due_at"))
         pending.update(due_at=place, outcome=_short(result.answer), tries=F("tries") + 1)
-    elif result.outcome.verdict == "failed":
+    elif verdict in {"failed", "gone"}:
         pending.update(
             state=Delivery.State.FAILED,
             outcome=_short(result.answer),

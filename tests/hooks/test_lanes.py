@@ -10,10 +10,12 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection, transaction
 
+from events import intake
 from events.models import Event
-from hooks import engine, matching
+from hooks import engine, matching, rules
 from hooks.engine import clock, lanes, sweep, watchdog
 from hooks.models import Delivery, Hook, Lane, Pump
+from notifications_project.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
 Make = Callable[..., Hook]
@@ -203,3 +205,16 @@ def test_no_worker_is_running_if_due_work_waits_and_no_pump_comes(lane: Lane) ->
     assert not engine.workers_running()
     Pump.objects.create(seen_at=clock.now(), active=False)
     assert engine.workers_running()
+
+
+def test_organizations_take_turns_however_many_lanes_one_has(webhook: Make, record: Record, olga: User) -> None:
+    for number in range(10):
+        webhook(name=f"Hook {number}")
+    record("git.push")
+    matching.route()
+    other = olga.organizations.get(name="Other")
+    rules.create_webhook(organization=other, actor=None, name="Late", url="http://127.0.0.1:9/")
+    intake.record(other, [intake.NewEvent(type="git.push")])
+    matching.route()
+    late = Lane.objects.get(organization=other, transport="http")
+    assert late.pk in {lease.lane for lease in lanes.claim(4, ["http"])}
