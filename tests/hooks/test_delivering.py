@@ -176,6 +176,18 @@ def test_a_successful_test_of_a_disabled_endpoint_enables_it_again(
     assert Event.objects.filter(type="hook.recovered").count() == 1
 
 
+def test_a_test_that_is_answered_with_410_is_tried_once(
+    webhook: Make, pump: Run, receiver: Receiver, alice: User
+) -> None:
+    receiver.status = 410
+    hook = webhook()
+    for times in (1, 2):  # the first disables the endpoint, the second finds it disabled
+        trial.send_test(hook, "git.push", alice)
+        pump()
+        assert len(receiver.requests) == times
+    assert set(Delivery.objects.filter(hook=hook).values_list("state", flat=True)) == {"failed"}
+
+
 def test_five_failures_in_a_row_open_the_circuit_and_one_success_drains_it(
     webhook: Make, record: Record, pump: Run, receiver: Receiver
 ) -> None:
