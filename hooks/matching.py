@@ -8,6 +8,8 @@ order is kept and rules do not change in between. Running twice adds nothing: a 
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Lower
 
 from events import catalogue
@@ -27,16 +29,55 @@ from notifications_project.accounts.roles import Role
 
 CHUNK = 500  # events routed in one transaction
 _MOST_DELIVERIES = 5_000  # after which a chunk is cut, so that no transaction grows without bound
-_ORGANIZATIONS = 50
+_TURN = 0.05  # seconds after which the next organizations wait for the next call: seats are to be filled meanwhile
+_REST = 60.0  # seconds in which an organization is not tried again after its events could not be routed
 
 Reason = dict[str, Any]
+logger = logging.getLogger(__name__)
+
+
+class _Round:
+    """Whose turn it is, in this process: the organizations with unrouted events, by id, round and round.
+
+    Finding the next is one look into the index, however many events wait.
+    """
+
+    def __init__(self) -> None:
+        self.last: UUID | None = None
+        self.resting: dict[UUID, float] = {}
+
+    def next(self) -> UUID | None:
+        now = time.monotonic()
+        self.resting = {owner: until for owner, until in self.resting.items() if until > now}
+        unrouted = Event.objects.filter(routed_at__isnull=True).exclude(organization__in=self.resting)
+        owners = unrouted.order_by("organization_id").values_list("organization_id", flat=True)
+        following = owners.filter(organization__gt=self.last).first() if self.last else None
+        self.last = following or owners.first()
+        return self.last
+
+
+_round = _Round()
 
 
 def route() -> int:
-    """Route what waits, one chunk an organization; the number of events routed."""
-    unrouted = Event.objects.filter(routed_at__isnull=True)
-    owners = list(unrouted.order_by().values_list("organization_id", flat=True).distinct()[:_ORGANIZATIONS])
-    return sum(_route_organization(owner) for owner in owners)
+    """Route what waits for a moment, one chunk an organization; the number of events routed.
+
+    An organization whose events cannot be routed (by a defect, a rotten row) rests, and stops nobody else.
+    """
+    began, routed = time.monotonic(), 0
+    served: set[UUID] = set()
+    while (owner := _round.next()) and owner not in served:
+        served.add(owner)
+        try:
+            routed += _route_organization(owner)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the events of organization %s cannot be routed; they wait", owner)
+            _round.resting[owner] = time.monotonic() + _REST
+        if time.monotonic() - began > _TURN:
+            break
+    return routed
 
 
 @transaction.atomic
@@ -48,6 +89,7 @@ def _route_organization(owner: UUID) -> int:
     waiting = Event.objects.filter(organization=organization, routed_at__isnull=True)
     events = list(waiting.order_by("pk")[:CHUNK])
     rules = Rules(organization)
+    rules.hold_what_is_disabled()
     owed: list[_Owed] = []
     done = 0
     for event in events:
@@ -74,7 +116,8 @@ class _Owed:
     held: bool = True
 
     def add(self, reason: Reason, hook: Hook | None, held: bool) -> None:
-        self.reasons.append(reason)
+        if reason not in self.reasons:  # a member whose address was typed as well
+            self.reasons.append(reason)
         self.hook = self.hook or hook
         self.held = self.held and held
 
@@ -84,7 +127,9 @@ class Rules:
 
     def __init__(self, organization: Organization) -> None:
         hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
-        self.hooks = list(hooks.select_related("endpoint").prefetch_related("resources", "notify_users"))
+        self.hooks = list(
+            hooks.select_related("endpoint").defer("endpoint__secrets").prefetch_related("resources", "notify_users")
+        )
         memberships = Membership.objects.filter(organization=organization, user__is_active=True)
         self.members = list(memberships.select_related("user").order_by("joined_at", "pk"))
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
@@ -93,6 +138,19 @@ class Rules:
                 self.by_type[name].append(hook)
         self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
         self.recipients = {hook.pk: list(self._recipients(hook)) for hook in self.hooks if hook.kind == "email"}
+
+    def hold_what_is_disabled(self) -> None:
+        """Lock the endpoints that are disabled, and see whether they still are.
+
+        A delivery that is held would wait for ever if its endpoint were enabled between that look and the commit.
+        """
+        disabled = {
+            hook.endpoint.pk: hook.endpoint for hook in self.hooks if hook.endpoint and hook.endpoint.disabled_at
+        }
+        if disabled:
+            rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=disabled).order_by("pk")
+            for pk, disabled_at in rows.values_list("pk", "disabled_at"):
+                disabled[pk].disabled_at = disabled_at
 
     def owed(self, event: Event) -> list[_Owed]:
         """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
@@ -179,13 +237,18 @@ def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> di
     if not addresses:
         return {}
     lane = mail_lane(organization)
-    known = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(
-        lower=Lower("address")
-    )
+    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
+    known = mails.defer("secrets").annotate(lower=Lower("address"))
     found = {endpoint.address.lower(): endpoint for endpoint in _having(known, addresses)}
     missing = [
         Endpoint(
-            organization=organization, kind=Endpoint.Kind.EMAIL, address=address, format="mail", lane=lane, secrets={}
+            organization=organization,
+            kind=Endpoint.Kind.EMAIL,
+            # A database may know the lower case of ASCII letters only: what it would not find again is stored so.
+            address=address if address.isascii() else lower,
+            format="mail",
+            lane=lane,
+            secrets={},
         )
         for lower, address in addresses.items()
         if lower not in found
