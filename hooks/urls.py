@@ -26,6 +26,7 @@ of_organization: list[URLPattern | URLResolver] = [
     path("notifications/webhooks/add/", editing.add_webhook, name="add-webhook"),
     path("hooks/<hook:hook>/", include(one_hook)),
     path("deliveries/", deliveries.index, name="deliveries"),
+    path("deliveries/redeliver/", deliveries.redeliver_selected, name="redeliver-selected"),
     path("deliveries/<delivery:delivery>/", deliveries.detail, name="delivery"),
     path("deliveries/<delivery:delivery>/redeliver/", deliveries.redeliver, name="redeliver"),
 ]

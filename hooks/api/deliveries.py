@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from hooks import engine
 from hooks.api.presentation import attempt_json, delivery_json
 from hooks.models import Delivery
+from notifications_project import ids
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission, allows
 from notifications_project.api_errors import ApiError, error, invalid
@@ -66,17 +67,35 @@ class DeliveryDetail(DeliveryAPIView):
 
 
 class Redeliver(DeliveryAPIView):
-    """POST: the same delivery again, with the same id and body. 202, or 409 when there is nowhere to send it to."""
+    """POST: the same delivery again, with the same id and body. 202, or 409 when it cannot be sent anywhere now."""
 
     permissions = {"POST": Permission.TEST_HOOKS}
 
     def post(self, request: Request, owner: UUID, delivery: UUID) -> Response:
         found = self.delivery(delivery)
         check(body(request.data), {})
-        if found.endpoint.disabled_at:
-            raise ApiError(409, [error("Its address was stopped; enable the hook first.")])
         try:
             engine.redeliver(found, self.user)
         except engine.CannotRedeliver as problem:
             raise ApiError(409, [error(str(problem))]) from None
         return Response(delivery_json(self.delivery(delivery), secret=self.secret), status=status.HTTP_202_ACCEPTED)
+
+
+class RedeliverMany(DeliveryAPIView):
+    """POST `{"ids": […]}`, up to 100: which of them go out again, and why the others do not."""
+
+    permissions = {"POST": Permission.TEST_HOOKS}
+
+    def post(self, request: Request, owner: UUID) -> Response:
+        sent = body(request.data)
+        check(sent, {"ids": (str,)}, frozenset({"ids"}))
+        wanted = [identifier(text, "ids", "dlv") for text in sent["ids"]]
+        try:
+            again, refused = engine.redeliver_many(self.organization, wanted, self.user)
+        except engine.CannotRedeliver as problem:
+            raise invalid({"ids": str(problem)}) from None
+        answer = {
+            "sent": [each.public_id for each in again],
+            "refused": [{"id": ids.encode("dlv", pk), "message": why} for pk, why in refused.items()],
+        }
+        return Response(answer, status=status.HTTP_202_ACCEPTED)

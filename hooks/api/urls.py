@@ -12,6 +12,7 @@ _of_organization = [
     path("hooks/<hook:hook>/test/", hooks.HookTest.as_view(), name="api-hook-test"),
     path("hooks/<hook:hook>/rotate-secret/", hooks.RotateSecret.as_view(), name="api-hook-rotate-secret"),
     path("deliveries/", deliveries.DeliveryList.as_view(), name="api-deliveries"),
+    path("deliveries/redeliver/", deliveries.RedeliverMany.as_view(), name="api-deliveries-redeliver"),
     path("deliveries/<delivery:delivery>/", deliveries.DeliveryDetail.as_view(), name="api-delivery"),
     path("deliveries/<delivery:delivery>/redeliver/", deliveries.Redeliver.as_view(), name="api-delivery-redeliver"),
 ]

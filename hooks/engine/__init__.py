@@ -22,37 +22,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import transaction
-
-from hooks.engine import clock, lanes, stop, watchdog
+from hooks.engine import clock, stop, watchdog
+from hooks.engine.redelivery import CannotRedeliver, redeliver, redeliver_many
 from hooks.engine.wakeup import wake
-from hooks.models import Delivery, Pump
-from notifications_project.accounts import audit
-from notifications_project.accounts.models import User
+from hooks.models import Pump
 
 _SOON = timedelta(seconds=5)
 
 stopping = stop.asked
-
-
-class CannotRedeliver(Exception):
-    """The delivery cannot be sent again; the message says why, for people."""
-
-
-@transaction.atomic
-def redeliver(delivery: Delivery, actor: User) -> None:
-    """Send it at once: the next try of what waits, or all tries again of what is settled. Raises CannotRedeliver.
-
-    The webhook-id and the body stay the same; attempts made before are kept.
-    """
-    endpoint = delivery.endpoint
-    if endpoint.deleted_at:
-        raise CannotRedeliver("The hook was deleted: there is nowhere to send it to.")
-    again = {} if delivery.state == Delivery.State.PENDING else {"tries": 0, "settled_at": None}
-    Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE, **again)
-    lanes.probe_now(delivery.lane_id)
-    audit.record(delivery.organization, actor, "delivery.redelivered", delivery.public_id)
-    wake()
 
 
 def workers_running() -> bool:
@@ -60,4 +37,4 @@ def workers_running() -> bool:
     return not watchdog.work_is_due(_SOON) or Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists()
 
 
-__all__ = ["CannotRedeliver", "redeliver", "stopping", "wake", "workers_running"]
+__all__ = ["CannotRedeliver", "redeliver", "redeliver_many", "stopping", "wake", "workers_running"]

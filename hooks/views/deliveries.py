@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from events import catalogue
+from events.models import Event
 from hooks import engine, sentences
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.views.attempts import curl, pretty, shown
@@ -21,6 +24,7 @@ from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 from notifications_project.paging import newest_first
+from notifications_project.templatetags.look import plural
 
 _MOST_ATTEMPTS = 50
 _MOST_HOOKS = 500  # offered in the filter
@@ -29,12 +33,15 @@ _MOST_HOOKS = 500  # offered in the filter
 @require_safe
 @organization_page()
 def index(request: HttpRequest, organization: Organization) -> HttpResponse:
-    state, hook = request.GET.get("state", ""), request.GET.get("hook", "")
+    state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
     found = Delivery.objects.filter(organization=organization)
     if state in Delivery.State.values:
         found = found.filter(state=state)
     if hook:
         found = found.filter(hook=_id(hook, "hook"))
+    about = _event(organization, event) if event else None
+    if about:
+        found = found.filter(event=about)
     before = request.GET.get("before")
     loaded = found.select_related("event__resource", "endpoint", "lane", "hook")
     page = newest_first(loaded, _id(before, "dlv") if before else None)
@@ -47,6 +54,8 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "state": state,
         "states": [(each.value, sentences.delivery_badge(each).word) for each in Delivery.State],
         "hook": hook,
+        "event": about,
+        "event_label": catalogue.label(about.type) if about else "",
         "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
     }
     return render(request, "hooks/deliveries.html", context)
@@ -93,6 +102,26 @@ def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) 
     return redirect("hooks:delivery", organization.public_id, found.public_id)
 
 
+@require_POST
+@organization_page(Permission.TEST_HOOKS)
+def redeliver_selected(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """What was ticked in the list, again; leads back to the list as it was filtered."""
+    wanted = [_id(text, "dlv") for text in request.POST.getlist("delivery")]
+    try:
+        sent, refused = engine.redeliver_many(organization, wanted, signed_in(request))
+    except engine.CannotRedeliver as problem:
+        messages.error(request, str(problem))
+    else:
+        if sent:
+            messages.success(request, f"{plural(len(sent), 'delivery is,deliveries are')} on the way.")
+        for why, count in Counter(refused.values()).items():
+            messages.error(request, f"{plural(count, 'delivery was,deliveries were')} not sent again. {why}")
+        if not wanted:
+            messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
+    query = request.GET.urlencode()
+    return redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
+
+
 def target(delivery: Delivery) -> str:
     """To whom, in the title of a delivery: the hook's name for a webhook, the address for an e-mail."""
     if delivery.endpoint.kind == Endpoint.Kind.EMAIL or delivery.hook is None:
@@ -104,7 +133,7 @@ def _again(delivery: Delivery) -> str:
     """What the button for another try says; empty if there can be none."""
     if delivery.endpoint.deleted_at:
         return ""
-    return "Try now" if delivery.state == Delivery.State.PENDING else "Redeliver"
+    return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"
 
 
 def _line(delivery: Delivery, now: datetime) -> dict[str, object]:
@@ -115,6 +144,10 @@ def _line(delivery: Delivery, now: datetime) -> dict[str, object]:
         "label": catalogue.label(delivery.event.type),
         "target": target(delivery),
     }
+
+
+def _event(organization: Organization, text: str) -> Event:
+    return get_object_or_404(Event.objects.select_related("resource"), organization=organization, pk=_id(text, "evt"))
 
 
 def _id(text: str, prefix: str) -> UUID:

@@ -1,9 +1,10 @@
-// What HTML alone cannot do: copy to the clipboard, close open menus, show a failed boosted page.
+// What HTML alone cannot do: copy to the clipboard, close open menus, tick a whole list, show a failed boosted page.
 // Everything works without this file.
 "use strict";
 
 function reveal(root) {
   for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  for (const label of root.querySelectorAll("[data-select-all]")) label.hidden = false;
 }
 
 async function copy(button) {
@@ -24,6 +25,17 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
   closeMenus(event.target);
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest(".selection");
+  if (!form) return;
+  const all = form.querySelector("[data-select-all] input");
+  const boxes = [...form.querySelectorAll(".pick input")];
+  if (event.target === all) for (const box of boxes) box.checked = all.checked;
+  const chosen = boxes.filter((box) => box.checked).length;
+  all.checked = chosen === boxes.length;
+  all.indeterminate = chosen > 0 && chosen < boxes.length;
 });
 
 document.addEventListener("keydown", (event) => {

@@ -10,8 +10,9 @@ import pytest
 from events import representation
 from events.models import Event
 from hooks import rules
-from hooks.models import Delivery, Hook
-from notifications_project.accounts.models import Organization, User
+from hooks.engine import clock
+from hooks.models import Delivery, Endpoint, Hook
+from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Api, Receiver
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
@@ -83,6 +84,62 @@ def test_what_has_nowhere_to_go_is_not_sent_again(
     assert response.json()["errors"][0]["message"]
 
 
+def test_what_has_a_disabled_endpoint_is_not_sent_again_before_a_test(
+    admin: Api, address: str, event: Event, pump: Callable[[], None]
+) -> None:
+    pump()
+    Endpoint.objects.filter(kind="webhook").update(disabled_at=clock.now())
+    response = admin.post(f"{address}{Delivery.objects.get().public_id}/redeliver/")
+    assert response.status_code == 409
+    assert "Test the hook first" in response.json()["errors"][0]["message"]
+    assert Delivery.objects.get().state == "delivered"
+
+
+def test_several_are_sent_once_more_and_what_cannot_be_says_why(
+    admin: Api,
+    address: str,
+    webhook: Callable[..., Hook],
+    event: Event,
+    record: Callable[..., Event],
+    receiver: Receiver,
+    pump: Callable[[], None],
+) -> None:
+    gone = webhook(name="Gone", events=["git.push"])
+    record("git.push")
+    record("stack.redeploy.ok")
+    pump()
+    rules.delete_hook(gone, None)
+    lost = Delivery.objects.get(hook=gone).public_id
+    good = [each.public_id for each in Delivery.objects.exclude(hook=gone).order_by("pk")]
+    stranger = "dlv_0193a1b2-0000-7000-8000-000000000000"
+    response = admin.post(f"{address}redeliver", {"ids": [*good, good[0], lost, stranger]})
+    assert response.status_code == 202, response.content
+    assert response.json()["sent"] == good
+    why = {each["id"]: each["message"] for each in response.json()["refused"]}
+    assert why.keys() == {lost, stranger}
+    assert "deleted" in why[lost]
+    pump()
+    assert sorted(each.headers["webhook-id"] for each in receiver.requests) == sorted([*good, *good, lost])
+    assert {row.tries for row in Delivery.objects.exclude(hook=gone)} == {1}
+    entries = AuditEntry.objects.filter(action="delivery.redelivered")
+    assert sorted(entries.values_list("target", flat=True)) == sorted(good)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({}, "ids"),
+        ({"ids": "dlv_1"}, "ids"),
+        ({"ids": ["evt_1"]}, "ids"),
+        ({"ids": [], "all": True}, "all"),
+        ({"ids": [f"dlv_0193a1b2-0000-7000-8000-{number:012d}" for number in range(101)]}, "ids"),
+    ],
+)
+def test_a_wrong_selection_is_refused(admin: Api, address: str, sent: dict[str, Any], field: str) -> None:
+    response = admin.post(f"{address}redeliver/", sent)
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, field)
+
+
 def test_the_list_is_filtered_and_paged(
     admin: Api, address: str, hook: Hook, webhook: Callable[..., Hook], record: Callable[..., Event], pump: Any
 ) -> None:
@@ -142,6 +199,8 @@ def test_who_may_do_what(
         assert response.status_code == reading
         assert ("hush" in response.content.decode()) is whole_url
     assert client.post(f"{one}redeliver/").status_code == again
+    some = client.post(f"{address}redeliver/", {"ids": [Delivery.objects.get().public_id]})
+    assert some.status_code == again
 
 
 def test_a_delivery_of_another_organization_is_not_there(
@@ -152,6 +211,8 @@ def test_a_delivery_of_another_organization_is_not_there(
     one = f"/api/v1/organizations/{personal.public_id}/deliveries/{Delivery.objects.get().public_id}/"
     assert admin.get(one).status_code == 404
     assert admin.post(f"{one}redeliver/").status_code == 404
+    other = f"/api/v1/organizations/{personal.public_id}/deliveries/redeliver/"
+    assert admin.post(other, {"ids": [Delivery.objects.get().public_id]}).json()["sent"] == []
     assert admin.get(f"/api/v1/organizations/{personal.public_id}/deliveries/").json()["results"] == []
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from events.models import Event
-from hooks.models import Delivery, Hook, Lane, Pump
+from hooks.models import Delivery, Endpoint, Hook, Lane, Pump
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.pages import get
@@ -147,6 +147,45 @@ def test_the_list_is_filtered_by_state_and_hook(
     assert shown(f"hook={good.public_id}&state=failed") == set()
 
 
+def test_the_list_is_filtered_by_event(
+    home: str, webhook: Webhook, record: Record, anna: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    for name in ("One", "Two"):
+        webhook(name=name, events=["git.push"])
+    first, second = record("git.push"), record("git.push")
+    pump()
+    client = client_of(anna)
+    html = get(client, f"{home}/deliveries/?event={first.public_id}")
+    shown = set(re.findall(r"deliveries/(dlv_[0-9a-f-]+)/", html))
+    assert shown == {each.public_id for each in first.deliveries.all()}
+    assert f"/events/{first.public_id}/" in html
+    assert f'name="event" value="{first.public_id}"' in html, "choosing a hook keeps the event"
+    for wrong in ("evt_1", second.public_id[:-1], f"evt_{acme_id(second)}"):
+        assert client.get(f"{home}/deliveries/?event={wrong}").status_code == 404
+
+
+def acme_id(event: Event) -> str:
+    return event.organization.public_id.removeprefix("orga_")
+
+
+def test_the_page_of_an_event_leads_to_all_its_deliveries(
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    anna: User,
+    client_of: ClientOf,
+    pump: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hooks.templatetags.told._MOST", 1)
+    for name in ("One", "Two"):
+        webhook(name=name, events=["git.push"])
+    event = record("git.push")
+    pump()
+    html = get(client_of(anna), f"{home}/events/{event.public_id}/")
+    assert f"/deliveries/?event={event.public_id}" in html
+
+
 def test_the_list_is_paged_newest_first(
     home: str,
     webhook: Webhook,
@@ -246,6 +285,82 @@ def test_a_developer_redelivers_with_the_same_id(
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == delivery.public_id
     assert first.data == second.data
+
+
+def test_what_waits_is_tried_now_and_what_is_settled_is_redelivered(
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    dave: User,
+    client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    receiver.status = 503
+    webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    page = f"{home}/deliveries/{Delivery.objects.get(event__type='git.push').public_id}/"
+    client = client_of(dave)
+    assert "Retry now" in get(client, page)
+    receiver.status = 204
+    client.post(f"{page}redeliver/")
+    pump()
+    assert "Delivered at attempt 2" in get(client, f"{home}/deliveries/")
+    assert "Redeliver" in get(client, page)
+
+
+def test_what_was_ticked_is_sent_again_and_the_list_stays_as_it_was_filtered(
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    dave: User,
+    anna: User,
+    client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    receiver.status = 422
+    hook = webhook(events=["git.push"])
+    for _ in range(3):
+        record("git.push")
+    pump()
+    filtered = f"?state=failed&hook={hook.public_id}"
+    assert 'type="checkbox"' not in get(client_of(anna), f"{home}/deliveries/{filtered}")
+    client = client_of(dave)
+    html = get(client, f"{home}/deliveries/{filtered}")
+    action = re.search(r'action="([^"]*/deliveries/redeliver/[^"]*)"', html)
+    ticked = re.findall(r'name="delivery" value="(dlv_[^"]+)"', html)[:2]
+    assert action
+    receiver.status = 204
+    answer = client.post(action[1].replace("&amp;", "&"), {"delivery": ticked})
+    assert answer.headers["Location"] == f"{home}/deliveries/{filtered}"
+    assert "2 deliveries are on the way." in get(client, answer.headers["Location"])
+    pump()
+    assert sorted(Delivery.objects.filter(hook=hook).values_list("state", flat=True)) == [
+        "delivered",
+        "delivered",
+        "failed",
+    ]
+    assert client_of(anna).post(f"{home}/deliveries/redeliver/", {"delivery": ticked}).status_code == 403
+
+
+def test_nothing_ticked_or_nowhere_to_send_to_is_said(
+    home: str, webhook: Webhook, record: Record, mary: User, client_of: ClientOf, pump: Callable[[], None]
+) -> None:
+    hook = webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    client = client_of(mary)
+    again = f"{home}/deliveries/redeliver/"
+    assert "Nothing was selected" in client.post(again, follow=True).content.decode()
+    Endpoint.objects.filter(hook=hook).update(disabled_at=timezone.now())
+    ticked = {"delivery": [Delivery.objects.get(hook=hook).public_id]}
+    assert (
+        "1 delivery was not sent again. Its address was stopped."
+        in client.post(again, ticked, follow=True).content.decode()
+    )
+    assert client.post(again, {"delivery": ["nonsense"]}).status_code == 404
 
 
 def test_what_went_to_a_deleted_hook_cannot_be_sent_again(
