@@ -59,7 +59,6 @@ class RateLimit:
     burst: int = 1
 
 
-@transaction.atomic
 def create_webhook(
     *,
     organization: Organization,
@@ -80,25 +79,27 @@ def create_webhook(
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     options = options or {}
+    # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     _check(_name(name) | _url(url) | _format(format, options) | _events(events) | _resources(organization, resources))
     _check(_rate_limit(rate_limit))
     secret = new_secret()
-    endpoint = Endpoint.objects.create(
-        organization=organization,
-        kind=Endpoint.Kind.WEBHOOK,
-        address=url,
-        format=format,
-        options=options,
-        secrets={"signing": [{"key": secret, "until": None}]},
-        lane=Lane.objects.create(
+    with transaction.atomic():
+        endpoint = Endpoint.objects.create(
             organization=organization,
-            transport=FORMATS[format].transport,
-            ordered=ordered,
-            **_rate_fields(rate_limit),
-        ),
-    )
-    hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
-    audit.record(organization, actor, "hook.created", name, kind="webhook")
+            kind=Endpoint.Kind.WEBHOOK,
+            address=url,
+            format=format,
+            options=options,
+            secrets={"signing": [{"key": secret, "until": None}]},
+            lane=Lane.objects.create(
+                organization=organization,
+                transport=FORMATS[format].transport,
+                ordered=ordered,
+                **_rate_fields(rate_limit),
+            ),
+        )
+        hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
+        audit.record(organization, actor, "hook.created", name, kind="webhook")
     return hook, secret
 
 
@@ -139,16 +140,21 @@ _WEBHOOK_FIELDS = {
 _EMAIL_FIELDS = {"name", "notify", "events", "resources", "paused", "enabled"}
 
 
-@transaction.atomic
 def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     """Change what is named, by the names of creation. Raises InvalidRule.
 
     What waits follows: a new URL or format takes it along, pausing holds it, resuming lets it go, disabling
     cancels it. Enabling a hook whose endpoint was disabled (too long dead, 410) puts it to work again.
     """
-    hook = _locked(hook)
+    # The look-up of a name may take its time: it comes before anything is locked.
+    errors = _url(changes["url"]) if "url" in changes and hook.kind == Hook.Kind.WEBHOOK else {}
+    with transaction.atomic():
+        return _update(_locked(hook), actor, changes, errors)
+
+
+def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dict[str, str]) -> Hook:
     known = _WEBHOOK_FIELDS if hook.kind == Hook.Kind.WEBHOOK else _EMAIL_FIELDS
-    _check(dict.fromkeys(changes.keys() - known, "There is no such field.") | _changed_errors(hook, changes))
+    _check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | _changed_errors(hook, changes))
     if "resources" in changes:
         hook.resources.set(Resource.objects.filter(pk__in=changes["resources"]))
         hook.restricted = bool(changes["resources"])
@@ -205,11 +211,17 @@ def new_secret() -> str:
 
 
 def _locked(hook: Hook) -> Hook:
-    """The hook as it stands, with its organization's row locked: routing and changes of rules take turns."""
+    """The hook as it stands, with its organization's row locked: routing and changes of rules take turns.
+
+    So is its endpoint, as workers lock it who write results: both change its state and what waits for it.
+    """
     Organization.objects.select_for_update(no_key=True).get(pk=hook.organization_id)
-    current = Hook.objects.existing().select_related("organization", "endpoint__lane").filter(pk=hook.pk).first()
+    current = Hook.objects.existing().select_related("organization").filter(pk=hook.pk).first()
     if current is None:
         raise InvalidRule({"hook": "This hook was deleted meanwhile."})
+    if current.endpoint_id:
+        locked = Endpoint.objects.select_for_update(no_key=True).defer("secrets")
+        current.endpoint = locked.get(pk=current.endpoint_id)
     return current
 
 
@@ -289,8 +301,6 @@ def _changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     if "name" in changes:
         errors |= _name(changes["name"])
-    if "url" in changes:
-        errors |= _url(changes["url"])
     if hook.endpoint and changes.keys() & {"format", "options"}:
         chosen = changes.get("format", hook.endpoint.format)
         errors |= _format(chosen, changes.get("options", hook.endpoint.options))

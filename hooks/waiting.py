@@ -26,15 +26,17 @@ def cancel(hook: Hook, why: str) -> None:
         _pending(hook).filter(endpoint=hook.endpoint_id).update(**settled)
         return
     active = _active_hooks(hook.organization_id)
+    touched: set[int] = set()
     for chunk in _told_by(hook):
-        alone = [delivery.pk for delivery in chunk if len(delivery.reasons) == 1]
-        shared = [delivery for delivery in chunk if len(delivery.reasons) > 1]
-        Delivery.objects.filter(pk__in=alone, state=Delivery.State.PENDING).update(**settled)
-        for delivery in shared:
+        for delivery in chunk:
             delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
-            delivery.due_at = delivery.due_at or (now if _may_go(delivery, active) else None)
+            delivery.due_at = (delivery.due_at or now) if _may_go(delivery, active) else None
+        alone = [delivery.pk for delivery in chunk if not delivery.reasons]
+        shared = [delivery for delivery in chunk if delivery.reasons]
+        Delivery.objects.filter(pk__in=alone).update(**settled)
         Delivery.objects.bulk_update(shared, ["reasons", "due_at"])
-        lanes.touch({delivery.lane_id for delivery in shared})
+        touched |= {delivery.lane_id for delivery in shared}
+    lanes.touch(touched)  # last, as everywhere
 
 
 def hold(hook: Hook) -> None:
@@ -45,7 +47,7 @@ def hold(hook: Hook) -> None:
     active = _active_hooks(hook.organization_id)
     for chunk in _told_by(hook):
         held = [delivery.pk for delivery in chunk if not _may_go(delivery, active)]
-        Delivery.objects.filter(pk__in=held, state=Delivery.State.PENDING).update(due_at=None)
+        Delivery.objects.filter(pk__in=held).update(due_at=None)
 
 
 def resume(hook: Hook) -> None:
@@ -55,10 +57,12 @@ def resume(hook: Hook) -> None:
         if hook.endpoint.disabled_at is None:
             _release(hook.endpoint, now)
         return
+    touched: set[int] = set()
     for chunk in _told_by(hook):
         held = [delivery.pk for delivery in chunk if delivery.due_at is None]
-        Delivery.objects.filter(pk__in=held, state=Delivery.State.PENDING).update(due_at=now)
-        lanes.touch({delivery.lane_id for delivery in chunk})
+        Delivery.objects.filter(pk__in=held).update(due_at=now)
+        touched |= {delivery.lane_id for delivery in chunk}
+    lanes.touch(touched)
 
 
 def disable(endpoint: Endpoint, why: str) -> None:
@@ -73,10 +77,10 @@ def reactivate(endpoint: Endpoint) -> None:
     endpoint.disabled_at, endpoint.disabled_reason = None, ""
     endpoint.failing_since = endpoint.warned_at = None
     endpoint.save(update_fields=["disabled_at", "disabled_reason", "failing_since", "warned_at"])
-    lanes.reset(endpoint.lane_id)
     hook = Hook.objects.filter(endpoint=endpoint).first()
     if hook is None or not hook.paused:
         _release(endpoint, clock.now())
+    lanes.reset(endpoint.lane_id)
 
 
 def _release(endpoint: Endpoint, now: Any) -> None:
@@ -91,11 +95,14 @@ def _pending(hook: Hook) -> QuerySet[Delivery]:
 
 
 def _told_by(hook: Hook) -> Iterator[list[Delivery]]:
-    """Waiting deliveries that this e-mail hook asked for, in chunks by id."""
+    """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked: what is read here is written back.
+
+    Workers that write results lock theirs in the same order.
+    """
     after: UUID | None = None
     while True:
         rows = _pending(hook) if after is None else _pending(hook).filter(pk__gt=after)
-        chunk = list(rows.order_by("pk")[:_CHUNK])
+        chunk = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk")[:_CHUNK])
         if not chunk:
             return
         after = chunk[-1].pk

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
+from django.db import connection, transaction
 
 from events.models import Event
-from hooks import rules
-from hooks.models import Delivery, Hook
+from hooks import matching, rules, waiting
+from hooks.engine import clock
+from hooks.models import Delivery, Endpoint, Hook
+from hooks.transports import outbound
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.conftest import Mailbox
+from tests.hooks.races import Meanwhile, in_thread
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
 Make = Callable[..., Hook]
 Record = Callable[..., Event]
 Run = Callable[[], None]
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    return Meanwhile(monkeypatch)
+
+
+def enable(hook: Hook) -> None:
+    """What a worker does when a disabled endpoint takes a test."""
+    with transaction.atomic():
+        waiting.reactivate(Endpoint.objects.select_for_update(no_key=True).get(pk=hook.endpoint_id))
 
 
 def states() -> set[str]:
@@ -104,3 +120,112 @@ def test_a_mail_goes_while_one_of_its_hooks_is_not_paused(
     pump()
     assert mailbox.told == [alice.email]
     assert [reason["name"] for reason in Delivery.objects.get().reasons] == ["Paused", "Going"]
+
+
+def test_who_is_told_as_a_member_and_by_address_is_no_second_reason(
+    acme: Organization, record: Record, alice: User
+) -> None:
+    twice = rules.Notify(members=True, addresses=[alice.email])
+    hook = rules.create_email_hook(organization=acme, actor=None, name="Twice", notify=twice)
+    record("git.push")
+    matching.route()
+    assert [reason["name"] for reason in Delivery.objects.get().reasons] == ["Twice"]
+    rules.delete_hook(hook, None)
+    assert states() == {"cancelled"}
+
+
+def test_what_waits_goes_on_waiting_if_the_one_rule_left_is_paused(
+    acme: Organization, record: Record, alice: User
+) -> None:
+    everybody = rules.Notify(members=True)
+    going = rules.create_email_hook(organization=acme, actor=None, name="Going", notify=everybody)
+    rules.create_email_hook(organization=acme, actor=None, name="Paused", notify=everybody, paused=True)
+    record("git.push")
+    matching.route()
+    assert Delivery.objects.get().due_at is not None
+    rules.delete_hook(going, None)
+    assert Delivery.objects.get().due_at is None
+
+
+def test_a_rule_that_goes_does_not_undo_what_a_worker_writes_meanwhile(
+    acme: Organization, record: Record, alice: User, meanwhile: Meanwhile
+) -> None:
+    everybody = rules.Notify(members=True)
+    first, _ = (
+        rules.create_email_hook(organization=acme, actor=None, name=name, notify=everybody)
+        for name in ("First", "Second")
+    )
+    record("git.push")
+    matching.route()
+    settled = {"state": "delivered", "due_at": None, "settled_at": clock.now()}
+    meanwhile(waiting, "_may_go", lambda: Delivery.objects.filter(state="pending").update(**settled))
+    rules.delete_hook(first, None)
+    meanwhile.end()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.due_at) == ("delivered", None)
+
+
+def test_what_is_routed_while_its_endpoint_is_enabled_again_is_not_held_for_ever(
+    webhook: Make, record: Record, meanwhile: Meanwhile
+) -> None:
+    hook = webhook()
+    assert hook.endpoint
+    with transaction.atomic():
+        waiting.disable(hook.endpoint, "for the test")
+    record("git.push")
+    meanwhile(matching, "_store", lambda: enable(hook))
+    matching.route()
+    meanwhile.end()
+    assert Delivery.objects.get().due_at is not None
+
+
+def test_resuming_while_a_worker_enables_the_endpoint_lets_go_what_waits(
+    webhook: Make, record: Record, meanwhile: Meanwhile
+) -> None:
+    hook = webhook(paused=True)
+    assert hook.endpoint
+    with transaction.atomic():
+        waiting.disable(hook.endpoint, "for the test")
+    record("git.push")
+    matching.route()
+    meanwhile(waiting, "resume", lambda: enable(hook))
+    rules.update_hook(hook, None, paused=False)
+    meanwhile.end()
+    assert Delivery.objects.get().due_at is not None
+
+
+def test_pausing_and_writing_results_do_not_wait_for_each_other(
+    webhook: Make, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result's endpoint is locked before its deliveries; a change of the rule does the same."""
+    hook = webhook()
+    for _ in range(2):
+        record("git.push")
+    matching.route()
+    last, first = Delivery.objects.order_by("-pk")
+
+    def write() -> None:
+        with transaction.atomic():
+            list(Endpoint.objects.select_for_update().filter(pk=hook.endpoint_id))
+            Delivery.objects.filter(pk=last.pk).update(tries=1)
+            time.sleep(0.3)
+            Delivery.objects.filter(pk=first.pk).update(tries=1)
+
+    def pause_in_order() -> None:
+        Delivery.objects.filter(pk=first.pk).update(due_at=None)
+        time.sleep(0.3)
+        Delivery.objects.filter(pk=last.pk).update(due_at=None)
+
+    monkeypatch.setattr(waiting, "hold", lambda hook: pause_in_order())
+    threads = [in_thread(write), in_thread(lambda: rules.update_hook(hook, None, paused=True))]
+    for thread in threads:
+        thread.join()
+    assert set(Delivery.objects.values_list("tries", "due_at")) == {(1, None)}
+
+
+def test_a_new_url_is_looked_up_before_anything_is_locked(webhook: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked: list[bool] = []
+    monkeypatch.setattr(outbound, "check_url", lambda url: locked.append(connection.in_atomic_block))
+    hook = webhook()
+    rules.update_hook(hook, None, url="https://slow.example/")
+    assert locked == [False, False]
