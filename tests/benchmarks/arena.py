@@ -1,0 +1,220 @@
+"""Where a benchmark happens: a migrated database, an organization with webhooks, and real workers and web server."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import tests.environment  # noqa: F401  (settings first)
+
+if redis_url := os.environ.pop("BENCHMARK_REDIS_URL", ""):
+    os.environ["REDIS_URL"] = redis_url
+
+import django
+
+django.setup()
+
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from events import intake, representation
+from events.intake import NewEvent
+from hooks import matching, rules
+from hooks.models import Attempt, Delivery, Hook, Lane, Pump
+from notifications_project.accounts import organizations
+from notifications_project.accounts.models import ApiToken, Organization, User
+from tests.benchmarks.machine import Process, free_port, guarded
+from tests.project.processes import Command
+
+BODY = 1024  # bytes of a delivery's body
+TYPE = "git.push"  # nobody is e-mailed about it
+
+
+@dataclass
+class Options:
+    """`on` names the database and the broker of this run, for the tables."""
+
+    on: str
+    runs: int = 5
+    quick: bool = False
+
+    def size(self, full: int, quick: int) -> int:
+        return quick if self.quick else full
+
+
+class Arena:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("createcachetable", verbosity=0)
+        self.admin: User = organizations.create_user(email="bench@people.example", password=None, name="Bench")
+        self.acme: Organization = organizations.create_organization(name="Acme", admin=self.admin)
+        self.token: str = ApiToken.objects.create(self.admin, name="benchmark", organization=self.acme)[1]
+        self.padding = 0
+        self.padding = BODY - len(self.body().encode())
+
+    @property
+    def postgresql(self) -> bool:
+        return connection.vendor == "postgresql"
+
+    # --- What there is ---------------------------------------------------------------------------------------
+    def data(self) -> dict[str, Any]:
+        return {"text": "x" * self.padding}
+
+    def body(self) -> str:
+        """What a delivery's body looks like: 1 kB."""
+        event = intake.Event(organization=self.acme, type=TYPE)
+        return representation.build(
+            event_id=event.public_id, event_type=TYPE, occurred_at=intake.timezone.now(), organization=self.acme,
+            resource=None, data=self.data(),
+        )  # fmt: skip
+
+    def webhook(self, name: str, url: str) -> Hook:
+        return rules.create_webhook(organization=self.acme, actor=None, name=name, url=url, events=[TYPE])[0]
+
+    def only(self, urls: Sequence[str]) -> list[Hook]:
+        """Webhooks to these addresses, and no other webhooks any more."""
+        for hook in Hook.objects.existing().filter(organization=self.acme, kind=Hook.Kind.WEBHOOK):
+            rules.delete_hook(hook, None)
+        with transaction.atomic():
+            return [self.webhook(f"Hook {number}", url) for number, url in enumerate(urls)]
+
+    # --- What runs -------------------------------------------------------------------------------------------
+    @contextmanager
+    def workers(self, **environment: str) -> Iterator[Command]:
+        """`manage.py worker`, with two workers that have begun to look for work."""
+        command = Command("worker", **_environment(), **environment)
+        guarded(command.process.pid)
+        try:
+            command.wait_for("Workers are running")
+            seen = Pump.objects.count()
+            deadline = time.monotonic() + 60
+            while Pump.objects.count() == seen:  # the first pump shows that the cluster is up
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the workers do not begin:\n{command.said}")
+                _nudge()
+                time.sleep(0.5)
+            self.rest()
+            yield command
+        finally:
+            connection.close()
+            command.destroy()
+
+    @contextmanager
+    def web(self) -> Iterator[Api]:
+        """The web server, and a client of its API."""
+        port = free_port()
+        command = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--no-server-header"]
+        with Process(command, os.environ | _environment()):
+            deadline = time.monotonic() + 60
+            api = Api(port, self)
+            while not api.answers():
+                if time.monotonic() > deadline:
+                    raise RuntimeError("the web server does not answer")
+                time.sleep(0.1)
+            yield api
+
+    # --- What happens ----------------------------------------------------------------------------------------
+    def new_events(self, number: int) -> list[NewEvent]:
+        return [NewEvent(type=TYPE, data=self.data()) for _ in range(number)]
+
+    def publish(self, events: int) -> float:
+        """Record events and route them in one transaction: when (`time.monotonic()`) all of it came to be seen."""
+        seen: list[float] = []
+        with transaction.atomic():
+            transaction.on_commit(lambda: seen.append(time.monotonic()))
+            for start in range(0, events, 500):
+                intake.record(self.acme, self.new_events(min(500, events - start)))
+            while matching.route():
+                pass
+        return seen[0]
+
+    def record(self, events: int) -> float:
+        """Record events; when they were stored. The workers route them."""
+        seen: list[float] = []
+        with transaction.atomic():
+            transaction.on_commit(lambda: seen.append(time.monotonic()))
+            intake.record(self.acme, self.new_events(events))
+        return seen[0]
+
+    def rest(self, seconds: float = 60) -> None:
+        """Wait until no pump is at work and all is written down."""
+        deadline = time.monotonic() + seconds
+        while Pump.objects.filter(active=True).exists() or Lane.objects.filter(leased_until__isnull=False).exists():
+            if time.monotonic() > deadline:
+                raise RuntimeError("the workers do not come to rest")
+            time.sleep(0.1)
+
+    def check(self, delivered: int) -> None:
+        """That so many deliveries, no fewer, are delivered, each with an attempt that was recorded."""
+        self.rest()
+        found = Delivery.objects.filter(state=Delivery.State.DELIVERED).count()
+        attempts = Attempt.objects.filter(verdict="delivered").values("delivery").distinct().count()
+        if found != delivered or attempts != delivered:
+            raise RuntimeError(f"{delivered} were to be delivered, {found} are, {attempts} have a recorded attempt")
+
+
+@dataclass
+class Api:
+    """A client of the API that keeps its connection; one a thread."""
+
+    port: int
+    arena: Arena
+    connection: http.client.HTTPConnection = field(init=False)
+    used_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        self.path = f"/api/v1/organizations/{self.arena.acme.public_id}/events/"
+        self.headers = {
+            "Authorization": f"Bearer {self.arena.token}",
+            "Content-Type": "application/json",
+            "Host": "localhost:8000",
+        }
+
+    def another(self) -> Api:
+        return Api(self.port, self.arena)
+
+    def answers(self) -> bool:
+        try:
+            self.connection.request("GET", self.path, headers=self.headers)
+            return self.connection.getresponse().read() is not None
+        except OSError:
+            self.connection.close()
+            return False
+
+    def post(self, body: bytes) -> None:
+        if time.monotonic() - self.used_at > 3:  # the server closes what is idle for 5 s
+            self.connection.close()
+        self.used_at = time.monotonic()
+        self.connection.request("POST", self.path, body, self.headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status != 202:
+            raise RuntimeError(f"the API answered {answer.status}: {text[:500]!r}")
+
+    def one(self) -> bytes:
+        return json.dumps({"type": TYPE, "data": self.arena.data()}).encode()
+
+    def several(self, number: int) -> bytes:
+        return json.dumps([{"type": TYPE, "data": self.arena.data()}] * number).encode()
+
+
+def _environment() -> dict[str, str]:
+    """The settings of this process, for the console's other processes."""
+    redis = os.environ.get("REDIS_URL")
+    return dict(tests.environment.SETTINGS) | ({"REDIS_URL": redis} if redis else {})
+
+
+def _nudge() -> None:
+    from hooks.engine import wakeup
+
+    transaction.on_commit(wakeup.wake)

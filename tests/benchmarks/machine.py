@@ -1,0 +1,109 @@
+"""What processes use (CPU, memory), and processes of the benchmarks' own that cannot outlive them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from notifications_project.supervisor import start_guard
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PPID, _TIMES = 1, slice(11, 15)  # in /proc/…/stat, counted from after the command's name
+
+_guard: subprocess.Popen[bytes] | None = None
+
+
+def guarded(pid: int) -> None:
+    """Should this process be killed, the group of this one goes too."""
+    global _guard
+    _guard = _guard or start_guard()
+    assert _guard.stdin is not None
+    _guard.stdin.write(b"%d\n" % pid)
+    _guard.stdin.flush()
+
+
+class Process:
+    """A program in a group of its own, ended when the `with` block is left. Python sources: `Process.python(...)`."""
+
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None, **more: Any):
+        self.popen: subprocess.Popen[str] = subprocess.Popen(
+            [str(part) for part in command],
+            env=None if environment is None else dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **more,
+        )
+        guarded(self.popen.pid)
+
+    @classmethod
+    def python(cls, *arguments: str, **more: Any) -> Process:
+        return cls([sys.executable, *arguments], **more)
+
+    def line(self) -> str:
+        """The next line that it writes."""
+        assert self.popen.stdout is not None
+        return self.popen.stdout.readline().strip()
+
+    def tell(self, line: str) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(f"{line}\n")
+        self.popen.stdin.flush()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.popen.terminate()
+        try:
+            self.popen.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+            self.popen.wait()
+        for stream in (self.popen.stdin, self.popen.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pss_mb(pids: Iterable[int]) -> float:
+    """Memory of these processes in MB, each shared page counted once among those that share it."""
+    total = 0
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return total / 1024
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU time that these processes have used, and children of theirs that have ended."""
+    return sum(sum(int(part) for part in stat[_TIMES]) for pid in pids if (stat := _stat(pid))) / _TICKS
+
+
+def server_of(backend: int) -> list[int]:
+    """The processes of the database server to which this backend belongs."""
+    leader = int(_stat(backend)[_PPID])
+    every = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [leader, *(pid for pid in every if (stat := _stat(pid)) and int(stat[_PPID]) == leader)]
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

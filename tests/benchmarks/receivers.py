@@ -1,0 +1,139 @@
+"""Who is told: an nginx that answers at once, and a receiver of our own that takes its time and remembers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+from tests.benchmarks.machine import Process, free_port
+
+NGINX = "/usr/sbin/nginx"
+_CONFIGURATION = """\
+daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600;
+    client_body_buffer_size 16k;
+    client_body_temp_path {directory};
+    proxy_temp_path {directory}; fastcgi_temp_path {directory}; uwsgi_temp_path {directory}; scgi_temp_path {directory};
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location = /count {{ stub_status; }}
+        location / {{ return 204; }}
+    }}
+}}
+"""
+
+
+class NotInstalled(Exception):
+    """A program that a benchmark needs is missing; the message says which."""
+
+
+class _Receiver:
+    port: int
+    process: Process
+
+    def url(self, number: int) -> str:
+        raise NotImplementedError
+
+    def count(self) -> int:
+        """How many deliveries have arrived."""
+        raise NotImplementedError
+
+    def wait_for(self, total: int, seconds: float = 300) -> float:
+        """When (`time.monotonic()`) that many have arrived, to some 5 ms."""
+        deadline = time.monotonic() + seconds
+        while (count := self.count()) < total:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {count} of {total} deliveries arrived within {seconds:.0f} s")
+            time.sleep(0.005)
+        return time.monotonic()
+
+    def _get(self, path: str) -> bytes:
+        self.asker.request("GET", path)
+        return self.asker.getresponse().read()
+
+    def _open(self) -> None:
+        self.asker = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.asker.connect()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        self.asker.close()
+        self.process.__exit__()
+
+
+class Instant(_Receiver):
+    """nginx answering 204; it counts, and keeps nothing."""
+
+    def __enter__(self) -> Instant:
+        if not Path(NGINX).exists():
+            raise NotInstalled(f"nginx is not installed ({NGINX}): it is the receiver that answers at once")
+        self.directory = Path(tempfile.mkdtemp(prefix="console-nginx-"))
+        self.port = free_port()
+        configuration = self.directory / "nginx.conf"
+        configuration.write_text(_CONFIGURATION.format(directory=self.directory, port=self.port))
+        log = self.directory / "error.log"
+        self.process = Process([NGINX, "-p", self.directory, "-e", log, "-c", configuration])
+        self.asked = 0
+        self._open()
+        return self
+
+    def url(self, number: int) -> str:
+        return f"http://127.0.0.1:{self.port}/hook/{number}"
+
+    def count(self) -> int:
+        self.asked += 1
+        requests = int(self._get("/count").decode().splitlines()[2].split()[2])
+        return requests - self.asked
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(None, None, None)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Patient(_Receiver):
+    """Our own, a process beside: waits `milliseconds` before it answers, or hangs; remembers when each arrived."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self.milliseconds = milliseconds
+
+    def __enter__(self) -> Patient:
+        self.process = Process.python("-m", "tests.benchmarks.patient")
+        self.port = int(self.process.line())
+        self._open()
+        return self
+
+    def url(self, number: int) -> str:
+        return f"http://127.0.0.1:{self.port}/wait/{self.milliseconds}/{number}"
+
+    def hanging_url(self, number: int) -> str:
+        return f"http://127.0.0.1:{self.port}/hang/{number}"
+
+    def count(self) -> int:
+        return int(self._get("/count"))
+
+    def arrivals(self) -> dict[str, float]:
+        """When each `webhook-id` arrived for the first time, without those that hang; forgotten afterwards."""
+        first: dict[str, float] = {}
+        for webhook_id, arrived in json.loads(self._get("/arrivals")):
+            first.setdefault(webhook_id, arrived)
+        return first

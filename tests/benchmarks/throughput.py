@@ -1,0 +1,95 @@
+"""Deliveries per second: to a receiver that answers at once, beside a plain loop, and to one that takes 50 ms."""
+
+from __future__ import annotations
+
+import time
+
+from tests.benchmarks import loop
+from tests.benchmarks.arena import Api, Arena
+from tests.benchmarks.receivers import Instant, Patient
+from tests.benchmarks.report import Aim, Findings, median, percent, spread
+
+ENDPOINTS = 100
+_WARM_UP = 20  # events, so that lanes and workers are warm
+
+
+def instant(arena: Arena) -> Findings:
+    """20,000 deliveries, three ways in turn: the plain loop; once routed; from the API call, routing included."""
+    events = arena.options.size(200, 20)
+    owed = events * ENDPOINTS
+    rates: dict[str, list[float]] = {"loop": [], "routed": [], "API": []}
+    with Instant() as receiver, arena.workers(), arena.web() as api:
+        arena.only([receiver.url(number) for number in range(ENDPOINTS)])
+        base = receiver.count()
+        receiver_waits(arena, receiver, _WARM_UP)
+        for _ in range(arena.options.runs):
+            rates["loop"].append(owed / loop.seconds_of(receiver, owed, ENDPOINTS, arena.body()))
+            rates["routed"].append(owed / receiver_waits(arena, receiver, events))
+            rates["API"].append(owed / from_api(arena, receiver, api, events))
+        arena.check(ENDPOINTS * (_WARM_UP + 2 * events * arena.options.runs))
+        repeated = receiver.count() - base - ENDPOINTS * _WARM_UP - 3 * owed * arena.options.runs - 2 * arena.options.runs
+    shares = {
+        name: [one / plain for one, plain in zip(rates[name], rates["loop"], strict=True)] for name in ("routed", "API")
+    }
+    rows = [
+        {"case": "plain loop of requests.Session, no database", "deliveries/s": spread(rates["loop"]), "of the loop": ""},
+        *(
+            {"case": case, "deliveries/s": spread(rates[name]), "of the loop": spread([100 * s for s in shares[name]]) + " %"}
+            for name, case in (("routed", "once the events are routed"), ("API", "from the API call, routing included"))
+        ),
+    ]  # fmt: skip
+    judged = arena.postgresql
+    return Findings(
+        rows,
+        [
+            Aim("once routed: at least 85 % of the plain loop", percent(median(shares["routed"])),
+                median(shares["routed"]) >= 0.85 if judged else None),
+            Aim("from the API call: at least 70 %", percent(median(shares["API"])),
+                median(shares["API"]) >= 0.70 if judged else None),
+        ],
+        [f"{owed:,} deliveries of 1 kB to {ENDPOINTS} endpoints, 2 workers; sent more than once: {repeated}."],
+    )  # fmt: skip
+
+
+def receiver_waits(arena: Arena, receiver: Instant | Patient, events: int) -> float:
+    """Seconds from when the deliveries of so many events can be seen to the last arrival."""
+    arena.rest()
+    before = receiver.count()
+    began = arena.publish(events)
+    seconds = receiver.wait_for(before + events * _hooks(arena)) - began
+    arena.rest()
+    return seconds
+
+
+def from_api(arena: Arena, receiver: Instant, api: Api, events: int) -> float:
+    """Seconds from the first call of the API, in lists of 100, to the last arrival."""
+    lists = [api.several(min(100, events - start)) for start in range(0, events, 100)]
+    arena.rest()
+    before = receiver.count()
+    began = time.monotonic()
+    for body in lists:
+        api.post(body)
+    seconds = receiver.wait_for(before + events * _hooks(arena)) - began
+    arena.rest()
+    return seconds
+
+
+def _hooks(arena: Arena) -> int:
+    return int(arena.acme.hooks.existing().filter(kind="webhook").count())
+
+
+def slow(arena: Arena) -> Findings:
+    """50 ms before each answer: 100 endpoints, then 20, with lanes that have earned their seats."""
+    findings = Findings(notes=["50 ms before each answer, 2 workers, warm lanes, from routed to the last arrival."])
+    with Patient(50) as receiver, arena.workers():
+        for endpoints, aim in ((100, 1600), (20, 1200)):
+            owed = arena.options.size(10_000, 3_000)
+            arena.only([receiver.url(number) for number in range(endpoints)])
+            for _ in range(2):
+                receiver_waits(arena, receiver, 2_000 // endpoints)
+            rates = [owed / receiver_waits(arena, receiver, owed // endpoints) for _ in range(arena.options.runs)]
+            findings.rows.append({"endpoints": str(endpoints), "deliveries/s": spread(rates)})
+            met = median(rates) >= aim if arena.postgresql else None
+            findings.aims.append(Aim(f"{endpoints} endpoints: at least {aim:,}/s", f"{median(rates):,.0f}/s", met))
+        receiver.arrivals()
+    return findings
