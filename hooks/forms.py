@@ -14,12 +14,15 @@ from events.models import Resource
 from hooks import sentences
 from hooks.formats import webhook_formats
 from hooks.models import Hook
-from hooks.rules import InvalidRule, Notify
+from hooks.rules import InvalidRule, Notify, RateLimit
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
 Choices = list[tuple[str, str]]
 Grouped = list[tuple[str, Choices]]
+
+
+_PACE = ("ordered", "rate_limit")
 
 
 class Checkboxes(forms.CheckboxSelectMultiple):
@@ -94,6 +97,36 @@ class NotifyField(forms.Field):
             return True
 
 
+class RateWidget(forms.MultiWidget):
+    template_name = "hooks/rate.html"
+    use_fieldset = True
+
+    def __init__(self) -> None:
+        rate = forms.NumberInput(attrs={"min": "0.01", "max": "1000", "step": "any", "placeholder": "no limit"})
+        super().__init__({"rate": rate, "burst": forms.NumberInput(attrs={"min": "1", "max": "1000"})})
+
+    def decompress(self, value: RateLimit | None) -> list[Any]:
+        return [value.per_second, value.burst] if value else [None, None]
+
+
+class RateField(forms.MultiValueField):
+    """Gives a `RateLimit`, or None if nothing was typed."""
+
+    widget = RateWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        parts = (forms.FloatField(), forms.IntegerField())
+        super().__init__(parts, require_all_fields=False, required=False, **kwargs)
+        for part in parts:
+            part.required = False
+
+    def compress(self, typed: Any) -> RateLimit | None:
+        rate, burst = typed or (None, None)
+        if rate is None and burst is not None:
+            raise forms.ValidationError("A burst needs a number of deliveries a second.")
+        return None if rate is None else RateLimit(rate, 1 if burst is None else burst)
+
+
 class HookForm(forms.Form):
     """What all hooks have in common. `changes()` names only what the person changed."""
 
@@ -143,6 +176,16 @@ class HookForm(forms.Form):
         if not self.orphaned:
             del self.fields["unrestrict"]
 
+    @property
+    def pace(self) -> list[forms.BoundField]:
+        """The fields about order and rate, which stand apart."""
+        return [self[name] for name in _PACE if name in self.fields]
+
+    def get_context(self) -> dict[str, Any]:
+        context = super().get_context()
+        context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in _PACE]
+        return context
+
     def changes(self) -> dict[str, Any]:
         """What to hand to `rules.update_hook`. A restriction whose last resource went away stays one."""
         changed = {name: self.cleaned_data[name] for name in self.changed_data if name != "unrestrict"}
@@ -170,8 +213,18 @@ class WebhookForm(HookForm):
         ),
     )
     format = forms.ChoiceField(widget=Radios, initial="raw")
+    ordered = forms.BooleanField(
+        label="In strict order",
+        help_text="A delivery is not begun before the one before it is settled. "
+        "While the first fails, all others wait for it.",
+        required=False,
+    )
+    rate_limit = RateField(
+        label="Rate limit",
+        help_text="At most so many deliveries a second; after a pause, as many as the burst says at once.",
+    )
 
-    field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused"]
+    field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused", *_PACE]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -179,6 +232,11 @@ class WebhookForm(HookForm):
             (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
             for known in webhook_formats()
         ]
+
+    @property
+    def paced(self) -> bool:
+        """Whether order or rate is chosen, or was typed and is wrong."""
+        return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
 
 
 class EmailHookForm(HookForm):
@@ -213,6 +271,8 @@ def initial_of(hook: Hook) -> dict[str, Any]:
         "enabled": hook.enabled,
     }
     if hook.endpoint:
+        lane = hook.endpoint.lane
+        initial |= {"ordered": lane.ordered, "rate_limit": RateLimit.of(lane)}
         return initial | {"url": hook.endpoint.address, "format": hook.endpoint.format}
     notify = Notify(
         hook.notify_members,

@@ -38,6 +38,7 @@ class Row:
     hook: Hook
     state: sentences.Badge
     sentence: str
+    pace: str  # what was chosen of order and rate, in words
     where: str
     waiting: int
     next_try: datetime | None
@@ -90,6 +91,7 @@ def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Coun
         hook=hook,
         state=sentences.hook_state(hook),
         sentence=sentences.describe_hook(hook),
+        pace=sentences.describe_pace(hook),
         where=sentences.where(hook.endpoint) if hook.endpoint else sentences.describe_recipients(hook),
         waiting=count,
         next_try=next_try,

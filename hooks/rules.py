@@ -58,6 +58,13 @@ class RateLimit:
     per_second: float
     burst: int = 1
 
+    @classmethod
+    def of(cls, lane: Lane) -> RateLimit | None:
+        """What was chosen for a lane, a whole number as such."""
+        if lane.rate is None:
+            return None
+        return cls(int(lane.rate) if lane.rate.is_integer() else lane.rate, lane.burst)
+
 
 def create_webhook(
     *,

@@ -49,6 +49,18 @@ def describe_hook(hook: Hook) -> str:
     return f"{events}, for {listed(names)}" if names else f"{NOTHING} all that it was restricted to is gone"
 
 
+def describe_pace(hook: Hook) -> str:
+    """How its deliveries follow each other, if somebody chose it: "In strict order, at most 5 a second"."""
+    lane = hook.endpoint.lane if hook.endpoint else None
+    order = "in strict order" if lane and lane.ordered else ""
+    rate = ""
+    if lane and lane.rate:
+        rate = f"at most {lane.rate:g} a second" if lane.rate >= 1 else f"at most one in {span(1 / lane.rate)}"
+        rate += f", up to {lane.burst} at once after a pause" if lane.burst > 1 else ""
+    words = ", ".join(filter(None, [order, rate]))
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def describe_recipients(hook: Hook) -> str:
     """Whom an e-mail hook tells: "Every member", "Admins and managers, Ada and ops@example.org"."""
     if hook.notify_members:

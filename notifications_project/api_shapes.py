@@ -6,15 +6,23 @@ What the values mean is checked by the domain; here `"true"` is no boolean and 7
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import UnionType
 from typing import Any
 
 from rest_framework.exceptions import ParseError
 
 from notifications_project.api_errors import invalid
 
-Shape = type | tuple[type]  # `(str,)` is a list of texts
+Shape = type | tuple[type] | UnionType  # `(str,)` is a list of texts, `dict | None` an object or null
 
-_WORDS: dict[Any, str] = {bool: "true or false", str: "a text", dict: "an object"}
+_WORDS: dict[Any, str] = {
+    bool: "true or false",
+    str: "a text",
+    int: "a whole number",
+    int | float: "a number",
+    dict: "an object",
+    dict | None: "an object or null",
+}
 
 
 def body(data: Any) -> dict[str, Any]:
@@ -43,6 +51,8 @@ def _fits(value: Any, shape: Shape) -> bool:
         return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
     if isinstance(value, str):
         return shape is str and _is_storable(value)
+    if isinstance(value, bool):  # which Python takes for a number too
+        return shape is bool
     return isinstance(value, shape)
 
 

@@ -8,20 +8,27 @@ from uuid import UUID
 
 from events.limits import Unfit, check_value
 from hooks.models import Hook
-from hooks.rules import Notify
+from hooks.rules import Notify, RateLimit
 from notifications_project import ids
 from notifications_project.api_errors import invalid
 from notifications_project.api_shapes import Shape, body, check
 
 _SHARED: dict[str, Shape] = {"name": str, "events": (str,), "resources": (str,), "paused": bool, "enabled": bool}
-_WEBHOOK: dict[str, Shape] = _SHARED | {"url": str, "format": str, "options": dict}
+_WEBHOOK: dict[str, Shape] = _SHARED | {
+    "url": str,
+    "format": str,
+    "options": dict,
+    "ordered": bool,
+    "rate_limit": dict | None,
+}
 _EMAIL: dict[str, Shape] = _SHARED | {"notify": dict}
 _NOTIFY: dict[str, Shape] = {"members": bool, "roles": (str,), "users": (str,), "addresses": (str,)}
+_RATE_LIMIT: dict[str, Shape] = {"per_second": int | float, "burst": int}
 
 _SHAPES: dict[str, dict[str, Shape]] = {Hook.Kind.WEBHOOK: _WEBHOOK, Hook.Kind.EMAIL: _EMAIL}
 _REQUIRED = {Hook.Kind.WEBHOOK: frozenset({"name", "url"}), Hook.Kind.EMAIL: frozenset({"name", "notify"})}
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    Hook.Kind.WEBHOOK: {"format": "raw", "options": {}},
+    Hook.Kind.WEBHOOK: {"format": "raw", "options": {}, "ordered": False, "rate_limit": None},
     Hook.Kind.EMAIL: {},
 }
 _SHARED_DEFAULTS: dict[str, Any] = {"events": [], "resources": [], "paused": False, "enabled": True}
@@ -55,6 +62,8 @@ def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any
         data["resources"] = _identifiers(data["resources"], "resources", "app", "addon")
     if "notify" in data:
         data["notify"] = _notify(data["notify"])
+    if data.get("rate_limit") is not None:
+        data["rate_limit"] = _rate_limit(data["rate_limit"])
     if "options" in data:
         _storable(data["options"])
     return data
@@ -64,6 +73,11 @@ def _notify(sent: dict[str, Any]) -> Notify:
     check(sent, _NOTIFY, where="notify.")
     users = _identifiers(sent.get("users", []), "notify.users", "user")
     return Notify(**(sent | {"users": users}))
+
+
+def _rate_limit(sent: dict[str, Any]) -> RateLimit:
+    check(sent, _RATE_LIMIT, frozenset({"per_second"}), where="rate_limit.")
+    return RateLimit(**sent)
 
 
 def _identifiers(texts: Sequence[str], field: str, *prefixes: str) -> list[UUID]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from hooks import sentences
 from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.rules import RateLimit
 from notifications_project import ids
 from notifications_project.masking import mask
 
 
 def hook_json(hook: Hook, *, secret: bool) -> dict[str, Any]:
-    """Give a hook with its endpoint, resources and users loaded."""
+    """Give a hook with its endpoint and lane, resources and users loaded."""
     return {
         "id": hook.public_id,
         "kind": hook.kind,
@@ -30,7 +31,14 @@ def hook_json(hook: Hook, *, secret: bool) -> dict[str, Any]:
 
 def _webhook(endpoint: Endpoint, secret: bool) -> dict[str, Any]:
     url = endpoint.address if secret else mask(endpoint.address)
-    return {"url": url, "format": endpoint.format, "options": endpoint.options}
+    limit = RateLimit.of(endpoint.lane)
+    return {
+        "url": url,
+        "format": endpoint.format,
+        "options": endpoint.options,
+        "ordered": endpoint.lane.ordered,
+        "rate_limit": limit and {"per_second": limit.per_second, "burst": limit.burst},
+    }
 
 
 def _notify(hook: Hook) -> dict[str, Any]:

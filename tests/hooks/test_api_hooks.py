@@ -50,6 +50,8 @@ def test_a_webhook_is_created_with_a_secret_that_is_shown_this_once(
         "url": URL,
         "format": "raw",
         "options": {},
+        "ordered": True,
+        "rate_limit": {"per_second": 0.5, "burst": 10},
         "events": ["deployment-result", "job.fail"],
         "resources": [shop.public_id],
         "paused": False,
@@ -96,6 +98,7 @@ def test_an_email_hook_is_created_as_it_was_sent(
 def test_what_is_not_sent_has_its_default(admin: Api, address: str) -> None:
     webhook = admin.post(address, WEBHOOK).json()
     defaults = {"format": "raw", "options": {}, "events": [], "resources": [], "paused": False, "enabled": True}
+    defaults |= {"ordered": False, "rate_limit": None}
     assert {name: webhook[name] for name in defaults} == defaults
     email = admin.post(address, EMAIL).json()
     assert email["notify"] == {"members": True, "roles": [], "users": [], "addresses": []}
@@ -148,6 +151,18 @@ def test_the_list_has_the_default_hook_and_can_be_filtered_by_kind(admin: Api, a
         ),
         pytest.param({**WEBHOOK, "paused": None}, ["paused"], id="no truth again"),
         pytest.param({**WEBHOOK, "enabled": 1}, ["enabled"], id="a number as truth"),
+        pytest.param({**WEBHOOK, "ordered": "yes"}, ["ordered"], id="a word as order"),
+        pytest.param({**WEBHOOK, "rate_limit": 5}, ["rate_limit"], id="a number as rate limit"),
+        pytest.param({**WEBHOOK, "rate_limit": {}}, ["rate_limit.per_second"], id="no rate"),
+        pytest.param({**WEBHOOK, "rate_limit": {"per_second": True}}, ["rate_limit.per_second"], id="truth as rate"),
+        pytest.param({**WEBHOOK, "rate_limit": {"per_second": "5"}}, ["rate_limit.per_second"], id="a text as rate"),
+        pytest.param(
+            {**WEBHOOK, "rate_limit": {"per_second": 5, "burst": 1.5}}, ["rate_limit.burst"], id="half a burst"
+        ),
+        pytest.param({**WEBHOOK, "rate_limit": {"per_second": 5, "per": 1}}, ["rate_limit.per"], id="an unknown rate"),
+        pytest.param({**WEBHOOK, "rate_limit": {"per_second": 0}}, ["rate_limit"], id="never"),
+        pytest.param({**WEBHOOK, "rate_limit": {"per_second": 10**400}}, ["rate_limit"], id="beyond all numbers"),
+        pytest.param({**EMAIL, "ordered": True}, ["ordered"], id="order for e-mails"),
     ],
 )
 def test_what_cannot_be_a_hook_names_the_field(
@@ -187,7 +202,20 @@ def test_put_sets_everything_and_takes_back_what_is_left_out(admin: Api, address
     assert (missing.status_code, fields(missing)) == (422, ["name", "url"])
 
 
-@pytest.mark.parametrize("sent", [WEBHOOK, EMAIL])
+def test_order_and_rate_are_changed_and_taken_back(admin: Api, address: str) -> None:
+    one = f"{address}{admin.post(address, WEBHOOK).json()['id']}/"
+    paced = {"ordered": True, "rate_limit": {"per_second": 5}}
+    changed = admin.patch(one, paced).json()
+    assert (changed["ordered"], changed["rate_limit"]) == (True, {"per_second": 5, "burst": 1})
+    assert admin.patch(one, {"name": "Else"}).json() == changed | {"name": "Else"}
+    assert admin.patch(one, {"rate_limit": None}).json()["rate_limit"] is None
+    assert admin.put(one, {"name": "Chat", "url": URL}).json()["ordered"] is False
+
+
+PACED = {**WEBHOOK, "ordered": True, "rate_limit": {"per_second": 2, "burst": 3}}
+
+
+@pytest.mark.parametrize("sent", [WEBHOOK, EMAIL, PACED])
 def test_a_hook_that_was_read_can_be_put_back(admin: Api, address: str, sent: dict[str, Any]) -> None:
     read = admin.get(f"{address}{admin.post(address, sent).json()['id']}/").json()
     response = admin.put(f"{address}{read['id']}/", read)

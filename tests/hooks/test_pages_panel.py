@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from events.models import Resource
 from hooks import rules
-from hooks.models import Delivery, Endpoint, Hook
+from hooks.models import Delivery, Endpoint, Hook, Lane
 from hooks.rules import Notify
 from notifications_project.accounts.models import Organization, User
 from tests.pages import assert_strict, get
@@ -254,6 +254,55 @@ def test_a_private_address_is_refused_at_the_field(
     settings.OUTBOUND_ALLOWED_NETWORKS = []
     html = assert_strict(client_of(alice).post(f"{home}/notifications/webhooks/add/", FILLED))
     assert re.search(r'id="id_url_error"><li>This address is not permitted', html)
+
+
+def test_order_and_rate_are_chosen_shown_and_taken_back(
+    home: str, acme: Organization, alice: User, client_of: ClientOf
+) -> None:
+    client = client_of(alice)
+    assert '<details class="fold">' in get(client, f"{home}/notifications/webhooks/add/")
+    client.post(
+        f"{home}/notifications/webhooks/add/",
+        FILLED | {"ordered": "on", "rate_limit_rate": "0.5", "rate_limit_burst": "4"},
+    )
+    hook = Hook.objects.get(name="Audit trail")
+    lane = Lane.objects.get(endpoints__hook=hook)
+    assert (lane.ordered, lane.rate, lane.burst) == (True, 0.5, 4)
+    words = "In strict order, at most one in 2 s, up to 4 at once after a pause"
+    assert words in get(client, f"{home}/notifications/webhooks/")
+    html = get(client, page_of(home, hook))
+    assert words in html
+    assert '<details class="fold" open>' in html
+    assert re.search(r'name="rate_limit_rate" value="0.5"', html)
+
+    typed = FILLED | {"ordered": "on", "rate_limit_rate": "0.5", "rate_limit_burst": "4"}
+    assert "Nothing was changed." in client.post(page_of(home, hook), typed, follow=True).content.decode()
+    client.post(page_of(home, hook), FILLED | {"rate_limit_rate": "", "rate_limit_burst": ""})
+    lane.refresh_from_db()
+    assert (lane.ordered, lane.rate, lane.burst) == (False, None, 1)
+    assert hook.organization.audit_entries.get(action="hook.changed").detail == {"fields": ["ordered", "rate_limit"]}
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "message"),
+    [
+        ("fast", "", "Enter a number."),
+        ("nan", "", "Enter a number."),
+        ("5", "1.5", "Enter a whole number."),
+        ("0", "", "Give 0.01 to 1000 deliveries a second"),
+        ("5", "0", "a burst of 1 to 1000"),
+        ("", "5", "A burst needs a number of deliveries a second."),
+    ],
+)
+def test_a_senseless_rate_is_refused_at_its_field(
+    rate: str, burst: str, message: str, home: str, acme: Organization, alice: User, client_of: ClientOf
+) -> None:
+    typed = FILLED | {"rate_limit_rate": rate, "rate_limit_burst": burst}
+    html = assert_strict(client_of(alice).post(f"{home}/notifications/webhooks/add/", typed))
+    assert re.search(rf'<ul class="errors" id="id_rate_limit_error"><li>[^<]*{message}', html)
+    assert f'value="{rate or burst}"' in html
+    assert '<details class="fold" open>' in html
+    assert not Hook.objects.filter(kind="webhook").exists()
 
 
 def test_an_email_hook_tells_roles_members_and_typed_addresses(

@@ -65,6 +65,25 @@ def test_a_hook_whose_event_types_are_gone_says_that_it_matches_nothing(acme: Or
 
 
 @pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, ""),
+        ({"ordered": True}, "In strict order"),
+        ({"rate": 5.0}, "At most 5 a second"),
+        ({"rate": 2.5, "burst": 10}, "At most 2.5 a second, up to 10 at once after a pause"),
+        ({"rate": 0.1, "ordered": True}, "In strict order, at most one in 10 s"),
+    ],
+)
+def test_the_pace_in_words(chosen: dict[str, object], words: str) -> None:
+    lane = Lane(**chosen)  # type: ignore[arg-type]
+    assert sentences.describe_pace(Hook(kind="webhook", endpoint=Endpoint(lane=lane))) == words
+
+
+def test_an_email_hook_has_no_pace(acme: Organization) -> None:
+    assert sentences.describe_pace(email_hook(acme)) == ""
+
+
+@pytest.mark.parametrize(
     ("notify", "words"),
     [
         (Notify(members=True), "Every member"),
