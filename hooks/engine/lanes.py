@@ -25,13 +25,13 @@ from hooks.engine import clock
 from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint, Lane
 
-# The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
 _LOOK = 100  # due lanes that one claim chooses from
 _ROUNDING = 1e-6
 _RELEASED = [
     "work_due_at", "not_before", "next_at", "leased_until", "token", "seats", "failures", "circuit_open",
     "allowance", "allowance_at",
 ]  # fmt: skip
+# The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
 AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -59,7 +59,9 @@ class Lease:
     burst: int = 1
     allowance: float = 0.0  # of the token bucket, when it was claimed or last spent from
     allowance_at: float = 0.0  # that moment, monotonic
-    not_before: datetime | None = None
+    backs_off_until: datetime | None = None  # known when it was claimed: only what is asked for at once may go
+    not_before: datetime | None = None  # learnt in this lease
+    barred: bool = False  # until then not even what is asked for at once may go
     last_failed: UUID | None = None
     quickest_ms: int | None = None  # of the good answers in this lease
 
@@ -67,10 +69,14 @@ class Lease:
         """The database's time, reckoned from when the lane was claimed."""
         return self.claimed_at + timedelta(seconds=time.monotonic() - self.begun)
 
-    def rest(self, seconds: float) -> None:
-        """Have the lane back off for so long once it is released, or longer if it was to already."""
+    def rest(self, seconds: float, *, barred: bool = False) -> None:
+        """Have the lane back off for so long once it is released, or longer if it was to already.
+
+        `barred`: what a person asks for at once has to wait as well; it would be claimed again and again in vain.
+        """
         until = self.now() + timedelta(seconds=seconds)
         self.not_before = max(self.not_before or until, until)
+        self.barred = self.barred or barred
 
     def allowed(self) -> int:
         """How many deliveries the rate limit lets begin now."""
@@ -104,24 +110,34 @@ def touch(lanes: Collection[int]) -> None:
         now = clock.now()
         due = Least(Coalesce(F("work_due_at"), now), now)
         later = Greatest(Least(Coalesce(F("work_due_at"), now), now), Coalesce(F("not_before"), now))
-        Lane.objects.filter(pk__in=lanes).update(work_due_at=due, next_at=later)
+        # Never later than it was to be: something may have been asked for at once.
+        sooner = Least(Coalesce(F("next_at"), later), later)
+        Lane.objects.filter(pk__in=lanes).update(work_due_at=due, next_at=sooner)
 
 
 def reset(lane: int) -> None:
-    """Forget a lane's back-off: its circuit is closed, it may be tried at once."""
+    """Forget a lane's back-off: its circuit is closed, it may be tried at once.
+
+    Who holds the lane now keeps it; but what it learns is about what was before, and is forgotten at the release.
+    """
     with transaction.atomic():
-        _lock([lane])
+        token = _lock([lane]).get(lane)
         Lane.objects.filter(pk=lane).update(
-            not_before=None, failures=0, circuit_open=False, seats=1, next_at=F("work_due_at")
+            not_before=None,
+            failures=0,
+            circuit_open=False,
+            seats=1,
+            next_at=F("work_due_at"),
+            token=token and _forgotten(token),
         )
 
 
 def probe_now(lane: int) -> None:
-    """Let one delivery go at once although the lane backs off: somebody asked for it. The circuit stays as it is."""
+    """Let what is due `AT_ONCE` go although the lane backs off: somebody asked for it. The rest backs off as before."""
     with transaction.atomic():
         _lock([lane])
         now = clock.now()
-        Lane.objects.filter(pk=lane).update(not_before=None, work_due_at=now, next_at=now)
+        Lane.objects.filter(pk=lane).update(work_due_at=now, next_at=now)
 
 
 def claim(
@@ -144,7 +160,7 @@ def claim(
         turn = Case(*[When(pk=lane, then=place) for place, lane in enumerate(wanted)])
         rows = list(due.filter(pk__in=wanted).order_by(turn)[:limit])
         for lane in rows:
-            lane.token, lane.leased_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds())
+            lane.token, lane.leased_until = _new_token(), now + timedelta(seconds=lease_seconds())
         Lane.objects.bulk_update(rows, ["token", "leased_until"])
     return [_lease(row, begun, now) for row in rows]
 
@@ -167,7 +183,8 @@ def due_within(seconds: float, transports: Collection[str]) -> bool:
 
 def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
     assert lane.token is not None
-    since = (now - lane.allowance_at).total_seconds() if lane.allowance_at else float("inf")
+    # Not before it, even if the clock was set back.
+    since = max(0.0, (now - lane.allowance_at).total_seconds()) if lane.allowance_at else float("inf")
     rested = min(float(lane.burst), lane.allowance + lane.rate * since) if lane.rate else 0.0
     return Lease(
         lane=lane.pk,
@@ -185,6 +202,7 @@ def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
         burst=lane.burst,
         allowance=rested,
         allowance_at=begun,
+        backs_off_until=lane.not_before if lane.not_before and lane.not_before > now else None,
     )
 
 
@@ -198,7 +216,8 @@ def _claimable(
 
 def take(lease: Lease, most: int) -> list[Notification]:
     """What is due in a leased lane, in order, ready to be sent; nothing is written."""
-    due = Delivery.objects.filter(lane=lease.lane, state=Delivery.State.PENDING, due_at__lte=clock.now())
+    latest = AT_ONCE if lease.backs_off_until else clock.now()
+    due = Delivery.objects.filter(lane=lease.lane, state=Delivery.State.PENDING, due_at__lte=latest)
     rows = list(
         due.select_related("event__resource", "organization")
         .order_by("due_at", "pk")
@@ -215,17 +234,19 @@ def release(lease: Lease) -> bool:
     """Give the lane back with what this worker learnt about it. False if the lease had gone to another."""
     with transaction.atomic():
         lane = Lane.objects.select_for_update(no_key=True).get(pk=lease.lane)
-        if lane.token != lease.token:
+        if lane.token not in {lease.token, _forgotten(lease.token)}:
             return False
         now = clock.now()
+        if lane.token == lease.token:
+            lane.not_before = max(filter(None, (lease.not_before, lease.backs_off_until)), default=None)
+            lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
         waiting = Delivery.objects.filter(lane=lane, state=Delivery.State.PENDING, due_at__isnull=False)
         due: datetime | None = waiting.aggregate(first=Min("due_at"))["first"]
-        lane.not_before = None if due == AT_ONCE else lease.not_before
+        heeded = lane.not_before if due != AT_ONCE or lease.barred else None
         if due is not None:
             due = max(due, now)  # behind the lanes that waited meanwhile: round-robin
         lane.work_due_at = due
-        lane.next_at = max(due, lane.not_before) if due and lane.not_before else due
-        lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
+        lane.next_at = max(due, heeded) if due and heeded else due
         if lease.rate is not None:
             lease.allowed()
             lane.allowance, lane.allowance_at = lease.allowance, now
@@ -234,9 +255,19 @@ def release(lease: Lease) -> bool:
     return True
 
 
-def _lock(lanes: Collection[int]) -> None:
-    # In id order: two transactions that touch the same lanes must not wait for each other.
-    list(Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk").values_list("pk"))
+def _new_token() -> UUID:
+    """A token of a lease. Its last bit is 0: it becomes 1 when the lane is reset meanwhile."""
+    return uuid.UUID(int=uuid.uuid4().int & ~1)
+
+
+def _forgotten(token: UUID) -> UUID:
+    return uuid.UUID(int=token.int | 1)
+
+
+def _lock(lanes: Collection[int]) -> dict[int, UUID | None]:
+    """Lock these lanes, in id order: so that two transactions cannot wait for each other. Their tokens."""
+    rows = Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk")
+    return dict(rows.values_list("pk", "token"))
 
 
 def _notification(row: Delivery, endpoint: Endpoint) -> Notification:

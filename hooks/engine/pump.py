@@ -23,7 +23,6 @@ from hooks.engine import lanes, record, stop, wakeup
 from hooks.engine.lanes import Lease
 from hooks.messages import Answer, Notification
 from hooks.transports import SENDERS
-from notifications_project.encryption import CannotDecrypt
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +39,7 @@ _STALE = 1.0  # seconds after which what was taken is looked at again before it 
 _RUN = 20  # deliveries that one thread sends in a row on a lane that answers fast
 _FAST = 0.02  # seconds per answer under which a lane counts as fast
 _SLOW = 1.0  # seconds per answer from which a lane is not begun again after the budget
+_UNREADABLE = 300.0  # seconds that a lane rests if what is due in it cannot be read
 _SUSPECT_SHARE = THREADS // 2  # threads that new and failing lanes together may use
 
 
@@ -162,13 +162,21 @@ class Pump:
         leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven, owners)
         for lease in leases:
             held = self.held[lease.lane] = _Held(lease)
-            try:
-                held.waiting.extend(lanes.take(lease, 1 if lease.circuit_open else _TAKE))
-            except CannotDecrypt:
-                # An operator's mistake with ENCRYPTION_KEYS: the lane waits, nothing is lost or overwritten.
-                logger.exception("lane %s waits: its secrets cannot be read", lease.lane)
-                lease.rest(300)
+            held.waiting.extend(self._take(held, 1 if lease.circuit_open else _TAKE))
         return len(leases)
+
+    @staticmethod
+    def _take(held: _Held, most: int) -> list[Notification]:
+        try:
+            return lanes.take(held.lease, most)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # Above all an operator's mistake with ENCRYPTION_KEYS: the lane waits, nothing is lost or overwritten.
+            logger.exception("lane %s waits: what is due in it cannot be read", held.lease.lane)
+            held.lease.rest(_UNREADABLE, barred=True)
+            held.stopped = True
+            return []
 
     def _start(self, late: bool) -> int:
         """Fill free seats, one run a lane in turn, so that no lane takes them all."""
@@ -190,7 +198,7 @@ class Pump:
         """Take again what has been waiting here for a while: its hook may have been edited, paused or deleted."""
         if held.waiting and not held.stopped and time.monotonic() - held.taken_at > _STALE:
             most = len(held.waiting) + len(held.under_way)
-            again = lanes.take(held.lease, most)
+            again = self._take(held, most)
             held.waiting = deque(each for each in again if each.delivery not in held.under_way)
             held.taken_at = time.monotonic()
 
@@ -203,7 +211,7 @@ class Pump:
             return False
         if not lease.allowed():
             if lease.seconds_to_next() > _WAIT and not held.running:
-                lease.rest(lease.seconds_to_next())
+                lease.rest(lease.seconds_to_next(), barred=True)
                 held.stopped = True
             return False
         return not held.suspect or self.suspects_running < _SUSPECT_SHARE

@@ -45,7 +45,7 @@ def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
 def _learn(result: Result) -> None:
     lease, verdict = result.lease, result.outcome
     if verdict.verdict == "delivered":
-        lease.failures, lease.circuit_open = 0, False
+        lease.failures, lease.circuit_open, lease.backs_off_until = 0, False, None
         _seat(lease, result.answer.duration_ms)
         return
     if lease.transport == "smtp" or result.answer.status in {400, 413, 422}:

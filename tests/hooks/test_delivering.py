@@ -203,7 +203,7 @@ def test_five_failures_in_a_row_open_the_circuit_and_one_success_drains_it(
     assert Delivery.objects.filter(tries=0, state="pending").count() == 30 - tried
     receiver.status = 204
     Delivery.objects.filter(state="pending").update(due_at=clock.now())
-    lanes.probe_now(lane.pk)
+    Lane.objects.update(not_before=None, next_at=clock.now())
     pump()
     assert Delivery.objects.filter(state="delivered").count() == 30
     lane.refresh_from_db()

@@ -218,3 +218,58 @@ def test_organizations_take_turns_however_many_lanes_one_has(webhook: Make, reco
     matching.route()
     late = Lane.objects.get(organization=other, transport="http")
     assert late.pk in {lease.lane for lease in lanes.claim(4, ["http"])}
+
+
+def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record: Record) -> None:
+    """Only what was asked for goes; if it fails, the others go on waiting, and so does what comes then."""
+    (lease,) = claim()
+    lease.rest(60)
+    lanes.release(lease)
+    record("git.push")
+    matching.route()
+    asked = Delivery.objects.earliest("pk")
+    Delivery.objects.filter(pk=asked.pk).update(due_at=lanes.AT_ONCE)
+    lanes.probe_now(lane.pk)
+    lanes.touch([lane.pk])
+    (lease,) = claim()
+    assert [notification.delivery for notification in lanes.take(lease, 10)] == [asked.pk]
+    Delivery.objects.filter(pk=asked.pk).update(state="failed", due_at=None)
+    lanes.release(lease)
+    assert claim() == []
+
+
+def test_what_a_person_asks_for_waits_too_if_nothing_can_go(lane: Lane) -> None:
+    Delivery.objects.update(due_at=lanes.AT_ONCE)
+    (lease,) = claim()
+    lease.rest(60, barred=True)
+    lanes.release(lease)
+    assert claim() == []
+
+
+def test_what_a_holder_learns_before_a_reset_is_forgotten(lane: Lane) -> None:
+    """The circuit of the old URL must not hold up the new one. The holder keeps its lease, though."""
+    (lease,) = claim()
+    for _ in range(2):
+        lanes.reset(lane.pk)
+    assert claim() == []
+    lease.failures, lease.circuit_open = 9, True
+    lease.rest(600)
+    assert lanes.release(lease) is True
+    lane.refresh_from_db()
+    assert (lane.failures, lane.circuit_open, lane.not_before) == (0, False, None)
+    assert len(claim()) == 1
+
+
+def test_a_stale_holder_does_not_release_a_lane_that_was_reset(lane: Lane) -> None:
+    (stale,) = claim()
+    Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
+    (current,) = claim()
+    lanes.reset(lane.pk)
+    assert lanes.release(stale) is False
+    assert lanes.release(current) is True
+
+
+def test_a_clock_that_is_set_back_costs_no_allowance(lane: Lane) -> None:
+    Lane.objects.update(rate=1.0, burst=2, allowance=1.0, allowance_at=clock.now() + timedelta(hours=1))
+    (lease,) = claim()
+    assert lease.allowed() == 1
