@@ -8,6 +8,7 @@ from django.core.asgi import get_asgi_application
 # WhiteNoise reads its files synchronously; ours are a few kB each.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
+os.environ["CONSOLE_ASGI"] = "true"  # read by the settings: here requests share a pool of database connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 django_application = get_asgi_application()
 

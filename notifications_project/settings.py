@@ -6,6 +6,7 @@ when the environment itself gives no SECRET_KEY (nor DEMO=false), so that all of
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
+elif os.environ.get("CONSOLE_ASGI"):
+    # Under ASGI each request has a thread of its own: what a thread kept open would stay open for ever.
+    _database["OPTIONS"] = _database.get("OPTIONS", {}) | {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}}
 else:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
