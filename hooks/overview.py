@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from hooks import sentences
-from hooks.models import Attempt, Delivery, Hook
+from hooks.models import Attempt, Circuit, Delivery, Hook
 from notifications_project.accounts.models import Organization
 
 MOST_HOOKS = 200
@@ -72,6 +72,12 @@ def failing(organization: Organization) -> QuerySet[Hook]:
     return existing.filter(
         Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False, paused=False)
     )
+
+
+def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """With what `sentences.next_try` looks at: the lane, and the circuit of its transport (the mail relay's)."""
+    circuit = Circuit.objects.filter(pk=OuterRef("lane__transport"))
+    return deliveries.select_related("lane").annotate(transport_held=Subquery(circuit.values("not_before")[:1]))
 
 
 def _described(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:

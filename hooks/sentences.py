@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from events import catalogue
+from hooks.engine.lanes import AT_ONCE
 from hooks.engine.outcome import MOST_TRIES
 from hooks.models import Delivery, Endpoint, Hook
 from notifications_project.accounts.roles import Role
@@ -113,6 +114,21 @@ def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) 
     return f"has not answered well for {span((now - since).total_seconds())}. {wait}{after}."
 
 
+def describe_enabling(delivery: Delivery, hook: Hook) -> str:
+    """What a test means for an endpoint that was disabled when it was sent; empty for any other test."""
+    endpoint = hook.endpoint
+    if endpoint is None or not any(reason.get("enables") for reason in delivery.reasons):
+        return ""
+    if delivery.state == Delivery.State.DELIVERED and endpoint.disabled_at is None:
+        then = "what waits goes out when it is resumed" if hook.paused else "what waited goes out now"
+        return f"{hook.name} has been put to work again: {then}."
+    if endpoint.disabled_at is None:
+        return f"{hook.name} was put to work again meanwhile."
+    if delivery.state == Delivery.State.PENDING:
+        return f"{hook.name} was stopped. If the test succeeds, it is put to work again."
+    return f"{hook.name} stays stopped: only a test that succeeds puts it to work again."
+
+
 def describe_loss(hook: Hook, people: int) -> str:
     """What ends when the hook is deleted: "14 members stop getting e-mails about …"."""
     about = describe_hook(hook)
@@ -186,19 +202,25 @@ def describe_state(delivery: Delivery, now: datetime | None = None) -> str:
         return f"Failed {tries}: {delivery.outcome}" if delivery.outcome else f"Failed {tries}"
     if delivery.state == Delivery.State.CANCELLED:
         return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"
-    when = next_try(delivery)
+    when = next_try(delivery, now)
     if when is None:
         return "Waits: its hook is paused or its address is stopped"
     attempt = f"attempt {delivery.tries + 1} of {MOST_TRIES}"
     return f"To be sent now, {attempt}" if when <= now else f"Next try {until(when, now)}, {attempt}"
 
 
-def next_try(delivery: Delivery) -> datetime | None:
-    """When it may next be tried: due, and its lane not holding back. None: it is held or settled."""
+def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None:
+    """When it may next be tried: due, and neither its lane nor its transport backing off. None: held or settled.
+
+    The back-off is known of deliveries that come from `overview.with_back_off`.
+    """
     if delivery.due_at is None:
         return None
-    held = delivery.lane.not_before if "lane" in delivery._state.fields_cache else None
-    return max(delivery.due_at, held) if held else delivery.due_at
+    transport: datetime | None = getattr(delivery, "transport_held", None)
+    if delivery.due_at == AT_ONCE:  # somebody asked for it: its lane does not hold it
+        return max(filter(None, [now or timezone.now(), transport]))
+    lane = delivery.lane.not_before if "lane" in delivery._state.fields_cache else None
+    return max(filter(None, [delivery.due_at, lane, transport]))
 
 
 _ADVICE = {

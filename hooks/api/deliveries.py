@@ -10,7 +10,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import engine
+from hooks import engine, overview
 from hooks.api.presentation import attempt_json, delivery_json
 from hooks.models import Delivery
 from notifications_project import ids
@@ -24,7 +24,7 @@ from notifications_project.api_shapes import body, check
 class DeliveryAPIView(OrganizationAPIView):
     def deliveries(self) -> QuerySet[Delivery]:
         mine = Delivery.objects.filter(organization=self.organization)
-        return mine.select_related("organization", "event", "endpoint", "lane", "hook")
+        return overview.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
 
     def delivery(self, pk: UUID) -> Delivery:
         found = self.deliveries().filter(pk=pk).first()

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from events.models import Event
-from hooks import sentences
+from hooks import overview, sentences
 from hooks.models import Delivery, Endpoint
 
 register = template.Library()
@@ -18,7 +18,8 @@ _MOST = 100
 @register.inclusion_tag("hooks/told.html", takes_context=True)
 def told(context: template.Context, event: Event) -> dict[str, Any]:
     """The deliveries that an event owes, in the order of routing, each with its state and its reason."""
-    found = list(event.deliveries.select_related("endpoint", "lane", "hook").order_by("pk")[: _MOST + 1])
+    loaded = overview.with_back_off(event.deliveries.select_related("endpoint", "hook"))
+    found = list(loaded.order_by("pk")[: _MOST + 1])
     return {
         "organization": context["organization"],
         "event": event,

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from events import catalogue
 from events.models import Event
-from hooks import engine, sentences
+from hooks import engine, overview, sentences
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.views.attempts import curl, pretty, shown
 from hooks.views.finding import find_delivery, may
@@ -43,7 +43,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     if about:
         found = found.filter(event=about)
     before = request.GET.get("before")
-    loaded = found.select_related("event__resource", "endpoint", "lane", "hook")
+    loaded = overview.with_back_off(found).select_related("event__resource", "endpoint", "hook")
     page = newest_first(loaded, _id(before, "dlv") if before else None)
     now = timezone.now()
     context = {
@@ -74,7 +74,7 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
         "delivery": found,
         "badge": sentences.delivery_badge(found.state),
         "state": sentences.describe_state(found, now),
-        "next_try": sentences.next_try(found),
+        "next_try": next_try if (next_try := sentences.next_try(found, now)) and next_try > now else None,
         "label": catalogue.label(found.event.type),
         "target": target(found),
         "reasons": sentences.describe_reasons(found.reasons),

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from hooks import overview
 from hooks.models import Delivery, Hook
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.roles import Permission, allows
@@ -20,7 +21,8 @@ def find_hook(organization: Organization, pk: UUID) -> Hook:
 
 def find_delivery(organization: Organization, pk: UUID) -> Delivery:
     """With its event, endpoint, lane and hook. Raises Http404."""
-    found = Delivery.objects.select_related("organization", "event__resource", "endpoint", "lane", "hook")
+    loaded = Delivery.objects.select_related("organization", "event__resource", "endpoint", "hook")
+    found = overview.with_back_off(loaded)
     return get_object_or_404(found, organization=organization, pk=pk)
 
 

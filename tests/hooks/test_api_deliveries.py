@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from events import representation
 from events.models import Event
-from hooks import rules
+from hooks import matching, rules
 from hooks.engine import clock
-from hooks.models import Delivery, Endpoint, Hook
+from hooks.models import Circuit, Delivery, Endpoint, Hook, Lane
+from hooks.rules import Notify
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Api, Receiver
 
@@ -59,6 +62,37 @@ def test_a_delivery_is_read_with_its_attempts(
     assert attempt["response"]["body"] == "oh"
     assert attempt["explanation"]
     assert attempt["advice"]
+
+
+def test_the_next_try_is_not_before_its_lane_may_be_tried(
+    admin: Api, address: str, event: Event, receiver: Receiver, pump: Callable[[], None]
+) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": "3000"}
+    pump()
+    Delivery.objects.update(due_at=clock.now())  # as a new one behind it would be
+    [listed] = admin.get(address).json()["results"]
+    held = Lane.objects.get(transport="http").not_before
+    assert held is not None
+    assert listed["next_try_at"] == admin.get(f"{address}{listed['id']}/").json()["next_try_at"]
+    assert datetime.fromisoformat(listed["next_try_at"]) == held
+    assert re.match("Next try in (49|50) min, attempt 2 of 10", listed["explanation"])
+
+
+def test_the_next_try_of_a_mail_is_not_before_the_relay_may_be_tried(
+    admin: Api, address: str, acme: Organization, record: Callable[..., Event]
+) -> None:
+    rules.create_email_hook(organization=acme, actor=None, name="All", notify=Notify(members=True))
+    record("git.push")
+    matching.route()
+    until = clock.now() + timedelta(minutes=7)
+    Circuit.objects.create(pk="smtp", not_before=until, failures=3)
+    [listed] = admin.get(address).json()["results"]
+    assert datetime.fromisoformat(listed["next_try_at"]) == until
+    admin.post(f"{address}{listed['id']}/redeliver/")
+    assert datetime.fromisoformat(admin.get(address).json()["results"][0]["next_try_at"]) == until
+    Circuit.objects.all().delete()
+    asked = datetime.fromisoformat(admin.get(address).json()["results"][0]["next_try_at"])
+    assert abs(asked - clock.now()) < timedelta(minutes=1)
 
 
 def test_a_delivery_is_sent_once_more_with_the_same_id_and_body(

@@ -8,6 +8,7 @@ import pytest
 
 from events.models import Event, Resource
 from hooks import rules, sentences
+from hooks.engine.lanes import AT_ONCE
 from hooks.models import Delivery, Endpoint, Hook, Lane
 from hooks.rules import Notify
 from notifications_project.accounts.models import Organization, User
@@ -146,6 +147,16 @@ def test_what_goes_on_with_a_delivery() -> None:
 def test_a_lane_that_holds_back_decides_when_the_next_try_is() -> None:
     held = delivery(due_at=NOW, lane=Lane(not_before=NOW + timedelta(hours=2)))
     assert sentences.describe_state(held, NOW) == "Next try in 2 h, attempt 1 of 10"
+
+
+def test_what_somebody_asked_for_is_due_now_and_not_long_ago() -> None:
+    asked = delivery(due_at=AT_ONCE, lane=Lane(not_before=NOW + timedelta(hours=2)))
+    assert sentences.next_try(asked, NOW) == NOW
+    assert sentences.describe_state(asked, NOW) == "To be sent now, attempt 1 of 10"
+
+
+def test_a_held_delivery_has_no_next_try() -> None:
+    assert sentences.next_try(delivery(due_at=None, lane=Lane(not_before=NOW))) is None
 
 
 def test_every_reason_is_told() -> None:
