@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from events import catalogue, intake
@@ -21,6 +23,7 @@ def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     """A delivery of the type's sample, marked as a test, that goes at once, also if the hook is paused.
 
     A webhook's goes to its URL, an e-mail hook's only to `actor`. It is never matched. Raises CannotTest.
+    Its success puts an endpoint that was disabled to work again; the test's reason says so (`enables`).
     """
     known = catalogue.EVENT_TYPES.get(event_type)
     if known is None:
@@ -30,13 +33,16 @@ def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     sample = intake.NewEvent(type=event_type, data={**known.sample, "test": True}, is_test=True)
     event = intake.record(hook.organization, [sample], actor=actor)[0]
     endpoint = hook.endpoint or matching.mail_endpoint(hook.organization, actor.email)
+    reason: dict[str, Any] = {"rule": "test", "id": hook.public_id, "name": hook.name, "by": str(actor)}
+    if hook.endpoint and hook.endpoint.disabled_at:
+        reason["enables"] = True
     delivery = Delivery.objects.create(
         organization=hook.organization,
         event=event,
         endpoint=endpoint,
         lane_id=endpoint.lane_id,
         hook=hook,
-        reasons=[{"rule": "test", "id": hook.public_id, "name": hook.name, "by": str(actor)}],
+        reasons=[reason],
         due_at=lanes.AT_ONCE,
     )
     lanes.probe_now(endpoint.lane_id)

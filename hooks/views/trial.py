@@ -29,11 +29,14 @@ _USUAL = "stack.redeploy.ok"
 @organization_page(Permission.TEST_HOOKS)
 @never_cache
 def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx); POST sends one."""
+    """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx).
+
+    POST sends one of the chosen type, or of the usual one if none was chosen: then one button does it.
+    """
     found = find_hook(organization, hook)
     problem = ""
     if request.method == "POST":
-        chosen = request.POST.get("event_type", "")
+        chosen = request.POST.get("event_type") or usual_type(found)
         try:
             delivery = trial.send_test(found, chosen, signed_in(request))
         except trial.CannotTest as refused:
@@ -79,6 +82,7 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
         "delivery": delivery,
         "attempt": result,
         "waiting": waiting,
+        "enables": sentences.describe_enabling(delivery, hook),
         "no_worker": waiting and not engine.workers_running(),
         "advice": sentences.advice(attempt.code) if attempt and attempt.verdict != "delivered" else "",
     }

@@ -103,6 +103,42 @@ def test_the_type_offered_first_is_one_that_the_hook_asks_for(
     assert re.search(r'value="credits.added" selected', html)
 
 
+def test_one_click_tests_a_stopped_hook_and_success_puts_it_to_work_again(
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    dave: User,
+    client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    receiver.status = 410
+    hook = webhook(name="Ops room", events=["git.push"])
+    record("git.push")
+    pump()
+    client = client_of(dave)
+    html = get(client, f"{home}/notifications/webhooks/")
+    assert "Test and re-enable" in html
+    assert f'<form method="post" action="{home}/hooks/{hook.public_id}/test/"' in html
+    assert "Ops room was stopped." in get(client, f"{home}/hooks/{hook.public_id}/test/")
+
+    result = press_test(client, home, hook, "")
+    assert "If the test succeeds, it is put to work again." in get(client, result)
+    pump()
+    assert "Ops room stays stopped" in get(client, result)
+
+    receiver.status = 204
+    result = press_test(client, home, hook, "")
+    pump()
+    assert "Ops room has been put to work again: what waited goes out now." in get(client, result)
+    assert Delivery.objects.filter(hook=hook, event__is_test=True, event__type="git.push").count() == 2
+    assert Delivery.objects.get(hook=hook, event__is_test=False).state == "delivered"
+    assert "Test and re-enable" not in get(client, f"{home}/notifications/webhooks/")
+    result = press_test(client, home, hook)
+    pump()
+    assert "to work again" not in get(client, result)
+
+
 def test_an_accountant_cannot_test(home: str, webhook: Webhook, anna: User, client_of: ClientOf) -> None:
     hook = webhook()
     assert client_of(anna).get(f"{home}/hooks/{hook.public_id}/test/").status_code == 403

@@ -148,9 +148,11 @@ def test_what_fails_stands_first_with_the_one_action_that_helps(
     add_webhook(acme, "Aaa")
     failing = add_webhook(acme, "Zzz")
     Endpoint.objects.filter(hook=failing).update(failing_since=timezone.now() - timedelta(hours=3))
-    html = get(client_of(alice), f"{home}/notifications/webhooks/")
+    client = client_of(alice)
+    html = get(client, f"{home}/notifications/webhooks/")
     assert "<b>Zzz</b> has not answered well for 3 h." in html
     assert "Test now" in html
+    assert "Test now" in get(client, page_of(home, failing))
     listed = html[html.index('class="list hooks"') :]
     assert listed.index("Zzz") < listed.index("Aaa")
     assert "1<span" in html[: html.index("<main")]  # the count beside Notifications
