@@ -87,8 +87,9 @@ def write(results: Sequence[Result]) -> None:
             try:
                 _write([result])
             except (DataError, IntegrityError):
-                bare = replace(result.answer, request={}, response={}, text="The answer cannot be stored", dialled="")
-                _write([replace(result, answer=bare)])
+                text = "The answer cannot be stored"
+                bare = replace(result.answer, request={}, response={}, text=text, dialled="")
+                _write([replace(result, answer=bare, outcome=replace(result.outcome, explanation=text))])
 
 
 def _write(results: Sequence[Result]) -> None:
@@ -167,7 +168,7 @@ def _lock_endpoints(results: Sequence[Result]) -> list[tuple[Endpoint, list[Resu
     for result in sorted(results, key=lambda result: result.answer.started):
         if not result.answer.transport_down:
             answers.setdefault(result.notification.endpoint, []).append(result)
-    rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=answers).order_by("pk")
+    rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets").filter(pk__in=answers).order_by("pk")
     return [(endpoint, answers[endpoint.pk]) for endpoint in rows]
 
 

@@ -203,7 +203,7 @@ def _exchange(prepared: requests.PreparedRequest, request: dict[str, Any], trace
     spent = trace.timings.get("connect", 0) + trace.timings.get("tls", 0)
     trace.timings["wait"] = max(0, _ms(started) - spent)
     status = response.status_code
-    text = response.reason or (HTTPStatus(status).phrase if status in set(HTTPStatus) else "")
+    text = _printable(response.reason or (HTTPStatus(status).phrase if status in set(HTTPStatus) else ""))
     body = _read(response, trace)
     return Answer(
         str(status),
@@ -301,7 +301,12 @@ def _words(error: Exception) -> str:
 
 def _few(headers: Any) -> dict[str, str]:
     """At most 40 headers of an answer, each cut, so that a receiver cannot fill the database."""
-    return {str(name)[:100]: str(value)[:500].replace("\x00", "") for name, value in list(headers.items())[:40]}
+    return {_printable(str(name)[:100]): _printable(str(value)[:500]) for name, value in list(headers.items())[:40]}
+
+
+def _printable(text: str) -> str:
+    """Without NUL, which no database can hold in a text."""
+    return text.replace("\x00", "")
 
 
 def _ms(since: float) -> int:
