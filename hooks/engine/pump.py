@@ -102,6 +102,7 @@ class Pump:
                 while not self._over(self._safe_turn(heartbeat)):
                     pass
             finally:
+                self.closing = True  # threads that are still at it begin nothing more: nobody would write it down
                 self.pool.shutdown(wait=False, cancel_futures=True)
                 self._give_back()
 
@@ -229,17 +230,22 @@ class Pump:
 
     def _send(self, held: _Held, number: int, run: Sequence[Notification]) -> None:
         """On a thread: send a run; its transport ends it early when an answer or the lease says so."""
-        done = 0
+        done, begun = 0, time.monotonic()
         answers = SENDERS[held.lease.transport](run, lambda: self._may_go_on(held.lease))
         try:
             for notification, answer in zip(run, answers, strict=False):
-                done += 1
+                done, begun = done + 1, time.monotonic()
                 self.answers.put(_Answered(held, notification, answer))
-        except Exception:
-            logger.exception("a send broke down; what it had not sent is tried again")
+        except Exception as error:
+            # A defect of ours, or a rotten row: it counts as a try, so that it neither blocks the others nor loops.
+            logger.exception("delivery %s cannot be sent", run[done].webhook_id)
+            took = int((time.monotonic() - begun) * 1000)
+            broken = Answer("error", f"It could not be sent ({type(error).__name__})", begun, took)
+            self.answers.put(_Answered(held, run[done], broken))
+            done += 1
         finally:
-            answers.close()
             self.answers.put(_Ended(held, number, run[done:]))
+            answers.close()
 
     def _may_go_on(self, lease: Lease) -> bool:
         return lease.may_start() and not self.closing and not stop.asked()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -55,6 +57,30 @@ def no_default_mail(acme: Organization) -> None:
     """Acme without its default hook."""
     for hook in Hook.objects.existing().filter(organization=acme):
         rules.delete_hook(hook, None)
+
+
+@pytest.fixture
+def bare_receiver() -> Iterator[Callable[[bytes], str]]:
+    """`bare_receiver(b"HTTP/1.1 ...")`: the URL of a server that gives every connection these very bytes."""
+    listeners: list[socket.socket] = []
+
+    def serve(listener: socket.socket, answer: bytes) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    def start(answer: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(target=serve, args=(listener, answer), daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield start
+    for listener in listeners:
+        listener.close()
 
 
 def free_port() -> int:
