@@ -157,6 +157,11 @@ SIGN_UP_OPEN = environment.choice("SIGN_UP", "closed", "open") == "open"
 if SIGN_UP_OPEN and not environment.text("EMAIL_URL"):
     raise environment.BadSetting("SIGN_UP", "can be open only with EMAIL_URL: new addresses are confirmed by mail")
 ACCOUNT_ADAPTER = "notifications_project.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "notifications_project.accounts.sign_in.LoginForm",
+    "signup": "notifications_project.accounts.sign_in.SignupForm",
+    "reset_password": "notifications_project.accounts.sign_in.ResetPasswordForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

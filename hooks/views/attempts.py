@@ -55,10 +55,10 @@ def curl(delivery: Delivery, attempt: Attempt) -> str:
 
 
 def pretty(body: str) -> str:
-    """JSON with indentation; anything else as it is."""
+    """JSON with indentation; anything else as it is, also what is nested beyond all reason."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
 
 
@@ -78,5 +78,5 @@ def _response_text(response: dict[str, Any]) -> str:
         return ""
     lines = [str(response.get("status", ""))]
     lines += [f"{name}: {value}" for name, value in response.get("headers", {}).items()]
-    body = str(response.get("body", ""))
+    body = pretty(str(response.get("body", "")))
     return "\n".join(lines) + (f"\n\n{body}" if body else "")

@@ -81,6 +81,8 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
         "attempts": [shown(found, attempt, secret=secret) for attempt in attempts],
         "last": shown(found, last, secret=secret) if last else None,
         "advice": sentences.advice(last.code) if last and last.verdict != "delivered" else "",
+        # What a format has not written yet cannot be shown; a raw body is the event's own.
+        "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
         "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),
         "curl": curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
         "address": found.endpoint.address if secret else sentences.where(found.endpoint),

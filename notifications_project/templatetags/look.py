@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,8 +13,8 @@ from django.template.context import RequestContext
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from notifications_project.masking import mask
 
@@ -93,6 +94,13 @@ def clock(when: datetime | None) -> str:
 def masked(value: object) -> str:
     """Secrets as dots: `https://••••••@example.org/in?••••••`, `whse••••••`."""
     return mask(str(value or ""))
+
+
+@register.filter
+def breakable(address: object) -> SafeString:
+    """An address that lines may break after its slashes, and before its query: not inside a port."""
+    parts = re.split(r"(?<=/)(?!/)|(?=[?@])", str(address or ""))
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts if part))
 
 
 @register.filter

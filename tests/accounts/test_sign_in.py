@@ -53,6 +53,21 @@ def test_a_wrong_password_is_refused_and_the_address_stays_in_the_form(browser, 
     assert "do not belong together" in html
 
 
+@pytest.mark.parametrize("name", ["account_login", "account_signup", "account_reset_password"])
+def test_an_address_is_called_e_mail(browser, settings, name):
+    settings.SIGN_UP_OPEN = settings.MAIL_CONFIGURED = True
+    html = pages.get(browser, reverse(name))
+    assert re.search(r"<label[^>]*>E-mail</label>", html.replace("\n", ""))
+    assert "Email" not in html
+
+
+def test_nothing_stands_between_the_label_of_the_password_and_its_field(browser):
+    html = pages.get(browser, reverse("account_login"))
+    assert re.search(r'>Password</label>\s*<input type="password"', html)
+    assert html.index('type="password"') < html.index("Forgot your password?")
+    assert f'href="{reverse("account_reset_password")}"' in html
+
+
 def test_an_inactive_user_does_not_get_in(browser, alice):
     User.objects.filter(pk=alice.pk).update(is_active=False)
     submit(browser, reverse("account_login"), login=alice.email, password="correct horse")

@@ -11,9 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from events.models import Event
+from hooks import matching
 from hooks.models import Delivery, Endpoint, Hook, Lane, Pump
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
+from tests.hooks.conftest import Mailbox
 from tests.pages import get
 
 ClientOf = Callable[[User], Client]
@@ -272,7 +274,8 @@ def test_a_delivery_tells_every_attempt_and_why_it_exists(
     assert "Process is down, to Ops room" in html
     assert "Told because the hook “Ops room” asks for it." in html
     assert "attempt 2 of 10" in html
-    assert "maintenance" in html
+    assert "{\n  &quot;error&quot;: &quot;maintenance&quot;\n}" in html, "JSON is indented"
+    assert "127.0.0.1:" in html.split("<wbr>")[1]
     assert "retry-after: 2700" in html.lower()
     assert "nginx" in html
     assert "curl -X POST" in html
@@ -282,6 +285,39 @@ def test_a_delivery_tells_every_attempt_and_why_it_exists(
     assert "t0p" not in for_anna
     assert "curl -X POST" not in for_anna
     assert "/redeliver/" not in for_anna
+
+
+def test_an_answer_that_is_nested_beyond_all_reason_is_shown_as_it_is(
+    home: str,
+    webhook: Webhook,
+    record: Record,
+    receiver: Receiver,
+    anna: User,
+    client_of: ClientOf,
+    pump: Callable[[], None],
+) -> None:
+    receiver.status, receiver.body = 200, "[" * 4000
+    hook = webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    delivery = Delivery.objects.get(hook=hook)
+    assert "[[[[" in get(client_of(anna), f"{home}/deliveries/{delivery.public_id}/")
+
+
+def test_an_email_that_was_not_written_yet_is_not_called_a_request(
+    home: str, record: Record, anna: User, client_of: ClientOf, mailbox: Mailbox, pump: Callable[[], None]
+) -> None:
+    record("stack.redeploy.ok", git_branch="main")
+    matching.route()
+    delivery = Delivery.objects.get(endpoint__address="anna@people.example")
+    page = f"{home}/deliveries/{delivery.public_id}/"
+    waiting = get(client_of(anna), page)
+    assert "Request" not in waiting
+    assert "<h2>Event</h2>" in waiting
+    pump()
+    sent = get(client_of(anna), page)
+    assert "Request" not in sent
+    assert "Stack redeployed" in sent.split("<h2>Text</h2>")[1]
 
 
 def test_a_delivery_of_another_organization_is_not_found(
