@@ -61,6 +61,15 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
     def fail(self, task_id: Any) -> Any:
         return self.fallback.fail(task_id) if task_id else None
 
+    def queue_size(self) -> int:
+        size = 0
+        if self._is_here():
+            try:
+                size = super().queue_size()
+            except RedisError as error:
+                self._went_away(error)
+        return size + int(self.fallback.queue_size())
+
     def ping(self) -> bool:
         return True  # one of the two always takes a wake-up
 

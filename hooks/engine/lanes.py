@@ -141,14 +141,18 @@ def probe_now(lane: int) -> None:
 
 
 def claim(
-    limit: int, transports: Collection[str], proven: bool = False, held: Counter[UUID] | None = None
+    limit: int,
+    transports: Collection[str],
+    proven: bool = False,
+    held: Counter[UUID] | None = None,
+    sound: bool = False,
 ) -> list[Lease]:
     """Lease up to `limit` lanes whose work is due: longest waiting first, the organizations taking turns.
 
-    `proven`: only lanes that answer well. `held`: how many lanes of each organization the caller has already; one
-    that has fewer comes first.
+    `proven`: only lanes that answer well; `sound`: none that failed last. `held`: how many lanes of each
+    organization the caller has already; one that has fewer comes first.
     """
-    seen = _claimable(clock.now(), transports, proven).order_by("next_at")
+    seen = _claimable(clock.now(), transports, proven, sound).order_by("next_at")
     # Seen without a lock, so that looking costs other writers nothing; more than are wanted, as others look too.
     wanted = _in_turns(seen.values_list("pk", "organization_id")[:_LOOK], held or Counter())[: 3 * limit]
     if not wanted:
@@ -156,7 +160,7 @@ def claim(
     begun = time.monotonic()
     with transaction.atomic():
         now = clock.now()
-        due = _claimable(now, transports, proven).select_for_update(skip_locked=True, no_key=True)
+        due = _claimable(now, transports, proven, sound).select_for_update(skip_locked=True, no_key=True)
         turn = Case(*[When(pk=lane, then=place) for place, lane in enumerate(wanted)])
         rows = list(due.filter(pk__in=wanted).order_by(turn)[:limit])
         for lane in rows:
@@ -178,7 +182,7 @@ def _in_turns(lanes: Iterable[tuple[int, UUID]], held: Counter[UUID]) -> list[in
 def due_within(seconds: float, transports: Collection[str]) -> bool:
     """Whether a lane that nobody holds has something to do soon."""
     now = clock.now()
-    return _claimable(now + timedelta(seconds=seconds), transports, proven=False, free_at=now).exists()
+    return _claimable(now + timedelta(seconds=seconds), transports, free_at=now).exists()
 
 
 def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
@@ -207,11 +211,17 @@ def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
 
 
 def _claimable(
-    due_at: datetime, transports: Collection[str], proven: bool, free_at: datetime | None = None
+    due_at: datetime,
+    transports: Collection[str],
+    proven: bool = False,
+    sound: bool = False,
+    free_at: datetime | None = None,
 ) -> QuerySet[Lane]:
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=free_at or due_at)
     due = Lane.objects.filter(free, next_at__lte=due_at, transport__in=transports)
-    return due.filter(failures=0, seats__gt=1) if proven else due
+    if proven or sound:
+        due = due.filter(failures=0)
+    return due.filter(seats__gt=1) if proven else due
 
 
 def take(lease: Lease, most: int) -> list[Notification]:

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from hooks import matching
-from hooks.engine import lanes, record, stop, wakeup
+from hooks.engine import lanes, record, stop, wakeup, watchdog
 from hooks.engine.lanes import Lease
 from hooks.messages import Answer, Notification
 from hooks.transports import SENDERS
@@ -111,6 +111,11 @@ class Pump:
         try:
             busy = self._turn()
             heartbeat.beat()
+            if self._late() and not heartbeat.leaving:
+                # It goes on while an attempt is waited for, but another begins: new work must not wait for that one.
+                heartbeat.leave()
+                if watchdog.work_is_due():
+                    wakeup.wake()
         except (OperationalError, InterfaceError):
             if time.monotonic() - self.begun > BUDGET + 2 * settings.DELIVERY_TIMEOUT:
                 raise
@@ -130,17 +135,19 @@ class Pump:
             collected = self._collect()
             self._release_done()
             return collected
-        budget_ends = self.begun + BUDGET
-        late = time.monotonic() > budget_ends
-        # After the budget only lanes that answer fast go on, and only while an earlier attempt is waited for.
-        self.closing = late and not any(begun < budget_ends for begun in self.runs.values())
-        routed = matching.route() if not late else 0
+        late = self._late()
+        # After the budget slow and failing lanes end, the others go on only while an earlier attempt is waited for.
+        self.closing = late and not any(begun < self.begun + BUDGET for begun in self.runs.values())
+        routed = 0 if self.closing else matching.route()
         claimed = 0 if self.closing else self._claim(late)
         started = self._start(late)
         collected = self._collect()
         if claimed == _CLAIM:
             wakeup.invite_another()
         return bool(routed or claimed or started or collected)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.begun + BUDGET
 
     def _over(self, busy: bool) -> bool:
         now = time.monotonic()
@@ -158,9 +165,9 @@ class Pump:
         if len(self.runs) >= THREADS or len(self.held) >= THREADS:
             return 0
         # While suspects fill their share, only lanes that answer well are claimed: the others would just wait here.
-        proven = late or self.suspects_running >= _SUSPECT_SHARE
+        proven = self.suspects_running >= _SUSPECT_SHARE
         owners = Counter(held.lease.organization for held in self.held.values())
-        leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven, owners)
+        leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven, owners, sound=late)
         for lease in leases:
             held = self.held[lease.lane] = _Held(lease)
             held.waiting.extend(self._take(held, 1 if lease.circuit_open else _TAKE))

@@ -39,6 +39,7 @@ class Heartbeat:
     def __init__(self) -> None:
         self.id = uuid.uuid4()
         self.beaten_at = 0.0
+        self.leaving = False
 
     def __enter__(self) -> Heartbeat:
         Pump.objects.create(pk=self.id, seen_at=clock.now())
@@ -51,11 +52,15 @@ class Heartbeat:
             Pump.objects.filter(pk=self.id).update(seen_at=clock.now())
             self.beaten_at = time.monotonic()
 
+    def leave(self) -> None:
+        """It takes on nothing new any more, or not for sure: who has something new wakes another."""
+        Pump.objects.filter(pk=self.id).update(active=False, seen_at=clock.now())
+        self.leaving = True
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Inactive, but kept for the watchdog: it shows when a pump was last seen.
-        Pump.objects.filter(pk=self.id).update(active=False, seen_at=clock.now())
+        self.leave()  # but the row is kept for the watchdog: it shows when a pump was last seen
 
 
 def wake() -> None:
@@ -75,14 +80,18 @@ def invite_another() -> None:
 
 
 def active_pumps() -> int:
-    return Pump.objects.filter(active=True, seen_at__gt=clock.now() - FRESH).count()
+    """Pumps with a fresh heartbeat; not those whose heartbeats lie ahead, because the clock was set back since."""
+    now = clock.now()
+    return Pump.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
 
 
 def queued() -> bool:
-    """Whether a wake-up is in the ORM broker's queue and nobody has taken it. Only a hint: never rely on it."""
+    """Whether a task is in the queue and nobody has taken it: it will look for work, and so after this moment."""
+    if settings.REDIS_URL:
+        return bool(_broker(os.getpid()).queue_size())
     from django_q.models import OrmQ
 
-    return not settings.REDIS_URL and OrmQ.objects.filter(lock__lt=clock.now()).exists()
+    return OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.now()).exists()
 
 
 def open_transports() -> list[str]:
@@ -93,7 +102,8 @@ def open_transports() -> list[str]:
 
 
 def _wake() -> None:
-    if not active_pumps():
+    # One that waits in the queue is enough: without workers, each event would leave one more for them to go through.
+    if not active_pumps() and not queued():
         _enqueue()
 
 

@@ -34,13 +34,15 @@ def look() -> bool:
 
 def nudge() -> None:
     """Wake a pump if work is due and none is at work: retries come due without an event to announce them."""
-    if not wakeup.active_pumps() and not wakeup.queued() and work_is_due(_OVERDUE):
+    if not wakeup.active_pumps() and work_is_due(_OVERDUE):
         wakeup.wake()
 
 
 def stands_still() -> bool:
     """Whether the cluster should be replaced. Ask again only after it had time to start."""
-    seen = Pump.objects.aggregate(last=Max("seen_at"))["last"]
-    if seen is not None and seen > clock.now() - _STANDING:
+    now = clock.now()
+    # What was seen in the future was seen before the clock was set back.
+    seen = Pump.objects.filter(seen_at__lt=now + wakeup.FRESH).aggregate(last=Max("seen_at"))["last"]
+    if seen is not None and seen > now - _STANDING:
         return False
     return work_is_due(_STANDING)
