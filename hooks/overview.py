@@ -50,11 +50,17 @@ class Row:
     trouble: str
 
 
-def rows(organization: Organization, kind: str, search: str, now: datetime) -> tuple[list[Row], bool]:
-    """The organization's hooks of one kind, in trouble first, then by name; and whether there are more."""
+def rows(
+    organization: Organization, kind: str, search: str, now: datetime, *, secret: bool = False
+) -> tuple[list[Row], bool]:
+    """The organization's hooks of one kind, in trouble first, then by name; and whether there are more.
+
+    `secret`: whether who searches may read whole addresses; what may not be read is not searched either.
+    """
     found = Hook.objects.existing().filter(organization=organization, kind=kind)
     if search:
-        found = found.filter(Q(name__icontains=search) | Q(endpoint__address__icontains=search))
+        named = Q(name__icontains=search)
+        found = found.filter(named | Q(endpoint__address__icontains=search) if secret else named)
     in_trouble = Q(enabled=True) & (Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False))
     ordered = found.select_related("endpoint__lane").prefetch_related("resources", "notify_users")
     first = Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk")))

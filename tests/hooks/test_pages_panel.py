@@ -102,6 +102,17 @@ def test_secrets_in_a_url_are_shown_to_nobody_in_the_list_and_to_managers_in_the
     assert "t0p" in get(client_of(mary), page_of(home, hook))
 
 
+def test_a_secret_in_the_path_is_read_by_who_manages_hooks_only(
+    home: str, acme: Organization, mary: User, dave: User, client_of: ClientOf
+) -> None:
+    hook = add_webhook(acme, url="http://127.0.0.1:9/services/a8Vq2LpXzR7mKd3TyWn5Jc9f")
+    assert "a8Vq2" in get(client_of(mary), page_of(home, hook))
+    for path in ("notifications/webhooks/", f"hooks/{hook.public_id}/test/"):
+        html = get(client_of(dave), f"{home}/{path}")
+        assert "a8Vq2" not in html
+        assert "services/" in html
+
+
 def test_switches_are_refused_by_get(home: str, hook: Hook, alice: User, client_of: ClientOf) -> None:
     for change in ("enable/", "disable/", "pause/", "resume/", "rotate-secret/"):
         assert client_of(alice).get(page_of(home, hook, change)).status_code == 405
@@ -194,6 +205,16 @@ def test_hooks_are_found_by_name(home: str, acme: Organization, alice: User, cli
     html = get(client_of(alice), f"{home}/notifications/webhooks/?q=ops")
     assert "Ops room" in html
     assert "Release train" not in html
+
+
+def test_a_secret_in_an_address_cannot_be_guessed_by_searching(
+    home: str, acme: Organization, mary: User, dave: User, client_of: ClientOf
+) -> None:
+    add_webhook(acme, "Chat", url="http://127.0.0.1:9/services/a8Vq2LpXzR7mKd3TyWn5Jc9f")
+    for user, found in ((mary, True), (dave, False)):
+        html = get(client_of(user), f"{home}/notifications/webhooks/?q=a8Vq2")
+        assert ('class="hook"' in html) is found
+        assert "LpXzR7" not in html
 
 
 def test_a_name_cannot_bring_markup_into_the_page(
