@@ -103,7 +103,8 @@ class _Checked(HTTPConnection):
         trace: _Trace = _local.trace
         begun = time.monotonic()
         try:
-            sock, self.dialled = outbound.connect(self._dns_host, self.port, cast(float, self.timeout))
+            left = min(cast(float, self.timeout), trace.deadline - begun)
+            sock, self.dialled = outbound.connect(self._dns_host, self.port, left)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
@@ -72,15 +73,24 @@ def resolve(host: str, port: int) -> list[SockAddr]:
     return addresses
 
 
-def connect(host: str, port: int, timeout: float | None) -> tuple[socket.socket, str]:
-    """An open socket to a permitted address of `host`, and that address as text. Raises Refused or OSError."""
+def connect(host: str, port: int, timeout: float) -> tuple[socket.socket, str]:
+    """An open socket to a permitted address of `host`, and that address as text. Raises Refused or OSError.
+
+    `timeout` is for all of it: the look-up, and the addresses, which share what is left.
+    """
+    deadline = time.monotonic() + timeout
     problem: OSError | None = None
-    for family, sockaddr in resolve(host, port):
+    addresses = resolve(host, port)
+    for tried, (family, sockaddr) in enumerate(addresses):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise problem or TimeoutError("the name was not looked up in time")
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(timeout)
+            sock.settimeout(left / (len(addresses) - tried))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.connect(sockaddr)
+            sock.settimeout(timeout)
         except OSError as error:
             sock.close()
             problem = error

@@ -15,7 +15,7 @@ import pytest
 from django.conf import LazySettings
 
 from hooks.messages import Notification
-from hooks.transports import http
+from hooks.transports import http, outbound
 from tests.hooks.conftest import free_port
 
 Talk = Callable[[socket.socket], None]
@@ -226,3 +226,35 @@ def test_a_proxy_from_the_environment_is_not_used(
 def test_retry_after_is_read_as_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
     read = http.retry_after(header)
     assert read == seconds if seconds is None or seconds < 86400 else read is not None and read > seconds
+
+
+def test_a_name_with_many_dead_addresses_does_not_outlast_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    def nobody_answers(sock: socket.socket, address: object) -> None:
+        time.sleep(sock.gettimeout() or 0)
+        raise TimeoutError
+
+    settings.DELIVERY_TIMEOUT = 1
+    addresses = [(socket.AF_INET, ("127.0.0.1", port)) for port in range(1, 9)]
+    monkeypatch.setattr(outbound, "resolve", lambda host, port: addresses)
+    monkeypatch.setattr(socket.socket, "connect", nobody_answers)
+    begun = time.monotonic()
+    assert http.post(notification("http://many.example/")).code == "time-out"
+    assert time.monotonic() - begun < 2
+
+
+def test_nothing_is_sent_after_a_look_up_that_outlasts_the_deadline(
+    serve: Callable[[Talk], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then the lease may have ended, and another worker may be sending the same."""
+    server = serve(until_closed)
+    address = server.listener.getsockname()
+
+    def slowly(host: str, port: int) -> list[outbound.SockAddr]:
+        time.sleep(1.2)
+        return [(socket.AF_INET, address)]
+
+    monkeypatch.setattr(outbound, "resolve", slowly)
+    assert http.post(notification("http://slow.example/")).code == "time-out"
+    assert server.connections == 0
