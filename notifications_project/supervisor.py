@@ -217,13 +217,17 @@ class Supervisor:
 
 
 class Watchdog:
-    """Asks every few seconds, on a thread, because the answer may take as long as the database likes."""
+    """Asks every few seconds, on a thread, because the answer may take as long as the database likes.
+
+    It asks from the start: asking wakes workers as well. But what it finds in a cluster that rests does not count.
+    """
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask, self._found, self._not_before = ask, False, 0.0
         threading.Thread(target=self._run, daemon=True, name="watchdog").start()
 
     def rest(self, seconds: float) -> None:
+        """Let it start for so long; for ever: ask no more."""
         self._not_before, self._found = time.monotonic() + seconds, False
 
     def barks(self) -> bool:
@@ -233,12 +237,14 @@ class Watchdog:
         trouble = ""
         while True:
             time.sleep(ASK_EVERY)
-            if time.monotonic() < self._not_before:
-                continue
+            if self._not_before == float("inf"):
+                return
+            resting = time.monotonic() < self._not_before
             try:
-                self._found, now = self._ask(), ""
+                found, now = self._ask(), ""
             except Exception as error:
-                self._found, now = False, f"{type(error).__name__}: {error}"
+                found, now = False, f"{type(error).__name__}: {error}"
+            self._found = found and not resting
             if now and now != trouble:
                 logger.warning("the watchdog cannot see whether the cluster gets on (%s); it goes on asking", now)
             trouble = now
