@@ -15,7 +15,8 @@ class _OurWords:
         fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]
         for name in fields.keys() & {"login", "email"}:
             fields[name].label = "E-mail"
-            fields[name].widget.attrs.pop("placeholder", None)
+        for field in fields.values():  # a placeholder that repeats the label says nothing
+            field.widget.attrs.pop("placeholder", None)
         if "login" in fields:
             fields["password"].help_text = ""
 
