@@ -274,12 +274,7 @@ def initial_of(hook: Hook) -> dict[str, Any]:
         lane = hook.endpoint.lane
         initial |= {"ordered": lane.ordered, "rate_limit": RateLimit.of(lane)}
         return initial | {"url": hook.endpoint.address, "format": hook.endpoint.format}
-    notify = Notify(
-        hook.notify_members,
-        hook.notify_roles,
-        [user.pk for user in hook.notify_users.order_by("email")],
-        hook.notify_addresses,
-    )
+    notify = Notify.of(hook)
     return initial | {"notify": notify}
 
 

@@ -10,10 +10,11 @@ from django.dispatch import receiver
 from django_q.models import Schedule
 
 from events.signals import events_recorded
-from hooks import rules
+from hooks import rules, waiting
 from hooks.engine import wake
-from notifications_project.accounts.models import Organization
-from notifications_project.accounts.signals import organization_created
+from hooks.models import Hook
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.signals import member_removed, organization_created
 
 
 @receiver(events_recorded)
@@ -24,6 +25,14 @@ def wake_the_engine(sender: object, **kwargs: Any) -> None:
 @receiver(organization_created)
 def add_the_default_hook(sender: object, organization: Organization, **kwargs: Any) -> None:
     rules.create_default_hook(organization)
+
+
+@receiver(member_removed)
+def tell_who_left_no_more(sender: object, organization: Organization, user: User, **kwargs: Any) -> None:
+    """Who left is not told any more: neither by hooks that chose them by name, nor of what waits."""
+    for hook in Hook.objects.existing().filter(organization=organization, notify_users=user):
+        hook.notify_users.remove(user)
+    waiting.forget_member(organization, user.email)
 
 
 @receiver(post_migrate, sender=apps.get_app_config("hooks"))

@@ -8,62 +8,37 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 
-from events import catalogue
 from events.models import Resource
 from hooks import waiting
-from hooks.formats import FORMATS, webhook_formats
+from hooks.engine import wake
+from hooks.formats import FORMATS
 from hooks.models import Endpoint, Hook, Lane
-from hooks.transports import outbound
+from hooks.validation import (
+    InvalidRule,
+    Notify,
+    RateLimit,
+    changed_errors,
+    check,
+    events_problem,
+    format_problem,
+    name_problem,
+    notify_problem,
+    rate_problem,
+    resources_problem,
+    url_problem,
+)
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
-from notifications_project.accounts.roles import Role
 
 DEFAULT_HOOK_NAME = "Default deployment result e-mails"
 ROTATION = timedelta(hours=24)  # how long the secret before is still signed with
-_MOST = 100  # recipients of one kind, resources or events of one hook
-
-
-class InvalidRule(Exception):
-    """What is wrong with a hook as it was asked for: `errors` maps a field's name to a message for people."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
-        self.errors = errors
-
-
-@dataclass(frozen=True)
-class Notify:
-    """Whom an e-mail hook tells; at least one of the four."""
-
-    members: bool = False
-    roles: Sequence[str] = ()
-    users: Sequence[UUID] = ()
-    addresses: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """At most so many deliveries a second, after a pause up to `burst` at once."""
-
-    per_second: float
-    burst: int = 1
-
-    @classmethod
-    def of(cls, lane: Lane) -> RateLimit | None:
-        """What was chosen for a lane, a whole number as such."""
-        if lane.rate is None:
-            return None
-        return cls(int(lane.rate) if lane.rate.is_integer() else lane.rate, lane.burst)
 
 
 def create_webhook(
@@ -87,8 +62,14 @@ def create_webhook(
     """
     options = options or {}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
-    _check(_name(name) | _url(url) | _format(format, options) | _events(events) | _resources(organization, resources))
-    _check(_rate_limit(rate_limit))
+    check(
+        name_problem(name)
+        | url_problem(url)
+        | format_problem(format, options)
+        | events_problem(events)
+        | resources_problem(organization, resources)
+    )
+    check(rate_problem(rate_limit))
     secret = new_secret()
     with transaction.atomic():
         endpoint = Endpoint.objects.create(
@@ -123,7 +104,12 @@ def create_email_hook(
     enabled: bool = True,
 ) -> Hook:
     """A new e-mail hook. Raises InvalidRule."""
-    _check(_name(name) | _notify(organization, notify) | _events(events) | _resources(organization, resources))
+    check(
+        name_problem(name)
+        | notify_problem(organization, notify)
+        | events_problem(events)
+        | resources_problem(organization, resources)
+    )
     hook = _create(organization, Hook.Kind.EMAIL, name, events, resources, paused, enabled, **_notify_fields(notify))
     hook.notify_users.set(User.objects.filter(pk__in=notify.users))
     audit.record(organization, actor, "hook.created", name, kind="email")
@@ -154,14 +140,16 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     cancels it. Enabling a hook whose endpoint was disabled (too long dead, 410) puts it to work again.
     """
     # The look-up of a name may take its time: it comes before anything is locked.
-    errors = _url(changes["url"]) if "url" in changes and hook.kind == Hook.Kind.WEBHOOK else {}
+    errors = url_problem(changes["url"]) if "url" in changes and hook.kind == Hook.Kind.WEBHOOK else {}
     with transaction.atomic():
-        return _update(_locked(hook), actor, changes, errors)
+        changed = _update(_locked(hook), actor, changes, errors)
+        wake()  # what was held may go now
+        return changed
 
 
 def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dict[str, str]) -> Hook:
     known = _WEBHOOK_FIELDS if hook.kind == Hook.Kind.WEBHOOK else _EMAIL_FIELDS
-    _check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | _changed_errors(hook, changes))
+    check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | changed_errors(hook, changes))
     if "resources" in changes:
         hook.resources.set(Resource.objects.filter(pk__in=changes["resources"]))
         hook.restricted = bool(changes["resources"])
@@ -296,109 +284,28 @@ def _switch(hook: Hook, changes: dict[str, Any]) -> None:
         waiting.resume(hook)
 
 
-# --- Checks: each gives problems by field, empty if there are none -------------------------------------------
-
-
-def _check(errors: dict[str, str]) -> None:
-    if errors:
-        raise InvalidRule(errors)
-
-
-def _changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
-    errors: dict[str, str] = {}
-    if "name" in changes:
-        errors |= _name(changes["name"])
-    if hook.endpoint and changes.keys() & {"format", "options"}:
-        chosen = changes.get("format", hook.endpoint.format)
-        errors |= _format(chosen, changes.get("options", hook.endpoint.options))
-    if "rate_limit" in changes:
-        errors |= _rate_limit(changes["rate_limit"])
-    if "events" in changes and changes["events"] != hook.events:
-        errors |= _events(changes["events"], known=hook.events)
-    if "resources" in changes:
-        errors |= _resources(hook.organization, changes["resources"])
-    if "notify" in changes:
-        errors |= _notify(hook.organization, changes["notify"])
-    return errors
-
-
-def _name(name: str) -> dict[str, str]:
-    if not name.strip():
-        return {"name": "Give the hook a name."}
-    if len(name) > 100 or not name.isprintable():
-        return {"name": "A name has at most 100 printable characters."}
-    return {}
-
-
-def _url(url: str) -> dict[str, str]:
-    try:
-        outbound.check_url(url)
-    except (outbound.Refused, outbound.BadAddress) as error:
-        return {"url": str(error)}
-    return {}
-
-
-def _format(name: str, options: dict[str, Any]) -> dict[str, str]:
-    offered = {known.name: known for known in webhook_formats()}
-    if name not in offered:
-        return {"format": f"Unknown format: choose one of {', '.join(offered)}."}
-    problems = offered[name].check_options(options)
-    return {"options": " ".join(f"{option}: {text}" for option, text in problems.items())} if problems else {}
-
-
-def _rate_limit(limit: RateLimit | None) -> dict[str, str]:
-    if limit and not (0.01 <= limit.per_second <= 1000 and 1 <= limit.burst <= 1000):
-        return {"rate_limit": "Give 0.01 to 1000 deliveries a second, and a burst of 1 to 1000."}
-    return {}
-
-
-def _rate_fields(limit: RateLimit | None) -> dict[str, Any]:
-    return {"rate": limit.per_second, "burst": limit.burst} if limit else {"rate": None, "burst": 1}
-
-
-def _events(names: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
-    """Names that the hook had already are kept, even if the catalogue has lost them: a restriction stays one."""
-    unknown = [
-        name
-        for name in names
-        if name not in known and name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS
-    ]
-    if unknown:
-        return {"events": f"Unknown event type or group: {', '.join(map(str, unknown[:5]))}."}
-    return {"events": f"At most {_MOST} can be chosen."} if len(names) > _MOST else {}
-
-
-def _resources(organization: Organization, resources: Sequence[UUID]) -> dict[str, str]:
-    if len(resources) > _MOST:
-        return {"resources": f"At most {_MOST} can be chosen."}
-    found = Resource.objects.filter(organization=organization, pk__in=resources).count()
-    if found != len(set(resources)):
-        return {"resources": "An application or add-on is unknown here."}
-    return {}
-
-
-def _notify(organization: Organization, notify: Notify) -> dict[str, str]:
-    if not (notify.members or notify.roles or notify.users or notify.addresses):
-        return {"notify": "Choose who is told: members, roles, single members or addresses."}
-    if max(len(notify.roles), len(notify.users), len(notify.addresses)) > _MOST:
-        return {"notify": f"At most {_MOST} of a kind can be chosen."}
-    unknown = set(notify.roles) - set(Role.values)
-    if unknown:
-        return {"notify": f"Unknown role: {', '.join(sorted(unknown))}."}
-    members = organization.memberships.filter(user__in=notify.users).count()
-    if members != len(set(notify.users)):
-        return {"notify": "A chosen user is not a member."}
-    for address in notify.addresses:
-        try:
-            validate_email(address)
-        except ValidationError:
-            return {"notify": f"{address!r} is not an e-mail address."}
-    return {}
-
-
 def _notify_fields(notify: Notify) -> dict[str, Any]:
     return {
         "notify_members": notify.members,
         "notify_roles": list(dict.fromkeys(notify.roles)),
         "notify_addresses": list({address.lower(): address for address in notify.addresses}.values()),
     }
+
+
+def _rate_fields(limit: RateLimit | None) -> dict[str, Any]:
+    return {"rate": limit.per_second, "burst": limit.burst} if limit else {"rate": None, "burst": 1}
+
+
+__all__ = [
+    "DEFAULT_HOOK_NAME",
+    "InvalidRule",
+    "Notify",
+    "RateLimit",
+    "create_default_hook",
+    "create_email_hook",
+    "create_webhook",
+    "delete_hook",
+    "new_secret",
+    "rotate_secret",
+    "update_hook",
+]

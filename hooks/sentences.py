@@ -18,6 +18,7 @@ from notifications_project.masking import mask
 from notifications_project.templatetags.look import span
 
 NOTHING = "Nothing:"
+NOBODY = "Nobody"
 _NAMED = 4  # more names than this become "and 7 more"
 
 
@@ -69,7 +70,7 @@ def describe_recipients(hook: Hook) -> str:
     roles = [who_has(role).lower() for role in Role if role.value in hook.notify_roles]
     people = sorted(str(user) for user in hook.notify_users.all())
     whom = listed([*roles, *people, *hook.notify_addresses], most=6)
-    return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or "Nobody: who was chosen is gone"
+    return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or f"{NOBODY}: who was chosen is gone"
 
 
 def who_has(role: Role) -> str:
@@ -86,7 +87,7 @@ def hook_state(hook: Hook) -> Badge:
         return Badge("Stopped", "bad", endpoint.disabled_reason or "Its address did not answer for too long.")
     if hook.paused:
         return Badge("Paused", "info", "It still matches; its deliveries wait until it is resumed.")
-    if describe_hook(hook).startswith(NOTHING):
+    if describe_hook(hook).startswith(NOTHING) or (not endpoint and describe_recipients(hook).startswith(NOBODY)):
         return Badge("Matches nothing", "warn")
     if endpoint and endpoint.failing_since:
         return Badge("Failing", "bad", endpoint.last_answer)

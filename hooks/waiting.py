@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from hooks.engine import clock, lanes
 from hooks.models import Delivery, Endpoint, Hook
+from notifications_project.accounts.models import Organization
 
 _CHUNK = 500
 
@@ -37,6 +38,21 @@ def cancel(hook: Hook, why: str) -> None:
         Delivery.objects.bulk_update(shared, ["reasons", "due_at"])
         touched |= {delivery.lane_id for delivery in shared}
     lanes.touch(touched)  # last, as everywhere
+
+
+def forget_member(organization: Organization, address: str) -> None:
+    """Cancel what waits for somebody who is a member no more, unless a hook names the very address."""
+    hooks = Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL)
+    naming = {hook.public_id for hook in hooks if address.lower() in map(str.lower, hook.notify_addresses)}
+    pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING)
+    waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=address)
+    now = clock.now()
+    for delivery in waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+        delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
+        if not delivery.reasons:
+            delivery.state, delivery.outcome = Delivery.State.CANCELLED, "No member any more"
+            delivery.settled_at, delivery.due_at = now, None
+        delivery.save(update_fields=["reasons", "state", "outcome", "settled_at", "due_at"])
 
 
 def hold(hook: Hook) -> None:

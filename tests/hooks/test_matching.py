@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from events import catalogue, intake
 from events.models import Event, Resource
-from hooks import matching, rules
+from hooks import matching, rules, sentences
 from hooks.models import Delivery, Hook
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
@@ -167,3 +167,45 @@ def test_routing_a_hundred_events_takes_a_bounded_number_of_queries(
     with django_assert_max_num_queries(30):
         matching.route()
     assert Delivery.objects.count() == 200
+
+
+def test_who_leaves_is_not_told_what_waited_for_them(
+    record: Record, acme: Organization, alice: User, dave: User
+) -> None:
+    both = rules.Notify(users=[alice.pk, dave.pk])
+    hook = rules.create_email_hook(organization=acme, actor=None, name="Both", notify=both, paused=True)
+    record("git.push")
+    matching.route()
+    organizations.remove_member(organization=acme, user=dave, actor=alice)
+    rules.update_hook(hook, None, paused=False)
+    waiting = Delivery.objects.filter(state="pending").values_list("endpoint__address", flat=True)
+    assert list(waiting) == [alice.email]
+    assert Delivery.objects.get(endpoint__address=dave.email).outcome == "No member any more"
+
+
+def test_who_leaves_is_still_told_by_a_hook_that_names_their_address(
+    record: Record, acme: Organization, alice: User, dave: User
+) -> None:
+    rules.create_email_hook(
+        organization=acme, actor=None, name="Typed", notify=rules.Notify(members=True, addresses=[dave.email])
+    )
+    record("stack.redeploy.ok")
+    matching.route()
+    organizations.remove_member(organization=acme, user=dave, actor=alice)
+    delivery = Delivery.objects.get(endpoint__address=dave.email)
+    assert delivery.state == "pending"
+    assert [reason["name"] for reason in delivery.reasons] == ["Typed"]
+
+
+def test_a_hook_whose_last_recipient_left_matches_nothing_and_says_so(
+    record: Record, acme: Organization, alice: User, dave: User
+) -> None:
+    hook = rules.create_email_hook(
+        organization=acme, actor=None, name="Dave", notify=rules.Notify(users=[dave.pk]), events=["git.push"]
+    )
+    organizations.remove_member(organization=acme, user=dave, actor=alice)
+    record("git.push")
+    assert told() == set()
+    assert sentences.describe_recipients(hook) == "Nobody: who was chosen is gone"
+    assert sentences.hook_state(hook).word == "Matches nothing"
+    rules.update_hook(hook, None, name="Renamed", notify=rules.Notify())  # it can be put back as it was read

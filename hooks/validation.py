@@ -1,0 +1,154 @@
+"""What may stand in a hook: every check, each giving problems by field, empty if there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from events import catalogue
+from events.models import Resource
+from hooks.formats import webhook_formats
+from hooks.models import Hook, Lane
+from hooks.transports import outbound
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Role
+
+_MOST = 100  # recipients of one kind, resources or events of one hook
+
+
+class InvalidRule(Exception):
+    """What is wrong with a hook as it was asked for: `errors` maps a field's name to a message for people."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Whom an e-mail hook tells; at least one of the four."""
+
+    members: bool = False
+    roles: Sequence[str] = ()
+    users: Sequence[UUID] = ()
+    addresses: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, hook: Hook) -> Notify:
+        """Whom a hook tells as it stands."""
+        users = list(hook.notify_users.order_by("email").values_list("pk", flat=True))
+        return cls(hook.notify_members, hook.notify_roles, users, hook.notify_addresses)
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most so many deliveries a second, after a pause up to `burst` at once."""
+
+    per_second: float
+    burst: int = 1
+
+    @classmethod
+    def of(cls, lane: Lane) -> RateLimit | None:
+        """What was chosen for a lane, a whole number as such."""
+        if lane.rate is None:
+            return None
+        return cls(int(lane.rate) if lane.rate.is_integer() else lane.rate, lane.burst)
+
+
+def check(errors: dict[str, str]) -> None:
+    if errors:
+        raise InvalidRule(errors)
+
+
+def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if "name" in changes:
+        errors |= name_problem(changes["name"])
+    if hook.endpoint and changes.keys() & {"format", "options"}:
+        chosen = changes.get("format", hook.endpoint.format)
+        errors |= format_problem(chosen, changes.get("options", hook.endpoint.options))
+    if "rate_limit" in changes:
+        errors |= rate_problem(changes["rate_limit"])
+    if "events" in changes and changes["events"] != hook.events:
+        errors |= events_problem(changes["events"], known=hook.events)
+    if "resources" in changes:
+        errors |= resources_problem(hook.organization, changes["resources"])
+    # Nobody is left of whom it told: as it stands it may stay, so that a hook that was read can be put back.
+    if "notify" in changes and changes["notify"] != Notify.of(hook):
+        errors |= notify_problem(hook.organization, changes["notify"])
+    return errors
+
+
+def name_problem(name: str) -> dict[str, str]:
+    if not name.strip():
+        return {"name": "Give the hook a name."}
+    if len(name) > 100 or not name.isprintable():
+        return {"name": "A name has at most 100 printable characters."}
+    return {}
+
+
+def url_problem(url: str) -> dict[str, str]:
+    try:
+        outbound.check_url(url)
+    except (outbound.Refused, outbound.BadAddress) as error:
+        return {"url": str(error)}
+    return {}
+
+
+def format_problem(name: str, options: dict[str, Any]) -> dict[str, str]:
+    offered = {known.name: known for known in webhook_formats()}
+    if name not in offered:
+        return {"format": f"Unknown format: choose one of {', '.join(offered)}."}
+    problems = offered[name].check_options(options)
+    return {"options": " ".join(f"{option}: {text}" for option, text in problems.items())} if problems else {}
+
+
+def rate_problem(limit: RateLimit | None) -> dict[str, str]:
+    if limit and not (0.01 <= limit.per_second <= 1000 and 1 <= limit.burst <= 1000):
+        return {"rate_limit": "Give 0.01 to 1000 deliveries a second, and a burst of 1 to 1000."}
+    return {}
+
+
+def events_problem(names: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
+    """Names that the hook had already are kept, even if the catalogue has lost them: a restriction stays one."""
+    unknown = [
+        name
+        for name in names
+        if name not in known and name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS
+    ]
+    if unknown:
+        return {"events": f"Unknown event type or group: {', '.join(map(str, unknown[:5]))}."}
+    return {"events": f"At most {_MOST} can be chosen."} if len(names) > _MOST else {}
+
+
+def resources_problem(organization: Organization, resources: Sequence[UUID]) -> dict[str, str]:
+    if len(resources) > _MOST:
+        return {"resources": f"At most {_MOST} can be chosen."}
+    found = Resource.objects.filter(organization=organization, pk__in=resources).count()
+    if found != len(set(resources)):
+        return {"resources": "An application or add-on is unknown here."}
+    return {}
+
+
+def notify_problem(organization: Organization, notify: Notify) -> dict[str, str]:
+    if not (notify.members or notify.roles or notify.users or notify.addresses):
+        return {"notify": "Choose who is told: members, roles, single members or addresses."}
+    if max(len(notify.roles), len(notify.users), len(notify.addresses)) > _MOST:
+        return {"notify": f"At most {_MOST} of a kind can be chosen."}
+    unknown = set(notify.roles) - set(Role.values)
+    if unknown:
+        return {"notify": f"Unknown role: {', '.join(sorted(unknown))}."}
+    members = organization.memberships.filter(user__in=notify.users).count()
+    if members != len(set(notify.users)):
+        return {"notify": "A chosen user is not a member."}
+    for address in notify.addresses:
+        try:
+            validate_email(address)
+        except ValidationError:
+            return {"notify": f"{address!r} is not an e-mail address."}
+    return {}
