@@ -29,7 +29,7 @@ class Reference:
 def parse(value: Any) -> Reference | None:
     """From a public id, `{"id"?, "kind", "name"}`, a Resource or None. Raises Unfit.
 
-    With an id, the name is not looked at: the resource may have been renamed since.
+    With an id, the name must only be one: the resource may have been renamed since.
     """
     if value is None:
         return None
@@ -49,6 +49,8 @@ def parse(value: Any) -> Reference | None:
     reference = _by_id(value["id"], "resource.id")
     if kind is not None and kind != reference.kind:
         raise Unfit("resource.kind", "Does not fit the id.")
+    if value.get("name") is not None:
+        _clean_name(value["name"])
     return reference
 
 
@@ -71,10 +73,14 @@ def _by_id(text: str, field: str) -> Reference:
 def _by_name(kind: Any, name: Any) -> Reference:
     if kind not in Resource.Kind.values:
         raise Unfit("resource.kind", f"Must be {' or '.join(Resource.Kind.values)}.")
+    return Reference(None, kind, _clean_name(name))
+
+
+def _clean_name(name: Any) -> str:
     if not isinstance(name, str):
         raise Unfit("resource.name", "Must be a text.")
     try:
-        return Reference(None, kind, resources.clean_name(name))
+        return resources.clean_name(name)
     except resources.ResourceError as error:
         raise Unfit("resource.name", str(error)) from None
 

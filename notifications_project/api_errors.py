@@ -22,8 +22,13 @@ from notifications_project.api_json import BodyTooLong
 
 
 def error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {"field": field, "message": message}
+    found: dict[str, Any] = {"field": field and _printable(field), "message": _printable(message)}
     return found if index is None else found | {"index": index}
+
+
+def _printable(text: str) -> str:
+    """What was sent may come back in an error, and half of a surrogate pair is not to be written."""
+    return text.encode(errors="replace").decode()
 
 
 class ApiError(exceptions.APIException):

@@ -11,6 +11,7 @@ from rest_framework import parsers, status
 from rest_framework.exceptions import APIException, ParseError
 
 TOO_LONG = "The body is longer than 1 MiB."
+_MOST_DIGITS = 1000  # Python reads no more than 4300
 
 
 class BodyTooLong(APIException):
@@ -29,7 +30,8 @@ class JSONParser(parsers.BaseParser):
     ) -> Any:
         body = _read(stream, parser_context or {})
         try:
-            return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_object)
+            text = body.decode("utf-8-sig")
+            return json.loads(text, parse_int=_integer, parse_constant=_refuse, object_pairs_hook=_object)
         except UnicodeDecodeError:
             raise ParseError("The body is not UTF-8.") from None
         except RecursionError:
@@ -47,6 +49,12 @@ def _read(stream: IO[Any], context: Mapping[str, Any]) -> bytes:
     if len(body) > limit:
         raise BodyTooLong
     return body
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a whole number has more than {_MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _refuse(constant: str) -> None:

@@ -54,6 +54,6 @@ def whole(results: Iterable[dict[str, Any]]) -> Response:
 def _limit(text: str | None) -> int:
     if text is None:
         return _LIMIT
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= _MOST):
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):
         raise ApiError(422, [error(f"Must be a whole number from 1 to {_MOST}.", "limit")])
     return int(text)

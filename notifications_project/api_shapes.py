@@ -41,6 +41,8 @@ def check(
             problems[f"{where}{name}"] = f"Is not known here; the fields are {', '.join(shapes)}."
         elif not _fits(value, shapes[name]):
             problems[f"{where}{name}"] = f"Must be {_in_words(shapes[name])}."
+        elif unfit := _unstorable(value):
+            problems[f"{where}{name}"] = unfit
     problems |= {f"{where}{name}": "Is missing." for name in sorted(required - data.keys())}
     if problems:
         raise invalid(problems)
@@ -50,15 +52,21 @@ def _fits(value: Any, shape: Shape) -> bool:
     if isinstance(shape, tuple):
         return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
     if isinstance(value, str):
-        return shape is str and _is_storable(value)
+        return shape is str
     if isinstance(value, bool):  # which Python takes for a number too
         return shape is bool
     return isinstance(value, shape)
 
 
-def _is_storable(text: str) -> bool:
-    """What every database can hold: no NUL, no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _unstorable(value: Any) -> str:
+    """Why no database can hold this text, or one of this list; empty if it can."""
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str):
+            if "\0" in text:
+                return "Must not contain control characters such as NUL."
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                return "Contains half of a surrogate pair, which is no character."
+    return ""
 
 
 def _in_words(shape: Shape) -> str:

@@ -43,7 +43,7 @@ class DeliveryList(DeliveryAPIView):
     def get(self, request: Request, owner: UUID) -> Response:
         query = parameters(request, "state", "hook", "event")
         found = self.deliveries()
-        if state := query.get("state"):
+        if (state := query.get("state")) is not None:
             if state not in Delivery.State.values:
                 raise invalid({"state": f"Must be one of {', '.join(Delivery.State.values)}."})
             found = found.filter(state=state)

@@ -58,7 +58,7 @@ class HookList(HookAPIView):
 
     def get(self, request: Request, owner: UUID) -> Response:
         hooks = self.hooks().order_by("name", "pk")
-        if kind := parameters(request, "kind").get("kind"):
+        if (kind := parameters(request, "kind").get("kind")) is not None:
             if kind not in Hook.Kind.values:
                 raise invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
             hooks = hooks.filter(kind=kind)

@@ -121,10 +121,13 @@ def test_a_request_that_cannot_be_recorded_names_its_field(
         pytest.param(b'{"type": "job.fail", "data": {"a": -Infinity}}', 400, id="infinity"),
         pytest.param(b'{"type": "job.fail", "data": {"a": 1e999}}', 422, id="a number without end"),
         pytest.param(b'{"type": "job.fail", "data": {"a": ' + b"9" * 5000 + b"}}", 400, id="a number without sense"),
+        pytest.param(b'{"type": "job.fail", "data": {"a": ' + b"9" * 20_000 + b"}}", 400, id="a number beyond Python"),
         pytest.param(b'{"type": "job.fail", "type": "job.backon"}', 400, id="a name twice"),
         pytest.param(b'{"type": "job.fail", "data": {"a": "\xff"}}', 400, id="no UTF-8"),
         pytest.param(b'{"type": "job.fail", "data": {"a": "\\ud800"}}', 422, id="half a surrogate pair"),
         pytest.param(b'{"type": "job.fail", "data": {"a": "\\u0000"}}', 422, id="NUL"),
+        pytest.param(b'{"type": "job.fail", "\\ud800": 1}', 422, id="half a pair as a name"),
+        pytest.param(b'{"type": "job.fail", "resource": {"\\ud800": 1}}', 422, id="half a pair as a resource's name"),
         pytest.param(b"[" * 100_000, 400, id="endless nesting"),
         pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400, id="endless objects"),
         pytest.param(b"", 422, id="nothing"),
@@ -135,7 +138,41 @@ def test_what_is_not_json_is_refused(dave_api: Api, acme: Organization, body: by
     response = post_bytes(dave_api, acme, body)
     assert response.status_code == status, response.content
     assert errors(response)
+    assert "set_int_max_str_digits" not in response.content.decode()
     assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("resource", "field"),
+    [
+        (b'{"id": "ID", "kind": "application", "name": 1e999}', "resource.name"),
+        (b'{"id": "ID", "name": [[[[]]]]}', "resource.name"),
+        (b'{"id": "ID", "name": ""}', "resource.name"),
+        (b'{"id": "ID", "name": "a\\u0000b"}', "resource.name"),
+        (b'{"id": "ID", "name": "' + b"x" * 101 + b'"}', "resource.name"),
+        (b'{"id": "ID", "kind": 1e999}', "resource.kind"),
+        (b'{"id": "ID", "kind": "application", "deep": ' + b"[" * 500 + b"]" * 500 + b"}", "resource.deep"),
+        (b'{"id": 1e999}', "resource.id"),
+        (b'{"id": null, "kind": "application", "name": 1e999}', "resource.name"),
+        (b'{"kind": "application", "name": "a\\u0000b"}', "resource.name"),
+        (b"1e999", "resource"),
+    ],
+)
+def test_a_resource_is_checked_also_where_its_id_says_it_all(
+    dave_api: Api, acme: Organization, resource: bytes, field: str
+) -> None:
+    shop = Resource.objects.create(organization=acme, kind="application", name="Shop")
+    sent = b'{"type": "job.fail", "idempotency_key": "k", "resource": ' + resource + b"}"
+    response = post_bytes(dave_api, acme, sent.replace(b"ID", shop.public_id.encode()))
+    assert (response.status_code, errors(response)) == (422, [(None, field)])
+    assert not Event.objects.exists()
+
+
+def test_a_resource_may_have_been_renamed_since(dave_api: Api, acme: Organization) -> None:
+    shop = Resource.objects.create(organization=acme, kind="application", name="Shop")
+    sent = {"id": shop.public_id, "kind": "application", "name": "As it was called"}
+    assert dave_api.post(events_of(acme), {"type": "job.fail", "resource": sent}).status_code == 202
+    assert Event.objects.get().resource == shop
 
 
 def test_a_body_over_one_mebibyte_is_413_and_just_below_is_read(dave_api: Api, acme: Organization) -> None:
@@ -259,6 +296,12 @@ def test_the_list_is_filtered_by_type_group_and_resource(dave_api: Api, acme: Or
         ("limit=101", "limit"),
         ("limit=²", "limit"),
         ("limit=" + "1" * 5000, "limit"),
+        ("limit=0001000000000000000000000", "limit"),
+        ("limit=00010000000", "limit"),
+        ("limit=", "limit"),
+        ("type=", "type"),
+        ("resource=", "resource"),
+        ("before=", "before"),
     ],
 )
 def test_a_wrong_parameter_is_named(dave_api: Api, acme: Organization, query: str, field: str) -> None:

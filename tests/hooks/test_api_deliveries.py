@@ -197,7 +197,16 @@ def test_the_list_is_filtered_and_paged(
 
 
 @pytest.mark.parametrize(
-    ("query", "field"), [("state=lost", "state"), ("hook=5", "hook"), ("event=5", "event"), ("stat=failed", "stat")]
+    ("query", "field"),
+    [
+        ("state=lost", "state"),
+        ("state=", "state"),
+        ("hook=", "hook"),
+        ("event=", "event"),
+        ("hook=5", "hook"),
+        ("event=5", "event"),
+        ("stat=failed", "stat"),
+    ],
 )
 def test_a_wrong_parameter_is_named(admin: Api, address: str, query: str, field: str) -> None:
     response = admin.get(f"{address}?{query}")

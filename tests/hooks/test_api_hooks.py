@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -338,3 +339,17 @@ def test_a_list_takes_the_same_few_queries_however_long(
         admin.post(address, {**(WEBHOOK if number % 2 else EMAIL), "name": f"Hook {number}"})
     with django_assert_max_num_queries(7):
         assert len(admin.get(address).json()["results"]) == 13
+
+
+def test_an_empty_kind_is_no_filter(admin: Api, address: str) -> None:
+    response = admin.get(f"{address}?kind=")
+    assert (response.status_code, fields(response)) == (422, ["kind"])
+
+
+def test_a_text_that_cannot_be_stored_is_refused_in_plain_words(admin: Api, address: str) -> None:
+    sent = json.dumps(WEBHOOK | {"name": "a\0b", "events": ["\ud800"]})
+    response = admin.post(address, sent, content_type="application/json")
+    assert {each["field"]: each["message"] for each in response.json()["errors"]} == {
+        "name": "Must not contain control characters such as NUL.",
+        "events": "Contains half of a surrogate pair, which is no character.",
+    }
