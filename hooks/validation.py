@@ -38,6 +38,10 @@ class Notify:
     users: Sequence[UUID] = ()
     addresses: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("roles", "users", "addresses"):  # so that what is the same compares equal
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
     @classmethod
     def of(cls, hook: Hook) -> Notify:
         """Whom a hook tells as it stands."""
