@@ -18,6 +18,8 @@ from hooks.models import Endpoint, Hook
 
 def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: datetime) -> None:
     """Apply what came back, in order. `endpoint` is locked by the caller's transaction."""
+    if not outcomes:
+        return
     for verdict, answer in outcomes:
         endpoint.last_attempt_at, endpoint.last_answer = now, answer
         if verdict.verdict == "delivered":

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 
 from hooks.engine import clock, health, outcome
 from hooks.engine.lanes import AT_ONCE, Lease
 from hooks.messages import Answer, Notification
-from hooks.models import Attempt, Circuit, Delivery, Endpoint
+from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
 
 logger = logging.getLogger(__name__)
 
@@ -96,15 +96,23 @@ def _write(results: Sequence[Result]) -> None:
     with transaction.atomic():
         # Locks are taken in one order everywhere: endpoints, deliveries, lanes.
         endpoints = _lock_endpoints(results)
+        _lock_mails(results)
+        moved = {
+            result.notification.delivery
+            for endpoint, group in endpoints
+            for result in group
+            if result.notification.address != endpoint.address
+        }
         now = clock.now()
         shift = now - timedelta(seconds=time.monotonic())
         Attempt.objects.bulk_create([_attempt(result, shift) for result in results], batch_size=500)
         _settle_delivered([result for result in results if result.outcome.verdict == "delivered"], now)
         for result in results:
             if result.outcome.verdict != "delivered":
-                _settle_other(result, now)
+                _settle_other(_elsewhere(result) if result.notification.delivery in moved else result, now)
         for endpoint, group in endpoints:
-            health.update(endpoint, [(result.outcome, _short(result.answer)) for result in group], now)
+            here = [result for result in group if result.notification.delivery not in moved]
+            health.update(endpoint, [(result.outcome, _short(result.answer)) for result in here], now)
         _relay([result for result in results if result.lease.transport == "smtp"], now)
 
 
@@ -156,9 +164,11 @@ def _settle_other(result: Result, now: datetime) -> None:
             tries=F("tries") + 1,
         )
     else:
-        # What was held while it was under way stays held; so does what waits for a disabled endpoint.
+        # What was held while it was under way stays held; so is what a person sent again in spite of a pause.
+        stopped = Hook.objects.filter(Q(paused=True) | Q(endpoint__disabled_at__isnull=False))
+        held = Q(due_at__isnull=True) | Exists(stopped.filter(endpoint=OuterRef("endpoint")))
         again = Value(now + timedelta(seconds=result.outcome.delay or 0))
-        due = Case(When(due_at__isnull=True, then=None), default=again)
+        due = Case(When(held, then=None), default=again)
         pending.update(due_at=due, outcome=_short(result.answer), tries=F("tries") + 1)
 
 
@@ -170,6 +180,21 @@ def _lock_endpoints(results: Sequence[Result]) -> list[tuple[Endpoint, list[Resu
             answers.setdefault(result.notification.endpoint, []).append(result)
     rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets").filter(pk__in=answers).order_by("pk")
     return [(endpoint, answers[endpoint.pk]) for endpoint in rows]
+
+
+def _lock_mails(results: Sequence[Result]) -> None:
+    """In id order, as changes of rules lock them; the deliveries of a webhook are guarded by its endpoint."""
+    mails = [result.notification.delivery for result in results if result.lease.transport == "smtp"]
+    if mails:
+        rows = Delivery.objects.select_for_update(no_key=True).filter(pk__in=mails)
+        list(rows.order_by("pk").values_list("pk"))
+
+
+def _elsewhere(result: Result) -> Result:
+    """What an address that the endpoint no longer has will not take is for the new one: it is tried there."""
+    if result.notification.is_test:
+        return result
+    return replace(result, outcome=replace(result.outcome, verdict="retry", delay=0))
 
 
 def _relay(results: Sequence[Result], now: datetime) -> None:

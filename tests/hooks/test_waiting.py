@@ -9,8 +9,10 @@ import pytest
 from django.db import connection, transaction
 
 from events.models import Event
-from hooks import matching, rules, waiting
-from hooks.engine import clock
+from hooks import engine, matching, rules, waiting
+from hooks.engine import clock, lanes, redelivery
+from hooks.engine import record as recording
+from hooks.messages import Answer
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.transports import outbound
 from notifications_project.accounts.models import Organization, User
@@ -229,3 +231,58 @@ def test_a_new_url_is_looked_up_before_anything_is_locked(webhook: Make, monkeyp
     hook = webhook()
     rules.update_hook(hook, None, url="https://slow.example/")
     assert locked == [False, False]
+
+
+def test_an_answer_of_the_old_url_says_nothing_about_the_new_one(
+    webhook: Make, record: Record, pump: Run, receiver: Receiver, bare_receiver: Callable[[bytes], str]
+) -> None:
+    """The old URL answers 410 after the hook was given a new one."""
+    hook = webhook(events=["git.push"])
+    new = bare_receiver(b"HTTP/1.1 204 No Content\r\n\r\n")
+    receiver.status = 410
+    receiver.before_answer = lambda request: in_thread(lambda: rules.update_hook(hook, None, url=new)).join()
+    record("git.push")
+    pump()
+    assert Endpoint.objects.get(pk=hook.endpoint_id).disabled_at is None
+    assert states() == {"delivered"}
+
+
+def test_what_is_sent_again_in_spite_of_a_pause_waits_again_if_it_fails(
+    webhook: Make, record: Record, pump: Run, receiver: Receiver, alice: User
+) -> None:
+    hook = webhook(paused=True)
+    record("git.push")
+    matching.route()
+    receiver.status = 503
+    engine.redeliver(hook.deliveries.get(), alice)
+    pump()
+    assert len(receiver.requests) == 1
+    assert hook.deliveries.get().due_at is None
+
+
+def test_what_is_deleted_while_it_is_sent_again_does_not_go(
+    webhook: Make, record: Record, alice: User, meanwhile: Meanwhile
+) -> None:
+    hook = webhook()
+    record("git.push")
+    matching.route()
+    meanwhile(redelivery, "_send", lambda: rules.delete_hook(hook, None))
+    engine.redeliver(hook.deliveries.get(), alice)
+    meanwhile.end()
+    assert states() == {"cancelled"}
+
+
+def test_deleting_an_email_hook_and_writing_results_do_not_wait_for_each_other(
+    acme: Organization, record: Record, alice: User, dave: User, meanwhile: Meanwhile
+) -> None:
+    everybody = rules.Notify(members=True)
+    hook = rules.create_email_hook(organization=acme, actor=None, name="All", notify=everybody)
+    record("git.push")
+    matching.route()
+    (lease,) = lanes.claim(1, ["smtp"])
+    first, last = lanes.take(lease, 2)
+    answers = [(last, Answer("smtp 250", "", 0, 1, status=250)), (first, Answer("smtp 451", "", 0, 1, status=451))]
+    meanwhile(recording, "_settle_other", lambda: rules.delete_hook(hook, None))
+    recording.write([recording.judge(lease, notification, answer) for notification, answer in answers])
+    meanwhile.end()
+    assert states() == {"delivered", "cancelled"}
