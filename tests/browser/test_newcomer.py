@@ -21,7 +21,7 @@ def test_a_newcomer_sees_a_notification_arrive(new_demo: Demo, open_page: Callab
     add_webhook_to_the_inbox(page, new_demo)
     press_test(page)
     expect(page.get_by_text("webhook-signature").first).to_be_attached()  # the request
-    expect(page.get_by_text('{"received": true}').first).to_be_attached()  # the answer
+    expect(page.get_by_text('"received": true').first).to_be_attached()  # the answer
 
     page.goto("/inbox/")
     expect(page.get_by_text("Signature verified")).to_have_count(1)
