@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooks.engine import watchdog
 from hooks.engine.pump import Pump
 from hooks.engine.sweep import sweep as sweep_up
-from hooks.engine.wakeup import wake
+from hooks.engine.wakeup import Heartbeat, wake
 
 
 def pump() -> None:
@@ -19,6 +19,7 @@ def pump() -> None:
 
 def sweep() -> None:
     """Once a minute: repair, then look for work that nobody announced."""
-    sweep_up()
+    with Heartbeat():  # seen once a minute at least: that shows it if the clock is set back
+        sweep_up()
     if watchdog.work_is_due():
         wake()

@@ -248,7 +248,9 @@ def release(lease: Lease) -> bool:
             return False
         now = clock.now()
         if lane.token == lease.token:
-            lane.not_before = max(filter(None, (lease.not_before, lease.backs_off_until)), default=None)
+            # By the database's clock as it is now: it may have been set meanwhile.
+            rests_until = now + (lease.not_before - lease.now()) if lease.not_before else None
+            lane.not_before = max(filter(None, (rests_until, lease.backs_off_until)), default=None)
             lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
         waiting = Delivery.objects.filter(lane=lane, state=Delivery.State.PENDING, due_at__isnull=False)
         due: datetime | None = waiting.aggregate(first=Min("due_at"))["first"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
-from hooks.engine import clock, lanes
+from hooks.engine import clock, lanes, set_back
 from hooks.models import Delivery, Lane, Pump
 
 _FORGET_PUMPS = timedelta(hours=1)
@@ -15,11 +15,12 @@ _LANES = 500
 
 def sweep() -> None:
     """Bring back lanes that sleep with work in them, leases from a clock that went back, dead pumps."""
+    set_back.repair()
     now = clock.now()
     waiting = Delivery.objects.filter(lane=OuterRef("pk"), state=Delivery.State.PENDING, due_at__isnull=False)
     asleep = Lane.objects.filter(Exists(waiting), work_due_at__isnull=True, leased_until__isnull=True)
     lanes.touch(list(asleep.values_list("pk", flat=True)[:_LANES]))
-    # A lease longer than any that is given was made before the clock was set back (facts/engine.md, section 10).
+    # A lease longer than any that is given was made before the clock was set back, and nobody saw it happen.
     longest = now + timedelta(seconds=lanes.lease_seconds())
     Lane.objects.filter(leased_until__gt=longest).update(leased_until=longest)
-    Pump.objects.filter(Q(seen_at__lt=now - _FORGET_PUMPS) | Q(seen_at__gt=now + _FORGET_PUMPS)).delete()
+    Pump.objects.filter(seen_at__lt=now - _FORGET_PUMPS).delete()

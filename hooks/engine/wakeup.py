@@ -17,6 +17,7 @@ from types import TracebackType
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Greatest
 from django_q.brokers import Broker, get_broker
 from django_q.tasks import async_task
 
@@ -49,13 +50,17 @@ class Heartbeat:
     def beat(self) -> None:
         """Renew it, at most once a second."""
         if time.monotonic() - self.beaten_at >= _BEAT:
-            Pump.objects.filter(pk=self.id).update(seen_at=clock.now())
+            Pump.objects.filter(pk=self.id).update(seen_at=self._seen())
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
         """It takes on nothing new any more, or not for sure: who has something new wakes another."""
-        Pump.objects.filter(pk=self.id).update(active=False, seen_at=clock.now())
+        Pump.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
         self.leaving = True
+
+    @staticmethod
+    def _seen() -> Greatest:
+        return Greatest("seen_at", clock.now())  # never back: it shows when the clock was set back (`set_back`)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db.models import Max, Q
 
 from events.models import Event
-from hooks.engine import clock, wakeup
+from hooks.engine import clock, set_back, wakeup
 from hooks.models import Lane, Pump
 
 _OVERDUE = timedelta(seconds=1)  # then a pump is woken
@@ -28,6 +28,8 @@ def work_is_due(since: timedelta = timedelta(0)) -> bool:
 
 def look() -> bool:
     """What a supervisor calls every few seconds: wakes a pump if need be; whether the cluster should be replaced."""
+    if set_back.repair():
+        wakeup.wake()
     nudge()
     return stands_still()
 

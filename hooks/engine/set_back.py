@@ -1,0 +1,79 @@
+"""The database's clock was set back: what was to be soon would now be in an hour. It is drawn nearer by as much.
+
+That it happened shows in the heartbeats, which are never later than now (those of pumps at work are kept from
+going back, see `wakeup.Heartbeat`), and by how much shows in the latest of them. Whoever sees it first repairs; who
+waits for the same heartbeats then finds none in the future. Short by at most the minute between two sweeps.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Greatest
+from django.utils import timezone
+from django_q.models import Schedule
+
+from hooks.engine import clock, lanes
+from hooks.models import Circuit, Delivery, Lane, Pump
+
+logger = logging.getLogger(__name__)
+
+_NOTICED = timedelta(seconds=5)  # clocks are trimmed by less all the time
+_SCHEDULED = timedelta(minutes=2)  # more than the schedule's minute
+
+
+def repair() -> bool:
+    """Look for it, and put it right; whether there was anything to do."""
+    _keep_the_schedule()
+    if not Pump.objects.filter(seen_at__gt=clock.now() + _NOTICED).exists():
+        return False
+    with transaction.atomic():
+        now = clock.now()
+        seen = Pump.objects.select_for_update().filter(seen_at__gt=now + _NOTICED).order_by("pk")
+        ahead = {pump.pk: pump.seen_at for pump in seen}
+        if not ahead:
+            return False
+        step = max(ahead.values()) - now
+        _draw_nearer(now, step)
+        Pump.objects.filter(pk__in=ahead).update(seen_at=now)
+    logger.warning(
+        "the clock was set back by some %d s: what was to be done later is drawn nearer", step.total_seconds()
+    )
+    return True
+
+
+def _draw_nearer(now: datetime, step: timedelta) -> None:
+    """Deliveries first, then lanes by id: the order in which everybody locks."""
+
+    def nearer(name: str) -> Case:
+        sooner = Greatest(F(name) - Value(step), Value(now))
+        return Case(When(**{f"{name}__gt": now}, then=sooner), default=F(name))
+
+    def no_later(name: str, than: datetime) -> Case:
+        return Case(When(**{f"{name}__gt": than}, then=Value(than)), default=F(name))
+
+    Delivery.objects.filter(state=Delivery.State.PENDING, due_at__gt=now).update(due_at=nearer("due_at"))
+    # A lease is only cut to a whole one: it may have been taken after the clock was set back.
+    longest = now + timedelta(seconds=lanes.lease_seconds())
+    ahead = Q(next_at__gt=now) | Q(not_before__gt=now) | Q(leased_until__gt=longest)
+    concerned = list(
+        Lane.objects.select_for_update(no_key=True).filter(ahead).order_by("pk").values_list("pk", flat=True)
+    )
+    Lane.objects.filter(pk__in=concerned).update(
+        work_due_at=nearer("work_due_at"),
+        not_before=nearer("not_before"),
+        next_at=nearer("next_at"),
+        leased_until=no_later("leased_until", longest),
+    )
+    Circuit.objects.filter(not_before__gt=now).update(not_before=nearer("not_before"))
+
+
+def _keep_the_schedule() -> None:
+    """django-q2 runs the sweep when its time has come: by the clock of this machine, not the database's."""
+    now = timezone.now()
+    late = Schedule.objects.filter(func="hooks.tasks.sweep", next_run__gt=now + _SCHEDULED)
+    if late.exists():
+        late.update(next_run=now)
