@@ -37,8 +37,12 @@ class TemporaryPostgres:
     The server refuses to run as root: there it runs as `postgres`, or as `nobody`, who then owns the directory.
     """
 
-    def __init__(self, programs: Path, options: Mapping[str, str] = OPTIONS) -> None:
+    def __init__(
+        self, programs: Path, options: Mapping[str, str] = OPTIONS, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment`: what the server gets besides this process's own."""
         self.programs, self.options = programs, options
+        self.environment = {**os.environ, **(environment or {})}
 
     def __enter__(self) -> str:
         self.directory = Path(tempfile.mkdtemp(prefix="console-postgres-"))
@@ -69,25 +73,52 @@ class TemporaryPostgres:
             for path in (self.directory, self.directory / "password"):
                 os.chown(path, account.pw_uid, account.pw_gid)
         self.as_user: dict[str, Any] = {"user": user, "group": account.pw_gid, "extra_groups": []} if user else {}
-        data, log = self.directory / "data", self.directory / "log"
-        initdb: list[str | Path] = [self.programs / "initdb", "-D", data, "-U", "console", "--auth", "scram-sha-256"]
+        self.data = self.directory / "data"
+        initdb: list[str | Path] = [
+            self.programs / "initdb",
+            "-D",
+            self.data,
+            "-U",
+            "console",
+            "--auth",
+            "scram-sha-256",
+        ]
         initdb += ["--pwfile", self.directory / "password", "--encoding", "UTF8", "--no-locale", "--no-sync"]
         self._run(initdb)
-        port = self._free_port()
-        options = {**self.options, "port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
-        command: list[str | Path] = [self.programs / "postgres", "-D", data]
+        self.port = self._free_port()
+        self.guard = start_guard()  # should this process be killed, the server goes too
+        self._serve()
+        return f"postgres://console:{password}@127.0.0.1:{self.port}/postgres"
+
+    def _serve(self) -> None:
+        log = self.directory / "log"
+        options = {
+            **self.options,
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+        }
+        command: list[str | Path] = [self.programs / "postgres", "-D", self.data]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with log.open("wb") as out:
+        with log.open("ab") as out:
             self.server = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                **self.as_user,
+                env=self.environment, **self.as_user,
             )  # fmt: skip
-        self.guard = start_guard()  # should this process be killed, the server goes too
+        self._tell_guard(self.server.pid)
+        self._wait(self.port, log)
+
+    def _tell_guard(self, group: int) -> None:
         assert self.guard.stdin is not None
-        self.guard.stdin.write(b"%d\n" % self.server.pid)
+        self.guard.stdin.write(b"%d\n" % group)
         self.guard.stdin.flush()
-        self._wait(port, log)
-        return f"postgres://console:{password}@127.0.0.1:{port}/postgres"
+
+    def restart_at_once(self) -> None:
+        """As after a crash: its processes end in the middle of whatever they do; then it recovers and serves again."""
+        self.server.send_signal(signal.SIGQUIT)
+        self.server.wait(timeout=30)
+        self._tell_guard(-self.server.pid)
+        self._serve()
 
     @staticmethod
     def _user() -> str | None:
