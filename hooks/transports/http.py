@@ -31,7 +31,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
-from hooks.transports import outbound
+from hooks.transports import deadlines, outbound
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
@@ -49,49 +49,7 @@ class _Trace:
     timings: dict[str, int] = field(default_factory=dict)
 
 
-class _Deadlines(threading.Thread):
-    """Cuts the socket of each attempt that outlives its deadline, whatever it is doing: TLS, headers, body."""
-
-    def __init__(self) -> None:
-        super().__init__(name="deadlines", daemon=True)
-        self.traces: dict[int, _Trace] = {}
-        self.lock = threading.Lock()
-
-    def watch(self, trace: _Trace) -> None:
-        with self.lock:
-            self.traces[id(trace)] = trace
-            if not self.is_alive():
-                self.start()
-
-    def forget(self, trace: _Trace) -> None:
-        with self.lock:
-            self.traces.pop(id(trace), None)
-
-    def run(self) -> None:
-        while True:
-            time.sleep(0.1)
-            now = time.monotonic()
-            with self.lock:
-                late = [trace for trace in self.traces.values() if trace.deadline <= now and trace.sock]
-            for trace in late:
-                trace.cut = True
-                with suppress(OSError):
-                    # Of the plain socket, also under TLS: an SSLSocket's own shutdown is not safe across threads.
-                    socket.socket.shutdown(cast(socket.socket, trace.sock), socket.SHUT_RDWR)
-
-
 _local = threading.local()
-_deadlines: _Deadlines | None = None
-_starting = threading.Lock()
-
-
-def _watcher() -> _Deadlines:
-    """The watching thread of this process, made at first use: after the fork, not before."""
-    global _deadlines
-    with _starting:
-        if _deadlines is None:
-            _deadlines = _Deadlines()
-        return _deadlines
 
 
 class _Checked(HTTPConnection):
@@ -183,7 +141,7 @@ def post(notification: Notification) -> Answer:
         prepared = requests.Request("POST", notification.address, data=message.body, headers=headers).prepare()
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", _words(error), started, _ms(started), request=request)
-    _watcher().watch(trace)
+    deadlines.watcher().watch(trace)
     try:
         return _exchange(prepared, request, trace, started)
     except outbound.Refused as error:
@@ -192,7 +150,7 @@ def post(notification: Notification) -> Answer:
         code, text = _problem(error, trace)
         return Answer(code, text, started, _ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
     finally:
-        _watcher().forget(trace)
+        deadlines.watcher().forget(trace)
 
 
 def _exchange(prepared: requests.PreparedRequest, request: dict[str, Any], trace: _Trace, started: float) -> Answer:

@@ -68,6 +68,43 @@ def test_a_relay_that_is_away_costs_no_tries(
     assert Circuit.objects.get().failures == 0
 
 
+@pytest.mark.parametrize("answer", ["550 Not from you", "530 Authentication required", "451 Too much from you"])
+def test_a_relay_that_takes_nothing_from_us_costs_no_tries(
+    answer: str, record: Record, alice: User, pump: Run, mailbox: Mailbox
+) -> None:
+    mailbox.sender_refused = answer
+    record("server.stopped")
+    pump()
+    assert set(Delivery.objects.values_list("state", "tries")) == {("pending", 0)}
+    assert Circuit.objects.get().failures == 1
+
+
+def test_a_relay_that_takes_too_long_over_a_message_is_not_sent_it_without_end(
+    record: Record, alice: User, pump: Run, mailbox: Mailbox, settings: LazySettings
+) -> None:
+    """It may take the message after all: its answer being late is a try, and the relay is not away."""
+    settings.DELIVERY_TIMEOUT = settings.EMAIL_TIMEOUT = 1
+    mailbox.takes_for_data = 2
+    record("server.stopped")
+    pump()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.tries) == ("pending", 1)
+    assert not Circuit.objects.exists()
+
+
+def test_a_relay_that_is_slow_at_each_step_does_not_outlast_the_deadline(
+    record: Record, alice: User, pump: Run, mailbox: Mailbox, settings: LazySettings
+) -> None:
+    """Beyond it the lease may have ended, and another worker may be sending the same mail."""
+    settings.DELIVERY_TIMEOUT = settings.EMAIL_TIMEOUT = 1
+    mailbox.takes = 0.8
+    record("server.stopped")
+    pump()
+    attempt = Attempt.objects.get()
+    assert attempt.code == "time-out"
+    assert attempt.duration_ms < 1_600
+
+
 def test_without_a_mail_server_mail_waits_untouched(
     record: Record, alice: User, pump: Run, settings: LazySettings
 ) -> None:
