@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django_q.brokers.orm import ORM
@@ -23,13 +24,33 @@ _ANSWERS_WITHIN = 2.0
 Taken = list[tuple[Any, Any]] | None
 
 
+class _Absence:
+    """What this process knows of Redis, and every process that it forks: told once, not at each try."""
+
+    until = 0.0
+    told = False
+
+    def begin(self, error: RedisError) -> None:
+        self.until = time.monotonic() + _AWAY
+        if not self.told:
+            logger.warning("Redis does not answer (%s); wake-ups go over the database", error)
+        self.told = True
+
+    def end(self) -> None:
+        if self.told:
+            logger.warning("Redis answers again")
+        self.told = False
+
+
+_absence = _Absence()
+
+
 class WakeUps(RedisBroker):  # type: ignore[misc]
     """A django-q2 broker: Redis first, the ORM broker when Redis does not answer."""
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key=list_key)
         self.fallback = ORM(list_key=list_key or Conf.CLUSTER_NAME)
-        self.away_until = 0.0
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> Redis:
@@ -38,20 +59,13 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         )
 
     def enqueue(self, task: Any) -> Any:
-        if self._is_here():
-            try:
-                return super().enqueue(task)
-            except RedisError as error:
-                self._went_away(error)
-        return self.fallback.enqueue(task)
+        sent = self._ask(lambda: super(WakeUps, self).enqueue(task))
+        return self.fallback.enqueue(task) if sent is None else sent
 
     def dequeue(self) -> Taken:
         """A task from Redis, waiting a second for one; else what was queued in the database meanwhile."""
-        if self._is_here():
-            try:
-                return super().dequeue() or self._from_database()
-            except RedisError as error:
-                self._went_away(error)
+        if _is_here():
+            return self._ask(super().dequeue) or self._from_database()
         taken: Taken = self.fallback.dequeue()
         return taken
 
@@ -62,22 +76,27 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         return self.fallback.fail(task_id) if task_id else None
 
     def queue_size(self) -> int:
-        size = 0
-        if self._is_here():
-            try:
-                size = super().queue_size()
-            except RedisError as error:
-                self._went_away(error)
-        return size + int(self.fallback.queue_size())
+        return int(self._ask(super().queue_size) or 0) + int(self.fallback.queue_size())
 
     def ping(self) -> bool:
-        return True  # one of the two always takes a wake-up
+        """True, as one of the two always takes a wake-up. A cluster asks first of all, before it forks."""
+        self._ask(self.connection.ping)
+        return True
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
+        self._ask(lambda: super(WakeUps, self).set_stat(key, value, timeout))
+
+    def _ask(self, redis: Callable[[], Any]) -> Any:
+        """What Redis answers; None while it is away."""
+        if not _is_here():
+            return None
         try:
-            super().set_stat(key, value, timeout)
+            answer = redis()
         except RedisError as error:
-            self._went_away(error)
+            _absence.begin(error)
+            return None
+        _absence.end()
+        return answer
 
     def _from_database(self) -> Taken:
         if not self.fallback.queue_size():
@@ -85,9 +104,6 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         taken: Taken = self.fallback.dequeue()
         return taken
 
-    def _is_here(self) -> bool:
-        return time.monotonic() >= self.away_until
 
-    def _went_away(self, error: RedisError) -> None:
-        logger.warning("Redis does not answer (%s); wake-ups go over the database", error)
-        self.away_until = time.monotonic() + _AWAY
+def _is_here() -> bool:
+    return time.monotonic() >= _absence.until

@@ -43,6 +43,7 @@ def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
     monkeypatch.setattr(Conf, "REDIS", server.url)
     monkeypatch.setattr(broker, "_AWAY", 0.0)
+    monkeypatch.setattr(broker, "_absence", broker._Absence())
     yield server
     server.stop()
 
@@ -85,3 +86,19 @@ def test_what_was_queued_while_redis_was_away_is_found_when_it_is_back(
     sender.enqueue("again")
     assert sender.fallback.queue_size() == 0
     assert taken(worker) == ["again"]
+
+
+def test_an_absence_is_told_once_whoever_asks_how_often_and_so_is_its_end(
+    queue: Callable[[], broker.WakeUps], redis: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.stop()
+    for one in (queue(), queue()):
+        assert one.ping()
+        one.set_stat("key", "value", 3)
+        one.enqueue("wake")
+        assert one.queue_size()
+    assert [record.message.partition(" (")[0] for record in caplog.records] == ["Redis does not answer"]
+    redis.start()
+    queue().set_stat("key", "value", 3)
+    queue().set_stat("key", "value", 3)
+    assert [record.message for record in caplog.records[1:]] == ["Redis answers again"]
