@@ -43,7 +43,10 @@ def enter(pins: str) -> None:
     if not is_current(venv, pins):
         with one_at_a_time() as lock:
             if not is_current(venv, pins):
-                build(venv, pins, lock)
+                try:
+                    build(venv, pins, lock)
+                except OSError as error:
+                    sys.exit(f"CONSOLE_VENV: the environment cannot be made in {venv}: {error.strerror or error}")
         inside = False  # what this process has imported may have been replaced
     if not inside:
         python = str(venv / "bin" / "python")
@@ -96,6 +99,8 @@ def one_at_a_time() -> Iterator[int]:
 def build(venv: Path, pins: str, lock: int) -> None:
     """Bring `venv` to the pins; made anew if an earlier installation was interrupted or its Python has gone."""
     mark = venv / "installing"
+    if venv.exists() and any(venv.iterdir()) and not mark.exists() and not (venv / "pyvenv.cfg").exists():
+        sys.exit(f"CONSOLE_VENV: {venv} holds other files; an environment is made in a directory of its own.")
     (venv / "stamp.json").unlink(missing_ok=True)
     if mark.exists() or not works(venv):
         make(venv, mark, lock)

@@ -181,6 +181,28 @@ def test_the_environment_may_be_elsewhere(checkout: Path, probe: Callable, tmp_p
     assert answer["prefix"] == str(tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize("where", ["/proc/x", "/dev/null", "/dev/null/x"])
+def test_an_environment_that_cannot_be_made_is_one_line(probe: Callable, where: str) -> None:
+    process = probe(CONSOLE_VENV=where)
+    _, err = process.communicate()
+    told = [line for line in err.splitlines() if not line.isdecimal() and not line.startswith("Making ")]
+    assert (process.returncode, len(told)) == (1, 1), err
+    assert told[0].startswith(f"CONSOLE_VENV: the environment cannot be made in {where}: ")
+
+
+def test_a_directory_with_other_things_is_never_emptied(probe: Callable, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "letters").touch()
+    process = probe(CONSOLE_VENV=str(home))
+    _, err = process.communicate()
+    assert (process.returncode, err.splitlines()[1:]) == (
+        1,
+        [f"CONSOLE_VENV: {home} holds other files; an environment is made in a directory of its own."],
+    )
+    assert (home / "letters").exists()
+
+
 def test_an_old_python_is_told_in_one_line(tmp_path: Path) -> None:
     """As far as can be shown without an old Python: the check comes before anything an old one cannot read."""
     source = (BASE / "manage.py").read_text()
