@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +29,7 @@ def read_file(path: Path) -> None:
 
 
 def text(name: str, default: str = "") -> str:
-    return str(env.str(name, default=default)).strip()
+    return os.environ.get(name, default).strip()
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -51,8 +54,8 @@ def number(name: str, default: int, at_least: int, at_most: int) -> int:
     value = text(name)
     if not value:
         return default
-    if not value.isdecimal() or not at_least <= int(value) <= at_most:
-        raise BadSetting(name, f"must be a whole number from {at_least} to {at_most}, not {value!r}")
+    if not value.isdecimal() or len(value) > 9 or not at_least <= int(value) <= at_most:
+        raise BadSetting(name, f"must be a whole number from {at_least} to {at_most}, not {value[:50]!r}")
     return int(value)
 
 
@@ -60,13 +63,44 @@ def words(name: str) -> list[str]:
     return [word for word in (part.strip() for part in text(name).split(",")) if word]
 
 
+def hosts(name: str) -> list[str]:
+    """Host names as Django compares them: no port, `.example.com` for all below it."""
+    found = words(name)
+    if wrong := [word for word in found if not _is_host(word.removeprefix("."))]:
+        raise BadSetting(name, f"must be host names without port, comma separated; {wrong[0]!r} is none")
+    return [word.lower() for word in found]
+
+
 def web_address(name: str, default: str) -> str:
     """An absolute http(s) address without path, query or trailing slash."""
-    value = text(name, default).rstrip("/")
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-        raise BadSetting(name, f"must look like https://console.example.com, not {value!r}")
+    value = text(name, default).rstrip("/").lower()
+    scheme, _, rest = value.partition("://")
+    if scheme not in {"http", "https"} or not _is_host_and_port(rest):
+        written = "" if "@" in value else f", not {value!r}"  # there may be a password in it
+        raise BadSetting(name, f"must look like https://console.example.com{written}")
     return value
+
+
+def host_of(address: str) -> str:
+    """The host in a web address; one of IPv6 in its brackets."""
+    return _HOST_AND_PORT.fullmatch(address.partition("://")[2])[1]  # type: ignore[index]
+
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
+
+
+def _is_host_and_port(written: str) -> bool:
+    found = _HOST_AND_PORT.fullmatch(written)
+    return bool(found) and _is_host(found[1]) and 1 <= int(found[2] or 1) <= 65535
+
+
+def _is_host(written: str) -> bool:
+    if written.startswith("["):
+        try:
+            return written.endswith("]") and bool(ipaddress.IPv6Address(written[1:-1]))
+        except ValueError:
+            return False
+    return re.fullmatch(r"[A-Za-z0-9.-]+", written) is not None
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -86,13 +120,33 @@ def networks(name: str) -> list[Network]:
 def database(name: str, default: str) -> dict[str, Any]:
     """Django's description of an SQLite or PostgreSQL database, from its URL."""
     value = text(name, default)
-    scheme = value.split(":", 1)[0]
-    if scheme not in {"sqlite", "postgres", "postgresql"}:
+    scheme, _, rest = value.partition(":")
+    if scheme not in {"sqlite", "postgres", "postgresql"} or not rest.startswith("//"):
         raise BadSetting(name, "must begin with sqlite:///, postgres:// or postgresql://")
+    if scheme == "sqlite" and (not rest[3:] or rest[2] != "/" or ":memory:" in rest):
+        raise BadSetting(name, "must name a file: sqlite:///console.sqlite3, or sqlite:////with/its/whole/path")
     try:
-        return dict(env.db_url_config(value))
+        found = dict(env.db_url_config(value))
     except Exception as error:
         raise BadSetting(name, "cannot be read as a database URL") from error
+    if not found["NAME"] and "service" not in found.get("OPTIONS", {}):
+        raise BadSetting(name, "must name a database: postgres://user:password@host/name")
+    return found
+
+
+def redis(name: str) -> str:
+    """The URL of a Redis; empty if not given."""
+    value = text(name)
+    if value.split(":", 1)[0] not in {"", "redis", "rediss", "unix"}:
+        raise BadSetting(name, "must begin with redis://, rediss:// or unix://")
+    if value:
+        from redis.connection import parse_url  # only who uses it pays for it
+
+        try:
+            parse_url(value)
+        except ValueError as error:
+            raise BadSetting(name, "must look like redis://user:password@redis.example.com:6379/0") from error
+    return value
 
 
 def email(name: str) -> dict[str, Any]:
@@ -100,6 +154,21 @@ def email(name: str) -> dict[str, Any]:
     value = text(name)
     if not value:
         return {}
-    if value.split(":", 1)[0] not in {"smtp", "smtp+tls", "smtp+ssl"} or not urlsplit(value).hostname:
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in {"smtp", "smtp+tls", "smtp+ssl"} and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or re.search(r"\s", value):
         raise BadSetting(name, "must look like smtp+tls://user:password@mail.example.com:587")
     return dict(env.email_url_config(value))
+
+
+def sender(name: str, default: str) -> str:
+    """An e-mail address, alone or with a name: `Console <console@example.com>`."""
+    value = text(name, default)
+    shown, address = parseaddr(value)
+    whole = value in {address, f"{shown} <{address}>", f'"{shown}" <{address}>'}
+    if not whole or not value.isprintable() or not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", address):
+        raise BadSetting(name, f"must be an e-mail address such as console@example.com, not {value!r}")
+    return value

@@ -10,7 +10,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
@@ -39,12 +38,10 @@ if any(len(key) < 32 for key in ENCRYPTION_KEYS):
 
 # --- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = environment.web_address("PUBLIC_URL", "http://localhost:8000")
-_public = urlsplit(PUBLIC_URL)
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or [_public.hostname or "", "localhost", "127.0.0.1", "[::1]"]
-if "*" in ALLOWED_HOSTS:
-    raise environment.BadSetting("ALLOWED_HOSTS", "must name the hosts; '*' would let any site speak for this one")
+_public_host = environment.host_of(PUBLIC_URL)
+ALLOWED_HOSTS = [_public_host, *(environment.hosts("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"])]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-_https = _public.scheme == "https"
+_https = PUBLIC_URL.startswith("https:")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "console_session"
 CSRF_COOKIE_NAME = "console_csrf"
@@ -135,9 +132,7 @@ elif os.environ.get("CONSOLE_ASGI"):
 else:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
-REDIS_URL = environment.text("REDIS_URL")
-if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
-    raise environment.BadSetting("REDIS_URL", "must begin with redis://, rediss:// or unix://")
+REDIS_URL = environment.redis("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
@@ -183,7 +178,7 @@ REST_FRAMEWORK = {
 }
 
 # --- What is sent --------------------------------------------------------------------------------------------
-DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", f"notifications@{_public.hostname}")
+DEFAULT_FROM_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", f"notifications@{_public_host}")
 _email = environment.email("EMAIL_URL")
 MAIL_CONFIGURED = bool(_email)
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -226,6 +221,7 @@ LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+_log_level = environment.choice("LOG_LEVEL", "warning", "debug", "info", "error", "critical").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -233,7 +229,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     # An API's client that errs is told so in the answer; here only what is our own failure is.
     "loggers": {"django.request": {"level": "ERROR"}},
-    "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", "WARNING").upper()},
+    "root": {"handlers": ["stderr"], "level": _log_level},
 }
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

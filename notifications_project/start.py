@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from notifications_project import environment
+
+given = environment.text
 BASE = Path(__file__).resolve().parent.parent
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104
 HEADER = """\
@@ -51,28 +54,24 @@ def prepare(arguments: Sequence[str]) -> Start:
     options, _ = parser.parse_known_args(arguments)
     if problem := cannot_listen(options.host, options.port):
         sys.exit(f"Cannot listen on {options.host} port {options.port}: {problem}")
-    demo = options.demo and wants_demo()
+    demo = options.demo and environment.flag("DEMO", not given("SECRET_KEY"))
+    fitting = {"PUBLIC_URL": f"http://{public_host(options.host)}:{options.port}"}
     if not demo:
         os.environ["DEMO"] = "false"
+        os.environ.update({name: value for name, value in fitting.items() if not given(name)})
         return Start(options.host, options.port, False, None)
     sink_port = None if given("EMAIL_URL") else free_port()
-    fitting = {"PUBLIC_URL": f"http://{public_host(options.host)}:{options.port}"}
     if sink_port:
         fitting["EMAIL_URL"] = f"smtp://127.0.0.1:{sink_port}"
     if given("SECRET_KEY"):
         os.environ.update({name: value for name, value in fitting.items() if not given(name)})
     else:
-        write_settings(Path(given("DEMO_DIR") or BASE / ".demo").absolute(), fitting)
+        directory = Path(given("DEMO_DIR") or BASE / ".demo").absolute()
+        try:
+            write_settings(directory, fitting)
+        except OSError as error:
+            raise environment.BadSetting("DEMO_DIR", f"{directory} cannot be used: {error.strerror}") from error
     return Start(options.host, options.port, True, sink_port)
-
-
-def given(name: str) -> str:
-    return os.environ.get(name, "").strip()
-
-
-def wants_demo() -> bool:
-    said = given("DEMO").lower()
-    return said in {"1", "true", "yes", "on"} if said else not given("SECRET_KEY")
 
 
 def public_host(host: str) -> str:
@@ -83,14 +82,16 @@ def public_host(host: str) -> str:
 
 def cannot_listen(host: str, port: int) -> str:
     """Why nobody can listen there; empty if it is free."""
+    if not 1 <= port <= 65535:  # 0 would be any free one, which nobody could find
+        return "a port is a number from 1 to 65535"
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             probe.listen()
-    except (OSError, OverflowError) as error:
-        return str(getattr(error, "strerror", None) or error)
+    except OSError as error:
+        return str(error.strerror or error)
     return ""
 
 

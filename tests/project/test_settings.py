@@ -1,0 +1,142 @@
+"""Every wrong setting is one line that names it."""
+
+from __future__ import annotations
+
+import os
+import runpy
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from notifications_project import start
+from notifications_project.environment import BadSetting
+
+pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough
+
+
+def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
+    """What the settings become in this environment."""
+    monkeypatch.delenv("DEFAULT_FROM_EMAIL", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(settings.BASE_DIR / "notifications_project" / "settings.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("DATABASE_URL", value) for value in (
+            "sqlite", "sqlite:", "sqlite://", "sqlite:///", "sqlite://:memory:", "sqlite:///:memory:", "sqlite://a/b",
+            "mysql://h/db", "postgres", "postgres://", "postgres://h", "postgres://h/", "postgres://h:abc/db",
+            "postgres://h:99999/db", "postgres://[::1/db",
+        )),
+        *(("PUBLIC_URL", value) for value in (
+            "console", "ftp://x", "http://", "http://[::1", "http://[zz]", "http://a:abc", "http://a:99999",
+            "http://a:0", "http://exa mple", "http://exa\tmple", "http://x#frag", "http://x#", "http://x?", "http://x/y",
+            "http://user:pw@x", "http://x_y",
+        )),
+        *(("EMAIL_URL", value) for value in (
+            "smtp", "smtp:", "smtp://", "mail.example.com", "http://h", "smtp://h:abc", "smtp://h:99999", "smtp://h:0",
+            "smtp://[::1", "smtp://exa mple",
+        )),
+        *(("REDIS_URL", value) for value in (
+            "redis", "http://h", "redis://[::1", "redis://h:abc", "redis://h:99999", "redis://h?socket_timeout=x",
+        )),
+        *(("DEFAULT_FROM_EMAIL", value) for value in (
+            "not an address", "console", "Console <console>", "a@b, c@d", "a@b>", "a@b\nBcc: c@d", "@b", "a@",
+        )),
+        *(("ALLOWED_HOSTS", value) for value in ("*", "http://x", "x:80", "x y", "[::1")),
+        ("ENCRYPTION_KEYS", "short"),
+        ("SECRET_KEY", "short"),
+        ("LOG_LEVEL", "LOUD"),
+        ("DEMO", "maybe"),
+        ("BEHIND_PROXY", "perhaps"),
+        ("SIGN_UP", "ajar"),
+        ("WORKERS", "0"),
+        ("WORKERS", "many"),
+        ("WORKERS", "9" * 5000),
+        ("DELIVERY_TIMEOUT", "1.5"),
+        ("OUTBOUND_ALLOWED_NETWORKS", "10.0.0.1/8"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_one_line_that_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with pytest.raises(BadSetting) as error:
+        read(monkeypatch, **{name: value})
+    assert str(error.value).startswith(f"{name}: ")
+    assert "\n" not in str(error.value)
+    assert "pw" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "sqlite:///relative.sqlite3"),
+        ("DATABASE_URL", "sqlite:////tmp/absolute.sqlite3"),
+        ("DATABASE_URL", "postgres://user:p%40ss@h:5433/db"),
+        ("DATABASE_URL", "postgresql:///db"),
+        ("DATABASE_URL", "postgresql://%2Fvar%2Frun%2Fpostgresql/db"),
+        ("PUBLIC_URL", "https://console.example.com/"),
+        ("PUBLIC_URL", "http://[::1]:8000"),
+        ("EMAIL_URL", "smtp+tls://user:p%40ss@mail.example.com:587"),
+        ("EMAIL_URL", "smtp://[::1]:2525"),
+        ("REDIS_URL", "rediss://:pw@h:6380/2"),
+        ("REDIS_URL", "unix:///run/redis.sock"),
+        ("DEFAULT_FROM_EMAIL", "Console <console@example.com>"),
+        ("DEFAULT_FROM_EMAIL", "console@localhost"),
+        ("ALLOWED_HOSTS", ".example.com, [::1],10.0.0.1"),
+        ("SECRET_KEY", "$" + "k" * 40),
+        ("LOG_LEVEL", "debug"),
+    ],
+)
+def test_a_right_value_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert read(monkeypatch, **{name: value})
+
+
+def test_the_host_of_the_public_address_is_answered_whatever_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(monkeypatch, PUBLIC_URL="https://Console.example.com:8443", ALLOWED_HOSTS="other.example.com")
+    assert found["ALLOWED_HOSTS"] == ["console.example.com", "other.example.com"]
+    assert found["CSRF_TRUSTED_ORIGINS"] == ["https://console.example.com:8443"]
+    found = read(monkeypatch, PUBLIC_URL="http://[fd00::1]:8000")
+    assert found["ALLOWED_HOSTS"][0] == "[fd00::1]"
+    assert found["DEFAULT_FROM_EMAIL"] == "notifications@[fd00::1]"
+
+
+# --- What `up` decides ---------------------------------------------------------------------------------------
+@pytest.fixture
+def nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> pytest.MonkeyPatch:
+    monkeypatch.setattr(os, "environ", {"DEMO_DIR": str(tmp_path / "demo")})
+    return monkeypatch
+
+
+def test_without_a_demo_the_public_address_is_that_of_the_start(nothing_given: Any, port: int) -> None:
+    start.prepare(["--no-demo", "--port", str(port)])
+    assert os.environ["PUBLIC_URL"] == f"http://localhost:{port}"
+
+
+def test_a_public_address_that_is_given_stays(nothing_given: Any, port: int) -> None:
+    os.environ["PUBLIC_URL"] = "https://console.example.com"
+    start.prepare(["--no-demo", "--port", str(port)])
+    assert os.environ["PUBLIC_URL"] == "https://console.example.com"
+
+
+@pytest.mark.parametrize("said", ["maybe", "2"])
+def test_neither_demo_nor_no_demo_is_told(nothing_given: Any, port: int, said: str) -> None:
+    os.environ["DEMO"] = said
+    with pytest.raises(BadSetting, match=r"^DEMO: must be true or false"):
+        start.prepare(["--port", str(port)])
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "99999999999"])
+def test_a_port_that_is_none_is_one_line(nothing_given: Any, port: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        start.prepare([f"--port={port}"])
+    assert end.value.code == f"Cannot listen on 127.0.0.1 port {port}: a port is a number from 1 to 65535"
+
+
+def test_a_demo_directory_that_cannot_be_made_is_one_line(nothing_given: Any, port: int) -> None:
+    os.environ["DEMO_DIR"] = "/proc/x"
+    with pytest.raises(BadSetting, match=r"^DEMO_DIR: /proc/x cannot be used: "):
+        start.prepare(["--port", str(port)])
