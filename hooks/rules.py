@@ -254,6 +254,7 @@ def _change_endpoint(hook: Hook, changes: dict[str, Any]) -> None:
     endpoint.options = changes.get("options", endpoint.options)
     endpoint.save(update_fields=["address", "format", "options"])
     if moved:
+        waiting.forget_answers(endpoint)
         waiting.reactivate(endpoint)
 
 

@@ -99,6 +99,13 @@ def reactivate(endpoint: Endpoint) -> None:
     lanes.reset(endpoint.lane_id)
 
 
+def forget_answers(endpoint: Endpoint) -> None:
+    """A new address has not been tried yet: what the one before answered says nothing about it."""
+    endpoint.last_attempt_at = endpoint.last_delivered_at = None
+    endpoint.last_answer = ""
+    endpoint.save(update_fields=["last_attempt_at", "last_delivered_at", "last_answer"])
+
+
 def _release(endpoint: Endpoint, now: Any) -> None:
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
     waiting.filter(due_at__isnull=True).update(due_at=now)

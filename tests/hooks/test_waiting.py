@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from events.models import Event
-from hooks import engine, matching, rules, waiting
+from hooks import engine, matching, rules, sentences, waiting
 from hooks.engine import clock, lanes, redelivery
 from hooks.engine import record as recording
 from hooks.messages import Answer
@@ -245,6 +245,23 @@ def test_an_answer_of_the_old_url_says_nothing_about_the_new_one(
     pump()
     assert Endpoint.objects.get(pk=hook.endpoint_id).disabled_at is None
     assert states() == {"delivered"}
+
+
+def test_a_new_url_forgets_what_the_old_one_answered(
+    webhook: Make, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    hook = webhook(events=["git.push"])
+    record("git.push")
+    pump()
+    hook = Hook.objects.select_related("endpoint").get(pk=hook.pk)
+    assert sentences.hook_state(hook).word == "Healthy"
+    rules.update_hook(hook, None, url=receiver.url)  # the same: nothing is forgotten
+    assert Endpoint.objects.get(pk=hook.endpoint_id).last_answer
+    rules.update_hook(hook, None, url=f"{receiver.url}/elsewhere")
+    endpoint = Endpoint.objects.get(pk=hook.endpoint_id)
+    assert (endpoint.last_answer, endpoint.last_attempt_at, endpoint.last_delivered_at) == ("", None, None)
+    hook.endpoint = endpoint
+    assert sentences.hook_state(hook).word == "Not used yet"
 
 
 def test_what_is_sent_again_in_spite_of_a_pause_waits_again_if_it_fails(
