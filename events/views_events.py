@@ -39,6 +39,7 @@ def event_list(request: HttpRequest, organization: Organization) -> HttpResponse
         "next": ids.encode("evt", page.next) if page.next else None,
         "before": before,
         "chosen": chosen,
+        "unknown": chosen and chosen not in catalogue.EVENT_TYPES and chosen not in catalogue.GROUPS,
         "resource": resource,
         "groups": catalogue.ALL_GROUPS,
         "categories": catalogue.by_category().items(),

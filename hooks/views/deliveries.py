@@ -35,8 +35,9 @@ _MOST_HOOKS = 500  # offered in the filter
 def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
     found = Delivery.objects.filter(organization=organization)
-    if state in Delivery.State.values:
-        found = found.filter(state=state)
+    unknown = bool(state) and state not in Delivery.State.values
+    if state:
+        found = found.none() if unknown else found.filter(state=state)
     if hook:
         found = found.filter(hook=_id(hook, "hook"))
     about = _event(organization, event) if event else None
@@ -52,6 +53,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
+        "unknown_state": unknown,
         "states": [(each.value, sentences.delivery_badge(each).word) for each in Delivery.State],
         "hook": hook,
         "event": about,

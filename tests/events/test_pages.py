@@ -66,7 +66,13 @@ def test_the_list_is_filtered_by_type_group_and_resource(page: Any, acme: Organi
         assert shown.public_id in html
         assert hidden.public_id not in html
     assert "No event is like this" in page("events/?type=job.fail")
-    assert "No event is like this" in page("events/?type=no.such")
+
+
+def test_a_type_that_there_is_not_is_called_so(page: Any, acme: Organization) -> None:
+    stored = event(acme)
+    html = page("events/?type=no.such")
+    assert "There is no event type or group “no.such”." in html
+    assert stored.public_id not in html
 
 
 def test_an_archived_resource_can_still_be_the_filter(page: Any, acme: Organization) -> None:

@@ -183,6 +183,8 @@ def test_the_list_is_filtered_by_state_and_hook(
     assert shown("state=pending") == {"Held"}
     assert shown(f"hook={paused.public_id}") == {"Held"}
     assert shown(f"hook={good.public_id}&state=failed") == set()
+    assert shown("state=zzz") == set()
+    assert "There is no state “zzz”." in get(client, f"{home}/deliveries/?state=zzz")
 
 
 def test_the_list_is_filtered_by_event(
