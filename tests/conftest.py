@@ -25,6 +25,7 @@ from werkzeug import Request, Response
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
+from tests.faults.table import pytest_terminal_summary  # noqa: F401  (a hook: the table of faults, also under xdist)
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 CHROMIUM = "/usr/bin/chromium"

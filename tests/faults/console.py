@@ -1,0 +1,212 @@
+"""The console under test: its processes, what it has acknowledged, and what has become of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from events import intake
+from hooks import rules
+from hooks.models import Delivery
+from notifications_project.accounts import organizations
+from notifications_project.accounts.models import ApiToken
+from tests.environment import SETTINGS
+from tests.faults import leases
+from tests.faults.receiver import Receiver
+from tests.faults.sizes import DELIVERY_TIMEOUT
+from tests.project.processes import BASE, Command, clean_environment, until
+
+EVENT_TYPE = "git.push"
+
+
+class Worker(Command):
+    """`manage.py worker`; what it says is kept, and never waited for."""
+
+    def __init__(self, **environment: str) -> None:
+        super().__init__("worker", **environment)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        with contextlib.suppress(ValueError):  # closed, when it was killed
+            for line in self.process.stdout:
+                self.said += line
+
+    def workers(self) -> list[int]:
+        """The worker processes, which the sentinel forks before its others; the leader forked the sentinel."""
+        family = {pid for pid, line in self.family().items() if "qcluster" in line}
+        parents = {pid: parent(pid) for pid in family}
+        sentinels = {pid for pid in family if parents[pid] in family and pid in parents.values()}
+        return sorted(pid for pid in family if parents[pid] in sentinels)[:2]
+
+    def busiest(self) -> int:
+        """The worker with the most threads: the one that is sending."""
+        return max(self.workers(), key=threads)
+
+    def destroy(self) -> None:
+        """kill -9 of the whole group, supervisor and all."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        super().destroy()
+
+
+class Web:
+    """The web server as it runs in production, on a socket that is open before it starts."""
+
+    def __init__(self, **environment: str) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        command = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
+        self.process = subprocess.Popen(
+            [*command, "--fd", str(self.socket.fileno()), "--log-level", "warning"],
+            cwd=BASE,
+            env=clean_environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[self.socket.fileno()],
+            start_new_session=True,
+        )
+
+    def post(self, path: str, content: object, token: str, seconds: float = 60) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.socket.getsockname()[1], timeout=seconds)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        try:
+            connection.request("POST", path, json.dumps(content), headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.socket.close()
+
+
+class Console:
+    """An organization with hooks to a receiver; `owed` is every (hook, event) that was acknowledged."""
+
+    def __init__(self, database_url: str, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.environment = SETTINGS | {"DATABASE_URL": database_url, "DELIVERY_TIMEOUT": str(DELIVERY_TIMEOUT)}
+        self.admin = organizations.create_user(email="ada@people.example", password="correct horse", name="Ada")
+        self.organization = organizations.create_organization(name="Acme", admin=self.admin)
+        self.hooks: list[str] = []
+        self.owed: set[tuple[str, str]] = set()
+        self.programs: list[Worker | Web] = []
+
+    # --- Its processes ---------------------------------------------------------------------------------------
+    def worker(self, **environment: str) -> Worker:
+        worker = Worker(**self.environment | environment)
+        self.programs.append(worker)
+        return worker
+
+    def web(self, **environment: str) -> Web:
+        web = Web(**self.environment | environment)
+        self.programs.append(web)
+        return web
+
+    def end(self) -> None:
+        for program in self.programs:
+            if isinstance(program, Web):
+                program.kill()
+            else:
+                program.destroy()
+
+    # --- What it owes ----------------------------------------------------------------------------------------
+    def add_hooks(self, *names: str) -> None:
+        for name in names:
+            rules.create_webhook(
+                organization=self.organization, actor=None, name=name, url=self.receiver.url(name), events=[EVENT_TYPE]
+            )
+            self.hooks.append(name)
+
+    def record(self, events: int) -> None:
+        """Store so many events in this process."""
+        while events > 0:
+            some = [intake.NewEvent(type=EVENT_TYPE) for _ in range(min(events, 100))]
+            self.acknowledged(event.public_id for event in intake.record(self.organization, some))
+            events -= len(some)
+
+    def post(self, web: Web, events: int) -> None:
+        """Send so many events to the API, one at a time."""
+        token = self.token()
+        for _ in range(events):
+            status, answer = web.post(self.events_path, {"type": EVENT_TYPE}, token)
+            assert status == 202, answer
+            self.acknowledged([json.loads(answer)["id"]])
+
+    def token(self) -> str:
+        _, token = ApiToken.objects.create(self.admin, name="test", organization=self.organization)
+        return str(token)
+
+    @property
+    def events_path(self) -> str:
+        return f"/api/v1/organizations/{self.organization.public_id}/events/"
+
+    def acknowledged(self, events: Iterable[str]) -> None:
+        self.owed |= {(hook, event) for event in events for hook in self.hooks}
+
+    # --- What has become of it -------------------------------------------------------------------------------
+    def arrived(self) -> set[tuple[str, str]]:
+        return {(arrival.hook, arrival.event) for arrival in self.receiver.taken}
+
+    def lost(self) -> int:
+        return len(self.owed - self.arrived())
+
+    def repeated(self) -> int:
+        return len(self.receiver.taken) - len(self.arrived())
+
+    def busy(self, more: int) -> None:
+        """Wait for the middle of the work: so many more arrivals from now on."""
+        so_far = len(self.receiver.taken)
+        until(lambda: len(self.receiver.taken) >= so_far + more, 60, f"the arrival of {more} more")
+
+    def all_arrive(self, within: float = 90) -> None:
+        """Wait until everything has arrived and is written down as delivered; then look at how."""
+        try:
+            until(lambda: not self.lost(), within, "the arrival of everything")
+            until(lambda: not Delivery.objects.exclude(state="delivered").exists(), 60, "the record of everything")
+        except AssertionError:
+            self.show()
+            raise
+        assert Delivery.objects.filter(state="delivered").count() == len(self.owed)
+        self.nothing_went_twice_at_once()
+
+    def nothing_went_twice_at_once(self) -> None:
+        assert not self.receiver.overlaps, "one delivery was under way twice at one time"
+        assert not self.receiver.contested, "two processes were sending in one lane at one time"
+        leases.check()
+        assert not leases.strangers(self.receiver)
+        messages = {(arrival.hook, arrival.event, arrival.webhook_id, arrival.body) for arrival in self.receiver.taken}
+        assert len(messages) == len(self.arrived()), "a repetition had another id or body"
+
+    def show(self) -> None:
+        """Print what helps to find out why something did not arrive."""
+        states = Counter(Delivery.objects.values_list("state", "outcome"))
+        said = [line for program in self.programs if isinstance(program, Worker) for line in program.said.splitlines()]
+        print(f"states {dict(states)}", *said[-80:], sep="\n")  # noqa: T201
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return 0
+
+
+def threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except FileNotFoundError:
+        return 0

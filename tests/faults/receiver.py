@@ -1,0 +1,210 @@
+"""A receiver that notes who sends what, and that can behave badly in every way a receiver can."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+TAKES = 0.03  # seconds for a good answer: they make a middle of the work to strike in
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One request. `process`: the id of the worker process that sent it, as far as it could be found."""
+
+    hook: str
+    event: str
+    webhook_id: str
+    body: bytes
+    process: int | None
+    at: float
+    taken: bool = False
+
+
+class Receiver:
+    """`behaviours` says how each hook's path answers; what is not named answers 204 after a moment."""
+
+    def __init__(self) -> None:
+        self.arrivals: list[Arrival] = []
+        self.behaviours: dict[str, Callable[[Request], bool]] = {}
+        self.takes = TAKES
+        self.overlaps: list[str] = []  # a delivery that was under way twice at one time
+        self.contested: list[str] = []  # a lane in which two processes were sending at one time
+        self._sending: dict[str, Counter[int]] = defaultdict(Counter)
+        self._under_way: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.server = _Server(("127.0.0.1", 0), Request)
+        self.server.receiver = self
+        threading.Thread(target=self.server.serve_forever, name="receiver", daemon=True).start()
+
+    def url(self, hook: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/{hook}"
+
+    def close(self) -> None:
+        self.stopping.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def taken(self) -> list[Arrival]:
+        with self._lock:
+            return [arrival for arrival in self.arrivals if arrival.taken]
+
+    def begin(self, arrival: Arrival) -> None:
+        with self._lock:
+            self.arrivals.append(arrival)
+            self._under_way[arrival.webhook_id] += 1
+            if self._under_way[arrival.webhook_id] > 1:
+                self.overlaps.append(arrival.webhook_id)
+            if arrival.process is not None:
+                senders = self._sending[arrival.hook]
+                if any(process != arrival.process for process in +senders):
+                    self.contested.append(arrival.hook)
+                senders[arrival.process] += 1
+
+    def end(self, arrival: Arrival, taken: bool) -> None:
+        with self._lock:
+            arrival.taken = taken
+            self._under_way[arrival.webhook_id] -= 1
+            if arrival.process is not None:
+                self._sending[arrival.hook][arrival.process] -= 1
+
+
+class _Server(ThreadingHTTPServer):
+    receiver: Receiver
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A sender that was killed leaves its connection: that is what is tested."""
+
+
+class Request(BaseHTTPRequestHandler):
+    """One connection, with one request after the other."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.process = owner(self.client_address[1], self.server.server_address[1])
+
+    def do_POST(self) -> None:
+        receiver = self.server.receiver
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        hook, event = self.path.strip("/"), str(json.loads(body)["event_id"])
+        arrival = Arrival(hook, event, self.headers["webhook-id"], body, self.process, time.time())
+        receiver.begin(arrival)
+        taken = False
+        try:
+            taken = receiver.behaviours.get(hook, take)(self)
+        finally:
+            receiver.end(arrival, taken)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def left_within(self, seconds: float) -> bool:
+        """Whether the sender hangs up (or the test ends) within that time."""
+        deadline = time.monotonic() + seconds
+        while not self.server.receiver.stopping.is_set() and (left := deadline - time.monotonic()) > 0:
+            if select.select([self.connection], [], [], min(0.2, left))[0]:
+                return True
+        return self.server.receiver.stopping.is_set()
+
+
+# --- Behaviours: each returns whether the delivery was taken -------------------------------------------------
+def take(request: Request) -> bool:
+    request.server.receiver.stopping.wait(request.server.receiver.takes)
+    request.send_response_only(204)
+    request.end_headers()
+    return True
+
+
+def reset(request: Request) -> bool:
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(request.connection.detach())
+    request.close_connection = True
+    return False
+
+
+def hang(request: Request) -> bool:
+    request.left_within(600)
+    request.close_connection = True
+    return False
+
+
+def drip(request: Request) -> bool:
+    """One byte a second, for as long as somebody listens."""
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n" + 600 * b".":
+        request.connection.sendall(bytes([byte]))
+        if request.left_within(1):
+            break
+    request.close_connection = True
+    return False
+
+
+def redirect(request: Request) -> bool:
+    request.send_response_only(302)
+    request.send_header("Location", request.server.receiver.url("elsewhere"))
+    request.send_header("Content-Length", "0")
+    request.end_headers()
+    return False
+
+
+def flood(request: Request) -> bool:
+    """10 MB of an error page."""
+    request.send_response_only(500)
+    request.send_header("Content-Length", str(10_000_000))
+    request.end_headers()
+    request.close_connection = True
+    with contextlib.suppress(OSError):
+        request.connection.sendall(b"x" * 10_000_000)
+    return False
+
+
+def babble(request: Request) -> bool:
+    request.connection.sendall(b"what is this\x00\xff\r\n\r\nno HTTP\r\n\r\n")
+    request.close_connection = True
+    return False
+
+
+# --- Who is at the other end ---------------------------------------------------------------------------------
+def owner(port: int, server_port: int) -> int | None:
+    """The worker process that owns the connection from this port; None if it is no cluster's, or gone."""
+    inode = _inode(port, server_port)
+    if inode is None:
+        return None
+    link = f"socket:[{inode}]"
+    for directory in Path("/proc").iterdir():
+        if not directory.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            if b"qcluster" not in (directory / "cmdline").read_bytes():
+                continue
+            for descriptor in os.listdir(directory / "fd"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(directory / "fd" / descriptor) == link:
+                        return int(directory.name)
+    return None
+
+
+def _inode(port: int, server_port: int) -> str | None:
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port and int(fields[2].rpartition(":")[2], 16) == server_port:
+            return fields[9]
+    return None

@@ -1,0 +1,48 @@
+"""The table at the end of a run: what each fault cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import pytest
+
+PROPERTY = "fault"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """In deliveries: one event owed to one hook. `takeovers`: leases that ran out and went to another worker."""
+
+    fault: str
+    acknowledged: int
+    delivered: int
+    lost: int
+    repeated: int
+    takeovers: int
+    seconds: float
+
+
+def note(item: pytest.Item, counts: Counts) -> None:
+    """Leave it where the table finds it, also when the test ran in another process."""
+    item.user_properties.append((PROPERTY, asdict(counts)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    rows = [
+        Counts(**value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    if not rows:
+        return
+    terminalreporter.section("faults, counted in deliveries")
+    width = max(len(row.fault) for row in rows)
+    columns = ["acknowledged", "delivered", "lost", "repeated", "taken over", "seconds"]
+    terminalreporter.line("  ".join(["fault".ljust(width), *columns]))
+    for row in sorted(rows, key=lambda row: row.fault):
+        values = [row.acknowledged, row.delivered, row.lost, row.repeated, row.takeovers, round(row.seconds)]
+        cells = [str(value).rjust(len(column)) for value, column in zip(values, columns, strict=True)]
+        terminalreporter.line("  ".join([row.fault.ljust(width), *cells]))
