@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce, Greatest, Least
 
 from hooks.engine import clock
 from hooks.messages import Notification
-from hooks.models import Delivery, Endpoint, Lane
+from hooks.models import Circuit, Delivery, Endpoint, Lane
 
 _LOOK = 100  # due lanes that one claim chooses from
 _ROUNDING = 1e-6
@@ -62,6 +62,7 @@ class Lease:
     backs_off_until: datetime | None = None  # known when it was claimed: only what is asked for at once may go
     not_before: datetime | None = None  # learnt in this lease
     barred: bool = False  # until then not even what is asked for at once may go
+    probe: bool = False  # of a transport that was away: one attempt, which speaks for all
     last_failed: UUID | None = None
     quickest_ms: int | None = None  # of the good answers in this lease
 
@@ -177,6 +178,23 @@ def _in_turns(lanes: Iterable[tuple[int, UUID]], held: Counter[UUID]) -> list[in
         places.append((rank[organization], place, lane))
         rank[organization] += 1
     return [lane for _, _, lane in sorted(places)]
+
+
+def claim_probe(transport: str) -> list[Lease]:
+    """One lane of a transport that was away, for one attempt; empty if another has it, or nothing is due.
+
+    Until it has answered, or its lease is over, nobody else tries the transport.
+    """
+    if not due_within(0, [transport]):
+        return []
+    now = clock.now()
+    away = Circuit.objects.filter(pk=transport, failures__gt=0, not_before__lte=now)
+    if not away.update(not_before=now + timedelta(seconds=lease_seconds())):
+        return []
+    leases = claim(1, [transport])
+    for lease in leases:
+        lease.probe = True
+    return leases
 
 
 def due_within(seconds: float, transports: Collection[str]) -> bool:

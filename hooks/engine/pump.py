@@ -142,7 +142,7 @@ class Pump:
         claimed = 0 if self.closing else self._claim(late)
         started = self._start(late)
         collected = self._collect()
-        if claimed == _CLAIM:
+        if claimed >= _CLAIM:
             wakeup.invite_another()
         return bool(routed or claimed or started or collected)
 
@@ -167,10 +167,13 @@ class Pump:
         # While suspects fill their share, only lanes that answer well are claimed: the others would just wait here.
         proven = self.suspects_running >= _SUSPECT_SHARE
         owners = Counter(held.lease.organization for held in self.held.values())
-        leases = lanes.claim(_CLAIM, wakeup.open_transports(), proven, owners, sound=late)
+        free, to_probe = wakeup.transports()
+        leases = lanes.claim(_CLAIM, free, proven, owners, sound=late)
+        for transport in to_probe:
+            leases += lanes.claim_probe(transport)
         for lease in leases:
             held = self.held[lease.lane] = _Held(lease)
-            held.waiting.extend(self._take(held, 1 if lease.circuit_open else _TAKE))
+            held.waiting.extend(self._take(held, 1 if lease.circuit_open or lease.probe else _TAKE))
         return len(leases)
 
     @staticmethod

@@ -198,12 +198,17 @@ def _elsewhere(result: Result) -> Result:
 
 
 def _relay(results: Sequence[Result], now: datetime) -> None:
-    """The mail relay's own circuit: opened by its being away, closed by any answer that it gives."""
+    """The mail relay's own circuit: opened by its being away, closed by any answer that it gives.
+
+    Of many attempts that find it away at the same time the first counts; then only the probes do.
+    """
     if not results:
         return
     away = results[-1].answer.transport_down
-    circuit = Circuit.objects.filter(pk="smtp").first()
+    circuit = Circuit.objects.select_for_update().filter(pk="smtp").first()
     if away:
+        if circuit and circuit.failures and not any(result.lease.probe for result in results):
+            return
         failures = (circuit.failures if circuit else 0) + 1
         until = now + timedelta(seconds=outcome.relay_delay(failures))
         Circuit.objects.update_or_create(

@@ -101,9 +101,21 @@ def queued() -> bool:
 
 def open_transports() -> list[str]:
     """The transports that may be tried now: mail only when it is configured and its relay is not known to be away."""
-    away = set(Circuit.objects.filter(not_before__gt=clock.now()).values_list("pk", flat=True))
-    known = ["http", "smtp"] if settings.MAIL_CONFIGURED else ["http"]
-    return [name for name in known if name not in away]
+    free, to_probe = transports()
+    return free + to_probe
+
+
+def transports() -> tuple[list[str], list[str]]:
+    """Those that may be tried freely; and those that were away, when it is time for one attempt to look again."""
+    now = clock.now()
+    circuits = {circuit.pk: circuit for circuit in Circuit.objects.all()}
+    free, to_probe = [], []
+    for name in ["http", "smtp"] if settings.MAIL_CONFIGURED else ["http"]:
+        circuit = circuits.get(name)
+        if circuit and circuit.not_before and circuit.not_before > now:
+            continue
+        (to_probe if circuit and circuit.failures else free).append(name)
+    return free, to_probe
 
 
 def _wake() -> None:

@@ -95,6 +95,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.port = 0
         self.refusals: dict[str, str] = {}
         self.sender_refused = ""
         self.takes = 0.0  # seconds for each step
@@ -136,6 +137,7 @@ def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
     box = Mailbox()
     controller = Controller(box, hostname="127.0.0.1", port=free_port())  # it cannot choose one itself
     controller.start()
+    box.port = controller.port
     settings.EMAIL_HOST, settings.EMAIL_PORT = controller.hostname, controller.port
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # not the one in memory that tests get
     yield box

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
 
+from events import intake
 from events.models import Event
-from hooks import trial
-from hooks.engine import clock
+from hooks import matching, trial
+from hooks.engine import clock, lanes
+from hooks.engine import record as recording
+from hooks.messages import Answer
 from hooks.models import Attempt, Circuit, Delivery, Hook
+from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.conftest import Mailbox, free_port
 
@@ -122,3 +127,38 @@ def test_testing_an_email_hook_mails_only_the_person_who_pressed(
     pump()
     assert mailbox.told == [dave.email]
     assert str(mailbox.mails[0]["Subject"]).startswith("[Test] ")
+
+
+@pytest.fixture
+def many_mails(alice: User, mailbox: Mailbox, settings: LazySettings) -> int:
+    """Mails that are due in lanes of their own, and a relay that is away."""
+    settings.EMAIL_PORT = free_port()
+    for number in range(6):
+        organization = organizations.create_organization(name=f"Number {number}", admin=alice)
+        intake.record(organization, [intake.NewEvent(type="server.stopped")])
+    while matching.route():
+        pass
+    return Delivery.objects.count()
+
+
+def test_one_attempt_finds_out_whether_a_relay_is_back(many_mails: int, pump: Run) -> None:
+    Circuit.objects.create(pk="smtp", failures=3, not_before=clock.now())
+    pump()
+    assert Attempt.objects.count() == 1
+    assert Circuit.objects.get().failures == 4
+
+
+def test_a_relay_that_is_back_is_given_everything(
+    many_mails: int, pump: Run, mailbox: Mailbox, settings: LazySettings
+) -> None:
+    settings.EMAIL_PORT = mailbox.port
+    Circuit.objects.create(pk="smtp", failures=3, not_before=clock.now())
+    pump()
+    assert len(mailbox.mails) == many_mails
+
+
+def test_many_attempts_that_find_the_relay_away_at_once_count_as_one(many_mails: int) -> None:
+    away = Answer("connection", "gone", time.monotonic(), 1, transport_down=True)
+    for lease in lanes.claim(4, ["smtp"]):
+        recording.write([recording.judge(lease, notification, away) for notification in lanes.take(lease, 1)])
+    assert Circuit.objects.get().failures == 1
