@@ -19,6 +19,7 @@ from hooks import engine, overview, sentences
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.views.attempts import curl, pretty, shown
 from hooks.views.finding import find_delivery, may
+from hooks.views.lists import counts_by_kind
 from notifications_project import ids
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
@@ -55,6 +56,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "state": state,
         "unknown_state": unknown,
         "states": [(each.value, sentences.delivery_badge(each).word) for each in Delivery.State],
+        "counts": counts_by_kind(organization),
         "hook": hook,
         "event": about,
         "event_label": catalogue.label(about.type) if about else "",

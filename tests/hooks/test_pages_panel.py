@@ -49,6 +49,24 @@ def test_every_member_reads(path: str, home: str, hook: Hook, anna: User, client
     get(client_of(anna), f"{home}/{path}")
 
 
+@pytest.mark.parametrize(
+    ("path", "tab"),
+    [
+        ("notifications/emails/", "E-mails"),
+        ("notifications/webhooks/", "Webhooks"),
+        ("deliveries/", "Deliveries"),
+        ("event-types/", "Event types"),
+    ],
+)
+def test_every_tab_of_the_panel_keeps_the_tabs(path: str, tab: str, home: str, anna: User, client_of: ClientOf) -> None:
+    html = get(client_of(anna), f"{home}/{path}")
+    [tabs] = re.findall(r'<nav class="tabs" aria-label="Notifications">.*?</nav>', html, re.DOTALL)
+    assert re.findall(r'aria-current="page">([\w -]+)', tabs) == [tab]
+    [crumbs] = re.findall(r'<nav class="crumbs".*?</nav>', html)
+    assert "Organization Manager" in crumbs
+    assert tab in {"E-mails", "Webhooks"} or f'href="{home}/notifications/emails/">Notifications<' in crumbs
+
+
 def test_an_outsider_finds_nothing(home: str, hook: Hook, olga: User, client_of: ClientOf) -> None:
     client = client_of(olga)
     for path in ("notifications/webhooks/", "notifications/webhooks/add/", "deliveries/", f"hooks/{hook.public_id}/"):
