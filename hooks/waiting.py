@@ -45,13 +45,14 @@ def forget_member(organization: Organization, address: str) -> None:
     hooks = Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL)
     naming = {hook.public_id for hook in hooks if address.lower() in map(str.lower, hook.notify_addresses)}
     pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING)
-    waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=address)
-    now = clock.now()
+    waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=address.lower())
+    now, active = clock.now(), _active_hooks(organization.pk)
     for delivery in waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"):
         delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
         if not delivery.reasons:
             delivery.state, delivery.outcome = Delivery.State.CANCELLED, "No member any more"
-            delivery.settled_at, delivery.due_at = now, None
+            delivery.settled_at = now
+        delivery.due_at = delivery.due_at if _may_go(delivery, active) else None
         delivery.save(update_fields=["reasons", "state", "outcome", "settled_at", "due_at"])
 
 

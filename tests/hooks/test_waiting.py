@@ -15,6 +15,7 @@ from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.transports import outbound
+from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.conftest import Mailbox
@@ -303,3 +304,16 @@ def test_deleting_an_email_hook_and_writing_results_do_not_wait_for_each_other(
     recording.write([recording.judge(lease, notification, answer) for notification, answer in answers])
     meanwhile.end()
     assert states() == {"delivered", "cancelled"}
+
+
+def test_who_leaves_is_not_told_by_a_paused_hook_that_names_the_address(
+    acme: Organization, record: Record, alice: User, dave: User
+) -> None:
+    rules.create_email_hook(organization=acme, actor=None, name="All", notify=rules.Notify(members=True))
+    named = rules.Notify(addresses=[dave.email])
+    rules.create_email_hook(organization=acme, actor=None, name="Dave", notify=named, paused=True)
+    record("git.push")
+    matching.route()
+    organizations.remove_member(organization=acme, user=dave, actor=alice)
+    delivery = Delivery.objects.get(endpoint__address=dave.email)
+    assert (delivery.state, delivery.due_at) == ("pending", None)
