@@ -226,9 +226,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "no client's traceback": {"()": "notifications_project.logs.NoClientTraceback"},
+        "no cut requests": {"()": "notifications_project.logs.NoCutRequests"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no client's traceback"]}
+    },
     # An API's client that errs is told so in the answer; here only what is our own failure is.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.csrf": {"level": "ERROR"},
+        "uvicorn.error": {"filters": ["no cut requests"]},
+    },
     "root": {"handlers": ["stderr"], "level": _log_level},
 }
 CONTENT_SECURITY_POLICY = {

@@ -147,3 +147,8 @@ def test_many_members_come_in_pages(acme, alice, mary, dave, client_of, monkeypa
     second = client_of(alice).get(path, {"after": first.context["more"]})
     assert [m.user for m in second.context["memberships"]] == [dave]
     assert second.context["more"] is None
+
+
+def test_a_refused_page_is_no_news_for_the_log(acme, dave, client_of, caplog):
+    assert client_of(dave).get(reverse("accounts:add_member", args=[acme.public_id])).status_code == 403
+    assert caplog.records == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -119,3 +120,15 @@ def test_a_cluster_that_keeps_dying_is_tried_again_with_growing_pauses() -> None
         "The cluster has died; starting it again in 2 s.",
         "The cluster has died; starting it again in 4 s.",
     ]
+
+
+def test_leaving_says_what_was_to_be_said_and_takes_no_time_for_anything_else() -> None:
+    program = """
+import atexit
+from notifications_project.supervisor import leave
+atexit.register(print, "and took everything apart")
+print("Stopped.")
+leave(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=supervisor.BASE, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"Stopped.\n", b"")

@@ -80,6 +80,26 @@ def test_ctrl_c_or_sigterm_stops_everything_within_three_seconds(up: Command, nu
     assert "Traceback" not in said
 
 
+def test_what_clients_do_wrong_and_a_request_that_hangs_at_the_end_leave_the_terminal_quiet(
+    up: Command, port: int
+) -> None:
+    login = f"http://localhost:{port}/accounts/login/"
+    assert requests.get(f"http://localhost:{port}/nowhere/", timeout=10).status_code == 404
+    assert requests.get(f"http://localhost:{port}/api/v1/organizations/", timeout=10).status_code == 401
+    assert requests.post(login, {"login": "ada"}, timeout=10).status_code == 403  # no CSRF token
+    assert requests.get(login, headers={"Host": "elsewhere.example"}, timeout=10).status_code == 400
+    up.said = ""
+    with socket.create_connection(("127.0.0.1", port)) as hanging:
+        hanging.sendall(b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n")
+        requests.get(login, timeout=10)
+        os.killpg(up.process.pid, signal.SIGINT)
+        code, said = up.end()
+    assert code == 0
+    lines = said.splitlines()
+    assert lines[-1] == "Stopped.", said
+    assert ["Invalid HTTP_HOST header: 'elsewhere.example'" in line for line in lines[:-1]] == [True], said
+
+
 def test_killed_with_9_it_takes_everything_along(up: Command) -> None:
     until(lambda: len(up.family()) > 8, 20, "the start of the cluster's own children")
     began = time.monotonic()

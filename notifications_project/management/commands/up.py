@@ -16,7 +16,7 @@ from django.db import OperationalError, connections
 from notifications_project import start
 from notifications_project.accounts.models import User
 from notifications_project.management.commands.worker import look_after_workers
-from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, manage
+from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
 
 PATIENCE = 2.0  # seconds for sends that are running when it is stopped
 ANSWERS_WITHIN = 30.0
@@ -55,9 +55,10 @@ class Command(BaseCommand):
                 children.watch()
         except StopRequested:
             self.say("Stopped.")
+            leave(0)
         except ChildDied as error:
             self.stderr.write(str(error))
-            sys.exit(1)
+            leave(1)
 
     def prepare(self, plan: start.Start) -> str:
         """Bring the database up to date; return what to tell when everything runs."""

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from hooks.engine import watchdog
-from notifications_project.supervisor import StopRequested, Supervisor, manage
+from notifications_project.supervisor import StopRequested, Supervisor, leave, manage
 
 
 def look_after_workers() -> bool:
@@ -36,6 +36,7 @@ class Command(BaseCommand):
                 children.watch()
         except StopRequested:
             self.say("Stopped.")
+            leave(0)
 
     def say(self, text: str) -> None:
         self.stdout.write(text)
