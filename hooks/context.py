@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from hooks import overview
+from hooks import engine, overview
 from hooks.models import Circuit
 from notifications_project.accounts.context import current_membership
 
@@ -30,9 +30,22 @@ def notices(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {}
     return {
-        "notices": SimpleLazyObject(_mail_notices),
+        "notices": SimpleLazyObject(lambda: [*_worker_notices(request), *_mail_notices()]),
         "failing_hooks": SimpleLazyObject(lambda: _failing_hooks(request)),
     }
+
+
+def workers_running(request: HttpRequest) -> bool:
+    """`engine.workers_running`, asked once a request: the page may say it in several places."""
+    if not hasattr(request, "_workers_running"):
+        request._workers_running = engine.workers_running()  # type: ignore[attr-defined]
+    return bool(request._workers_running)  # type: ignore[attr-defined]
+
+
+def _worker_notices(request: HttpRequest) -> list[Notice]:
+    if workers_running(request):
+        return []
+    return [Notice("No worker is running: what is due waits. Start one with manage.py worker.", "bad")]
 
 
 def _mail_notices() -> list[Notice]:

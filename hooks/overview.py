@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from hooks import sentences
@@ -97,6 +98,8 @@ def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Coun
     count, due_at = waiting
     held = hook.endpoint.lane.not_before if hook.endpoint else None
     next_try = max(due_at, held) if due_at and held else due_at
+    if not hook.endpoint and not settings.MAIL_CONFIGURED:
+        next_try = None  # pages say that e-mails wait for a mail server
     totals: Counter[str] = sum(hours.values(), Counter())
     attention = sentences.needs_attention(hook)
     return Row(

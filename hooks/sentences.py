@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from events import catalogue
@@ -193,8 +194,11 @@ def delivery_badge(state: str) -> Badge:
     return _STATES[Delivery.State(state)]
 
 
-def describe_state(delivery: Delivery, now: datetime | None = None) -> str:
-    """What goes on with it: "Next try in 4 min, attempt 4 of 10". Knows its lane's back-off if that is loaded."""
+def describe_state(delivery: Delivery, now: datetime | None = None, workers: Callable[[], bool] = lambda: True) -> str:
+    """What goes on with it: "Next try in 4 min, attempt 4 of 10". Knows its lane's back-off if that is loaded.
+
+    `workers` says whether any is running; it is asked only if that decides.
+    """
     now = now or timezone.now()
     if delivery.state == Delivery.State.DELIVERED:
         return "Delivered" if delivery.tries <= 1 else f"Delivered at attempt {delivery.tries}"
@@ -203,25 +207,33 @@ def describe_state(delivery: Delivery, now: datetime | None = None) -> str:
         return f"Failed {tries}: {delivery.outcome}" if delivery.outcome else f"Failed {tries}"
     if delivery.state == Delivery.State.CANCELLED:
         return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"
+    if delivery.due_at is None:
+        return "Waits: its hook is paused or its address is stopped"
     when = next_try(delivery, now)
     if when is None:
-        return "Waits: its hook is paused or its address is stopped"
+        return "Waits for a mail server (EMAIL_URL)"
     attempt = f"attempt {delivery.tries + 1} of {MOST_TRIES}"
-    return f"To be sent now, {attempt}" if when <= now else f"Next try {until(when, now)}, {attempt}"
+    if when > now:
+        return f"Next try {until(when, now)}, {attempt}"
+    return f"To be sent now, {attempt}" if workers() else "Waits for a worker"
 
 
 def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None:
-    """When it may next be tried: due, and neither its lane nor its transport backing off. None: held or settled.
+    """When it may next be tried: due, and neither its lane nor its transport backing off.
 
-    The back-off is known of deliveries that come from `overview.with_back_off`.
+    None: nobody knows, because it is held, there is no mail server for it, or it is settled. The back-off is known of deliveries that come from `overview.with_back_off`.
     """
-    if delivery.due_at is None:
+    if delivery.due_at is None or lacks_mail_server(delivery):
         return None
     transport: datetime | None = getattr(delivery, "transport_held", None)
     if delivery.due_at == AT_ONCE:  # somebody asked for it: its lane does not hold it
         return max(filter(None, [now or timezone.now(), transport]))
     lane = delivery.lane.not_before if "lane" in delivery._state.fields_cache else None
     return max(filter(None, [delivery.due_at, lane, transport]))
+
+
+def lacks_mail_server(delivery: Delivery) -> bool:
+    return delivery.endpoint.kind == Endpoint.Kind.EMAIL and not settings.MAIL_CONFIGURED
 
 
 _ADVICE = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 
 from hooks import engine, overview
 from hooks.api.presentation import attempt_json, delivery_json
+from hooks.context import workers_running
 from hooks.models import Delivery
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationAPIView
@@ -32,6 +34,12 @@ class DeliveryAPIView(OrganizationAPIView):
             raise NotFound("There is no such delivery in this organization.")
         return found
 
+    def json(self, delivery: Delivery) -> dict[str, Any]:
+        return delivery_json(delivery, secret=self.secret, workers=self._workers_running)
+
+    def _workers_running(self) -> bool:
+        return workers_running(self.request._request)
+
     @property
     def secret(self) -> bool:
         return allows(self.membership.role, Permission.MANAGE_HOOKS)
@@ -51,7 +59,7 @@ class DeliveryList(DeliveryAPIView):
             found = found.filter(hook=identifier(query["hook"], "hook", "hook"))
         if "event" in query:
             found = found.filter(event=identifier(query["event"], "event", "evt"))
-        return newest(request, found, "dlv", lambda each: delivery_json(each, secret=self.secret))
+        return newest(request, found, "dlv", self.json)
 
 
 class DeliveryDetail(DeliveryAPIView):
@@ -61,8 +69,7 @@ class DeliveryDetail(DeliveryAPIView):
         found = self.delivery(delivery)
         attempts = found.attempts.order_by("pk")
         return Response(
-            delivery_json(found, secret=self.secret)
-            | {"attempts": [attempt_json(attempt, found, secret=self.secret) for attempt in attempts]}
+            self.json(found) | {"attempts": [attempt_json(attempt, found, secret=self.secret) for attempt in attempts]}
         )
 
 
@@ -78,7 +85,7 @@ class Redeliver(DeliveryAPIView):
             engine.redeliver(found, self.user)
         except engine.CannotRedeliver as problem:
             raise ApiError(409, [error(str(problem))]) from None
-        return Response(delivery_json(self.delivery(delivery), secret=self.secret), status=status.HTTP_202_ACCEPTED)
+        return Response(self.json(self.delivery(delivery)), status=status.HTTP_202_ACCEPTED)
 
 
 class RedeliverMany(DeliveryAPIView):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hooks import sentences
@@ -61,8 +62,8 @@ def _health(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def delivery_json(delivery: Delivery, *, secret: bool) -> dict[str, Any]:
-    """Give a delivery with its event, endpoint, lane and hook loaded."""
+def delivery_json(delivery: Delivery, *, secret: bool, workers: Callable[[], bool]) -> dict[str, Any]:
+    """Give a delivery with its event, endpoint, lane and hook loaded. `workers`: whether any is running."""
     endpoint = delivery.endpoint
     return {
         "id": delivery.public_id,
@@ -74,7 +75,7 @@ def delivery_json(delivery: Delivery, *, secret: bool) -> dict[str, Any]:
             "format": endpoint.format,
         },
         "state": delivery.state,
-        "explanation": sentences.describe_state(delivery),
+        "explanation": sentences.describe_state(delivery, workers=workers),
         "reasons": [{**reason, "explanation": sentences.describe_reason(reason)} for reason in delivery.reasons],
         "tries": delivery.tries,
         "outcome": delivery.outcome,

@@ -34,7 +34,7 @@ stopping = stop.asked
 
 def workers_running() -> bool:
     """False if work has been due for some seconds and no pump has come: then no worker is running."""
-    return not watchdog.work_is_due(_SOON) or Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists()
+    return Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists() or not watchdog.work_is_due(_SOON)
 
 
 __all__ = ["CannotRedeliver", "redeliver", "redeliver_many", "stopping", "wake", "workers_running"]

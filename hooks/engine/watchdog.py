@@ -22,8 +22,10 @@ def work_is_due(since: timedelta = timedelta(0)) -> bool:
     """Whether events wait to be routed, or free lanes wait to be served, for longer than `since`."""
     before = clock.now() - since
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=before)
-    due = Lane.objects.filter(free, next_at__lt=before, transport__in=wakeup.open_transports())
-    return due.exists() or Event.objects.filter(routed_at__isnull=True, recorded_at__lt=before).exists()
+    due = Lane.objects.filter(free, next_at__lt=before)
+    if due.exists() and due.filter(transport__in=wakeup.open_transports()).exists():
+        return True
+    return Event.objects.filter(routed_at__isnull=True, recorded_at__lt=before).exists()
 
 
 def look() -> bool:

@@ -8,6 +8,7 @@ from django import template
 
 from events.models import Event
 from hooks import overview, sentences
+from hooks.context import workers_running
 from hooks.models import Delivery, Endpoint
 
 register = template.Library()
@@ -27,7 +28,7 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
             {
                 "delivery": delivery,
                 "badge": sentences.delivery_badge(delivery.state),
-                "state": sentences.describe_state(delivery),
+                "state": sentences.describe_state(delivery, workers=lambda: workers_running(context["request"])),
                 "target": _target(delivery),
                 "reasons": sentences.describe_reasons(delivery.reasons),
             }

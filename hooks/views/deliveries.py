@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from events import catalogue
 from events.models import Event
 from hooks import engine, overview, sentences
+from hooks.context import workers_running
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.views.attempts import curl, pretty, shown
 from hooks.views.finding import find_delivery, may
@@ -50,7 +52,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     now = timezone.now()
     context = {
         "organization": organization,
-        "rows": [_line(delivery, now) for delivery in page.items],
+        "rows": [_line(delivery, now, lambda: workers_running(request)) for delivery in page.items],
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
@@ -77,7 +79,7 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
         "organization": organization,
         "delivery": found,
         "badge": sentences.delivery_badge(found.state),
-        "state": sentences.describe_state(found, now),
+        "state": sentences.describe_state(found, now, lambda: workers_running(request)),
         "next_try": next_try if (next_try := sentences.next_try(found, now)) and next_try > now else None,
         "label": catalogue.label(found.event.type),
         "target": target(found),
@@ -142,11 +144,11 @@ def _again(delivery: Delivery) -> str:
     return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"
 
 
-def _line(delivery: Delivery, now: datetime) -> dict[str, object]:
+def _line(delivery: Delivery, now: datetime, workers: Callable[[], bool]) -> dict[str, object]:
     return {
         "delivery": delivery,
         "badge": sentences.delivery_badge(delivery.state),
-        "state": sentences.describe_state(delivery, now),
+        "state": sentences.describe_state(delivery, now, workers),
         "label": catalogue.label(delivery.event.type),
         "target": target(delivery),
     }

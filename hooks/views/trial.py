@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from events import catalogue
-from hooks import engine, overview, sentences, trial
+from hooks import overview, sentences, trial
+from hooks.context import workers_running
 from hooks.models import Attempt, Delivery, Hook
 from hooks.views.attempts import Shown, shown
 from hooks.views.finding import find_delivery, find_hook
@@ -77,12 +78,14 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
     result: Shown | None = shown(delivery, attempt, secret=False) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING
+    no_mail = sentences.lacks_mail_server(delivery)
     return {
         "result": True,
         "delivery": delivery,
         "attempt": result,
         "waiting": waiting,
         "enables": sentences.describe_enabling(delivery, hook),
-        "no_worker": waiting and not engine.workers_running(),
+        "no_worker": waiting and not no_mail and not workers_running(request),
+        "no_mail": waiting and no_mail,
         "advice": sentences.advice(attempt.code) if attempt and attempt.verdict != "delivered" else "",
     }

@@ -64,6 +64,16 @@ def test_a_delivery_is_read_with_its_attempts(
     assert attempt["advice"]
 
 
+def test_what_is_due_says_that_no_worker_is_running(admin: Api, address: str, event: Event) -> None:
+    matching.route()
+    [listed] = admin.get(address).json()["results"]
+    assert listed["explanation"] == "To be sent now, attempt 1 of 10"
+    Lane.objects.update(next_at=clock.now() - timedelta(minutes=1))
+    [listed] = admin.get(address).json()["results"]
+    assert listed["explanation"] == "Waits for a worker"
+    assert admin.get(f"{address}{listed['id']}/").json()["explanation"] == "Waits for a worker"
+
+
 def test_the_next_try_is_not_before_its_lane_may_be_tried(
     admin: Api, address: str, event: Event, receiver: Receiver, pump: Callable[[], None]
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
@@ -65,19 +66,37 @@ def test_htmx_gets_only_the_result(home: str, webhook: Webhook, dave: User, clie
     assert "<html" not in html
 
 
+def test_without_a_mail_server_the_page_of_a_test_says_so(
+    home: str, acme: Organization, dave: User, client_of: ClientOf, settings: LazySettings
+) -> None:
+    settings.MAIL_CONFIGURED = False
+    client = client_of(dave)
+    html = get(client, press_test(client, home, Hook.objects.existing().get(organization=acme)))
+    assert "waits for a mail server (EMAIL_URL)" in html
+    assert "a worker picks it up" not in html
+    assert "Waits for a mail server (EMAIL_URL)" in get(client, f"{home}/deliveries/")
+
+
 def test_without_a_worker_the_page_says_so_and_what_to_do(
     home: str, webhook: Webhook, dave: User, client_of: ClientOf
 ) -> None:
     Pump.objects.all().delete()
     client = client_of(dave)
     result = press_test(client, home, webhook())
-    assert "No worker is running." not in get(client, result)
+    assert "No worker is running" not in get(client, result)
+    assert "a worker picks it up" in get(client, result)
     some_time_ago = timezone.now() - timedelta(minutes=1)
     Lane.objects.update(work_due_at=some_time_ago, next_at=some_time_ago)
     Event.objects.update(recorded_at=some_time_ago)
     html = get(client, result)
-    assert "No worker is running." in html
     assert "manage.py worker" in html
+    assert "a worker picks it up" not in html
+    assert "No worker is running: what is due waits." in html
+    for path in ("deliveries/", "events/", f"deliveries/{Delivery.objects.get().public_id}/"):
+        page = get(client, f"{home}/{path}")
+        assert "No worker is running: what is due waits." in page
+        assert "To be sent now" not in page
+    assert "Waits for a worker" in page
 
 
 def test_a_failed_test_says_what_to_check(

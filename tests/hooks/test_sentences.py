@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import LazySettings
 
 from events.models import Event, Resource
 from hooks import rules, sentences
@@ -127,6 +128,7 @@ def test_a_failing_hook_says_since_when_what_waits_and_when_it_is_tried_next() -
 
 
 def delivery(**fields: object) -> Delivery:
+    fields = {"endpoint": Endpoint(kind="webhook"), **fields}
     return Delivery(event=Event(type="job.fail"), **fields)  # type: ignore[arg-type]
 
 
@@ -142,6 +144,18 @@ def test_what_goes_on_with_a_delivery() -> None:
     assert sentences.describe_state(delivery(state="cancelled", outcome="The hook was deleted"), NOW) == (
         "Cancelled: The hook was deleted"
     )
+
+
+def test_what_is_due_and_cannot_go_says_what_it_waits_for(settings: LazySettings) -> None:
+    mail, request = delivery(due_at=NOW, endpoint=Endpoint(kind="email")), delivery(due_at=NOW)
+    assert sentences.describe_state(request, NOW, workers=lambda: False) == "Waits for a worker"
+    later = delivery(due_at=NOW + timedelta(minutes=4))
+    assert sentences.describe_state(later, NOW, workers=lambda: False) == "Next try in 4 min, attempt 1 of 10"
+    assert sentences.describe_state(mail, NOW) == "To be sent now, attempt 1 of 10"
+    settings.MAIL_CONFIGURED = False
+    assert sentences.describe_state(mail, NOW) == "Waits for a mail server (EMAIL_URL)"
+    assert sentences.next_try(mail, NOW) is None
+    assert sentences.describe_state(request, NOW) == "To be sent now, attempt 1 of 10"
 
 
 def test_a_lane_that_holds_back_decides_when_the_next_try_is() -> None:
