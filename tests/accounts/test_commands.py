@@ -45,6 +45,7 @@ def test_a_second_run_finds_the_same_and_changes_nothing():
     assert not second["admin_created"]
     assert second["token"] is None
     assert "was made before" in second["note"]
+    assert "The password was ignored" in second["note"]
     assert ApiToken.objects.count() == 1
     assert User.objects.get().check_password("analytical 1843")
 
@@ -131,3 +132,32 @@ def test_add_member_refuses_personal_spaces(alice, olga):
 def test_a_token_of_the_page_does_not_stand_in_for_that_of_the_command(acme, alice):
     make_token(user=alice, name="script", organization=acme, lasts=None)
     assert run("create_organization", "Acme", "--admin", alice.email, "--token")["token"]
+
+
+def test_without_mail_an_admin_without_password_gets_one_by_running_it_again(settings):
+    settings.MAIL_CONFIGURED = False
+    words = ("create_organization", "Engines", "--admin", "ada@example.org")
+    for made in (run(*words), run(*words)):
+        assert made["note"] == "The admin has no password yet: run this again with --password -, and type one."
+    again = run(*words, "--password", "analytical 1843")
+    assert (again["created"], again["note"]) == (False, "The password was set, as the admin had none.")
+    assert User.objects.get().check_password("analytical 1843")
+
+
+def test_with_mail_an_admin_without_password_chooses_one_by_mail(settings):
+    settings.MAIL_CONFIGURED = True
+    assert "“Forgot your password?”" in run("create_organization", "Engines", "--admin", "ada@example.org")["note"]
+
+
+def test_a_password_for_who_has_one_is_ignored_and_that_is_said(alice):
+    made = run("create_organization", "Engines", "--admin", alice.email, "--password", "analytical 1843")
+    assert made["note"] == "The password was ignored: the admin has one already."
+    assert not User.objects.get().check_password("analytical 1843")
+
+
+def test_a_weak_password_is_refused_for_who_has_none_too():
+    words = ("create_organization", "Engines", "--admin", "ada@example.org")
+    run(*words)
+    with pytest.raises(CommandError, match="The password cannot be used"):
+        call_command(*words, "--password", "123")
+    assert not User.objects.get().has_usable_password()

@@ -68,7 +68,7 @@ class Command(BaseCommand):
             return demo_welcome()
         lines = [f"The console answers at {settings.PUBLIC_URL}"]
         if not User.objects.exists():
-            lines.append("Nobody can sign in yet: manage.py create_organization NAME --admin EMAIL --password ...")
+            lines.append("Nobody can sign in yet: manage.py create_organization NAME --admin EMAIL --password -")
         return "\n".join([*lines, "Ctrl-C stops everything."])
 
     def start_all(self, children: Supervisor, plan: start.Start) -> None:

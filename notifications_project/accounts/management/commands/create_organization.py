@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
@@ -24,24 +25,23 @@ TOKEN_LASTS = timedelta(days=365)
 class Command(AnsweringCommand):
     help = (
         "Make an organization with its admin. Run again, it finds the same organization (same name, same admin) "
-        "and changes nothing. Prints the ids, and the API token once."
+        "and changes nothing, but for a password where there was none. Prints the ids, and the API token once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="name of the organization")
         parser.add_argument("--admin", required=True, metavar="EMAIL", help="who is admin; made if missing")
-        parser.add_argument("--password", help="set only when the admin is made; '-' reads it from standard input")
+        parser.add_argument("--password", help="for who has none yet; '-' reads it from standard input")
         parser.add_argument("--token", action="store_true", help="make an API token for this organization only")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         name, email = checked_name(options["name"]), checked_email(options["admin"])
-        admin, admin_created = _user(email, options["password"])
+        admin, admin_created = _user(email)
+        about_password = _password(admin, admin_created, options["password"])
         organization, created = _organization(name, admin)
         secret, note = _token(admin, organization) if options["token"] else (None, "")
-        if admin_created and not admin.has_usable_password():
-            note = f"{note} The admin has no password yet: choose one by “Forgot your password?”.".strip()
         self.answer(
             options["json"],
             organization=organization.public_id,
@@ -51,29 +51,41 @@ class Command(AnsweringCommand):
             email=admin.email,
             admin_created=admin_created,
             token=secret,
-            note=note,
+            note=f"{note} {about_password}".strip(),
         )
 
 
-def _user(email: str, password: str | None) -> tuple[User, bool]:
+def _user(email: str) -> tuple[User, bool]:
     # The row is locked, so that two runs at once make one organization.
     user = User.objects.select_for_update().filter(email__iexact=email).first()
     if user is not None:
         if not user.is_active:
             raise CommandError(f"The user {email} is not active.")
         return user, False
-    if password == "-":  # noqa: S105
-        password = sys.stdin.readline().rstrip("\n")
-    if password is not None:
-        try:
-            validate_password(password, User(email=email))
-        except ValidationError as error:
-            raise CommandError(f"The password cannot be used: {' '.join(error.messages)}") from None
     try:
         with transaction.atomic():
-            return organizations.create_user(email=email, password=password), True
+            return organizations.create_user(email=email, password=None), True
     except IntegrityError:  # another run has just made the same user
         return User.objects.select_for_update().get(email__iexact=email), False
+
+
+def _password(user: User, created: bool, password: str | None) -> str:
+    """Set it, unless the user has one already; returns what is to be told."""
+    if user.has_usable_password():
+        return "" if password is None else "The password was ignored: the admin has one already."
+    if password is None:
+        if settings.MAIL_CONFIGURED:
+            return "The admin has no password yet: choose one by “Forgot your password?”."
+        return "The admin has no password yet: run this again with --password -, and type one."
+    if password == "-":  # noqa: S105
+        password = sys.stdin.readline().rstrip("\n")
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise CommandError(f"The password cannot be used: {' '.join(error.messages)}") from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return "" if created else "The password was set, as the admin had none."
 
 
 def _organization(name: str, admin: User) -> tuple[Organization, bool]:
