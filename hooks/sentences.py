@@ -221,7 +221,8 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
 def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None:
     """When it may next be tried: due, and neither its lane nor its transport backing off.
 
-    None: nobody knows, because it is held, there is no mail server for it, or it is settled. The back-off is known of deliveries that come from `overview.with_back_off`.
+    None: nobody knows, because it is held, there is no mail server for it, or it is settled.
+    The back-off is known of deliveries that come from `overview.with_back_off`.
     """
     if delivery.due_at is None or lacks_mail_server(delivery):
         return None
