@@ -52,10 +52,24 @@ class _Converter:
         return value if isinstance(value, str) else encode(self.prefixes[0], value)
 
 
+class OwnerId(UUID):
+    """The id of an organization or personal space in an address; it keeps how it was written there."""
+
+    __slots__ = ("public_id",)
+    public_id: str
+
+    def __init__(self, text: str) -> None:
+        super().__init__(int=decode(text, *OwnerConverter.prefixes).int)
+        object.__setattr__(self, "public_id", text)
+
+
 class OwnerConverter(_Converter):
-    """Organizations (`orga_`) and personal spaces (`user_`)."""
+    """Organizations (`orga_`) and personal spaces (`user_`): which of them it is, only the database knows."""
 
     prefixes = ("orga", "user")
+
+    def to_python(self, value: str) -> OwnerId:
+        return OwnerId(value)
 
 
 class ResourceConverter(_Converter):

@@ -50,6 +50,6 @@ def organization_by_id(public_id: str) -> Organization:
         found = Organization.objects.filter(pk=ids.decode(public_id, "orga", "user")).first()
     except ValueError as error:
         raise CommandError(f"{public_id!r} is not the id of an organization: {error}") from None
-    if found is None:
+    if found is None or found.public_id != public_id:
         raise CommandError(f"There is no organization {public_id}.")
     return found
