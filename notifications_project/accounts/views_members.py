@@ -36,6 +36,7 @@ def members(request: HttpRequest, organization: Organization) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
 def add_member(request: HttpRequest, organization: Organization) -> HttpResponse:
+    _refuse_personal(organization)
     form = AddMemberForm(request.POST or None, initial={"role": Role.DEVELOPER})
     if form.is_valid():
         try:
@@ -82,6 +83,7 @@ def remove_member(request: HttpRequest, organization: Organization, user: UUID) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 def leave(request: HttpRequest, organization: Organization) -> HttpResponse:
+    _refuse_personal(organization)
     return _end(request, _me(request), f"You have left {organization}.")
 
 
@@ -109,7 +111,13 @@ def _me(request: HttpRequest) -> Membership:
     return membership
 
 
+def _refuse_personal(organization: Organization) -> None:
+    if organization.is_personal:
+        raise Http404("A personal space has one member, always.")
+
+
 def _membership(organization: Organization, user: UUID) -> Membership:
+    _refuse_personal(organization)
     membership = organization.memberships.select_related("user", "organization").filter(user_id=user).first()
     if membership is None:
         raise Http404("No such member.")

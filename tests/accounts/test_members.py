@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from notifications_project.accounts.models import ApiToken, AuditEntry, Membership
-from notifications_project.accounts.organizations import MembershipError, change_role, remove_member
+from notifications_project.accounts.organizations import MembershipError, add_member, change_role, remove_member
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.tokens import make_token
 from tests import pages
@@ -132,11 +132,15 @@ def test_an_admin_may_go_when_another_one_is_there(acme, alice, mary):
 def test_a_personal_space_keeps_its_one_member(alice, olga, client_of):
     space = alice.organizations.get(kind="personal")
     client = client_of(alice)
-    added = client.post(reverse("accounts:add_member", args=[space.public_id]), {"email": olga.email, "role": "admin"})
-    assert "A personal space has one member" in pages.assert_strict(added)
-    left = client.post(reverse("accounts:leave", args=[space.public_id]))
-    assert left.status_code == 409
+    for name, about in (("add_member", []), ("leave", []), ("change_role", [alice]), ("remove_member", [alice])):
+        path = reverse(f"accounts:{name}", args=[space.public_id, *(user.public_id for user in about)])
+        pages.get(client, path, status=404)
+        assert client.post(path, {"email": olga.email, "role": "developer"}).status_code == 404
     assert space.memberships.count() == 1
+    with pytest.raises(MembershipError, match="A personal space has one member"):
+        add_member(organization=space, email=olga.email, role=Role.ADMIN, actor=alice)
+    with pytest.raises(MembershipError, match="A personal space has one member"):
+        remove_member(organization=space, user=alice, actor=alice)
 
 
 def test_many_members_come_in_pages(acme, alice, mary, dave, client_of, monkeypatch):
