@@ -16,6 +16,7 @@ one_hook: list[URLPattern | URLResolver] = [
     path("pause/", switches.pause, name="pause"),
     path("resume/", switches.resume, name="resume"),
     path("rotate-secret/", switches.rotate_secret, name="rotate-secret"),
+    path("secret/", editing.secret, name="secret"),
     path("test/", trial.test, name="test"),
 ]
 

@@ -6,16 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from hooks import overview, rules
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
 from hooks.rules import InvalidRule
 from hooks.views.finding import find_hook
+from notifications_project import handover
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
@@ -30,7 +31,7 @@ payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """The answer to the POST shows the new secret, this once."""
+    """Leads to the page that shows the new secret, this once."""
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
     if form.is_valid():
         try:
@@ -38,7 +39,7 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
         except InvalidRule as problem:
             form.refuse(problem)
         else:
-            return secret_page(request, hook, secret, created=True)
+            return show_secret(request, hook, secret, created=True)
     return _form_page(request, organization, form, Hook.Kind.WEBHOOK)
 
 
@@ -75,10 +76,21 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     return _form_page(request, organization, form, Hook.Kind(found.kind), found)
 
 
-def secret_page(request: HttpRequest, hook: Hook, secret: str, *, created: bool) -> HttpResponse:
-    """The only page that ever shows a secret; nothing may keep it."""
-    context = {"hook": hook, "organization": hook.organization, "secret": secret, "created": created}
-    context["snippet"] = _SNIPPET
+def show_secret(request: HttpRequest, hook: Hook, secret: str, *, created: bool) -> HttpResponse:
+    """Go to the page that shows the secret: that one can be loaded again without doing anything again."""
+    handover.leave(request, hook.public_id, {"secret": secret, "created": created})
+    return redirect("hooks:secret", hook.organization.public_id, hook.public_id)
+
+
+@require_GET
+@organization_page(Permission.MANAGE_HOOKS)
+def secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """The only page that ever shows a secret, and only when it was just made; nothing may keep it."""
+    found = find_hook(organization, hook)
+    if found.kind != Hook.Kind.WEBHOOK:
+        raise Http404("An e-mail hook has no secret.")
+    left = handover.take(request, found.public_id) or {}
+    context = {"hook": found, "organization": organization, "snippet": _SNIPPET, **left}
     response = render(request, "hooks/secret.html", context)
     response["Cache-Control"] = "no-store"
     return response

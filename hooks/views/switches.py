@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from hooks import overview, rules, sentences
 from hooks.models import Hook
 from hooks.rules import InvalidRule
-from hooks.views.editing import list_of, secret_page
+from hooks.views.editing import list_of, show_secret
 from hooks.views.finding import find_hook
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
@@ -48,14 +48,14 @@ def disable(request: HttpRequest, organization: Organization, hook: UUID) -> Htt
 @require_POST
 @organization_page(Permission.MANAGE_HOOKS)
 def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    """The answer shows the new secret, this once."""
+    """Leads to the page that shows the new secret, this once."""
     found = find_hook(organization, hook)
     try:
         secret = rules.rotate_secret(found, signed_in(request))
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
         return redirect(list_of(found), organization.public_id)
-    return secret_page(request, found, secret, created=False)
+    return show_secret(request, found, secret, created=False)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -34,6 +34,7 @@ urlpatterns = [
     path("account/profile/", views_profile.profile, name="profile"),
     path("account/tokens/", views_tokens.tokens, name="tokens"),
     path("account/tokens/add/", views_tokens.add_token, name="add_token"),
+    path("account/tokens/<str:key>/made/", views_tokens.token_made, name="token_made"),
     path("account/tokens/<str:key>/revoke/", views_tokens.revoke, name="revoke_token"),
     # allauth's page of several addresses: here a user has one, which is how others know and add them.
     path("accounts/email/", RedirectView.as_view(pattern_name="accounts:profile")),

@@ -7,8 +7,9 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
+from notifications_project import handover
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.context import memberships_of
 from notifications_project.accounts.forms import TokenForm
@@ -27,7 +28,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def add_token(request: HttpRequest) -> HttpResponse:
-    """The token's secret is in the answer to the POST and nowhere else: no redirect, no session, no cache."""
+    """Leads to the page that shows the new token, this once."""
     organizations = [membership.organization for membership in memberships_of(request)]
     form = TokenForm(signed_in(request), organizations, request.POST or None)
     if form.is_valid():
@@ -37,18 +38,39 @@ def add_token(request: HttpRequest) -> HttpResponse:
             organization=form.chosen_organization,
             lasts=form.chosen_lifetime,
         )
-        return render(request, "accounts/token_made.html", {"token": token, "secret": secret})
+        handover.leave(request, _handover(token), secret)
+        return redirect("accounts:token_made", token.token_key)
     return render(request, "accounts/token_add.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_GET
+@never_cache
+@login_required
+def token_made(request: HttpRequest, key: str) -> HttpResponse:
+    """The only page that ever shows a token, and only when it was just made. Nothing may keep it."""
+    token = _own(request, key)
+    context = {"token": token, "secret": handover.take(request, _handover(token))}
+    return render(request, "accounts/token_made.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def revoke(request: HttpRequest, key: str) -> HttpResponse:
-    token = ApiToken.objects.select_related("user").filter(user=signed_in(request), token_key=key).first()
-    if token is None:
-        raise Http404("No such token.")
+    token = _own(request, key)
     if request.method == "POST":
         revoke_token(token)
         messages.success(request, f"The token {token.name} is revoked. Nothing opens with it any more.")
         return redirect("accounts:tokens")
     return render(request, "accounts/token_revoke.html", {"token": token})
+
+
+def _own(request: HttpRequest, key: str) -> ApiToken:
+    mine = ApiToken.objects.filter(user=signed_in(request)).select_related("user", "organization")
+    token: ApiToken | None = mine.filter(token_key=key).first()
+    if token is None:
+        raise Http404("No such token.")
+    return token
+
+
+def _handover(token: ApiToken) -> str:
+    return f"token {token.token_key}"

@@ -6,10 +6,12 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications_project import handover
 from notifications_project.accounts.models import ApiToken, AuditEntry
 from notifications_project.accounts.tokens import make_token
 from tests import pages
@@ -25,15 +27,32 @@ def make(client, **fields):
 
 def test_a_new_token_is_shown_once_and_works(alice, acme, client_of, client):
     browser = client_of(alice)
-    response = make(browser, organization=acme.public_id)
+    made = make(browser, organization=acme.public_id)
+    assert made.status_code == 302
+    sessions = str([session.get_decoded() for session in Session.objects.all()])
+    assert "shown_once" in sessions
+    response = browser.get(made.headers["Location"])
     html = pages.assert_strict(response)
     [secret] = set(re.findall(r"nct_[0-9a-f]{64}", html))
+    assert secret not in made.headers["Location"] + sessions
     assert "no-store" in response.headers["Cache-Control"]
+    again = pages.get(browser, made.headers["Location"])
+    assert secret not in again
+    assert "was shown once" in again
+    assert ApiToken.objects.filter(user=alice).count() == 1
     assert client.get("/api/v1/me/", headers={"authorization": f"Bearer {secret}"}).status_code == 200
     assert secret not in pages.get(browser, reverse(LIST))
     assert secret not in str([session.get_decoded() for session in Session.objects.all()])
     assert secret not in str(list(ApiToken.objects.values()))
     assert secret not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_token_is_shown_to_who_made_it_and_only_soon(alice, mary, acme, client_of):
+    browser = client_of(alice)
+    page = make(browser).headers["Location"]
+    pages.get(client_of(mary), page, status=404)
+    with time_machine.travel(timezone.now() + timedelta(seconds=handover.LASTS + 1)):
+        assert not re.search(r"nct_[0-9a-f]{64}", pages.get(browser, page))
 
 
 @pytest.mark.parametrize(("chosen", "days"), [("30", 30), ("90", 90), ("365", 365), ("never", None)])

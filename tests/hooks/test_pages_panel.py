@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -255,22 +256,43 @@ def test_a_webhook_is_added_and_its_secret_shown_this_once(
     home: str, acme: Organization, alice: User, client_of: ClientOf
 ) -> None:
     client = client_of(alice)
-    answer = client.post(f"{home}/notifications/webhooks/add/", FILLED)
-    html = assert_strict(answer)
+    added = client.post(f"{home}/notifications/webhooks/add/", FILLED)
     hook = Hook.objects.get(name="Audit trail")
+    assert added.headers["Location"] == page_of(home, hook, "secret/")
+    sessions = str([session.get_decoded() for session in Session.objects.all()])
+    answer = client.get(added.headers["Location"])
+    html = assert_strict(answer)
     assert hook.endpoint is not None
     secret = hook.endpoint.secrets["signing"][0]["key"]
     assert secret in html
+    assert "shown_once" in sessions
+    assert secret not in sessions
     assert "no-store" in answer.headers["Cache-Control"]
+    again = get(client, added.headers["Location"])
+    assert secret not in again
+    assert "It was shown once" in again
+    assert Hook.objects.filter(name="Audit trail").count() == 1
     for path in (f"{home}/notifications/webhooks/", page_of(home, hook), page_of(home, hook, "test/")):
         assert secret not in get(client, path)
 
 
 def test_a_new_secret_is_shown_once_too(home: str, hook: Hook, alice: User, client_of: ClientOf) -> None:
-    answer = client_of(alice).post(page_of(home, hook, "rotate-secret/"))
+    client = client_of(alice)
+    rotated = client.post(page_of(home, hook, "rotate-secret/"))
+    answer = client.get(rotated.headers["Location"])
     endpoint = Endpoint.objects.get(hook=hook)
     assert endpoint.secrets["signing"][0]["key"] in assert_strict(answer)
     assert "no-store" in answer.headers["Cache-Control"]
+    assert "whsec_" not in get(client, page_of(home, hook, "secret/")).replace("whsec_…", "")
+
+
+def test_a_secret_is_shown_to_who_made_it_and_to_nobody_else(
+    home: str, hook: Hook, alice: User, mary: User, dave: User, client_of: ClientOf
+) -> None:
+    page = client_of(alice).post(page_of(home, hook, "rotate-secret/")).headers["Location"]
+    key = Endpoint.objects.get(hook=hook).secrets["signing"][0]["key"]
+    assert key not in get(client_of(mary), page)
+    get(client_of(dave), page, 403)
 
 
 def test_bad_input_is_kept_and_every_error_stands_at_its_field(
