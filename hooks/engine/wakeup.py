@@ -93,7 +93,7 @@ def active_pumps() -> int:
 def queued() -> bool:
     """Whether a task is in the queue and nobody has taken it: it will look for work, and so after this moment."""
     if settings.REDIS_URL:
-        return bool(_broker(os.getpid()).queue_size())
+        return int(_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
 
     return OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.now()).exists()
@@ -109,7 +109,8 @@ def transports() -> tuple[list[str], list[str]]:
     """Those that may be tried freely; and those that were away, when it is time for one attempt to look again."""
     now = clock.now()
     circuits = {circuit.pk: circuit for circuit in Circuit.objects.all()}
-    free, to_probe = [], []
+    free: list[str] = []
+    to_probe: list[str] = []
     for name in ["http", "smtp"] if settings.MAIL_CONFIGURED else ["http"]:
         circuit = circuits.get(name)
         if circuit and circuit.not_before and circuit.not_before > now:

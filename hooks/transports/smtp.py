@@ -78,9 +78,9 @@ def _send_one(connection: Any, notification: Notification) -> Answer:
             text = "The mail relay closed the connection"
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
         except smtplib.SMTPRecipientsRefused as error:
-            code, text = next(iter(error.recipients.values()))
+            code, reply = next(iter(error.recipients.values()))
             _reset(connection)
-            return _answer(f"smtp {code}", _words(text), started, request, status=code)
+            return _answer(f"smtp {code}", _words(reply), started, request, status=code)
         except smtplib.SMTPResponseException as error:
             down = _about_the_relay(error)
             _reset(connection)

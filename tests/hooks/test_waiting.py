@@ -35,7 +35,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
 def enable(hook: Hook) -> None:
     """What a worker does when a disabled endpoint takes a test."""
     with transaction.atomic():
-        waiting.reactivate(Endpoint.objects.select_for_update(no_key=True).get(pk=hook.endpoint_id))
+        waiting.reactivate(Endpoint.objects.select_for_update(no_key=True, of=("self",)).get(hook=hook))
 
 
 def states() -> set[str]:
@@ -209,7 +209,7 @@ def test_pausing_and_writing_results_do_not_wait_for_each_other(
 
     def write() -> None:
         with transaction.atomic():
-            list(Endpoint.objects.select_for_update().filter(pk=hook.endpoint_id))
+            list(Endpoint.objects.select_for_update(of=("self",)).filter(hook=hook))
             Delivery.objects.filter(pk=last.pk).update(tries=1)
             time.sleep(0.3)
             Delivery.objects.filter(pk=first.pk).update(tries=1)
@@ -244,7 +244,7 @@ def test_an_answer_of_the_old_url_says_nothing_about_the_new_one(
     receiver.before_answer = lambda request: in_thread(lambda: rules.update_hook(hook, None, url=new)).join()
     record("git.push")
     pump()
-    assert Endpoint.objects.get(pk=hook.endpoint_id).disabled_at is None
+    assert Endpoint.objects.get(hook=hook).disabled_at is None
     assert states() == {"delivered"}
 
 
@@ -257,9 +257,9 @@ def test_a_new_url_forgets_what_the_old_one_answered(
     hook = Hook.objects.select_related("endpoint").get(pk=hook.pk)
     assert sentences.hook_state(hook).word == "Healthy"
     rules.update_hook(hook, None, url=receiver.url)  # the same: nothing is forgotten
-    assert Endpoint.objects.get(pk=hook.endpoint_id).last_answer
+    assert Endpoint.objects.get(hook=hook).last_answer
     rules.update_hook(hook, None, url=f"{receiver.url}/elsewhere")
-    endpoint = Endpoint.objects.get(pk=hook.endpoint_id)
+    endpoint = Endpoint.objects.get(hook=hook)
     assert (endpoint.last_answer, endpoint.last_attempt_at, endpoint.last_delivered_at) == ("", None, None)
     hook.endpoint = endpoint
     assert sentences.hook_state(hook).word == "Not used yet"
