@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from events import resources
 from events.models import Resource
@@ -110,11 +110,14 @@ def archive_resource(request: HttpRequest, organization: Organization, resource:
     return render(request, "events/resources_archive.html", {"organization": organization, "resource": found})
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
 def restore_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
-    found = resources.restore(_resource(organization, resource), actor=signed_in(request))
-    messages.success(request, f"{found} is back.")
+    """POST restores; GET, to which signing in may return, leads to the list."""
+    found = _resource(organization, resource)
+    if request.method == "POST":
+        resources.restore(found, actor=signed_in(request))
+        messages.success(request, f"{found} is back.")
     return redirect("events:resources", organization.public_id)
 
 

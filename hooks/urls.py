@@ -21,6 +21,7 @@ one_hook: list[URLPattern | URLResolver] = [
 ]
 
 of_organization: list[URLPattern | URLResolver] = [
+    path("notifications/", lists.notifications, name="notifications"),
     path("notifications/emails/", lists.emails, name="emails"),
     path("notifications/emails/add/", editing.add_email_hook, name="add-email-hook"),
     path("notifications/webhooks/", lists.webhooks, name="webhooks"),

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from events.models import Event
@@ -97,10 +97,13 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
     return render(request, "hooks/delivery.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+    """POST sends again; GET, to which signing in may return, leads to the delivery."""
     found = find_delivery(organization, delivery)
+    if request.method != "POST":
+        return redirect("hooks:delivery", organization.public_id, found.public_id)
     try:
         engine.redeliver(found, signed_in(request))
     except engine.CannotRedeliver as refused:
@@ -110,10 +113,14 @@ def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) 
     return redirect("hooks:delivery", organization.public_id, found.public_id)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 def redeliver_selected(request: HttpRequest, organization: Organization) -> HttpResponse:
     """What was ticked in the list, again; leads back to the list as it was filtered."""
+    query = request.GET.urlencode()
+    back = redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
+    if request.method != "POST":
+        return back
     wanted = [_id(text, "dlv") for text in request.POST.getlist("delivery")]
     try:
         sent, refused = engine.redeliver_many(organization, wanted, signed_in(request))
@@ -126,8 +133,7 @@ def redeliver_selected(request: HttpRequest, organization: Organization) -> Http
             messages.error(request, f"{plural(count, 'delivery was,deliveries were')} not sent again. {why}")
         if not wanted:
             messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
-    query = request.GET.urlencode()
-    return redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
+    return back
 
 
 def target(delivery: Delivery) -> str:

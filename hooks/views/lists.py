@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -18,6 +18,12 @@ from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 _SEARCH_FROM = 12  # hooks; fewer are found by looking
+
+
+@require_safe
+@organization_page()
+def notifications(request: HttpRequest, organization: Organization) -> HttpResponse:
+    return redirect("hooks:emails", organization.public_id)
 
 
 @require_safe

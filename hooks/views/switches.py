@@ -1,4 +1,7 @@
-"""What one button does to a hook: pause, resume, enable, disable, a new secret, delete."""
+"""What one button does to a hook: pause, resume, enable, disable, a new secret, delete.
+
+Signing in may return to one of these addresses by GET: that leads to the list and does nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from hooks import overview, rules, sentences
 from hooks.models import Hook
@@ -21,35 +24,37 @@ from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def pause(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     return _switch(request, organization, hook, "{} is paused: what it is told about waits.", paused=True)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def resume(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     return _switch(request, organization, hook, "{} goes on, first with what has waited.", paused=False)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def enable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     return _switch(request, organization, hook, "{} is enabled.", enabled=True)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def disable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     return _switch(request, organization, hook, "{} is disabled: it matches nothing any more.", enabled=False)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     """Leads to the page that shows the new secret, this once."""
     found = find_hook(organization, hook)
+    if request.method != "POST":
+        return redirect(list_of(found), organization.public_id)
     try:
         secret = rules.rotate_secret(found, signed_in(request))
     except InvalidRule as problem:
@@ -98,6 +103,8 @@ def _people(hook: Hook) -> int:
 
 def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any) -> HttpResponse:
     hook = find_hook(organization, pk)
+    if request.method != "POST":
+        return redirect(list_of(hook), organization.public_id)
     try:
         rules.update_hook(hook, signed_in(request), **changes)
     except InvalidRule as problem:

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from hooks.models import Delivery
 from notifications_project import ids
@@ -137,10 +137,10 @@ def _delivery_of(message: Message) -> str:
     return reverse("hooks:delivery", args=[delivery.organization.public_id, delivery.public_id])
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def change_answer(request: HttpRequest, name: str) -> HttpResponse:
-    """Tell a box how to answer from now on."""
+    """Tell a box how to answer from now on; GET, to which signing in may return, leads to the box."""
     shown = get_object_or_404(Box, name=name)
     if (answer := request.POST.get("answer", "")) in Box.Answer.values:
         shown.answer = answer

@@ -102,3 +102,10 @@ def test_a_long_list_comes_in_pages_that_miss_nothing(acme, alice, client_of, mo
             break
     assert seen == [(name, kind) for name in "abcde" for kind in ("addon", "application")]
     pages.get(client_of(alice), address("resources", acme) + "?after=x", status=404)
+
+
+def test_signing_in_may_return_to_where_one_is_restored_and_nothing_is(acme, dave, client_of, shop, alice):
+    resources.archive(shop, actor=alice)
+    response = client_of(dave).get(address("restore_resource", acme, shop))
+    assert response.headers.get("Location") == address("resources", acme)
+    assert Resource.objects.get(pk=shop.pk).archived_at

@@ -478,3 +478,20 @@ def test_what_went_to_a_deleted_hook_cannot_be_sent_again(
     answer = client.post(f"{page}redeliver/", follow=True)
     assert "The hook was deleted" in answer.content.decode()
     assert len(receiver.requests) == 1
+
+
+def test_signing_in_may_return_to_where_something_is_sent_again_and_nothing_is_sent(
+    home: str, webhook: Webhook, record: Record, dave: User, client_of: ClientOf
+) -> None:
+    webhook()
+    record("job.fail")
+    matching.route()
+    delivery = Delivery.objects.get(hook__kind="webhook")
+    before = list(Delivery.objects.order_by("pk").values())
+    client = client_of(dave)
+    one = f"{home}/deliveries/{delivery.public_id}/"
+    assert client.get(f"{one}redeliver/").headers.get("Location") == one
+    assert client.get(f"{home}/deliveries/redeliver/?state=failed").headers.get("Location") == (
+        f"{home}/deliveries/?state=failed"
+    )
+    assert list(Delivery.objects.order_by("pk").values()) == before

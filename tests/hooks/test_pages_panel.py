@@ -132,9 +132,21 @@ def test_a_secret_in_the_path_is_read_by_who_manages_hooks_only(
         assert "services/" in html
 
 
-def test_switches_are_refused_by_get(home: str, hook: Hook, alice: User, client_of: ClientOf) -> None:
+def test_signing_in_may_return_to_a_switch_which_leads_to_the_list_and_does_nothing(
+    home: str, hook: Hook, alice: User, client_of: ClientOf
+) -> None:
+    before = Hook.objects.filter(pk=hook.pk).values().get(), Endpoint.objects.get(pk=hook.endpoint_id).secrets
     for change in ("enable/", "disable/", "pause/", "resume/", "rotate-secret/"):
-        assert client_of(alice).get(page_of(home, hook, change)).status_code == 405
+        response = client_of(alice).get(page_of(home, hook, change))
+        assert (response.status_code, response.headers.get("Location")) == (302, f"{home}/notifications/webhooks/")
+    assert before == (Hook.objects.filter(pk=hook.pk).values().get(), Endpoint.objects.get(pk=hook.endpoint_id).secrets)
+
+
+def test_the_address_of_notifications_leads_to_the_first_tab(home: str, anna: User, client_of: ClientOf) -> None:
+    response = client_of(anna).get(f"{home}/notifications/")
+    assert (response.status_code, response.headers.get("Location")) == (302, f"{home}/notifications/emails/")
+    personal = f"/organizations/{anna.public_id}/notifications/"
+    assert client_of(anna).get(personal).headers.get("Location") == f"{personal}emails/"
 
 
 def test_a_hook_of_another_organization_is_not_found_here(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from notifications_project.accounts.models import Organization, User
 from notifications_project.inbox import receiving
@@ -129,3 +130,10 @@ def test_what_arrives_cannot_write_into_the_page(browser: Client) -> None:
 
     for path in ("/inbox/", f"/inbox/messages/{message.pk}/"):
         assert "<script>alert" not in browser.get(path).text
+
+
+def test_signing_in_may_return_to_where_the_answer_is_chosen(browser: Client) -> None:
+    Box.objects.create(name="demo", answer=Box.Answer.values[-1])
+    response = browser.get(reverse("inbox:answer", args=["demo"]))
+    assert response.headers.get("Location") == reverse("inbox:box", args=["demo"])
+    assert Box.objects.get(name="demo").answer == Box.Answer.values[-1]
