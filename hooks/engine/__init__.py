@@ -15,7 +15,7 @@
 7. A pump that leaves says so, then looks once more, so that no wake-up is lost between the two.
 8. `sweep` repairs each minute; `watchdog`, outside the cluster, wakes pumps for retries and finds hangs.
 
-Locks are taken in one order: organization, endpoints, deliveries, lanes (by id).
+Locks are taken in one order: organization, endpoints, deliveries, lanes (each by id), the circuit of a transport.
 """
 
 from __future__ import annotations
