@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.machine import Process, free_port
+from tests.benchmarks.machine import NotInstalled, redis
 from tests.benchmarks.report import Aim, Findings, Row, table
 from tests.postgres import TemporaryPostgres, find_postgres
 
@@ -42,12 +41,14 @@ BENCHMARKS = {
     "slow": Benchmark("Throughput, a receiver that takes 50 ms", "throughput", "slow"),
     "peers": Benchmark("Peers", "peer_runs", "peers", sqlite=False),
     "fairness": Benchmark("Fairness: event to delivery at healthy endpoints", "fairness", "fairness"),
-    "latency": Benchmark("Latency: event stored to receiver reached", "latency", "latency", (POSTGRES_REDIS, POSTGRES, SQLITE)),
+    "latency": Benchmark(
+        "Latency: event stored to receiver reached", "latency", "latency", (POSTGRES_REDIS, POSTGRES, SQLITE)
+    ),
     "scale": Benchmark("Scale: full tables against empty ones", "scale", "scale"),
     "intake": Benchmark("Intake", "intake", "intake"),
     "memory": Benchmark("Memory of the whole cluster", "footprint", "memory"),
     "idle": Benchmark("Cost of an idle cluster", "footprint", "idle", (POSTGRES_REDIS, POSTGRES)),
-}  # fmt: skip
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,8 +96,8 @@ def measure(benchmark: Benchmark, where: str, runs: int, quick: bool) -> Finding
                 settings = STATISTICS if benchmark.function == "idle" else DURABLE
                 environment["TEST_DATABASE_URL"] = stack.enter_context(postgres(settings))
             if where == POSTGRES_REDIS:
-                environment["BENCHMARK_REDIS_URL"] = stack.enter_context(redis(directory))
-        except RuntimeError as error:
+                environment["BENCHMARK_REDIS_URL"] = stack.enter_context(redis())
+        except (RuntimeError, NotInstalled) as error:
             say(f"{where}: not measured: {error}")
             return None
         result = Path(directory) / "result.json"
@@ -116,18 +117,6 @@ def postgres(settings: dict[str, str]) -> TemporaryPostgres:
     if programs is None:
         raise RuntimeError("PostgreSQL is not installed")
     return TemporaryPostgres(programs, settings)
-
-
-@contextmanager
-def redis(directory: str) -> Iterator[str]:
-    """The address of a private Redis that keeps nothing on disk."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise RuntimeError("redis-server is not installed")
-    port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with Process([*command, "--dir", directory, "--loglevel", "warning"]):
-        yield f"redis://127.0.0.1:{port}/0"
 
 
 def show(findings: Sequence[tuple[str, Findings]]) -> None:

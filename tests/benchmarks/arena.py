@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
-import tests.environment  # noqa: F401  (settings first)
+import tests.environment  # the settings, first of all
 
 if redis_url := os.environ.pop("BENCHMARK_REDIS_URL", ""):
     os.environ["REDIS_URL"] = redis_url
@@ -23,10 +24,13 @@ django.setup()
 
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
 from events import intake, representation
 from events.intake import NewEvent
+from events.models import Event
 from hooks import matching, rules
+from hooks.engine import wakeup
 from hooks.models import Attempt, Delivery, Hook, Lane, Pump
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
@@ -57,6 +61,7 @@ class Arena:
         self.admin: User = organizations.create_user(email="bench@people.example", password=None, name="Bench")
         self.acme: Organization = organizations.create_organization(name="Acme", admin=self.admin)
         self.token: str = ApiToken.objects.create(self.admin, name="benchmark", organization=self.acme)[1]
+        self.listening = 0  # webhooks that match what is recorded here
         self.padding = 0
         self.padding = BODY - len(self.body().encode())
 
@@ -70,9 +75,9 @@ class Arena:
 
     def body(self) -> str:
         """What a delivery's body looks like: 1 kB."""
-        event = intake.Event(organization=self.acme, type=TYPE)
+        event = Event(organization=self.acme, type=TYPE)
         return representation.build(
-            event_id=event.public_id, event_type=TYPE, occurred_at=intake.timezone.now(), organization=self.acme,
+            event_id=event.public_id, event_type=TYPE, occurred_at=timezone.now(), organization=self.acme,
             resource=None, data=self.data(),
         )  # fmt: skip
 
@@ -83,6 +88,7 @@ class Arena:
         """Webhooks to these addresses, and no other webhooks any more."""
         for hook in Hook.objects.existing().filter(organization=self.acme, kind=Hook.Kind.WEBHOOK):
             rules.delete_hook(hook, None)
+        self.listening = len(urls)
         with transaction.atomic():
             return [self.webhook(f"Hook {number}", url) for number, url in enumerate(urls)]
 
@@ -101,11 +107,14 @@ class Arena:
                     raise RuntimeError(f"the workers do not begin:\n{command.said}")
                 _nudge()
                 time.sleep(0.5)
-            self.rest()
+            self.rest(300)
             yield command
         finally:
-            connection.close()
             command.destroy()
+            # Nobody is left who holds these; the next workers need not wait for leases to end.
+            Pump.objects.all().delete()
+            Lane.objects.update(token=None, leased_until=None)
+            connection.close()
 
     @contextmanager
     def web(self) -> Iterator[Api]:
@@ -137,18 +146,18 @@ class Arena:
                 pass
         return seen[0]
 
-    def record(self, events: int) -> float:
-        """Record events; when they were stored. The workers route them."""
+    def record(self, events: int) -> tuple[float, list[UUID]]:
+        """Record events; when they were stored, and their ids. The workers route them."""
         seen: list[float] = []
         with transaction.atomic():
             transaction.on_commit(lambda: seen.append(time.monotonic()))
-            intake.record(self.acme, self.new_events(events))
-        return seen[0]
+            recorded = intake.record(self.acme, self.new_events(events))
+        return seen[0], [event.pk for event in recorded]
 
     def rest(self, seconds: float = 60) -> None:
         """Wait until no pump is at work and all is written down."""
         deadline = time.monotonic() + seconds
-        while Pump.objects.filter(active=True).exists() or Lane.objects.filter(leased_until__isnull=False).exists():
+        while wakeup.active_pumps() or Lane.objects.filter(leased_until__isnull=False).exists():
             if time.monotonic() > deadline:
                 raise RuntimeError("the workers do not come to rest")
             time.sleep(0.1)
@@ -215,6 +224,4 @@ def _environment() -> dict[str, str]:
 
 
 def _nudge() -> None:
-    from hooks.engine import wakeup
-
     transaction.on_commit(wakeup.wake)

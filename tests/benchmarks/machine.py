@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,36 @@ class Process:
         for stream in (self.popen.stdin, self.popen.stdout):
             if stream is not None:
                 stream.close()
+
+
+class NotInstalled(Exception):
+    """A program that a benchmark needs is missing; the message says which."""
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """The address of a private Redis that keeps nothing on disk."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise NotInstalled("redis-server is not installed")
+    port = free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with Process([*command, "--loglevel", "warning"]):
+        wait_for_port(port)
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def wait_for_port(port: int, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.benchmarks.machine import Process, free_port
+from tests.benchmarks.machine import NotInstalled, Process, free_port, wait_for_port
 
 NGINX = "/usr/sbin/nginx"
 _CONFIGURATION = """\
@@ -33,10 +33,6 @@ http {{
     }}
 }}
 """
-
-
-class NotInstalled(Exception):
-    """A program that a benchmark needs is missing; the message says which."""
 
 
 class _Receiver:
@@ -64,17 +60,8 @@ class _Receiver:
         return self.asker.getresponse().read()
 
     def _open(self) -> None:
+        wait_for_port(self.port)
         self.asker = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                self.asker.connect()
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
         self.asker.close()

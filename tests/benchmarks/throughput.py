@@ -27,28 +27,25 @@ def instant(arena: Arena) -> Findings:
             rates["routed"].append(owed / receiver_waits(arena, receiver, events))
             rates["API"].append(owed / from_api(arena, receiver, api, events))
         arena.check(ENDPOINTS * (_WARM_UP + 2 * events * arena.options.runs))
-        repeated = receiver.count() - base - ENDPOINTS * _WARM_UP - 3 * owed * arena.options.runs - 2 * arena.options.runs
-    shares = {
-        name: [one / plain for one, plain in zip(rates[name], rates["loop"], strict=True)] for name in ("routed", "API")
-    }
-    rows = [
-        {"case": "plain loop of requests.Session, no database", "deliveries/s": spread(rates["loop"]), "of the loop": ""},
-        *(
-            {"case": case, "deliveries/s": spread(rates[name]), "of the loop": spread([100 * s for s in shares[name]]) + " %"}
-            for name, case in (("routed", "once the events are routed"), ("API", "from the API call, routing included"))
-        ),
-    ]  # fmt: skip
-    judged = arena.postgresql
-    return Findings(
-        rows,
-        [
-            Aim("once routed: at least 85 % of the plain loop", percent(median(shares["routed"])),
-                median(shares["routed"]) >= 0.85 if judged else None),
-            Aim("from the API call: at least 70 %", percent(median(shares["API"])),
-                median(shares["API"]) >= 0.70 if judged else None),
-        ],
-        [f"{owed:,} deliveries of 1 kB to {ENDPOINTS} endpoints, 2 workers; sent more than once: {repeated}."],
-    )  # fmt: skip
+        own = loop.PROCESSES * arena.options.runs  # each loop's process makes its connection with one more
+        expected = ENDPOINTS * _WARM_UP + 3 * owed * arena.options.runs + own
+        repeated = receiver.count() - base - expected
+    findings = Findings(
+        [{"case": "plain loop of requests.Session, no database", "deliveries/s": spread(rates["loop"])}]
+    )
+    findings.notes.append(
+        f"{owed:,} deliveries of 1 kB to {ENDPOINTS} endpoints, 2 workers; sent more than once: {repeated}."
+    )
+    for name, case, least in (
+        ("routed", "once the events are routed", 0.85),
+        ("API", "from the API call, routing included", 0.70),
+    ):
+        shares = [one / plain for one, plain in zip(rates[name], rates["loop"], strict=True)]
+        of_loop = f"{spread([100 * share for share in shares])} %"
+        findings.rows.append({"case": case, "deliveries/s": spread(rates[name]), "of the loop": of_loop})
+        met = median(shares) >= least if arena.postgresql else None
+        findings.aims.append(Aim(f"{case}: at least {percent(least)} of the loop", percent(median(shares)), met))
+    return findings
 
 
 def receiver_waits(arena: Arena, receiver: Instant | Patient, events: int) -> float:
@@ -56,7 +53,7 @@ def receiver_waits(arena: Arena, receiver: Instant | Patient, events: int) -> fl
     arena.rest()
     before = receiver.count()
     began = arena.publish(events)
-    seconds = receiver.wait_for(before + events * _hooks(arena)) - began
+    seconds = receiver.wait_for(before + events * arena.listening) - began
     arena.rest()
     return seconds
 
@@ -69,13 +66,9 @@ def from_api(arena: Arena, receiver: Instant, api: Api, events: int) -> float:
     began = time.monotonic()
     for body in lists:
         api.post(body)
-    seconds = receiver.wait_for(before + events * _hooks(arena)) - began
+    seconds = receiver.wait_for(before + events * arena.listening) - began
     arena.rest()
     return seconds
-
-
-def _hooks(arena: Arena) -> int:
-    return int(arena.acme.hooks.existing().filter(kind="webhook").count())
 
 
 def slow(arena: Arena) -> Findings:
