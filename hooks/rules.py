@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from events.models import Resource
 from hooks import waiting
+from hooks.differences import differing
 from hooks.engine import wake
 from hooks.formats import FORMATS
 from hooks.models import Endpoint, Hook, Lane
@@ -150,6 +151,9 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
 def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dict[str, str]) -> Hook:
     known = _WEBHOOK_FIELDS if hook.kind == Hook.Kind.WEBHOOK else _EMAIL_FIELDS
     check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | changed_errors(hook, changes))
+    changes = differing(hook, changes)
+    if not changes:
+        return hook
     if "resources" in changes:
         hook.resources.set(Resource.objects.filter(pk__in=changes["resources"]))
         hook.restricted = bool(changes["resources"])

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from events.models import Event, Resource
-from hooks.models import Delivery, Hook
+from hooks.models import Delivery, Endpoint, Hook
+from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api, Receiver
 
@@ -353,3 +355,55 @@ def test_a_text_that_cannot_be_stored_is_refused_in_plain_words(admin: Api, addr
         "name": "Must not contain control characters such as NUL.",
         "events": "Contains half of a surrogate pair, which is no character.",
     }
+
+
+# --- What the audit log is told ----------------------------------------------------------------------------------
+def changed_fields(organization: Organization) -> list[list[str]]:
+    entries = organization.audit_entries.filter(action="hook.changed").order_by("pk")
+    return [entry.detail["fields"] for entry in entries]
+
+
+def test_a_change_that_changes_nothing_is_not_in_the_audit_log(
+    admin: Api, address: str, acme: Organization, shop: Resource, dave: User
+) -> None:
+    notify = {"roles": ["manager"], "users": [dave.public_id], "addresses": ["ops@people.example"]}
+    for sent in (
+        WEBHOOK | {"resources": [shop.public_id], "events": ["job.fail"], "rate_limit": {"per_second": 2}},
+        EMAIL | {"notify": notify, "paused": True},
+    ):
+        made = admin.post(address, sent).json()
+        one = f"{address}{made['id']}/"
+        read = admin.get(one).json()
+        assert admin.patch(one, {}).status_code == 200
+        assert admin.patch(one, read).status_code == 200
+        assert admin.put(one, read).status_code == 200
+        assert admin.get(one).json() == read
+    assert changed_fields(acme) == []
+
+
+def test_the_audit_log_names_what_was_changed_and_nothing_else(
+    admin: Api, address: str, acme: Organization, shop: Resource
+) -> None:
+    one = f"{address}{admin.post(address, WEBHOOK | {'resources': [shop.public_id]}).json()['id']}/"
+    read = admin.get(one).json()
+    assert admin.put(one, read | {"name": "Talk", "ordered": True}).json()["name"] == "Talk"
+    admin.put(one, read | {"name": "Talk", "ordered": True, "resources": [], "events": ["job.fail"]})
+    admin.patch(one, {"name": "Talk", "rate_limit": {"per_second": 2}, "paused": True, "url": f"{URL}&more=1"})
+    assert changed_fields(acme) == [["name", "ordered"], ["events", "resources"], ["paused", "rate_limit", "url"]]
+
+
+def test_what_puts_a_stopped_endpoint_to_work_again_is_a_change(admin: Api, address: str, acme: Organization) -> None:
+    hook = admin.post(address, WEBHOOK).json()
+    Endpoint.objects.filter(hook=ids.decode(hook["id"], "hook")).update(disabled_at=timezone.now())
+    assert admin.patch(f"{address}{hook['id']}/", {"enabled": True}).json()["health"]["disabled_at"] is None
+    assert changed_fields(acme) == [["enabled"]]
+
+
+def test_a_restriction_to_nothing_that_is_lifted_is_a_change(
+    admin: Api, address: str, acme: Organization, shop: Resource
+) -> None:
+    hook = admin.post(address, WEBHOOK | {"resources": [shop.public_id]}).json()
+    Resource.objects.all().delete()
+    admin.patch(f"{address}{hook['id']}/", {"resources": []})
+    assert changed_fields(acme) == [["resources"]]
+    assert not Hook.objects.get(pk=ids.decode(hook["id"], "hook")).restricted
