@@ -48,7 +48,7 @@ def a_mail(subject: str) -> EmailMessage:
 
 
 def test_a_mail_is_kept_as_it_was_sent(sink: tuple[subprocess.Popen[str], int]) -> None:
-    with smtplib.SMTP("127.0.0.1", sink[1], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", sink[1], timeout=60) as client:
         client.send_message(a_mail("Grüße"), to_addrs=["alice@people.example", "hidden@people.example"])
         client.send_message(a_mail("Second"))
 
@@ -60,7 +60,7 @@ def test_a_mail_is_kept_as_it_was_sent(sink: tuple[subprocess.Popen[str], int]) 
 
 
 def test_a_mail_that_cannot_be_kept_is_not_acknowledged(sink: tuple[subprocess.Popen[str], int]) -> None:
-    with smtplib.SMTP("127.0.0.1", sink[1], timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", sink[1], timeout=60) as client:
         client.ehlo()
         client.mail("console@example.com")
         client.rcpt("alice@people.example")
@@ -74,7 +74,7 @@ def test_it_ends_at_once_when_told_to(sink: tuple[subprocess.Popen[str], int]) -
     process, port = sink
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=60) == 0
     with socket.socket() as again:
         assert again.connect_ex(("127.0.0.1", port)) != 0
 
