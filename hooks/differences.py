@@ -17,9 +17,8 @@ def differing(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
 def _stands(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"name": hook.name, "events": hook.events, "paused": hook.paused}
     endpoint = hook.endpoint
-    if not (
-        changes.get("enabled") and endpoint and endpoint.disabled_at
-    ):  # else enabling the hook puts its endpoint to work again
+    # Enabling a hook whose endpoint was disabled puts that to work again, also if the hook itself was enabled.
+    if not (changes.get("enabled") and endpoint and endpoint.disabled_at):
         found["enabled"] = hook.enabled
     if "resources" in changes:
         resources = set(hook.resources.values_list("pk", flat=True))

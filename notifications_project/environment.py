@@ -83,7 +83,9 @@ def web_address(name: str, default: str) -> str:
 
 def host_of(address: str) -> str:
     """The host in a web address; one of IPv6 in its brackets."""
-    return _HOST_AND_PORT.fullmatch(address.partition("://")[2])[1]  # type: ignore[index]
+    found = _HOST_AND_PORT.fullmatch(address.partition("://")[2])
+    assert found, address
+    return found[1]
 
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
@@ -91,7 +93,7 @@ _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?", 
 
 def _is_host_and_port(written: str) -> bool:
     found = _HOST_AND_PORT.fullmatch(written)
-    return bool(found) and _is_host(found[1]) and 1 <= int(found[2] or 1) <= 65535
+    return found is not None and _is_host(found[1]) and 1 <= int(found[2] or 1) <= 65535
 
 
 def _is_host(written: str) -> bool:
@@ -143,7 +145,7 @@ def redis(name: str) -> str:
         from redis.connection import parse_url  # only who uses it pays for it
 
         try:
-            parse_url(value)
+            parse_url(value)  # type: ignore[no-untyped-call]
         except ValueError as error:
             raise BadSetting(name, "must look like redis://user:password@redis.example.com:6379/0") from error
     return value

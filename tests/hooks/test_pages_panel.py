@@ -135,11 +135,11 @@ def test_a_secret_in_the_path_is_read_by_who_manages_hooks_only(
 def test_signing_in_may_return_to_a_switch_which_leads_to_the_list_and_does_nothing(
     home: str, hook: Hook, alice: User, client_of: ClientOf
 ) -> None:
-    before = Hook.objects.filter(pk=hook.pk).values().get(), Endpoint.objects.get(pk=hook.endpoint_id).secrets
+    before = Hook.objects.filter(pk=hook.pk).values().get(), Endpoint.objects.get(hook=hook).secrets
     for change in ("enable/", "disable/", "pause/", "resume/", "rotate-secret/"):
         response = client_of(alice).get(page_of(home, hook, change))
         assert (response.status_code, response.headers.get("Location")) == (302, f"{home}/notifications/webhooks/")
-    assert before == (Hook.objects.filter(pk=hook.pk).values().get(), Endpoint.objects.get(pk=hook.endpoint_id).secrets)
+    assert before == (Hook.objects.filter(pk=hook.pk).values().get(), Endpoint.objects.get(hook=hook).secrets)
 
 
 def test_the_address_of_notifications_leads_to_the_first_tab(home: str, anna: User, client_of: ClientOf) -> None:
