@@ -74,13 +74,16 @@ def wake() -> None:
 
 
 def invite_another() -> None:
-    """There is more than one pump can hold: let another worker help, if one is free."""
+    """There is more than one pump can hold: let another worker help, of whichever cluster, if one is free.
+
+    If none is, the invitation waits, and so there is no second one.
+    """
     global _invited_at
     now = time.monotonic()
     if now - _invited_at < _INVITE:
         return
     _invited_at = now
-    if active_pumps() < settings.Q_CLUSTER["workers"] and not queued():
+    if not queued():
         _enqueue()
 
 
