@@ -6,18 +6,19 @@ import pytest
 
 from tests.faults.console import Console
 from tests.faults.sizes import size
+from tests.project.processes import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_two_clusters_share_the_work_and_repeat_nothing(console: Console) -> None:
     """two clusters at once on one database"""
-    names = [f"hook-{number}" for number in range(12)]
-    console.add_hooks(*names)
-    console.receiver.takes = 0.05
-    first, second = console.worker(), console.worker()
-    console.record(size(30))
+    console.add_hooks(*(f"hook-{number}" for number in range(60)))
+    first, second = console.worker(WORKERS="1"), console.worker(WORKERS="1")
+    until(lambda: first.workers() and second.workers(), 30, "the start of both")
+    senders = [first.workers()[0], second.workers()[0]]
+    console.receiver.takes = 0.5
+    console.record(size(6))
+    until(lambda: {arrival.process for arrival in console.receiver.arrivals} >= set(senders), 30, "work for both")
     console.all_arrive()
-    assert console.repeated() == 0
-    senders = {arrival.process for arrival in console.receiver.arrivals}
-    assert senders & set(first.workers()) or senders & set(second.workers())
+    console.nothing_was_repeated_in_vain()

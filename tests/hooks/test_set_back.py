@@ -30,6 +30,12 @@ def lane(webhook: Callable[..., Hook], record: Callable[..., Event]) -> Lane:
     return Lane.objects.get(transport="http")
 
 
+def due_at(lane: Lane) -> datetime:
+    due = Delivery.objects.get(lane=lane).due_at
+    assert due is not None
+    return due
+
+
 def set_the_clock_back(lane: Lane) -> datetime:
     """As if now had been an hour later, with a pump at work. Returns the time."""
     now = clock.now()
@@ -56,7 +62,7 @@ def test_what_was_to_be_later_keeps_its_distance(lane: Lane) -> None:
     lane.refresh_from_db()
     assert lane.not_before is not None
     assert abs(lane.not_before - now - 2 * HOUR) < SOON
-    assert abs(Delivery.objects.get(lane=lane).due_at - now - 3 * HOUR) < SOON
+    assert abs(due_at(lane) - now - 3 * HOUR) < SOON
 
 
 def test_it_is_repaired_once_however_many_see_it(lane: Lane) -> None:
@@ -64,7 +70,7 @@ def test_it_is_repaired_once_however_many_see_it(lane: Lane) -> None:
     now = set_the_clock_back(lane)
     assert set_back.repair()
     assert not set_back.repair()
-    assert abs(Delivery.objects.get(lane=lane).due_at - now - 3 * HOUR) < SOON
+    assert abs(due_at(lane) - now - 3 * HOUR) < SOON
 
 
 def test_a_lease_is_cut_to_a_whole_one_and_never_further(lane: Lane) -> None:
@@ -95,16 +101,16 @@ def test_a_transport_that_was_away_is_tried_as_soon_as_it_would_have_been(lane: 
     Circuit.objects.create(pk="smtp", not_before=clock.now() + HOUR + SOON / 2)
     now = set_the_clock_back(lane)
     set_back.repair()
-    assert Circuit.objects.get(pk="smtp").not_before <= now + SOON
+    assert Circuit.objects.filter(pk="smtp", not_before__lte=now + SOON).exists()
 
 
 def test_a_lease_taken_before_backs_off_by_the_new_clock(lane: Lane) -> None:
     (lease,) = lanes.claim(4, ["http"])
-    lease.rest(30)
     lease.claimed_at += HOUR
-    lease.not_before += HOUR
+    lease.rest(30)
     lanes.release(lease)
     lane.refresh_from_db()
+    assert lane.not_before is not None
     assert timedelta(seconds=20) < lane.not_before - clock.now() <= timedelta(seconds=30)
 
 
@@ -115,7 +121,7 @@ def test_the_sweep_is_scheduled_again(db: None) -> None:
 
 
 def test_nothing_is_touched_while_the_clock_goes_on(lane: Lane) -> None:
-    due = Delivery.objects.get(lane=lane).due_at
+    due = due_at(lane)
     with wakeup.Heartbeat():
         assert not set_back.repair()
-    assert Delivery.objects.get(lane=lane).due_at == due
+    assert due_at(lane) == due
