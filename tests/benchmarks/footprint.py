@@ -32,9 +32,14 @@ def memory(arena: Arena) -> Findings:
                     time.sleep(0.5)
                 arena.rest()
             resting.append(pss_mb(workers.family()))
-            sent = step * events * ENDPOINTS
+            sent, supervisor = step * events * ENDPOINTS, pss_mb([workers.process.pid])
             findings.rows.append(
-                {"after": f"{sent:,} deliveries", "MB": number(resting[-1]), "highest so far": number(most)}
+                {
+                    "after": f"{sent:,} deliveries",
+                    "MB": number(resting[-1]),
+                    "of it the supervisor": number(supervisor),
+                    "highest so far": number(most),
+                }
             )
     findings.aims = [
         Aim("the whole cluster under 200 MB", f"{max(most, *resting):.0f} MB at most", max(most, *resting) < 200),
