@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from hooks.models import Endpoint
-from tests.faults.receiver import Receiver
+from tests.faults.receiver import Conflict, Receiver
 from tests.faults.sizes import LEASE
 
 _ROUNDING = 0.01  # SQLite's own clock is read in milliseconds
@@ -102,7 +102,7 @@ def check() -> int:
     return sum(change.takeover for change in seen)
 
 
-def strangers(receiver: Receiver) -> list[str]:
+def strangers(receiver: Receiver) -> list[Conflict]:
     """Requests that came, while a lane was leased, from another process than the first that sent in this lease."""
     lanes = {endpoint.address: endpoint.lane_id for endpoint in Endpoint.objects.filter(kind=Endpoint.Kind.WEBHOOK)}
     arrivals = defaultdict(list)
@@ -112,7 +112,11 @@ def strangers(receiver: Receiver) -> list[str]:
     found = []
     for lane, begun, ended in _leases():
         within = sorted((each for each in arrivals[lane] if begun <= each.at < ended), key=lambda each: each.at)
-        found += [f"{each.hook} {each.webhook_id}" for each in within if each.process != within[0].process]
+        found += [
+            Conflict(each.hook, "two processes sent in one lease", frozenset({each.process, within[0].process}))
+            for each in within
+            if each.process != within[0].process
+        ]
     return found
 
 

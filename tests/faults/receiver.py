@@ -32,6 +32,15 @@ class Arrival:
     taken: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two that were at one thing at one time, of which only one had a right to it."""
+
+    hook: str
+    what: str
+    processes: frozenset[int | None]
+
+
 class Receiver:
     """`behaviours` says how each hook's path answers; what is not named answers 204 after a moment."""
 
@@ -39,10 +48,8 @@ class Receiver:
         self.arrivals: list[Arrival] = []
         self.behaviours: dict[str, Callable[[Request], bool]] = {}
         self.takes = TAKES
-        self.overlaps: list[str] = []  # a delivery that was under way twice at one time
-        self.contested: list[str] = []  # a lane in which two processes were sending at one time
-        self._sending: dict[str, Counter[int]] = defaultdict(Counter)
-        self._under_way: Counter[str] = Counter()
+        self.conflicts: list[Conflict] = []
+        self._sending: dict[str, Counter[int | None]] = defaultdict(Counter)  # by hook, and by webhook-id
         self._lock = threading.Lock()
         self.stopping = threading.Event()
         self.server = _Server(("127.0.0.1", 0), Request)
@@ -65,21 +72,23 @@ class Receiver:
     def begin(self, arrival: Arrival) -> None:
         with self._lock:
             self.arrivals.append(arrival)
-            self._under_way[arrival.webhook_id] += 1
-            if self._under_way[arrival.webhook_id] > 1:
-                self.overlaps.append(arrival.webhook_id)
-            if arrival.process is not None:
-                senders = self._sending[arrival.hook]
-                if any(process != arrival.process for process in +senders):
-                    self.contested.append(arrival.hook)
-                senders[arrival.process] += 1
+            same = set(+self._sending[arrival.webhook_id])
+            if same:
+                self._conflict(arrival, same, f"{arrival.webhook_id} was under way twice")
+            others = set(+self._sending[arrival.hook]) - {arrival.process, None}
+            if others and arrival.process is not None:
+                self._conflict(arrival, others, "two processes were sending in one lane")
+            for what in (arrival.webhook_id, arrival.hook):
+                self._sending[what][arrival.process] += 1
 
     def end(self, arrival: Arrival, taken: bool) -> None:
         with self._lock:
             arrival.taken = taken
-            self._under_way[arrival.webhook_id] -= 1
-            if arrival.process is not None:
-                self._sending[arrival.hook][arrival.process] -= 1
+            for what in (arrival.webhook_id, arrival.hook):
+                self._sending[what][arrival.process] -= 1
+
+    def _conflict(self, arrival: Arrival, others: set[int | None], what: str) -> None:
+        self.conflicts.append(Conflict(arrival.hook, what, frozenset({arrival.process, *others})))
 
 
 class _Server(ThreadingHTTPServer):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 
 from hooks.engine import clock
-from hooks.models import Lane
+from hooks.models import Endpoint, Lane
+from notifications_project.accounts.models import Organization
 from tests.faults.console import Console
 from tests.faults.sizes import LEASE, size
 from tests.project.processes import until
@@ -19,23 +23,46 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_worker_frozen_for_longer_than_its_lease_does_no_harm(console: Console) -> None:
     """a worker frozen for longer than its lease (SIGSTOP, SIGCONT)"""
-    names = [f"hook-{number}" for number in range(8)]
-    console.add_hooks(*names)
+    console.add_hooks(*(f"hook-{number}" for number in range(8)), ordered=True)  # one request at a time in each
     console.record(size(60))
     worker = console.worker()
     console.busy(size(20))
-    frozen = worker.busiest()
-    os.kill(frozen, signal.SIGSTOP)
+    console.frozen = worker.busiest()
+    until(lambda: _freeze(console.frozen), 10, "a moment in which the worker writes nothing")
     try:
         ends = Lane.objects.aggregate(last=Max("leased_until"))["last"]
         assert ends is not None
         until(lambda: clock.now() > ends, LEASE + 5, "the end of its leases")
-        until(lambda: not console.lost() or _taken_over(ends), 30, "another worker's going on")
+        console.record(1)  # wakes another worker, which goes on while the frozen one would still be at work
+        until(lambda: Lane.objects.filter(leased_until__gt=ends).exists(), 30, "another worker's going on")
     finally:
-        os.kill(frozen, signal.SIGCONT)
+        os.kill(console.frozen, signal.SIGCONT)
     console.all_arrive()
 
 
-def _taken_over(ends: object) -> bool:
-    """Whether another worker has leased a lane since (unless the frozen one holds the database itself)."""
-    return Lane.objects.filter(leased_until__gt=ends).exists()
+def _freeze(process: int | None) -> bool:
+    """Stop it, unless it is in a transaction: what it has locked would stay locked, and nobody could take over."""
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with _impatient(), transaction.atomic():
+            for model in (Organization, Endpoint, Lane):
+                list(model.objects.select_for_update(nowait=True).values_list("pk"))
+    except OperationalError:
+        os.kill(process, signal.SIGCONT)
+        return False
+    return True
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """SQLite knows one lock, for which it waits as long as it was told when it was opened."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50")
+        try:
+            yield
+        finally:
+            cursor.execute("PRAGMA busy_timeout = 20000")
