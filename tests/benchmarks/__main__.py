@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from tests.benchmarks.machine import NotInstalled, redis
 from tests.benchmarks.report import Aim, Findings, Row, table
@@ -88,7 +90,7 @@ def measure(benchmark: Benchmark, where: str, runs: int, quick: bool) -> Finding
     """Run it; None if it failed, which has been told."""
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="console-benchmark-"))
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        environment = os.environ | {"PYTHONUNBUFFERED": "1", "BENCHMARK_DIRECTORY": directory}
         try:
             if where == SQLITE:
                 environment["TEST_DATABASE_URL"] = f"sqlite:///{directory}/benchmark.sqlite3"
@@ -132,9 +134,18 @@ def summary(name: str, where: str, aim: Aim) -> Row:
     return {"benchmark": name, "on": where, "aim": aim.aim, "measured": aim.measured, "met": met}
 
 
+def interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        sys.exit(130)

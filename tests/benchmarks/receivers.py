@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -74,7 +75,7 @@ class Instant(_Receiver):
     def __enter__(self) -> Instant:
         if not Path(NGINX).exists():
             raise NotInstalled(f"nginx is not installed ({NGINX}): it is the receiver that answers at once")
-        self.directory = Path(tempfile.mkdtemp(prefix="console-nginx-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="console-nginx-", dir=os.environ.get("BENCHMARK_DIRECTORY")))
         self.port = free_port()
         configuration = self.directory / "nginx.conf"
         configuration.write_text(_CONFIGURATION.format(directory=self.directory, port=self.port))
