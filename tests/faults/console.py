@@ -23,7 +23,7 @@ from notifications_project.accounts.models import ApiToken
 from tests.environment import SETTINGS
 from tests.faults import leases
 from tests.faults.receiver import Receiver
-from tests.faults.sizes import DELIVERY_TIMEOUT
+from tests.faults.sizes import DELIVERY_TIMEOUT, FULL
 from tests.project.processes import BASE, Command, clean_environment, until
 
 EVENT_TYPE = "git.push"
@@ -180,6 +180,7 @@ class Console:
 
     def all_arrive(self, within: float = 90) -> None:
         """Wait until everything has arrived and is written down as delivered; then look at how."""
+        within = within * 5 if FULL else within
         try:
             until(lambda: not self.lost(), within, "the arrival of everything")
             until(lambda: not Delivery.objects.exclude(state="delivered").exists(), 60, "the record of everything")
