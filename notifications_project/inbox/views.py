@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import time
+from time import sleep
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -60,7 +60,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
     }
     message = receiving.webhook(box, request.method or "", body, dict(request.headers), addresses)
     if box.answer == Box.Answer.SLOW:
-        time.sleep(SLOWNESS)  # every request has its own thread: nobody else waits
+        sleep(SLOWNESS)  # every request has its own thread: nobody else waits
     if message.status == 200:
         return JsonResponse({"received": True})
     answer = JsonResponse({"error": "The Inbox was told to."}, status=message.status)

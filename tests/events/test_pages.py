@@ -157,5 +157,5 @@ def test_a_list_takes_the_same_few_queries_however_long(
     record(acme, [NewEvent("git.push", resource={"kind": "addon", "name": f"Db {n}"}) for n in range(50)])
     client = client_of(dave)
     client.get(f"/organizations/{acme.public_id}/events/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(f"/organizations/{acme.public_id}/events/")

@@ -225,7 +225,7 @@ def test_the_list_takes_as_many_queries_for_fifty_hooks_as_for_one(
     for number in range(50):
         add_webhook(acme, f"Receiver {number}", resources=[shop.pk])
     client = client_of(alice)
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(20):
         html = get(client, f"{home}/notifications/webhooks/")
     assert html.count('class="hook"') == 50
 

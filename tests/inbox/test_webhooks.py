@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from hooks import rules
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
-from notifications_project.inbox import receiving
+from notifications_project.inbox import receiving, views
 from notifications_project.inbox.models import Box, Message
 
 URL = "http://localhost:8000/inbox/demo/"
@@ -130,7 +130,7 @@ def test_a_box_answers_as_it_was_told_to(
 
 def test_a_box_can_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
+    monkeypatch.setattr(views, "sleep", pauses.append)
     Box.objects.create(name="demo", answer=Box.Answer.SLOW)
 
     send()
