@@ -99,7 +99,7 @@ def queued() -> bool:
         return int(_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
 
-    return OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.now()).exists()
+    return bool(OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.now()).exists())
 
 
 def open_transports() -> list[str]:
