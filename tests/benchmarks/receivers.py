@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 
@@ -36,16 +37,17 @@ http {{
 """
 
 
-class _Receiver:
+class _Receiver(ABC):
     port: int
     process: Process
 
+    @abstractmethod
     def url(self, number: int) -> str:
-        raise NotImplementedError
+        """Where endpoint `number` is told."""
 
+    @abstractmethod
     def count(self) -> int:
         """How many deliveries have arrived."""
-        raise NotImplementedError
 
     def wait_for(self, total: int, seconds: float = 300) -> float:
         """When (`time.monotonic()`) that many have arrived, to some 5 ms."""
