@@ -1,0 +1,116 @@
+"""Inserting many rows at once past the model layer: for the tables of which thousands of rows a second are written.
+
+Django's `bulk_create` makes an object of each row, and prepares each value by itself; here a value that comes again
+(an organization, a time, the reasons that all deliveries of a hook share) is prepared once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.db import connection, models, transaction
+
+_BATCH = 2_000  # rows in one statement
+
+_Prepare = Callable[[Any], Any]
+
+
+def insert(
+    model: type[models.Model], fields: Sequence[str], rows: Sequence[Sequence[Any]], *, ignore_conflicts: bool = False
+) -> None:
+    """Insert `rows`, all or none, each with its values in the order of `fields`; related objects are given by key.
+
+    Fields that are not named must have a default in the database, or be an identity. A row that collides with
+    another is an IntegrityError, with `ignore_conflicts` left out. Values that are given more than once must not
+    be changed meanwhile. No signal is sent, and no object is told its key.
+    """
+    if not rows:
+        return
+    wanted: list[models.Field[Any, Any]] = [model._meta.get_field(name) for name in fields]  # type: ignore[misc]
+    table = connection.ops.quote_name(model._meta.db_table)
+    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in wanted)
+    with transaction.atomic(savepoint=False):
+        if connection.vendor != "postgresql":
+            _many(f"{table} ({names})", wanted, rows, ignore_conflicts)
+        elif ignore_conflicts:
+            _unnest(f"{table} ({names})", wanted, rows)
+        else:
+            _copy(f"{table} ({names})", wanted, rows)
+
+
+def _many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:
+    conflicts = "ON CONFLICT DO NOTHING" if ignore else ""
+    statement = f"INSERT INTO {into} VALUES ({', '.join(['%s'] * len(fields))}) {conflicts}"  # noqa: S608  (names)
+    prepared = _columns(fields, rows, [_as_saved(field) for field in fields])
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, list(zip(*prepared, strict=True)))
+
+
+def _copy(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
+    columns = _columns(fields, rows, [_as_saved(field) for field in fields])
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for row in zip(*columns, strict=True):
+            copy.write_row(row)
+
+
+def _unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
+    """COPY knows no conflicts: here each column travels as one array, in PostgreSQL's text form of it."""
+    types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
+    arrays = ", ".join(f"%s::{type}[]" for type in types)
+    statement = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608  (names)
+    columns = _columns(fields, rows, _as_elements(fields))
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), _BATCH):
+            cursor.execute(statement, [f"{{{','.join(column[start : start + _BATCH])}}}" for column in columns])
+
+
+def _columns(
+    fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], prepare: list[_Prepare]
+) -> list[list[Any]]:
+    """The values by column, prepared."""
+    columns = list(zip(*rows, strict=True))
+    if len(columns) != len(fields):
+        raise ValueError(f"{len(fields)} fields, but {len(columns)} values in each row")
+    return [_each_once(how, column) for how, column in zip(prepare, columns, strict=True)]
+
+
+def _each_once(prepare: _Prepare, values: Iterable[Any]) -> list[Any]:
+    """All of them prepared, the same object only once."""
+    known: dict[int, Any] = {}
+    prepared = []
+    for value in values:
+        key = id(value)
+        if key not in known:
+            known[key] = prepare(value)
+        prepared.append(known[key])
+    return prepared
+
+
+def _as_saved(field: models.Field[Any, Any]) -> _Prepare:
+    def prepare(value: Any) -> Any:
+        return field.get_db_prep_save(value, connection=connection)
+
+    return prepare
+
+
+def _as_elements(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
+    """How each field's values are written in the text of an array."""
+    from psycopg.adapt import PyFormat, Transformer
+
+    transformer = Transformer(connection.connection)
+
+    def preparing(field: models.Field[Any, Any]) -> _Prepare:
+        save = _as_saved(field)
+
+        def prepare(value: Any) -> str:
+            value = save(value)
+            if value is None:
+                return "NULL"
+            dumped = transformer.get_dumper(value, PyFormat.TEXT).dump(value)
+            text = bytes(dumped or b"").decode()
+            return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+        return prepare
+
+    return [preparing(field) for field in fields]
