@@ -63,7 +63,8 @@ def rows(
         named = Q(name__icontains=search)
         found = found.filter(named | Q(endpoint__address__icontains=search) if secret else named)
     in_trouble = Q(enabled=True) & (Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False))
-    ordered = found.select_related("endpoint__lane").prefetch_related("resources", "notify_users")
+    listed = found.select_related("endpoint__lane").defer("endpoint__secrets")
+    ordered = listed.prefetch_related("resources", "notify_users")
     first = Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk")))
     hooks = list(ordered.order_by(first.desc(), "name", "pk")[: MOST_HOOKS + 1])
     return _described(organization, hooks[:MOST_HOOKS], now), len(hooks) > MOST_HOOKS

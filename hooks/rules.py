@@ -18,7 +18,7 @@ from django.utils import timezone
 from events.models import Resource
 from hooks import waiting
 from hooks.differences import differing
-from hooks.engine import wake
+from hooks.engine import lanes, wake
 from hooks.formats import FORMATS
 from hooks.models import Endpoint, Hook, Lane
 from hooks.validation import (
@@ -37,9 +37,11 @@ from hooks.validation import (
 )
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
+from notifications_project.encryption import Unreadable
 
 DEFAULT_HOOK_NAME = "Default deployment result e-mails"
 ROTATION = timedelta(hours=24)  # how long the secret before is still signed with
+_REPLACED = {"replaced": "a secret that no key in ENCRYPTION_KEYS reads"}
 
 
 def create_webhook(
@@ -187,18 +189,30 @@ def delete_hook(hook: Hook, actor: User | None) -> None:
 
 @transaction.atomic
 def rotate_secret(hook: Hook, actor: User | None) -> str:
-    """A new signing secret, shown this once. The one before is signed with as well for 24 hours."""
+    """A new signing secret, shown this once. The one before is signed with as well for 24 hours.
+
+    One that no key of ENCRYPTION_KEYS reads is replaced: what waited because it could not be signed goes out.
+    """
     hook = _locked(hook)
     endpoint = hook.endpoint
     if endpoint is None:
         raise InvalidRule({"secret": "An e-mail hook has no secret."})
-    secret = new_secret()
+    secret, lost = new_secret(), has_lost_secret(hook)
     until = int((timezone.now() + ROTATION).timestamp())
-    before = [{"key": entry["key"], "until": until} for entry in endpoint.secrets.get("signing", [])[:1]]
-    endpoint.secrets = {**endpoint.secrets, "signing": [{"key": secret, "until": None}, *before]}
+    kept = {} if lost else endpoint.secrets
+    before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
+    endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}
     endpoint.save(update_fields=["secrets"])
-    audit.record(hook.organization, actor, "hook.secret_rotated", hook.name)
+    audit.record(hook.organization, actor, "hook.secret_rotated", hook.name, **_REPLACED if lost else {})
+    if lost:
+        lanes.reset(endpoint.lane_id)
+        wake()
     return secret
+
+
+def has_lost_secret(hook: Hook) -> bool:
+    """Whether no key of ENCRYPTION_KEYS reads its secret: nothing can be signed until there is a new one."""
+    return hook.endpoint is not None and isinstance(hook.endpoint.secrets, Unreadable)
 
 
 def new_secret() -> str:
@@ -310,6 +324,7 @@ __all__ = [
     "create_email_hook",
     "create_webhook",
     "delete_hook",
+    "has_lost_secret",
     "new_secret",
     "rotate_secret",
     "update_hook",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
+
+_NOTHING = "{}"  # needs no key, so that losing one does not stop what has no secret
 
 
 class CannotDecrypt(Exception):
@@ -41,20 +44,57 @@ def decrypt(stored: str) -> Any:
         raise CannotDecrypt("a stored secret fits none of the keys in ENCRYPTION_KEYS") from error
 
 
+class Unreadable(Mapping[str, Any]):
+    """What stands in for a stored value that no key reads. It raises CannotDecrypt whenever it is looked into.
+
+    So a row with a secret that is lost can be loaded, shown, changed and deleted like any other; and saved, which
+    leaves the stored text as it was.
+    """
+
+    def __init__(self, stored: str) -> None:
+        self.stored = stored
+
+    def __repr__(self) -> str:
+        return "<Unreadable>"
+
+    def __getitem__(self, name: str) -> Any:
+        return decrypt(self.stored)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(decrypt(self.stored))
+
+    def __len__(self) -> int:
+        return len(decrypt(self.stored))
+
+
 class EncryptedJSONField(models.TextField[Any, Any]):
-    """Holds a JSON value; the database sees only ciphertext."""
+    """Holds a JSON value; the database sees only ciphertext, or `{}` where there is nothing to hide.
+
+    Loading never fails: what no key reads is `Unreadable`.
+    """
 
     _pyi_private_set_type: Any
     _pyi_private_get_type: Any
 
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
-        return None if value is None else decrypt(value)
+        if value is None:
+            return None
+        if value == _NOTHING:
+            return {}
+        try:
+            return decrypt(value)
+        except CannotDecrypt:
+            return Unreadable(value)
 
     def get_prep_value(self, value: Any) -> str | None:
-        return None if value is None else encrypt(value)
+        if isinstance(value, Unreadable):
+            return value.stored
+        if value is None:
+            return None
+        return _NOTHING if value == {} else encrypt(value)
 
     def to_python(self, value: Any) -> Any:
         return value
 
     def value_to_string(self, obj: models.Model) -> str:
-        return encrypt(self.value_from_object(obj))
+        return self.get_prep_value(self.value_from_object(obj)) or ""

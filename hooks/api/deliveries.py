@@ -26,7 +26,8 @@ from notifications_project.api_shapes import body, check
 class DeliveryAPIView(OrganizationAPIView):
     def deliveries(self) -> QuerySet[Delivery]:
         mine = Delivery.objects.filter(organization=self.organization)
-        return overview.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
+        loaded = overview.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
+        return loaded.defer("endpoint__secrets")
 
     def delivery(self, pk: UUID) -> Delivery:
         found = self.deliveries().filter(pk=pk).first()

@@ -30,7 +30,8 @@ _TRIED_FIRST = "stack.redeploy.ok"  # by hooks that ask for every event
 class HookAPIView(OrganizationAPIView):
     def hooks(self) -> QuerySet[Hook]:
         existing = Hook.objects.existing().filter(organization=self.organization)
-        return existing.select_related("organization", "endpoint__lane").prefetch_related("resources", "notify_users")
+        loaded = existing.select_related("organization", "endpoint__lane").defer("endpoint__secrets")
+        return loaded.prefetch_related("resources", "notify_users")
 
     def hook(self, pk: UUID) -> Hook:
         found = self.hooks().filter(pk=pk).first()

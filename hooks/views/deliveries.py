@@ -47,7 +47,9 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     if about:
         found = found.filter(event=about)
     before = request.GET.get("before")
-    loaded = overview.with_back_off(found).select_related("event__resource", "endpoint", "hook")
+    loaded = (
+        overview.with_back_off(found).select_related("event__resource", "endpoint", "hook").defer("endpoint__secrets")
+    )
     page = newest_first(loaded, _id(before, "dlv") if before else None)
     now = timezone.now()
     context = {

@@ -76,9 +76,14 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     return _form_page(request, organization, form, Hook.Kind(found.kind), found)
 
 
-def show_secret(request: HttpRequest, hook: Hook, secret: str, *, created: bool) -> HttpResponse:
-    """Go to the page that shows the secret: that one can be loaded again without doing anything again."""
-    handover.leave(request, hook.public_id, {"secret": secret, "created": created})
+def show_secret(
+    request: HttpRequest, hook: Hook, secret: str, *, created: bool = False, replaced: bool = False
+) -> HttpResponse:
+    """Go to the page that shows the secret: that one can be loaded again without doing anything again.
+
+    `replaced`: the one before could not be read, and is not signed with any more.
+    """
+    handover.leave(request, hook.public_id, {"secret": secret, "created": created, "replaced": replaced})
     return redirect("hooks:secret", hook.organization.public_id, hook.public_id)
 
 
@@ -90,7 +95,8 @@ def secret(request: HttpRequest, organization: Organization, hook: UUID) -> Http
     if found.kind != Hook.Kind.WEBHOOK:
         raise Http404("An e-mail hook has no secret.")
     left = handover.take(request, found.public_id) or {}
-    context = {"hook": found, "organization": organization, "snippet": _SNIPPET, **left}
+    lost = rules.has_lost_secret(found)
+    context = {"hook": found, "organization": organization, "snippet": _SNIPPET, "secret_lost": lost, **left}
     response = render(request, "hooks/secret.html", context)
     response["Cache-Control"] = "no-store"
     return response
@@ -113,5 +119,5 @@ def _form_page(
     context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
     if hook:
         # The name in the heading is the stored one, whatever was typed.
-        context["row"] = overview.row(hook, timezone.now())
+        context |= {"row": overview.row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}
     return render(request, "hooks/form.html", context)

@@ -15,14 +15,14 @@ from notifications_project.accounts.roles import Permission, allows
 
 def find_hook(organization: Organization, pk: UUID) -> Hook:
     """A hook that exists, with its endpoint and lane. Raises Http404."""
-    existing = Hook.objects.existing().select_related("organization", "endpoint__lane")
+    existing = Hook.objects.existing().select_related("organization", "endpoint__lane").defer("endpoint__secrets")
     return get_object_or_404(existing, organization=organization, pk=pk)
 
 
 def find_delivery(organization: Organization, pk: UUID) -> Delivery:
     """With its event, endpoint, lane and hook. Raises Http404."""
     loaded = Delivery.objects.select_related("organization", "event__resource", "endpoint", "hook")
-    found = overview.with_back_off(loaded)
+    found = overview.with_back_off(loaded).defer("endpoint__secrets")
     return get_object_or_404(found, organization=organization, pk=pk)
 
 

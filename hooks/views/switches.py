@@ -55,12 +55,13 @@ def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) 
     found = find_hook(organization, hook)
     if request.method != "POST":
         return redirect(list_of(found), organization.public_id)
+    lost = rules.has_lost_secret(found)
     try:
         secret = rules.rotate_secret(found, signed_in(request))
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
         return redirect(list_of(found), organization.public_id)
-    return show_secret(request, found, secret, created=False)
+    return show_secret(request, found, secret, replaced=lost)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

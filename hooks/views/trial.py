@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from events import catalogue
-from hooks import overview, sentences, trial
+from hooks import overview, rules, sentences, trial
 from hooks.context import workers_running
 from hooks.models import Attempt, Delivery, Hook
 from hooks.views.attempts import Shown, shown
@@ -49,6 +49,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "organization": organization,
         "hook": found,
         "row": overview.row(found, timezone.now()),
+        "secret_lost": rules.has_lost_secret(found),
         "types": catalogue.by_category(),
         "chosen": request.POST.get("event_type") or usual_type(found),
         "problem": problem,

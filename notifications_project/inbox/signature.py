@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from hooks.models import Endpoint
+from notifications_project.encryption import Unreadable
 from notifications_project.inbox.models import Message
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -48,6 +49,8 @@ def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
         kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address__in=addresses
     ).select_related("hook")
     for endpoint in endpoints:
+        if isinstance(endpoint.secrets, Unreadable):
+            continue
         for secret in endpoint.secrets.get("signing", []):
             if secret.get("until") is None or secret["until"] > time.time():
                 yield str(endpoint.hook), secret["key"]

@@ -1,0 +1,166 @@
+"""Secrets that no key reads, because the operator changed ENCRYPTION_KEYS: everything works, and rotating heals."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from standardwebhooks import Webhook
+
+from events.models import Event
+from hooks import rules
+from hooks.models import Delivery, Endpoint, Hook
+from notifications_project.accounts.models import Organization, User
+from notifications_project.encryption import CannotDecrypt
+from notifications_project.inbox import signature
+from tests.conftest import Api, Receiver
+from tests.hooks.conftest import Mailbox
+from tests.pages import get
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
+ClientOf = Callable[[User], Client]
+Make = Callable[..., Hook]
+Record = Callable[..., Event]
+Run = Callable[[], None]
+
+
+def lose_the_key(settings: LazySettings) -> None:
+    settings.ENCRYPTION_KEYS = ["another key, of which nothing here was made"]
+
+
+def stored(endpoint: Endpoint | None) -> str:
+    """What the database holds of its secrets."""
+    assert endpoint
+    with connection.cursor() as cursor:
+        pk = endpoint.pk if connection.vendor == "postgresql" else endpoint.pk.hex
+        cursor.execute("SELECT secrets FROM hooks_endpoint WHERE id = %s", [pk])
+        return str(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def lost(webhook: Make, record: Record, pump: Run, settings: LazySettings) -> Hook:
+    """A hook whose secret no key reads, with a delivery of before, and one that waits because of it."""
+    hook = webhook(name="Ops room", events=["git.push"])
+    record("git.push")
+    pump()
+    lose_the_key(settings)
+    record("git.push")
+    pump()
+    return hook
+
+
+@pytest.fixture
+def home(lost: Hook) -> str:
+    return f"/organizations/{lost.organization.public_id}"
+
+
+def test_every_page_and_list_opens(
+    home: str, lost: Hook, alice: User, client_of: ClientOf, api: Callable[..., Api]
+) -> None:
+    client, program = client_of(alice), api(alice)
+    delivered = Delivery.objects.get(state="delivered")
+    pages = [
+        "notifications/emails/", "notifications/webhooks/", "deliveries/", f"deliveries/?hook={lost.public_id}",
+        f"deliveries/{delivered.public_id}/", f"events/{delivered.event.public_id}/", "events/", "audit/", "members/",
+        *(f"hooks/{lost.public_id}/{page}" for page in ("", "delete/", "secret/", "test/")),
+    ]  # fmt: skip
+    for page in pages:
+        get(client, f"{home}/{page}")
+    lists = ["hooks/", f"hooks/{lost.public_id}/", "deliveries/", f"deliveries/{delivered.public_id}/"]
+    for path in lists:
+        assert program.get(f"/api/v1{home}/{path}").status_code == 200, path
+
+
+@pytest.mark.parametrize("page", ["", "test/"])
+def test_the_page_of_the_hook_says_what_is_wrong_and_what_helps(
+    page: str, home: str, lost: Hook, alice: User, dave: User, client_of: ClientOf
+) -> None:
+    html = get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
+    assert "cannot be read" in html
+    assert "Rotating makes a new secret" in html
+    assert "rotate-secret/" in html
+    if page:
+        assert "rotate-secret/" not in get(client_of(dave), f"{home}/hooks/{lost.public_id}/{page}")
+    rules.rotate_secret(lost, None)
+    assert "cannot be read" not in get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
+
+
+@pytest.mark.parametrize("by", ["page", "API"])
+def test_rotating_heals_and_what_waited_goes_out(
+    by: str, home: str, lost: Hook, alice: User, client_of: ClientOf, api: Callable[..., Api],
+    pump: Run, receiver: Receiver,
+) -> None:  # fmt: skip
+    if by == "API":
+        answer = api(alice).post(f"/api/v1{home}/hooks/{lost.public_id}/rotate-secret/")
+        secret = answer.json()["secret"]
+    else:
+        client = client_of(alice)
+        html = client.post(f"{home}/hooks/{lost.public_id}/rotate-secret/", follow=True).content.decode()
+        assert "The one before could not be read" in html
+        secret = Endpoint.objects.get(hook=lost).secrets["signing"][0]["key"]
+        assert secret in html
+    assert Endpoint.objects.get(hook=lost).secrets == {"signing": [{"key": secret, "until": None}]}
+    pump()
+    after = receiver.requests[1]
+    Webhook(secret).verify(after.data, dict(after.headers))
+    assert not lost.deliveries.exclude(state="delivered").exists()
+    entry = lost.organization.audit_entries.get(action="hook.secret_rotated")
+    assert "no key" in entry.detail["replaced"]
+    assert "no key in ENCRYPTION_KEYS reads" in get(client_of(alice), f"{home}/audit/")
+
+
+def test_rotating_what_can_be_read_says_nothing_of_it(acme: Organization, webhook: Make) -> None:
+    rules.rotate_secret(webhook(), None)
+    assert acme.audit_entries.get(action="hook.secret_rotated").detail == {}
+
+
+def test_it_can_be_tested_changed_and_deleted(
+    home: str, lost: Hook, alice: User, client_of: ClientOf, api: Callable[..., Api], receiver: Receiver, pump: Run
+) -> None:
+    client, program, kept = client_of(alice), api(alice), stored(lost.endpoint)
+    page, resource = f"{home}/hooks/{lost.public_id}/", f"/api/v1{home}/hooks/{lost.public_id}/"
+    result = client.post(f"{page}test/", {"event_type": "git.push"}).headers["Location"]
+    assert "cannot be read" in get(client, result)
+    assert program.post(f"{resource}test/").status_code == 202
+    typed = {"name": "Renamed", "url": f"{receiver.url}/new", "format": "raw", "events": ["git.push"], "enabled": "on"}
+    assert client.post(page, typed).status_code == 302
+    assert program.patch(resource, {"name": "Again"}).json()["name"] == "Again"
+    for switch in ("pause/", "resume/", "disable/", "enable/"):
+        assert client.post(f"{page}{switch}").status_code == 302
+    assert stored(lost.endpoint) == kept, "the operator may put the key back"
+    assert client.post(f"{page}delete/").status_code == 302
+    assert not Hook.objects.existing().filter(pk=lost.pk).exists()
+
+
+def test_a_key_that_is_put_back_reads_it_again(webhook: Make, settings: LazySettings) -> None:
+    keys, lost = settings.ENCRYPTION_KEYS, webhook()
+    lose_the_key(settings)
+    endpoint = Endpoint.objects.get(hook=lost)
+    with pytest.raises(CannotDecrypt):
+        endpoint.secrets.get("signing")
+    endpoint.last_answer = "Saved whole"
+    endpoint.save()
+    settings.ENCRYPTION_KEYS = keys
+    assert Endpoint.objects.get(hook=lost).secrets["signing"][0]["key"].startswith("whsec_")
+
+
+def test_mail_needs_no_key(
+    acme: Organization, record: Record, pump: Run, mailbox: Mailbox, alice: User, settings: LazySettings
+) -> None:
+    rules.create_email_hook(organization=acme, actor=None, name="All", notify=rules.Notify(members=True))
+    record("git.push")
+    pump()
+    lose_the_key(settings)
+    record("git.push")
+    pump()
+    assert mailbox.told == [alice.email] * 2
+
+
+def test_the_inbox_judges_without_it(lost: Hook, receiver: Receiver) -> None:
+    key = base64.b64encode(b"k" * 32).decode()
+    sent = dict.fromkeys(signature.HEADERS, key)
+    assert signature.judge(b"{}", sent, {receiver.url}).signature == signature.Signature.UNKNOWN
