@@ -41,7 +41,11 @@ class EventList(OrganizationAPIView):
                 raise invalid({"type": "There is no such event type or group."})
             events = events.filter(type__in=types)
         if "resource" in query:
-            events = events.filter(resource=identifier(query["resource"], "resource", "app", "addon"))
+            called = identifier(query["resource"], "resource", *Resource.KINDS)
+            resource = self.organization.resources.called(called).first()
+            if resource is None:
+                raise invalid({"resource": "There is no such application or add-on in this organization."})
+            events = events.filter(resource=resource)
         return newest(request, events, "evt", event_json)
 
     def post(self, request: Request, owner: UUID) -> Response:
@@ -128,7 +132,7 @@ class ResourceDetail(OrganizationAPIView):
         return Response(resource_json(changed))
 
     def _resource(self, resource: UUID) -> Resource:
-        found = self.organization.resources.filter(pk=resource).first()
+        found = self.organization.resources.called(resource).first()
         if found is None:
             raise NotFound("There is no such application or add-on in this organization.")
         return found

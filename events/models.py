@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +12,16 @@ from django.db.models.functions import Now
 
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
+from notifications_project.ids import PublicId
+
+
+class ResourceQuerySet(models.QuerySet["Resource"]):
+    def called(self, *ids: UUID) -> Self:
+        """Those with these ids. One from outside must have the prefix of its kind: one thing has one id."""
+        fits = Q(pk__in=[each for each in ids if not isinstance(each, PublicId)])
+        for prefix, kind in Resource.KINDS.items():
+            fits |= Q(kind=kind, pk__in=[each for each in ids if isinstance(each, PublicId) and each.prefix == prefix])
+        return self.filter(fits)
 
 
 class Resource(models.Model):
@@ -19,12 +31,16 @@ class Resource(models.Model):
         APPLICATION = "application", "Application"
         ADDON = "addon", "Add-on"
 
+    KINDS: ClassVar = {"app": Kind.APPLICATION, "addon": Kind.ADDON}  # by the prefix of the public id
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="resources")
     kind = models.CharField(max_length=12, choices=Kind)
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ResourceQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -14,8 +14,6 @@ from notifications_project import ids
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 
-_KINDS = {"app": Resource.Kind.APPLICATION, "addon": Resource.Kind.ADDON}
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -65,9 +63,10 @@ def _no_such(field: str) -> Unfit:
 
 def _by_id(text: str, field: str) -> Reference:
     try:
-        return Reference(ids.decode(text, *_KINDS), _KINDS[text.partition("_")[0]], "")
+        known = ids.decode(text, *Resource.KINDS)
     except ValueError:
         raise _no_such(field) from None
+    return Reference(known, Resource.KINDS[known.prefix], "")
 
 
 def _by_name(kind: Any, name: Any) -> Reference:

@@ -30,8 +30,9 @@ def event_list(request: HttpRequest, organization: Organization) -> HttpResponse
     found = Event.objects.filter(organization=organization).select_related("resource")
     if chosen:
         found = found.filter(type__in=catalogue.expand([chosen]))
-    if resource:
-        found = found.filter(resource=_id(resource, "app", "addon"))
+    about = _resource(organization, resource) if resource else None
+    if about:
+        found = found.filter(resource=about)
     page = newest_first(found, _id(before, "evt") if before else None)
     context = {
         "organization": organization,
@@ -43,17 +44,21 @@ def event_list(request: HttpRequest, organization: Organization) -> HttpResponse
         "resource": resource,
         "groups": catalogue.ALL_GROUPS,
         "categories": catalogue.by_category().items(),
-        "resources": _choices(organization, resource),
+        "resources": _choices(organization, about),
         "curl": _curl(organization),
     }
     return render(request, "events/events.html", context)
 
 
-def _choices(organization: Organization, chosen: str) -> list[Resource]:
+def _resource(organization: Organization, public_id: str) -> Resource:
+    return get_object_or_404(organization.resources.called(_id(public_id, *Resource.KINDS)))
+
+
+def _choices(organization: Organization, chosen: Resource | None) -> list[Resource]:
     """Resources in use, and the chosen one in any case."""
     offered = Q(archived_at__isnull=True)
     if chosen:
-        offered |= Q(pk=_id(chosen, "app", "addon"))
+        offered |= Q(pk=chosen.pk)
     return list(organization.resources.filter(offered).order_by("name", "kind")[:_MOST_RESOURCES])
 
 

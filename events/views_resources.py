@@ -43,7 +43,7 @@ def resource_list(request: HttpRequest, organization: Organization) -> HttpRespo
     found = Resource.objects.filter(organization=organization, archived_at__isnull=not archived)
     if wanted:
         found = found.filter(name__icontains=wanted.replace("\0", ""))
-    rows = list(_after(found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1])
+    rows = list(_after(organization, found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1])
     context = {
         "organization": organization,
         "resources": rows[:AT_ONCE],
@@ -55,12 +55,12 @@ def resource_list(request: HttpRequest, organization: Organization) -> HttpRespo
     return render(request, "events/resources.html", context)
 
 
-def _after(found: QuerySet[Resource], public_id: str) -> QuerySet[Resource]:
+def _after(organization: Organization, found: QuerySet[Resource], public_id: str) -> QuerySet[Resource]:
     """The rows that follow the one with this id in the order by name and kind."""
     if not public_id:
         return found
     try:
-        last = Resource.objects.get(pk=ids.decode(public_id, "app", "addon"))
+        last = organization.resources.called(ids.decode(public_id, *Resource.KINDS)).get()
     except (ValueError, Resource.DoesNotExist):
         raise Http404("No such page.") from None
     return found.filter(Q(name__gt=last.name) | Q(name=last.name, kind__gt=last.kind))
@@ -122,7 +122,7 @@ def restore_resource(request: HttpRequest, organization: Organization, resource:
 
 
 def _resource(organization: Organization, resource: UUID) -> Resource:
-    found = Resource.objects.select_related("organization").filter(organization=organization, pk=resource).first()
+    found = organization.resources.called(resource).select_related("organization").first()
     if found is None:
         raise Http404("No such application or add-on.")
     return found

@@ -17,6 +17,7 @@ from hooks.models import Hook, Lane
 from hooks.transports import outbound
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
+from notifications_project.ids import PublicId
 
 _MOST = 100  # recipients of one kind, resources or events of one hook
 
@@ -133,8 +134,8 @@ def events_problem(names: Sequence[str], known: Sequence[str] = ()) -> dict[str,
 def resources_problem(organization: Organization, resources: Sequence[UUID]) -> dict[str, str]:
     if len(resources) > _MOST:
         return {"resources": f"At most {_MOST} can be chosen."}
-    found = Resource.objects.filter(organization=organization, pk__in=resources).count()
-    if found != len(set(resources)):
+    found = Resource.objects.filter(organization=organization).called(*resources).count()
+    if found != len({each.public_id if isinstance(each, PublicId) else str(each) for each in resources}):
         return {"resources": "An application or add-on is unknown here."}
     return {}
 

@@ -22,7 +22,26 @@ def encode(prefix: str, value: UUID) -> str:
     return f"{prefix}_{value}"
 
 
-def decode(text: str, *prefixes: str) -> UUID:
+class PublicId(UUID):
+    """An id that came from outside. It keeps how it was written there.
+
+    Where several prefixes may stand (owners, resources), which of them is right only the database knows: compare
+    `public_id` with the row's own, or have the query do so (`Resource.objects.called`).
+    """
+
+    __slots__ = ("public_id",)
+    public_id: str
+
+    def __init__(self, prefix: str, rest: str) -> None:
+        super().__init__(rest)
+        object.__setattr__(self, "public_id", f"{prefix}_{rest}")
+
+    @property
+    def prefix(self) -> str:
+        return self.public_id.partition("_")[0]
+
+
+def decode(text: str, *prefixes: str) -> PublicId:
     """The UUID in `text`, which must carry one of `prefixes`.
 
     Raises ValueError for anything but the canonical form, so that one thing has one id.
@@ -30,7 +49,7 @@ def decode(text: str, *prefixes: str) -> UUID:
     prefix, _, rest = text.partition("_")
     if prefix not in prefixes:
         raise ValueError(f"expected an id that begins with {' or '.join(p + '_' for p in prefixes)}")
-    value = UUID(rest)
+    value = PublicId(prefix, rest)
     if str(value) != rest:
         raise ValueError("expected a lower-case UUID with dashes after the prefix")
     return value
@@ -45,34 +64,22 @@ class _Converter:
     def __init_subclass__(cls) -> None:
         cls.regex = f"(?:{'|'.join(cls.prefixes)})_[0-9a-f-]{{36}}"
 
-    def to_python(self, value: str) -> UUID:
+    def to_python(self, value: str) -> PublicId:
         return decode(value, *self.prefixes)
 
     def to_url(self, value: UUID | str) -> str:
         return value if isinstance(value, str) else encode(self.prefixes[0], value)
 
 
-class OwnerId(UUID):
-    """The id of an organization or personal space in an address; it keeps how it was written there."""
-
-    __slots__ = ("public_id",)
-    public_id: str
-
-    def __init__(self, text: str) -> None:
-        super().__init__(int=decode(text, *OwnerConverter.prefixes).int)
-        object.__setattr__(self, "public_id", text)
-
-
 class OwnerConverter(_Converter):
-    """Organizations (`orga_`) and personal spaces (`user_`): which of them it is, only the database knows."""
+    """Organizations (`orga_`) and personal spaces (`user_`)."""
 
     prefixes = ("orga", "user")
 
-    def to_python(self, value: str) -> OwnerId:
-        return OwnerId(value)
-
 
 class ResourceConverter(_Converter):
+    """Applications (`app_`) and add-ons (`addon_`)."""
+
     prefixes = ("app", "addon")
 
 

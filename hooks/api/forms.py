@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from events.limits import Unfit, check_value
+from events.models import Resource
 from hooks.models import Hook
 from hooks.rules import Notify, RateLimit
 from notifications_project import ids
@@ -59,7 +60,7 @@ def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any
     if complete:
         data = _SHARED_DEFAULTS | _DEFAULTS[kind] | data
     if "resources" in data:
-        data["resources"] = _identifiers(data["resources"], "resources", "app", "addon")
+        data["resources"] = _identifiers(data["resources"], "resources", *Resource.KINDS)
     if "notify" in data:
         data["notify"] = _notify(data["notify"])
     if data.get("rate_limit") is not None:

@@ -16,12 +16,12 @@ from rest_framework.views import APIView
 
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import Permission, allows, who_may
-from notifications_project.ids import OwnerId
+from notifications_project.ids import PublicId
 
 P = ParamSpec("P")
 
 
-def membership_of(user: User, owner: OwnerId) -> Membership | None:
+def membership_of(user: User, owner: PublicId) -> Membership | None:
     """None also if the id has the prefix of the other kind: one thing has one id."""
     found = Membership.objects.select_related("organization").filter(organization_id=owner, user=user).first()
     return found if found and found.organization.public_id == owner.public_id else None
@@ -52,7 +52,7 @@ def organization_page(
     ) -> Callable[..., HttpResponse]:
         @login_required
         @wraps(view)
-        def inner(request: HttpRequest, owner: OwnerId, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def inner(request: HttpRequest, owner: PublicId, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             membership = membership_of(signed_in(request), owner)
             if membership is None:
                 raise Http404("No such organization, or you are not a member.")
@@ -84,7 +84,7 @@ class OrganizationAPIView(APIView):
         super().initial(request, *args, **kwargs)
         assert isinstance(request.user, User)
         token = request.auth
-        owner: OwnerId = kwargs["owner"]
+        owner: PublicId = kwargs["owner"]
         membership = membership_of(signed_in(request), owner)
         if membership is None or (isinstance(token, ApiToken) and token.organization_id not in {None, owner}):
             raise NotFound("No such organization, or the token does not open it.")
