@@ -11,26 +11,43 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Case, F, QuerySet, TextField, Value, When
 from django.db.models.functions import Lower
 
 from events import catalogue
 from events.models import Event
 from hooks.engine import clock, lanes
 from hooks.models import Delivery, Endpoint, Hook, Lane
-from notifications_project.accounts.models import Membership, Organization, User
+from notifications_project import bulk, ids
+from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.roles import Role
 
 CHUNK = 500  # events routed in one transaction
 _MOST_DELIVERIES = 5_000  # after which a chunk is cut, so that no transaction grows without bound
 _TURN = 0.05  # seconds after which the next organizations wait for the next call: seats are to be filled meanwhile
 _REST = 60.0  # seconds in which an organization is not tried again after its events could not be routed
+_DELIVERY = [
+    "id",
+    "organization",
+    "event",
+    "endpoint",
+    "lane",
+    "hook",
+    "reasons",
+    "state",
+    "due_at",
+    "tries",
+    "outcome",
+]
+
+_OWN = "hook."  # begins the types of the events that are about hooks
 
 Reason = dict[str, Any]
 logger = logging.getLogger(__name__)
@@ -87,7 +104,9 @@ def _route_organization(owner: UUID) -> int:
     if organization is None:
         return 0  # another router is at it
     waiting = Event.objects.filter(organization=organization, routed_at__isnull=True)
-    events = list(waiting.order_by("pk")[:CHUNK])
+    # What an event says is read of those only of which it matters: it may be long.
+    about = Case(When(type__startswith=_OWN, then=F("representation")), default=Value(""), output_field=TextField())
+    events = list(waiting.defer("representation").annotate(about=about).order_by("pk")[:CHUNK])
     rules = Rules(organization)
     rules.hold_what_is_disabled()
     owed: list[_Owed] = []
@@ -108,18 +127,33 @@ def _route_organization(owner: UUID) -> int:
 class _Owed:
     """One delivery to be made: to a webhook's endpoint, or to an e-mail address."""
 
-    event: Event
-    endpoint: Endpoint | None
+    event: UUID
+    endpoint: _To | None
     address: str
-    reasons: list[Reason] = field(default_factory=list)
-    hook: Hook | None = None
-    held: bool = True
+    reasons: list[Reason]
+    hook: UUID | None
+    held: bool
 
-    def add(self, reason: Reason, hook: Hook | None, held: bool) -> None:
+    def add(self, reason: Reason, hook: UUID | None, held: bool) -> None:
         if reason not in self.reasons:  # a member whose address was typed as well
             self.reasons.append(reason)
         self.hook = self.hook or hook
         self.held = self.held and held
+
+
+class _To(NamedTuple):
+    """Of an endpoint, what its deliveries need."""
+
+    pk: UUID
+    lane_id: int
+    address: str
+    disabled_at: datetime | None
+
+
+class _Member(NamedTuple):
+    user_id: UUID
+    role: str
+    email: str
 
 
 class Rules:
@@ -127,15 +161,19 @@ class Rules:
 
     def __init__(self, organization: Organization) -> None:
         hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
-        self.hooks = list(
-            hooks.select_related("endpoint").defer("endpoint__secrets").prefetch_related("resources", "notify_users")
-        )
+        self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
+        chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
+        self.endpoints = {endpoint.pk: endpoint for endpoint in _read(chosen)}
         memberships = Membership.objects.filter(organization=organization, user__is_active=True)
-        self.members = list(memberships.select_related("user").order_by("joined_at", "pk"))
+        members = memberships.order_by("joined_at", "pk").values_list("user_id", "role", "user__email")
+        self.members = [_Member(*member) for member in members]
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
         for hook in self.hooks:
             for name in catalogue.expand(hook.events) if hook.events else catalogue.EVENT_TYPES:
                 self.by_type[name].append(hook)
+        self.reasons: dict[UUID, Reason] = {
+            hook.pk: {"rule": "hook", "id": hook.public_id, "name": hook.name} for hook in self.hooks
+        }
         self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
         self.recipients = {hook.pk: list(self._recipients(hook)) for hook in self.hooks if hook.kind == "email"}
 
@@ -144,13 +182,10 @@ class Rules:
 
         A delivery that is held would wait for ever if its endpoint were enabled between that look and the commit.
         """
-        disabled = {
-            hook.endpoint.pk: hook.endpoint for hook in self.hooks if hook.endpoint and hook.endpoint.disabled_at
-        }
+        disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
         if disabled:
             rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=disabled).order_by("pk")
-            for pk, disabled_at in rows.values_list("pk", "disabled_at"):
-                disabled[pk].disabled_at = disabled_at
+            self.endpoints |= {endpoint.pk: endpoint for endpoint in _read(rows)}
 
     def owed(self, event: Event) -> list[_Owed]:
         """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
@@ -158,19 +193,25 @@ class Rules:
             return []
         webhooks: list[_Owed] = []
         mails: dict[str, _Owed] = {}
+
+        def mail(address: str, reason: Reason, hook: UUID | None, held: bool) -> None:
+            lower = address.lower()
+            if lower in mails:
+                mails[lower].add(reason, hook, held)
+            else:
+                mails[lower] = _Owed(event.pk, None, address, [reason], hook, held)
+
         for hook in self._asking(event):
-            reason = {"rule": "hook", "id": hook.public_id, "name": hook.name}
-            if hook.endpoint is not None:
-                owed = _Owed(event, hook.endpoint, "")
-                owed.add(reason, hook, held=hook.paused or hook.endpoint.disabled_at is not None)
-                webhooks.append(owed)
+            reason = self.reasons[hook.pk]
+            if hook.endpoint_id is not None:
+                to = self.endpoints[hook.endpoint_id]
+                held = hook.paused or to.disabled_at is not None
+                webhooks.append(_Owed(event.pk, to, "", [reason], hook.pk, held))
                 continue
             for address in self.recipients[hook.pk]:
-                mail = mails.setdefault(address.lower(), _Owed(event, None, address))
-                mail.add(reason, hook, held=hook.paused)
-        for user, reason in self._by_default(event):
-            mail = mails.setdefault(user.email.lower(), _Owed(event, None, user.email))
-            mail.add(reason, None, held=False)
+                mail(address, reason, hook.pk, hook.paused)
+        for address, reason in self._by_default(event):
+            mail(address, reason, None, False)
         return webhooks + list(mails.values())
 
     def _asking(self, event: Event) -> Iterable[Hook]:
@@ -184,62 +225,60 @@ class Rules:
         users = {user.pk for user in hook.notify_users.all()}
         for membership in self.members:
             if hook.notify_members or membership.role in hook.notify_roles or membership.user_id in users:
-                yield membership.user.email
+                yield membership.email
         yield from hook.notify_addresses
 
-    def _by_default(self, event: Event) -> Iterable[tuple[User, Reason]]:
+    def _by_default(self, event: Event) -> Iterator[tuple[str, Reason]]:
         """Members who get an e-mail without a hook: the catalogue's default, and the system's own news."""
         event_type = catalogue.EVENT_TYPES.get(event.type)
         if event_type is None:
             return
-        own = event_type.subject == catalogue.Subject.HOOK
-        if not own and event_type.email_default != catalogue.EmailDefault.ON:
-            return
-        for membership in self.members:
-            if not own:
-                yield membership.user, {"rule": "default", "name": event_type.name}
-            elif membership.role in {Role.ADMIN, Role.MANAGER}:
-                yield membership.user, {"rule": "role", "name": membership.role}
+        if event_type.subject == catalogue.Subject.HOOK:
+            told = {role: {"rule": "role", "name": role.value} for role in (Role.ADMIN, Role.MANAGER)}
+            for member in self.members:
+                if member.role in told:
+                    yield member.email, told[Role(member.role)]
+        elif event_type.email_default == catalogue.EmailDefault.ON:
+            reason = {"rule": "default", "name": event_type.name}
+            for member in self.members:
+                yield member.email, reason
 
 
 def _concerned_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
-    if not event.type.startswith("hook."):
+    if not event.type.startswith(_OWN):
         return None
-    about = json.loads(event.representation).get("hook")
+    about = json.loads(event.about).get("hook")  # type: ignore[attr-defined]  # annotated
     return about.get("id") if isinstance(about, dict) else None
 
 
 def _store(organization: Organization, owed: Sequence[_Owed], now: datetime) -> set[int]:
     """Insert the deliveries in bulk; the lanes in which work is now due."""
     mails = _mail_endpoints(organization, {each.address.lower(): each.address for each in owed if not each.endpoint})
-    rows = []
+    # Most are owed for the same reasons as others: one list for all of those is written as JSON only once.
+    alike: dict[tuple[int, ...], list[Reason]] = {}
+    owner, pending = organization.pk, str(Delivery.State.PENDING)
+    rows, touched = [], set()
     for each in owed:
         endpoint = each.endpoint or mails[each.address.lower()]
         held = each.held or endpoint.disabled_at is not None
+        if not held:
+            touched.add(endpoint.lane_id)
+        reasons = alike.setdefault(tuple(map(id, each.reasons)), each.reasons)
+        due_at = None if held else now
         rows.append(
-            Delivery(
-                organization=organization,
-                event=each.event,
-                endpoint=endpoint,
-                lane_id=endpoint.lane_id,
-                hook=each.hook,
-                reasons=each.reasons,
-                due_at=None if held else now,
-            )
+            (ids.uuid7(), owner, each.event, endpoint.pk, endpoint.lane_id, each.hook, reasons, pending, due_at, 0, "")
         )
-    Delivery.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
-    return {row.lane_id for row in rows if row.due_at}
+    bulk.insert(Delivery, _DELIVERY, rows, ignore_conflicts=True)
+    return touched
 
 
-def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, Endpoint]:
+def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, _To]:
     """The endpoint of each address, by its lower-case form; missing ones are made."""
     if not addresses:
         return {}
     lane = mail_lane(organization)
-    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
-    known = mails.defer("secrets").annotate(lower=Lower("address"))
-    found = {endpoint.address.lower(): endpoint for endpoint in _having(known, addresses)}
+    found = _having(organization, addresses)
     missing = [
         Endpoint(
             organization=organization,
@@ -255,14 +294,24 @@ def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> di
     ]
     if missing:
         Endpoint.objects.bulk_create(missing, batch_size=500, ignore_conflicts=True)
-        found |= {endpoint.address.lower(): endpoint for endpoint in _having(known, addresses)}
+        found |= _having(organization, [each.address.lower() for each in missing])
     return found
 
 
-def _having(known: Any, addresses: dict[str, str]) -> Iterable[Endpoint]:
-    lowers = list(addresses)
-    for start in range(0, len(lowers), 500):
-        yield from known.filter(lower__in=lowers[start : start + 500])
+def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, _To]:
+    """The endpoints of these addresses that there are, by address in lower case."""
+    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
+    known, lowers = mails.annotate(lower=Lower("address")), list(addresses)
+    step = 500 if connection.features.max_query_params else 5_000
+    return {
+        endpoint.address.lower(): endpoint
+        for start in range(0, len(lowers), step)
+        for endpoint in _read(known.filter(lower__in=lowers[start : start + step]))
+    }
+
+
+def _read(endpoints: QuerySet[Endpoint]) -> Iterator[_To]:
+    return (_To(*row) for row in endpoints.values_list(*_To._fields))
 
 
 def mail_lane(organization: Organization) -> Lane:
@@ -273,4 +322,5 @@ def mail_lane(organization: Organization) -> Lane:
 
 def mail_endpoint(organization: Organization, address: str) -> Endpoint:
     """The endpoint of one e-mail address of an organization."""
-    return _mail_endpoints(organization, {address.lower(): address})[address.lower()]
+    found = _mail_endpoints(organization, {address.lower(): address})[address.lower()]
+    return Endpoint.objects.get(pk=found.pk)
