@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from hooks.engine import clock, lanes
 from hooks.models import Delivery, Endpoint, Hook
 from notifications_project.accounts.models import Organization
 
 _CHUNK = 500
+# In one statement, as a test may be sent meanwhile; the reason is read only of what is to go at once.
+_NO_TEST = Q(due_at__gt=lanes.AT_ONCE) | ~Q(reasons__0__rule="test")
 
 
 def cancel(hook: Hook, why: str) -> None:
@@ -57,9 +59,9 @@ def forget_member(organization: Organization, address: str) -> None:
 
 
 def hold(hook: Hook) -> None:
-    """Keep what waits only because of this hook until it is resumed."""
+    """Keep what waits only because of this hook until it is resumed. Tests go out all the same."""
     if hook.endpoint_id:
-        _pending(hook).filter(endpoint=hook.endpoint_id).update(due_at=None)
+        _pending(hook).filter(_NO_TEST, endpoint=hook.endpoint_id).update(due_at=None)
         return
     active = _active_hooks(hook.organization_id)
     for chunk in _told_by(hook):
@@ -83,10 +85,14 @@ def resume(hook: Hook) -> None:
 
 
 def disable(endpoint: Endpoint, why: str) -> None:
-    """Stop trying an endpoint (too long dead, or 410); what waits is kept for the day it is enabled again."""
+    """Stop trying an endpoint (too long dead, or 410); what waits is kept for the day it is enabled again.
+
+    Tests go out all the same: one that succeeds enables it.
+    """
     endpoint.disabled_at, endpoint.disabled_reason = clock.now(), why[:200]
     endpoint.save(update_fields=["disabled_at", "disabled_reason"])
-    Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING).update(due_at=None)
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    waiting.filter(_NO_TEST).update(due_at=None)
 
 
 def reactivate(endpoint: Endpoint) -> None:
