@@ -28,6 +28,7 @@ class Notification:
     options: dict[str, Any]
     signing_keys: tuple[str, ...]  # `whsec_…`, the current one first
     reasons: tuple[dict[str, Any], ...]
+    asked_for: bool = False  # by a person, to go at once
 
 
 @dataclass(frozen=True, slots=True)

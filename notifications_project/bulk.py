@@ -1,4 +1,4 @@
-"""Inserting many rows at once past the model layer: for the tables of which thousands of rows a second are written.
+"""Inserting and updating many rows at once past the model layer, where thousands of rows a second are written.
 
 Django's `bulk_create` makes an object of each row, and prepares each value by itself; here a value that comes again
 (an organization, a time, the reasons that all deliveries of a hook share) is prepared once.
@@ -37,6 +37,26 @@ def insert(
             _unnest(f"{table} ({names})", wanted, rows)
         else:
             _copy(f"{table} ({names})", wanted, rows)
+
+
+def update(model: type[models.Model], fields: Sequence[str], objects: Sequence[models.Model]) -> None:
+    """Save these fields of many objects: as `bulk_update`, which for ten fields writes ten times as many conditions.
+
+    PostgreSQL gets all the statements in one go.
+    """
+    if not objects:
+        return
+    quote, key = connection.ops.quote_name, model._meta.pk
+    wanted: list[models.Field[Any, Any]] = [model._meta.get_field(name) for name in fields]  # type: ignore[misc]
+    columns = [*wanted, key]
+    *sets, where = [f"{quote(str(field.column))} = %s" for field in columns]
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {', '.join(sets)} WHERE {where}"  # noqa: S608  (names)
+    rows = [
+        [field.get_db_prep_save(getattr(each, field.attname), connection=connection) for field in columns]
+        for each in objects
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
 
 
 def _many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:

@@ -6,14 +6,22 @@ are about, and raise no further ones (DESIGN section 10).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from events import intake
 from hooks import waiting
 from hooks.engine.outcome import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, Outcome
 from hooks.models import Endpoint, Hook
+
+
+def all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
+    """They delivered, and nobody was told that they do not. They are locked by the caller's transaction."""
+    Endpoint.objects.filter(pk__in=endpoints).update(
+        last_attempt_at=now, last_answer=answer, last_delivered_at=now, failing_since=None
+    )
 
 
 def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: datetime) -> None:

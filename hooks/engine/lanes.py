@@ -1,4 +1,4 @@
-"""Lanes: touching, leasing, taking from and releasing them. Every statement is written for two workers at once.
+"""Lanes: touching, leasing and releasing them. Every statement is written for two workers at once.
 
 * Touching always writes, in id order, and never moves `not_before`: a new event does not defeat a back-off.
 * Releasing locks the lane first and reads what is due in the next statement: in one statement, READ COMMITTED
@@ -12,94 +12,26 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Min, Q, QuerySet, When
-from django.db.models.functions import Coalesce, Greatest, Least
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models.functions import Coalesce, Greatest, Least, Now, RowNumber
 
 from hooks.engine import clock
-from hooks.messages import Notification
-from hooks.models import Circuit, Delivery, Endpoint, Lane
+from hooks.engine.leases import Lease, lease_seconds
+from hooks.models import Circuit, Delivery, Lane
+from notifications_project import bulk
 
 _LOOK = 100  # due lanes that one claim chooses from
-_ROUNDING = 1e-6
 _RELEASED = [
     "work_due_at", "not_before", "next_at", "leased_until", "token", "seats", "failures", "circuit_open",
-    "allowance", "allowance_at",
+    "last_failed", "allowance", "allowance_at",
 ]  # fmt: skip
 # The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
 AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def lease_seconds() -> float:
-    """Long enough for an attempt begun in its first half to end within it."""
-    return 2 * settings.DELIVERY_TIMEOUT + 10
-
-
-@dataclass(slots=True)
-class Lease:
-    """A lane held by this process until `ends`; `begun` and `ends` are monotonic, `claimed_at` is the database's."""
-
-    lane: int
-    organization: UUID
-    transport: str
-    token: UUID
-    begun: float
-    ends: float
-    claimed_at: datetime
-    seats: int
-    failures: int
-    circuit_open: bool
-    ordered: bool = False
-    rate: float | None = None  # deliveries a second; None: as fast as it goes
-    burst: int = 1
-    allowance: float = 0.0  # of the token bucket, when it was claimed or last spent from
-    allowance_at: float = 0.0  # that moment, monotonic
-    backs_off_until: datetime | None = None  # known when it was claimed: only what is asked for at once may go
-    not_before: datetime | None = None  # learnt in this lease
-    barred: bool = False  # until then not even what is asked for at once may go
-    probe: bool = False  # of a transport that was away: one attempt, which speaks for all
-    last_failed: UUID | None = None
-    quickest_ms: int | None = None  # of the good answers in this lease
-
-    def now(self) -> datetime:
-        """The database's time, reckoned from when the lane was claimed."""
-        return self.claimed_at + timedelta(seconds=time.monotonic() - self.begun)
-
-    def rest(self, seconds: float, *, barred: bool = False) -> None:
-        """Have the lane back off for so long once it is released, or longer if it was to already.
-
-        `barred`: what a person asks for at once has to wait as well; it would be claimed again and again in vain.
-        """
-        until = self.now() + timedelta(seconds=seconds)
-        self.not_before = max(self.not_before or until, until)
-        self.barred = self.barred or barred
-
-    def allowed(self) -> int:
-        """How many deliveries the rate limit lets begin now."""
-        if self.rate is None:
-            return 1_000_000
-        now = time.monotonic()
-        self.allowance = min(float(self.burst), self.allowance + self.rate * (now - self.allowance_at))
-        self.allowance_at = now
-        return int(self.allowance + _ROUNDING)
-
-    def spend(self, deliveries: int) -> None:
-        """Take so many from the allowance; what was not begun is given back with a negative number."""
-        if self.rate is not None:
-            self.allowance -= deliveries
-
-    def seconds_to_next(self) -> float:
-        """How long until the rate limit lets one begin."""
-        return 0.0 if self.rate is None else max(0.0, (1 - self.allowance) / self.rate)
-
-    def may_start(self) -> bool:
-        """No attempt starts later than the end of the lease minus the attempt's deadline."""
-        return time.monotonic() < self.ends - settings.DELIVERY_TIMEOUT
 
 
 def touch(lanes: Collection[int]) -> None:
@@ -127,6 +59,7 @@ def reset(lane: int) -> None:
             not_before=None,
             failures=0,
             circuit_open=False,
+            last_failed=None,
             seats=1,
             next_at=F("work_due_at"),
             token=token and _forgotten(token),
@@ -153,28 +86,48 @@ def claim(
     `proven`: only lanes that answer well; `sound`: none that failed last. `held`: how many lanes of each
     organization the caller has already; one that has fewer comes first.
     """
-    seen = _claimable(clock.now(), transports, proven, sound).order_by("next_at")
-    # Seen without a lock, so that looking costs other writers nothing; more than are wanted, as others look too.
-    wanted = _in_turns(seen.values_list("pk", "organization_id")[:_LOOK], held or Counter())[: 3 * limit]
-    if not wanted:
-        return []
-    begun = time.monotonic()
+    # Seen without a lock, so that looking costs other writers nothing.
+    seen = [lane for transport in transports for lane in _look(_claimable(transport, proven, sound))]
+    wanted = _in_turns(sorted(seen, key=itemgetter(2)), held or Counter())
+    leases: list[Lease] = []
+    # What another took meanwhile is passed over, and the next are tried: he looks at the same ones.
+    for start in range(0, min(len(wanted), 3 * limit), limit):
+        leases += _lease(wanted[start : start + limit], limit - len(leases), transports, proven, sound)
+        if len(leases) >= limit:
+            break
+    return leases
+
+
+def _look(due: QuerySet[Lane]) -> list[tuple[int, UUID, datetime]]:
+    """Lanes to choose from, the longest waiting first: id, organization, due since."""
+    columns = ("pk", "organization_id", "next_at")
+    seen = list(due.order_by("next_at").values_list(*columns)[:_LOOK])
+    if len(seen) == _LOOK and len({organization for _, organization, _ in seen}) < _LOOK:
+        # There are more: however many lanes one organization has, the first ones of every other are among these.
+        turn = Window(RowNumber(), partition_by=F("organization"), order_by=F("next_at").asc())
+        seen = list(due.annotate(turn=turn).order_by("turn", "next_at").values_list(*columns)[:_LOOK])
+    return seen
+
+
+def _lease(wanted: Collection[int], limit: int, transports: Collection[str], proven: bool, sound: bool) -> list[Lease]:
+    """Lease those of `wanted` that nobody else has leased, or is leasing, meanwhile."""
+    begun, token = time.monotonic(), _new_token()
     with transaction.atomic():
-        now = clock.now()
-        due = _claimable(now, transports, proven, sound).select_for_update(skip_locked=True, no_key=True)
-        turn = Case(*[When(pk=lane, then=place) for place, lane in enumerate(wanted)])
-        rows = list(due.filter(pk__in=wanted).order_by(turn)[:limit])
-        for lane in rows:
-            lane.token, lane.leased_until = _new_token(), now + timedelta(seconds=lease_seconds())
-        Lane.objects.bulk_update(rows, ["token", "leased_until"])
-    return [_lease(row, begun, now) for row in rows]
+        free = _claimable(None, proven, sound).filter(pk__in=wanted, transport__in=transports)
+        rows = list(free.select_for_update(skip_locked=True, no_key=True).annotate(now=Now())[:limit])
+        if not rows:
+            return []
+        now = rows[-1].now
+        until = now + timedelta(seconds=lease_seconds())
+        Lane.objects.filter(pk__in=[row.pk for row in rows]).update(token=token, leased_until=until)
+    return [_leased(row, token, begun, now) for row in rows]
 
 
-def _in_turns(lanes: Iterable[tuple[int, UUID]], held: Counter[UUID]) -> list[int]:
+def _in_turns(lanes: Iterable[tuple[int, UUID, datetime]], held: Counter[UUID]) -> list[int]:
     """The lanes, one of each organization after the other; within an organization the order stays."""
     rank = Counter(held)
     places = []
-    for place, (lane, organization) in enumerate(lanes):
+    for place, (lane, organization, _) in enumerate(lanes):
         places.append((rank[organization], place, lane))
         rank[organization] += 1
     return [lane for _, _, lane in sorted(places)]
@@ -200,11 +153,24 @@ def claim_probe(transport: str) -> list[Lease]:
 def due_within(seconds: float, transports: Collection[str]) -> bool:
     """Whether a lane that nobody holds has something to do soon."""
     now = clock.now()
-    return _claimable(now + timedelta(seconds=seconds), transports, free_at=now).exists()
+    soon = now + timedelta(seconds=seconds)
+    return Lane.objects.filter(_free(now), next_at__lte=soon, transport__in=transports).exists()
 
 
-def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
-    assert lane.token is not None
+def _free(now: datetime | Now) -> Q:
+    return Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+
+
+def _claimable(transport: str | None, proven: bool = False, sound: bool = False) -> QuerySet[Lane]:
+    due = Lane.objects.filter(_free(Now()), next_at__lte=Now())
+    if transport:
+        due = due.filter(transport=transport)
+    if proven or sound:
+        due = due.filter(failures=0)
+    return due.filter(seats__gt=1) if proven else due
+
+
+def _leased(lane: Lane, token: UUID, begun: float, now: datetime) -> Lease:
     # Not before it, even if the clock was set back.
     since = max(0.0, (now - lane.allowance_at).total_seconds()) if lane.allowance_at else float("inf")
     rested = min(float(lane.burst), lane.allowance + lane.rate * since) if lane.rate else 0.0
@@ -212,13 +178,14 @@ def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
         lane=lane.pk,
         organization=lane.organization_id,
         transport=lane.transport,
-        token=lane.token,
+        token=token,
         begun=begun,
         ends=begun + lease_seconds(),
         claimed_at=now,
         seats=1 if lane.ordered else lane.seats,
         failures=lane.failures,
         circuit_open=lane.circuit_open,
+        last_failed=lane.last_failed,
         ordered=lane.ordered,
         rate=lane.rate,
         burst=lane.burst,
@@ -228,61 +195,45 @@ def _lease(lane: Lane, begun: float, now: datetime) -> Lease:
     )
 
 
-def _claimable(
-    due_at: datetime,
-    transports: Collection[str],
-    proven: bool = False,
-    sound: bool = False,
-    free_at: datetime | None = None,
-) -> QuerySet[Lane]:
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=free_at or due_at)
-    due = Lane.objects.filter(free, next_at__lte=due_at, transport__in=transports)
-    if proven or sound:
-        due = due.filter(failures=0)
-    return due.filter(seats__gt=1) if proven else due
+def release(leases: Collection[Lease]) -> set[int]:
+    """Give lanes back with what this worker learnt about them; those that were its own still.
 
-
-def take(lease: Lease, most: int) -> list[Notification]:
-    """What is due in a leased lane, in order, ready to be sent; nothing is written."""
-    latest = AT_ONCE if lease.backs_off_until else clock.now()
-    due = Delivery.objects.filter(lane=lease.lane, state=Delivery.State.PENDING, due_at__lte=latest)
-    rows = list(
-        due.select_related("event__resource", "organization")
-        .order_by("due_at", "pk")
-        .only(
-            "tries", "reasons", "endpoint_id", "event__type", "event__representation", "event__occurred_at",
-            "event__is_test", "event__resource__name", "organization__name", "organization__kind",
-        )[:most]
-    )  # fmt: skip
-    endpoints = Endpoint.objects.in_bulk({row.endpoint_id for row in rows})
-    return [_notification(row, endpoints[row.endpoint_id]) for row in rows]
-
-
-def release(lease: Lease) -> bool:
-    """Give the lane back with what this worker learnt about it. False if the lease had gone to another."""
+    A lane whose lease has gone to another is left as it is.
+    """
+    if not leases:
+        return set()
+    waiting = Delivery.objects.filter(lane=OuterRef("pk"), state=Delivery.State.PENDING, due_at__isnull=False)
+    first = Subquery(waiting.order_by("due_at").values("due_at")[:1])
     with transaction.atomic():
-        lane = Lane.objects.select_for_update(no_key=True).get(pk=lease.lane)
-        if lane.token not in {lease.token, _forgotten(lease.token)}:
-            return False
-        now = clock.now()
-        if lane.token == lease.token:
-            # By the database's clock as it is now: it may have been set meanwhile.
-            rests_until = now + (lease.not_before - lease.now()) if lease.not_before else None
-            lane.not_before = max(filter(None, (rests_until, lease.backs_off_until)), default=None)
-            lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
-        waiting = Delivery.objects.filter(lane=lane, state=Delivery.State.PENDING, due_at__isnull=False)
-        due: datetime | None = waiting.aggregate(first=Min("due_at"))["first"]
-        heeded = lane.not_before if due != AT_ONCE or lease.barred else None
-        if due is not None:
-            due = max(due, now)  # behind the lanes that waited meanwhile: round-robin
-        lane.work_due_at = due
-        lane.next_at = max(due, heeded) if due and heeded else due
-        if lease.rate is not None:
-            lease.allowed()
-            lane.allowance, lane.allowance_at = lease.allowance, now
-        lane.token = lane.leased_until = None
-        lane.save(update_fields=_RELEASED)
-    return True
+        holders = _lock([lease.lane for lease in leases])
+        own = {
+            lease.lane: lease for lease in leases if holders.get(lease.lane) in {lease.token, _forgotten(lease.token)}
+        }
+        # In a statement of its own: it sees what those brought whom the locks were waited for.
+        rows = list(Lane.objects.filter(pk__in=own).annotate(first=first, now=Now()))
+        for lane in rows:
+            _settle(lane, own[lane.pk], lane.first, lane.now)
+        bulk.update(Lane, _RELEASED, rows)
+    return set(own)
+
+
+def _settle(lane: Lane, lease: Lease, due: datetime | None, now: datetime) -> None:
+    """What a lane is like after a lease of it. `due`: when the first of what waits in it is due, if anything does."""
+    if lane.token == lease.token:
+        # By the database's clock as it is now: it may have been set meanwhile.
+        rests_until = now + (lease.not_before - lease.now()) if lease.not_before else None
+        lane.not_before = max(filter(None, (rests_until, lease.backs_off_until)), default=None)
+        lane.seats, lane.failures, lane.circuit_open = lease.seats, lease.failures, lease.circuit_open
+        lane.last_failed = lease.last_failed
+    heeded = lane.not_before if due != AT_ONCE or lease.barred else None
+    if due is not None:
+        due = max(due, now)  # behind the lanes that waited meanwhile: round-robin
+    lane.work_due_at = due
+    lane.next_at = max(due, heeded) if due and heeded else due
+    if lease.rate is not None:
+        lease.allowed()
+        lane.allowance, lane.allowance_at = lease.allowance, now
+    lane.token = lane.leased_until = None
 
 
 def _new_token() -> UUID:
@@ -298,26 +249,3 @@ def _lock(lanes: Collection[int]) -> dict[int, UUID | None]:
     """Lock these lanes, in id order: so that two transactions cannot wait for each other. Their tokens."""
     rows = Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk")
     return dict(rows.values_list("pk", "token"))
-
-
-def _notification(row: Delivery, endpoint: Endpoint) -> Notification:
-    now = time.time()
-    keys = endpoint.secrets.get("signing", []) if endpoint.secrets else []
-    return Notification(
-        delivery=row.pk,
-        endpoint=endpoint.pk,
-        webhook_id=row.public_id,
-        tries=row.tries,
-        event_type=row.event.type,
-        representation=row.event.representation,
-        occurred_at=row.event.occurred_at,
-        is_test=row.event.is_test,
-        organization=row.organization.name,
-        organization_id=row.organization.public_id,
-        resource=row.event.resource.name if row.event.resource else None,
-        address=endpoint.address,
-        format=endpoint.format,
-        options=endpoint.options,
-        signing_keys=tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now),
-        reasons=tuple(row.reasons),
-    )

@@ -1,7 +1,8 @@
 """The pump: one django-q2 task that routes, leases lanes, sends and records, in short turns, for about 20 s.
 
-The main thread alone speaks to the database; sends run on threads made here, after the fork, and hand their
-answers over a queue. There is no barrier: a seat that becomes free is filled at once.
+The main thread alone speaks to the database; sends run on threads made here, after the fork, and leave their
+answers for it. There is no barrier: a seat that becomes free is filled at once. What is asked of the database is
+asked for many lanes and deliveries at once, and no more often than every 20 to 50 ms.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from hooks import matching
-from hooks.engine import lanes, record, stop, wakeup, watchdog
-from hooks.engine.lanes import Lease
+from hooks.engine import lanes, record, stop, taking, wakeup, watchdog
+from hooks.engine.held import Answered, Ended, Held, Run
+from hooks.engine.leases import Lease
+from hooks.engine.relay import Transports
 from hooks.messages import Answer, Notification
 from hooks.transports import SENDERS
 
@@ -28,56 +29,22 @@ logger = logging.getLogger(__name__)
 
 BUDGET = 20.0  # seconds in which it starts work; what is under way then may end
 THREADS = 64
-_TURN = 0.02  # the longest wait for an answer within a turn
+_TURN = 0.02  # the longest wait for an answer within a turn; new events and lanes are looked for as often
 _IDLE_TURN = 0.05
 _LINGER = 0.5  # how long it looks for more when there is nothing left
 STAYS_FOR = 6.0  # seconds that it stays for what comes due: a first retry is not left to whoever looks next
-_CLAIM = 4  # lanes at a time: more would leave nothing to the other worker
-_TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
+_CLAIM = 4  # lanes at a time, as more would leave nothing to the other worker; but more if there is little in each
+_MOST_CLAIMED = 32
+_LITTLE = 10  # deliveries in a lane
+_ENOUGH = 160  # deliveries at hand
 _WAIT = 1.0  # seconds up to which a lane is held while its rate limit lets nothing begin
 _STALE = 1.0  # seconds after which what was taken is looked at again before it is sent
-_RUN = 20  # deliveries that one thread sends in a row on a lane that answers fast
-_FAST = 0.02  # seconds per answer under which a lane counts as fast
+_WRITE_AFTER = 0.05  # seconds that an answer waits for others to be written down with
+_WRITE_AT = 200  # answers
 _SLOW = 1.0  # seconds per answer from which a lane is not begun again after the budget
-_UNREADABLE = 300.0  # seconds that a lane rests if what is due in it cannot be read
 _SUSPECT_SHARE = THREADS // 2  # threads that new and failing lanes together may use
-
-
-@dataclass(slots=True)
-class _Held:
-    """A leased lane: what is taken from it, and how it has answered."""
-
-    lease: Lease
-    waiting: deque[Notification] = field(default_factory=deque)
-    running: int = 0
-    latency: float | None = None
-    stopped: bool = False  # nothing more is begun in this lease
-    taken_at: float = field(default_factory=time.monotonic)
-    under_way: set[UUID] = field(default_factory=set)  # begun, and not yet written down
-    answered: set[UUID] = field(default_factory=set)
-
-    @property
-    def suspect(self) -> bool:
-        return self.lease.seats == 1
-
-    def run_length(self) -> int:
-        return _RUN if self.latency is not None and self.latency < _FAST and not self.lease.failures else 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    held: _Held
-    notification: Notification
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """A run is over; what it had not begun comes back."""
-
-    held: _Held
-    run: int
-    unsent: Sequence[Notification]
+_INTERPRETERS = 2.0  # how much of the one interpreter runs may want at once: so much that it is never idle
+_LIGHT = 0.1  # the share of it up to which a run may begin whatever else runs
 
 
 class Pump:
@@ -85,15 +52,21 @@ class Pump:
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
-        self.held: dict[int, _Held] = {}
-        self.answers: queue.SimpleQueue[_Answered | _Ended] = queue.SimpleQueue()
+        self.held: dict[int, Held] = {}
+        self.answers: deque[Answered] = deque()  # threads add to it, and wake nobody for each answer
+        self.ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self.unwritten: list[record.Result] = []
-        self.runs: dict[int, float] = {}  # number of each run under way -> when it was begun
+        self.unwritten_since = 0.0
+        self.unsure = False  # whether what is unwritten was written before the database went away
+        self.runs: dict[int, Run] = {}  # those under way, by number
         self.last_run = 0
+        self.claims = _CLAIM
+        self.looked_at = 0.0
         self.closing = False
         self.suspects_running = 0
         self.worked_at = self.begun
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="send")
+        self.transports = Transports()
 
     def run(self) -> None:
         """Work until there is nothing to do or the time is over, then look once more and leave."""
@@ -120,6 +93,7 @@ class Pump:
             if time.monotonic() - self.begun > BUDGET + 2 * settings.DELIVERY_TIMEOUT:
                 raise
             logger.exception("the database does not answer; %d results are kept", len(self.unwritten))
+            self.unsure = True
             connection.close()
             stop.wait(1)
             return True
@@ -133,18 +107,16 @@ class Pump:
             # Nothing more is begun; what is under way may end, for as long as the supervisor's patience lasts.
             self.closing = True
             collected = self._collect()
-            self._release_done()
+            self._settle(at_once=True)
             return collected
         late = self._late()
         # After the budget slow and failing lanes end, the others go on only while an earlier attempt is waited for.
-        self.closing = late and not any(begun < self.begun + BUDGET for begun in self.runs.values())
-        routed = 0 if self.closing else matching.route()
-        claimed = 0 if self.closing else self._claim(late)
+        self.closing = late and not any(run.begun < self.begun + BUDGET for run in self.runs.values())
+        found = self._look(late)
         started = self._start(late)
         collected = self._collect()
-        if claimed >= _CLAIM:
-            wakeup.invite_another()
-        return bool(routed or claimed or started or collected)
+        self._settle()
+        return bool(found or started or collected)
 
     def _late(self) -> bool:
         return time.monotonic() > self.begun + BUDGET
@@ -157,65 +129,89 @@ class Pump:
             return False
         if self.closing:
             return True
-        return now - self.worked_at > _LINGER and not lanes.due_within(STAYS_FOR, wakeup.open_transports())
+        return now - self.worked_at > _LINGER and not lanes.due_within(STAYS_FOR, self.transports.open())
 
     # --- lanes ---------------------------------------------------------------------------------------------
 
+    def _look(self, late: bool) -> bool:
+        """Route new events and lease lanes; whether there was anything to do."""
+        now = time.monotonic()
+        if self.closing or now - self.looked_at < _TURN:
+            return False
+        self.looked_at = now
+        routed = matching.route()
+        claimed = self._claim(late) if self._wants_more() else 0
+        self._refresh()
+        return bool(routed or claimed)
+
+    def _wants_more(self) -> bool:
+        """Whether there are threads that have nothing to send."""
+        free = THREADS - len(self.runs)
+        open_lanes = [held for held in self.held.values() if held.waiting or held.running]
+        if free <= 0 or len(open_lanes) >= THREADS:
+            return False
+        if sum(len(held.waiting) for held in open_lanes) < _ENOUGH:
+            return True
+        return sum(held.startable() for held in open_lanes) < free
+
     def _claim(self, late: bool) -> int:
-        if len(self.runs) >= THREADS or len(self.held) >= THREADS:
-            return 0
-        # While suspects fill their share, only lanes that answer well are claimed: the others would just wait here.
-        proven = self.suspects_running >= _SUSPECT_SHARE
+        # Only lanes that answer well, once the others fill their share: more of them would just wait here.
+        suspects = sum(held.suspect for held in self.held.values())
+        proven = suspects >= _SUSPECT_SHARE
+        limit = self.claims if proven else min(self.claims, max(_CLAIM, _SUSPECT_SHARE - suspects))
         owners = Counter(held.lease.organization for held in self.held.values())
-        free, to_probe = wakeup.transports()
-        leases = lanes.claim(_CLAIM, free, proven, owners, sound=late)
-        for transport in to_probe:
+        leases = lanes.claim(limit, self.transports.free(), proven, owners, sound=late)
+        if len(leases) >= limit:
+            wakeup.invite_another()
+        for transport in self.transports.to_probe():
             leases += lanes.claim_probe(transport)
-        for lease in leases:
-            held = self.held[lease.lane] = _Held(lease)
-            held.waiting.extend(self._take(held, 1 if lease.circuit_open or lease.probe else _TAKE))
+        if not leases:
+            return 0
+        new = [Held(lease) for lease in leases]
+        self.held |= {held.lease.lane: held for held in new}
+        taken = self._take([(held, held.take) for held in new])
+        shallow = len(leases) >= limit and taken < _LITTLE * len(leases)
+        self.claims = min(2 * self.claims, _MOST_CLAIMED) if shallow else max(_CLAIM, self.claims // 2)
         return len(leases)
 
-    @staticmethod
-    def _take(held: _Held, most: int) -> list[Notification]:
-        try:
-            return lanes.take(held.lease, most)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            # Above all an operator's mistake with ENCRYPTION_KEYS: the lane waits, nothing is lost or overwritten.
-            logger.exception("lane %s waits: what is due in it cannot be read", held.lease.lane)
-            held.lease.rest(_UNREADABLE, barred=True)
-            held.stopped = True
-            return []
+    def _take(self, wanted: Sequence[tuple[Held, int]]) -> int:
+        """Have what is due in these lanes wait here; how much that is."""
+        found = taking.take([(held.lease, most) for held, most in wanted])
+        for held, _ in wanted:
+            held.taken_at = time.monotonic()
+            held.stopped = held.stopped or held.lease.lane not in found
+            due = found.get(held.lease.lane, [])
+            held.waiting = deque(each for each in due if each.delivery not in held.under_way)
+        return sum(len(held.waiting) for held, _ in wanted)
+
+    def _refresh(self) -> None:
+        """Take again what has been waiting here for a while: its hook may have been edited, paused or deleted."""
+        since = time.monotonic() - _STALE
+        stale = [held for held in self.held.values() if held.waiting and not held.stopped and held.taken_at < since]
+        if stale:
+            self._take([(held, len(held.waiting) + len(held.under_way)) for held in stale])
 
     def _start(self, late: bool) -> int:
         """Fill free seats, one run a lane in turn, so that no lane takes them all."""
-        started = 0
-        for held in self.held.values():
-            self._refresh(held)
+        now, started = time.monotonic(), 0
+        load = sum(run.share for run in self.runs.values() if run.loads_until > now)
         progress = True
         while progress and len(self.runs) < THREADS:
             progress = False
             for held in self.held.values():
-                if len(self.runs) < THREADS and self._may_begin(held, late):
-                    self._begin(held)
+                if len(self.runs) >= THREADS:
+                    break
+                share = held.share
+                if (share <= _LIGHT or load + share <= _INTERPRETERS) and self._may_begin(held, late):
+                    self._begin(held, share)
+                    load += share
                     started += 1
                     progress = True
-        self._release_done()
         return started
 
-    def _refresh(self, held: _Held) -> None:
-        """Take again what has been waiting here for a while: its hook may have been edited, paused or deleted."""
-        if held.waiting and not held.stopped and time.monotonic() - held.taken_at > _STALE:
-            most = len(held.waiting) + len(held.under_way)
-            again = self._take(held, most)
-            held.waiting = deque(each for each in again if each.delivery not in held.under_way)
-            held.taken_at = time.monotonic()
-
-    def _may_begin(self, held: _Held, late: bool) -> bool:
+    def _may_begin(self, held: Held, late: bool) -> bool:
         lease = held.lease
-        if self.closing or held.stopped or not held.waiting or held.running >= lease.seats:
+        if self.closing or not held.startable():
             return False
         if not lease.may_start() or (late and (lease.failures or (held.latency or 0) > _SLOW)):
             held.stopped = True
@@ -227,91 +223,103 @@ class Pump:
             return False
         return not held.suspect or self.suspects_running < _SUSPECT_SHARE
 
-    def _begin(self, held: _Held) -> None:
-        length = min(held.run_length(), len(held.waiting), held.lease.allowed())
+    def _begin(self, held: Held, share: float) -> None:
+        length = min(held.run_length(), held.lease.allowed())
         run = [held.waiting.popleft() for _ in range(length)]
         held.lease.spend(length)
         held.under_way |= {notification.delivery for notification in run}
         held.running += 1
-        self.last_run += 1
-        self.runs[self.last_run] = time.monotonic()
         self.suspects_running += held.suspect
+        self.last_run += 1
+        now = time.monotonic()
+        self.runs[self.last_run] = Run(held, now, share, now + 0.1 + 10 * length * (held.latency or 0))
         self.pool.submit(self._send, held, self.last_run, run)
 
-    def _send(self, held: _Held, number: int, run: Sequence[Notification]) -> None:
+    def _send(self, held: Held, number: int, run: Sequence[Notification]) -> None:
         """On a thread: send a run; its transport ends it early when an answer or the lease says so."""
-        done, begun = 0, time.monotonic()
+        done, begun, quickest = 0, time.monotonic(), None
         answers = SENDERS[held.lease.transport](run, lambda: self._may_go_on(held.lease))
         try:
             for notification, answer in zip(run, answers, strict=False):
-                done, begun = done + 1, time.monotonic()
-                self.answers.put(_Answered(held, notification, answer))
+                self.answers.append(Answered(held, notification, answer))
+                done, now = done + 1, time.monotonic()
+                quickest = now - begun if quickest is None else min(quickest, now - begun)
+                begun = now
         except Exception as error:
             # A defect of ours, or a rotten row: it counts as a try, so that it neither blocks the others nor loops.
             logger.exception("delivery %s cannot be sent", run[done].webhook_id)
             took = int((time.monotonic() - begun) * 1000)
             broken = Answer("error", f"It could not be sent ({type(error).__name__})", begun, took)
-            self.answers.put(_Answered(held, run[done], broken))
+            self.answers.append(Answered(held, run[done], broken))
             done += 1
         finally:
-            self.answers.put(_Ended(held, number, run[done:]))
+            self.ended.put(Ended(number, run[done:], quickest))
             answers.close()
 
     def _may_go_on(self, lease: Lease) -> bool:
         return lease.may_start() and not self.closing and not stop.asked()
 
-    def _release_done(self) -> None:
-        for lane, held in list(self.held.items()):
-            unfinished = held.waiting and not held.stopped and not self.closing
-            if held.running or unfinished:
-                continue
+    # --- answers -------------------------------------------------------------------------------------------
+
+    def _collect(self) -> bool:
+        """Take in what the threads have brought, waiting a moment for the first run to end."""
+        ended: list[Ended] = []
+        try:
+            while True:
+                ended.append(self.ended.get(block=bool(self.runs) and not ended, timeout=_TURN))
+        except queue.Empty:
+            pass
+        # A run's answers were there before its end was told.
+        answered = len(self.answers)
+        for _ in range(answered):
+            self._judge(self.answers.popleft())
+        for news in ended:
+            self._end(news)
+        self.suspects_running = sum(held.running for held in self.held.values() if held.suspect)
+        return bool(answered or ended)
+
+    def _judge(self, news: Answered) -> None:
+        held, result = news.held, record.judge(news.held.lease, news.notification, news.answer)
+        if not self.unwritten:
+            self.unwritten_since = time.monotonic()
+        self.unwritten.append(result)
+        if news.answer.transport_down or held.lease.not_before is not None or result.outcome.verdict == "gone":
+            held.stopped = True
+
+    def _end(self, news: Ended) -> None:
+        held = self.runs.pop(news.run).held
+        held.running -= 1
+        held.waiting.extendleft(reversed(news.unsent))
+        held.lease.spend(-len(news.unsent))
+        held.under_way -= {notification.delivery for notification in news.unsent}
+        if news.quickest is not None:
+            held.learn(news.quickest)
+
+    def _settle(self, *, at_once: bool = False) -> None:
+        """Write down what came back, and release the lanes that have nothing more to do here."""
+        due = len(self.unwritten) >= _WRITE_AT or time.monotonic() - self.unwritten_since >= _WRITE_AFTER
+        if self.unwritten and (due or at_once or not self.runs):
             self._write()
-            lanes.release(held.lease)
-            del self.held[lane]
+        done = [held for held in self.held.values() if self._is_done(held)]
+        lanes.release([held.lease for held in done])
+        for held in done:
+            del self.held[held.lease.lane]
+
+    def _is_done(self, held: Held) -> bool:
+        """Nothing of it is under way or unwritten, and nothing more is begun."""
+        return not held.running and not held.under_way and (not held.waiting or held.stopped or self.closing)
+
+    def _write(self) -> None:
+        record.write(self.unwritten, again=self.unsure)
+        self.unsure = False
+        for result in self.unwritten:
+            if held := self.held.get(result.lease.lane):
+                held.under_way.discard(result.notification.delivery)
+            if result.answer.transport_down or result.lease.probe:
+                self.transports.forget()
+        self.unwritten.clear()
 
     def _give_back(self) -> None:
         """Release what is at rest. A lane with an attempt still under way stays leased until the lease ends."""
         self._collect()
-        for held in self.held.values():
-            if not held.running:
-                lanes.release(held.lease)
-
-    # --- answers -------------------------------------------------------------------------------------------
-
-    def _collect(self) -> bool:
-        """Take in what the threads have brought, waiting a moment for the first, and write it down."""
-        wait = bool(self.runs)
-        got = False
-        while True:
-            try:
-                news = self.answers.get(block=wait, timeout=_TURN)
-            except queue.Empty:
-                break
-            wait, got = False, True
-            if isinstance(news, _Answered):
-                self._judge(news.held, news.notification, news.answer)
-            else:
-                news.held.running -= 1
-                del self.runs[news.run]
-                news.held.waiting.extendleft(reversed(news.unsent))
-                news.held.lease.spend(-len(news.unsent))
-                news.held.under_way -= {notification.delivery for notification in news.unsent}
-        self.suspects_running = sum(held.running for held in self.held.values() if held.suspect)
-        self._write()
-        return got
-
-    def _judge(self, held: _Held, notification: Notification, answer: Answer) -> None:
-        result = record.judge(held.lease, notification, answer)
-        self.unwritten.append(result)
-        held.answered.add(notification.delivery)
-        took = answer.duration_ms / 1000
-        held.latency = took if held.latency is None else 0.7 * held.latency + 0.3 * took
-        if answer.transport_down or held.lease.not_before is not None or result.outcome.verdict == "gone":
-            held.stopped = True
-
-    def _write(self) -> None:
-        record.write(self.unwritten)
-        self.unwritten.clear()
-        for held in self.held.values():
-            held.under_way -= held.answered
-            held.answered.clear()
+        self._settle(at_once=True)

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from hooks.engine import clock, health, outcome
-from hooks.engine.lanes import AT_ONCE, Lease
+from hooks.engine.lanes import AT_ONCE
+from hooks.engine.leases import Lease
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
+from notifications_project import bulk, ids
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +31,13 @@ class Result:
     notification: Notification
     answer: Answer
     outcome: outcome.Outcome
+    attempt: UUID  # the id that it is recorded under
 
 
 def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
     """The verdict on one answer; the lease learns from it at once, the database at the next `write`."""
     verdict = outcome.judge(answer, notification.tries + 1, notification.is_test)
-    result = Result(lease, notification, answer, verdict)
+    result = Result(lease, notification, answer, verdict, ids.uuid7())
     if not answer.transport_down:
         _learn(result)
     if lease.ordered and verdict.verdict == "retry":
@@ -72,11 +75,15 @@ def _seat(lease: Lease, took_ms: int) -> None:
         lease.seats = max(1, lease.seats - 1)
 
 
-def write(results: Sequence[Result]) -> None:
+def write(results: Sequence[Result], *, again: bool = False) -> None:
     """Record a batch in one transaction. A delivery settled meanwhile (cancelled) keeps its state unless it arrived.
 
     What the database refuses to hold (and it is one result's fault) is recorded without what was sent and answered.
+    `again`: the database went away while these were written; what it has already is left out.
     """
+    if again:
+        stored = set(Attempt.objects.filter(pk__in=[each.attempt for each in results]).values_list("pk", flat=True))
+        results = [result for result in results if result.attempt not in stored]
     if not results:
         return
     try:
@@ -98,39 +105,47 @@ def _write(results: Sequence[Result]) -> None:
         endpoints = _lock_endpoints(results)
         _lock_mails(results)
         moved = {
-            result.notification.delivery
-            for endpoint, group in endpoints
-            for result in group
+            result.attempt
+            for endpoint in endpoints
+            for result in endpoint.results
             if result.notification.address != endpoint.address
         }
         now = clock.now()
-        shift = now - timedelta(seconds=time.monotonic())
-        Attempt.objects.bulk_create([_attempt(result, shift) for result in results], batch_size=500)
+        _insert_attempts(results, now)
         _settle_delivered([result for result in results if result.outcome.verdict == "delivered"], now)
         for result in results:
             if result.outcome.verdict != "delivered":
-                _settle_other(_elsewhere(result) if result.notification.delivery in moved else result, now)
-        for endpoint, group in endpoints:
-            here = [result for result in group if result.notification.delivery not in moved]
-            health.update(endpoint, [(result.outcome, _short(result.answer)) for result in here], now)
+                _settle_other(_elsewhere(result) if result.attempt in moved else result, now)
+        _update_health(endpoints, moved, now)
         _relay([result for result in results if result.lease.transport == "smtp"], now)
 
 
-def _attempt(result: Result, shift: datetime) -> Attempt:
-    answer = result.answer
-    return Attempt(
-        delivery_id=result.notification.delivery,
-        number=result.notification.tries + 1,
-        started_at=shift + timedelta(seconds=answer.started),
-        duration_ms=answer.duration_ms,
-        verdict=result.outcome.verdict,
-        code=answer.code[:30],
-        explanation=result.outcome.explanation[:300],
-        request=answer.request,
-        response=answer.response,
-        timings=answer.timings,
-        dialled=answer.dialled[:60],
-    )
+_ATTEMPT = (
+    "id", "delivery", "number", "started_at", "duration_ms", "verdict", "code", "explanation", "request", "response",
+    "timings", "dialled",
+)  # fmt: skip
+
+
+def _insert_attempts(results: Sequence[Result], now: datetime) -> None:
+    shift = now - timedelta(seconds=time.monotonic())
+    rows = [
+        (
+            result.attempt,
+            result.notification.delivery,
+            result.notification.tries + 1,
+            shift + timedelta(seconds=result.answer.started),
+            result.answer.duration_ms,
+            result.outcome.verdict,
+            result.answer.code[:30],
+            result.outcome.explanation[:300],
+            result.answer.request,
+            result.answer.response,
+            result.answer.timings,
+            result.answer.dialled[:60],
+        )
+        for result in results
+    ]
+    bulk.insert(Attempt, _ATTEMPT, rows)
 
 
 def _settle_delivered(results: Sequence[Result], now: datetime) -> None:
@@ -151,35 +166,78 @@ def _settle_other(result: Result, now: datetime) -> None:
     elif verdict == "gone" and not result.notification.is_test:
         # It waits for its endpoint, which is disabled, to be enabled again.
         pending.update(due_at=None, outcome=_short(result.answer), tries=F("tries") + 1)
-    elif result.lease.ordered and verdict == "retry":
-        # Its lane waits; its own place, before what came later, stays.
-        place = Case(When(due_at=AT_ONCE, then=F("created_at")), default=F("due_at"))
-        pending.update(due_at=place, outcome=_short(result.answer), tries=F("tries") + 1)
     elif verdict in {"failed", "gone"}:
-        pending.update(
-            state=Delivery.State.FAILED,
-            outcome=_short(result.answer),
-            settled_at=now,
-            due_at=None,
-            tries=F("tries") + 1,
+        _fail(pending, result, now)
+    elif not _fail(pending.filter(Exists(_of_endpoint(enabled=False))), result, now):
+        # (The hook is switched off: a person had this one sent again, once.)
+        pending.update(due_at=_next_due(result, now), outcome=_short(result.answer), tries=F("tries") + 1)
+
+
+def _fail(pending: QuerySet[Delivery], result: Result, now: datetime) -> int:
+    settled = {"state": Delivery.State.FAILED, "settled_at": now, "due_at": None}
+    return pending.update(outcome=_short(result.answer), tries=F("tries") + 1, **settled)
+
+
+def _next_due(result: Result, now: datetime) -> Case:
+    """When a delivery is tried again, seeing what happened to it while it was under way."""
+    asked_for_meanwhile = [] if result.notification.asked_for else [When(due_at=AT_ONCE, then=F("due_at"))]
+    if result.lease.ordered:
+        # Its lane waits; its own place, before what came later, stays.
+        place = asked_for_meanwhile or [When(due_at=AT_ONCE, then=F("created_at"))]
+        return Case(*place, default=F("due_at"))
+    # What was held meanwhile stays held; so is what a person sent again in spite of a pause.
+    stopped = _of_endpoint(Q(paused=True) | Q(endpoint__disabled_at__isnull=False))
+    held = Q(due_at__isnull=True) | Exists(stopped)
+    again = Value(now + timedelta(seconds=result.outcome.delay or 0))
+    return Case(*asked_for_meanwhile, When(held, then=None), default=again)
+
+
+def _of_endpoint(*conditions: Q, **more: bool) -> QuerySet[Hook]:
+    return Hook.objects.filter(*conditions, endpoint=OuterRef("endpoint"), **more)
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What one endpoint answered, in order. Its row is locked."""
+
+    endpoint: UUID
+    address: str
+    in_trouble: bool
+    results: list[Result]
+
+    @property
+    def plain(self) -> bool:
+        """It answers as it should, and did so before: there is nothing to tell anybody."""
+        return not self.in_trouble and all(
+            result.outcome.verdict == "delivered" and result.notification.address == self.address
+            for result in self.results
         )
-    else:
-        # What was held while it was under way stays held; so is what a person sent again in spite of a pause.
-        stopped = Hook.objects.filter(Q(paused=True) | Q(endpoint__disabled_at__isnull=False))
-        held = Q(due_at__isnull=True) | Exists(stopped.filter(endpoint=OuterRef("endpoint")))
-        again = Value(now + timedelta(seconds=result.outcome.delay or 0))
-        due = Case(When(held, then=None), default=again)
-        pending.update(due_at=due, outcome=_short(result.answer), tries=F("tries") + 1)
 
 
-def _lock_endpoints(results: Sequence[Result]) -> list[tuple[Endpoint, list[Result]]]:
+def _lock_endpoints(results: Sequence[Result]) -> list[_Answers]:
     """The endpoints that gave an answer of their own, each with what it answered, in order."""
     answers: dict[UUID, list[Result]] = {}
     for result in sorted(results, key=lambda result: result.answer.started):
         if not result.answer.transport_down:
             answers.setdefault(result.notification.endpoint, []).append(result)
-    rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets").filter(pk__in=answers).order_by("pk")
-    return [(endpoint, answers[endpoint.pk]) for endpoint in rows]
+    rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=answers).order_by("pk")
+    return [
+        _Answers(pk, address, bool(disabled_at or warned_at), answers[pk])
+        for pk, address, disabled_at, warned_at in rows.values_list("pk", "address", "disabled_at", "warned_at")
+    ]
+
+
+def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetime) -> None:
+    by_text: dict[str, list[UUID]] = {}
+    for each in endpoints:
+        if each.plain:
+            by_text.setdefault(_short(each.results[-1].answer), []).append(each.endpoint)
+    for text, well in by_text.items():
+        health.all_well(well, text, now)
+    others = {each.endpoint: each.results for each in endpoints if not each.plain}
+    for endpoint in Endpoint.objects.defer("secrets").filter(pk__in=others).order_by("pk"):
+        here = [result for result in others[endpoint.pk] if result.attempt not in moved]
+        health.update(endpoint, [(result.outcome, _short(result.answer)) for result in here], now)
 
 
 def _lock_mails(results: Sequence[Result]) -> None:

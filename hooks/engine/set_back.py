@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from hooks.engine import clock, lanes
+from hooks.engine import clock, leases
 from hooks.models import Circuit, Delivery, Lane, Pump
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _draw_nearer(now: datetime, step: timedelta) -> None:
 
     Delivery.objects.filter(state=Delivery.State.PENDING, due_at__gt=now).update(due_at=nearer("due_at"))
     # A lease is only cut to a whole one: it may have been taken after the clock was set back.
-    longest = now + timedelta(seconds=lanes.lease_seconds())
+    longest = now + timedelta(seconds=leases.lease_seconds())
     ahead = Q(next_at__gt=now) | Q(not_before__gt=now) | Q(leased_until__gt=longest)
     concerned = list(
         Lane.objects.select_for_update(no_key=True).filter(ahead).order_by("pk").values_list("pk", flat=True)

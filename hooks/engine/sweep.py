@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db.models import Exists, OuterRef
 
-from hooks.engine import clock, lanes, set_back
+from hooks.engine import clock, lanes, leases, set_back
 from hooks.models import Delivery, Lane, Pump
 
 _FORGET_PUMPS = timedelta(hours=1)
@@ -21,6 +21,6 @@ def sweep() -> None:
     asleep = Lane.objects.filter(Exists(waiting), work_due_at__isnull=True, leased_until__isnull=True)
     lanes.touch(list(asleep.values_list("pk", flat=True)[:_LANES]))
     # A lease longer than any that is given was made before the clock was set back, and nobody saw it happen.
-    longest = now + timedelta(seconds=lanes.lease_seconds())
+    longest = now + timedelta(seconds=leases.lease_seconds())
     Lane.objects.filter(leased_until__gt=longest).update(leased_until=longest)
     Pump.objects.filter(seen_at__lt=now - _FORGET_PUMPS).delete()

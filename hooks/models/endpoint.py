@@ -31,6 +31,7 @@ class Lane(models.Model):
     seats = models.PositiveSmallIntegerField(default=1)
     failures = models.PositiveIntegerField(default=0)  # of different deliveries, in a row
     circuit_open = models.BooleanField(default=False)
+    last_failed = models.UUIDField(null=True, blank=True)  # the delivery: its next failure is no other's
     # What a person chose: one after the other, and at most so many a second (a token bucket of `burst`).
     ordered = models.BooleanField(default=False)
     rate = models.FloatField(null=True, blank=True)
@@ -44,7 +45,9 @@ class Lane(models.Model):
                 fields=["organization", "transport"], condition=Q(transport="smtp"), name="lane_one_for_mail"
             ),
         ]
-        indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="lane_next")]
+        indexes = [
+            models.Index(fields=["transport", "next_at"], condition=Q(next_at__isnull=False), name="lane_due"),
+        ]
 
     def __str__(self) -> str:
         return f"lane {self.pk} ({self.transport})"

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from events import intake
 from events.models import Event
 from hooks import engine, matching, rules
-from hooks.engine import clock, lanes, sweep, watchdog
+from hooks.engine import clock, lanes, leases, sweep, taking, watchdog
 from hooks.models import Delivery, Hook, Lane, Pump
 from notifications_project.accounts.models import User
 
@@ -31,7 +31,7 @@ def lane(webhook: Make, record: Record) -> Lane:
     return Lane.objects.get(transport="http")
 
 
-def claim() -> list[lanes.Lease]:
+def claim() -> list[leases.Lease]:
     return lanes.claim(4, ["http"])
 
 
@@ -79,23 +79,23 @@ def test_a_stale_holder_does_not_reschedule(lane: Lane) -> None:
     Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
     (current,) = claim()
     stale.failures = 99
-    assert lanes.release(stale) is False
+    assert not lanes.release([stale])
     lane.refresh_from_db()
     assert (lane.token, lane.failures) == (current.token, 0)
-    assert lanes.release(current) is True
+    assert lanes.release([current])
 
 
 def test_nothing_is_begun_that_could_outlive_the_lease(lane: Lane, settings: LazySettings) -> None:
     (lease,) = claim()
     assert lease.may_start()
-    lease.ends -= lanes.lease_seconds() - settings.DELIVERY_TIMEOUT
+    lease.ends -= leases.lease_seconds() - settings.DELIVERY_TIMEOUT
     assert not lease.may_start()
 
 
 def test_a_released_lane_with_work_left_is_due_again_behind_the_others(lane: Lane) -> None:
     (lease,) = claim()
     before = clock.now()
-    lanes.release(lease)
+    lanes.release([lease])
     lane.refresh_from_db()
     assert lane.next_at is not None
     assert lane.next_at >= before
@@ -104,7 +104,7 @@ def test_a_released_lane_with_work_left_is_due_again_behind_the_others(lane: Lan
 def test_a_released_lane_without_work_sleeps(lane: Lane) -> None:
     (lease,) = claim()
     Delivery.objects.update(state="delivered", due_at=None)
-    lanes.release(lease)
+    lanes.release([lease])
     lane.refresh_from_db()
     assert (lane.work_due_at, lane.next_at) == (None, None)
 
@@ -114,7 +114,7 @@ def test_work_that_comes_while_the_lane_is_leased_is_seen_at_release(lane: Lane,
     Delivery.objects.update(state="delivered", due_at=None)
     record("git.push")
     matching.route()
-    lanes.release(lease)
+    lanes.release([lease])
     assert len(claim()) == 1
 
 
@@ -134,7 +134,7 @@ def test_a_release_that_waits_for_a_touch_sees_the_work_it_brought(lane: Lane) -
 
     def release() -> None:
         locked.wait()
-        lanes.release(lease)
+        lanes.release([lease])
         released.set()
 
     for thread in [in_thread(bring_work), in_thread(release)]:
@@ -146,7 +146,7 @@ def test_a_release_that_waits_for_a_touch_sees_the_work_it_brought(lane: Lane) -
 def test_new_work_does_not_defeat_a_back_off(lane: Lane, record: Record) -> None:
     (lease,) = claim()
     lease.rest(60)
-    lanes.release(lease)
+    lanes.release([lease])
     record("git.push")
     matching.route()
     assert claim() == []
@@ -155,11 +155,11 @@ def test_new_work_does_not_defeat_a_back_off(lane: Lane, record: Record) -> None
 def test_what_a_person_asks_for_goes_at_once_in_spite_of_a_back_off(lane: Lane) -> None:
     (lease,) = claim()
     lease.rest(60)
-    lanes.release(lease)
+    lanes.release([lease])
     Delivery.objects.update(due_at=lanes.AT_ONCE)
     lanes.probe_now(lane.pk)
     (lease,) = claim()
-    assert len(lanes.take(lease, 10)) == 1
+    assert len(taking.take([(lease, 10)])[lease.lane]) == 1
 
 
 def test_the_sweep_wakes_a_lane_that_sleeps_with_work_in_it(lane: Lane) -> None:
@@ -174,7 +174,7 @@ def test_the_sweep_shortens_leases_from_a_clock_that_was_set_back(lane: Lane) ->
     sweep.sweep()
     lane.refresh_from_db()
     assert lane.leased_until is not None
-    assert lane.leased_until <= clock.now() + timedelta(seconds=lanes.lease_seconds())
+    assert lane.leased_until <= clock.now() + timedelta(seconds=leases.lease_seconds())
 
 
 def test_a_cluster_stands_still_only_if_work_is_due_and_no_pump_is_seen(lane: Lane) -> None:
@@ -224,7 +224,7 @@ def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record
     """Only what was asked for goes; if it fails, the others go on waiting, and so does what comes then."""
     (lease,) = claim()
     lease.rest(60)
-    lanes.release(lease)
+    lanes.release([lease])
     record("git.push")
     matching.route()
     asked = Delivery.objects.earliest("pk")
@@ -232,9 +232,9 @@ def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record
     lanes.probe_now(lane.pk)
     lanes.touch([lane.pk])
     (lease,) = claim()
-    assert [notification.delivery for notification in lanes.take(lease, 10)] == [asked.pk]
+    assert [notification.delivery for notification in taking.take([(lease, 10)])[lease.lane]] == [asked.pk]
     Delivery.objects.filter(pk=asked.pk).update(state="failed", due_at=None)
-    lanes.release(lease)
+    lanes.release([lease])
     assert claim() == []
 
 
@@ -242,7 +242,7 @@ def test_what_a_person_asks_for_waits_too_if_nothing_can_go(lane: Lane) -> None:
     Delivery.objects.update(due_at=lanes.AT_ONCE)
     (lease,) = claim()
     lease.rest(60, barred=True)
-    lanes.release(lease)
+    lanes.release([lease])
     assert claim() == []
 
 
@@ -254,7 +254,7 @@ def test_what_a_holder_learns_before_a_reset_is_forgotten(lane: Lane) -> None:
     assert claim() == []
     lease.failures, lease.circuit_open = 9, True
     lease.rest(600)
-    assert lanes.release(lease) is True
+    assert lanes.release([lease])
     lane.refresh_from_db()
     assert (lane.failures, lane.circuit_open, lane.not_before) == (0, False, None)
     assert len(claim()) == 1
@@ -265,8 +265,8 @@ def test_a_stale_holder_does_not_release_a_lane_that_was_reset(lane: Lane) -> No
     Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
     (current,) = claim()
     lanes.reset(lane.pk)
-    assert lanes.release(stale) is False
-    assert lanes.release(current) is True
+    assert not lanes.release([stale])
+    assert lanes.release([current])
 
 
 def test_a_clock_that_is_set_back_costs_no_allowance(lane: Lane) -> None:

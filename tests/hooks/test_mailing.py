@@ -12,7 +12,7 @@ from django.conf import LazySettings
 from events import intake
 from events.models import Event
 from hooks import matching, trial
-from hooks.engine import clock, lanes
+from hooks.engine import clock, lanes, taking
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Attempt, Circuit, Delivery, Hook
@@ -160,5 +160,7 @@ def test_a_relay_that_is_back_is_given_everything(
 def test_many_attempts_that_find_the_relay_away_at_once_count_as_one(many_mails: int) -> None:
     away = Answer("connection", "gone", time.monotonic(), 1, transport_down=True)
     for lease in lanes.claim(4, ["smtp"]):
-        recording.write([recording.judge(lease, notification, away) for notification in lanes.take(lease, 1)])
+        recording.write(
+            [recording.judge(lease, notification, away) for notification in taking.take([(lease, 1)])[lease.lane]]
+        )
     assert Circuit.objects.get().failures == 1

@@ -118,7 +118,7 @@ def test_an_allowance_survives_the_lease(webhook: Make, record: Record) -> None:
     (lease,) = lanes.claim(4, ["http"])
     assert lease.allowed() == 5
     lease.spend(4)
-    lanes.release(lease)
+    lanes.release([lease])
     lanes.touch(Lane.objects.values_list("pk", flat=True))
     (lease,) = lanes.claim(4, ["http"])
     assert lease.allowed() == 1

@@ -13,7 +13,7 @@ from django_q.models import Schedule
 
 from events.models import Event
 from hooks import matching
-from hooks.engine import clock, lanes, set_back, wakeup
+from hooks.engine import clock, lanes, leases, set_back, taking, wakeup
 from hooks.models import Circuit, Delivery, Hook, Lane, Pump
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_default_mail")]
@@ -51,7 +51,7 @@ def test_what_was_due_is_due_again(lane: Lane) -> None:
     assert lanes.claim(4, ["http"]) == []
     assert set_back.repair()
     (lease,) = lanes.claim(4, ["http"])
-    assert len(lanes.take(lease, 10)) == 1
+    assert len(taking.take([(lease, 10)])[lease.lane]) == 1
 
 
 def test_what_was_to_be_later_keeps_its_distance(lane: Lane) -> None:
@@ -79,7 +79,7 @@ def test_a_lease_is_cut_to_a_whole_one_and_never_further(lane: Lane) -> None:
     set_back.repair()
     lane.refresh_from_db()
     assert lane.leased_until is not None
-    whole = timedelta(seconds=lanes.lease_seconds())
+    whole = timedelta(seconds=leases.lease_seconds())
     assert now + whole <= lane.leased_until <= clock.now() + whole
 
 
@@ -108,7 +108,7 @@ def test_a_lease_taken_before_backs_off_by_the_new_clock(lane: Lane) -> None:
     (lease,) = lanes.claim(4, ["http"])
     lease.claimed_at += HOUR
     lease.rest(30)
-    lanes.release(lease)
+    lanes.release([lease])
     lane.refresh_from_db()
     assert lane.not_before is not None
     assert timedelta(seconds=20) < lane.not_before - clock.now() <= timedelta(seconds=30)

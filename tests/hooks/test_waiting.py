@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from events.models import Event
 from hooks import engine, matching, rules, sentences, waiting
-from hooks.engine import clock, lanes, redelivery
+from hooks.engine import clock, lanes, redelivery, taking
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Delivery, Endpoint, Hook
@@ -298,7 +298,7 @@ def test_deleting_an_email_hook_and_writing_results_do_not_wait_for_each_other(
     record("git.push")
     matching.route()
     (lease,) = lanes.claim(1, ["smtp"])
-    first, last = lanes.take(lease, 2)
+    first, last = taking.take([(lease, 2)])[lease.lane]
     answers = [(last, Answer("smtp 250", "", 0, 1, status=250)), (first, Answer("smtp 451", "", 0, 1, status=451))]
     meanwhile(recording, "_settle_other", lambda: rules.delete_hook(hook, None))
     recording.write([recording.judge(lease, notification, answer) for notification, answer in answers])

@@ -108,3 +108,20 @@ def a_delivery(acme: Organization) -> UUID:
     owed = Event.objects.create(organization=acme, type="git.push", representation="{}", occurred_at=NOON)
     endpoint = mail_endpoint(acme, "someone@people.example")
     return Delivery.objects.create(organization=acme, event=owed, endpoint=endpoint, lane_id=endpoint.lane_id).pk
+
+
+def test_objects_are_saved_field_by_field(acme: Organization) -> None:
+    bulk.insert(Event, FIELDS, [event(acme), event(acme), event(acme)])
+    first, second, third = Event.objects.order_by("id")
+    first.routed_at, first.type = NOON, DIFFICULT[-1]
+    second.routed_at, second.type = None, "job.fail"
+    third.type = "not among the fields"
+    third.routed_at = NOON + timedelta(days=1)
+    bulk.update(Event, ["routed_at", "type"], [second, first])
+    bulk.update(Event, ["routed_at"], [third])
+    bulk.update(Event, ["routed_at"], [])
+    assert list(Event.objects.order_by("id").values_list("routed_at", "type")) == [
+        (NOON, DIFFICULT[-1]),
+        (None, "job.fail"),
+        (NOON + timedelta(days=1), "git.push"),
+    ]

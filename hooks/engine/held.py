@@ -1,0 +1,86 @@
+"""A lane while a pump holds it: what is taken from it, how it answers, and how much it may use."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from hooks.engine.leases import Lease
+from hooks.messages import Answer, Notification
+
+_TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
+_FIRST_TAKE = 10  # of a lane that has yet to show that it answers
+_RUN = 40  # deliveries that one thread sends in a row, at most
+_RUN_SECONDS = 0.02  # as many in a row as take so long: a hand-over to a thread has its price
+_INTERPRETER = 0.0004  # seconds that an attempt needs the interpreter, of which there is one for all threads
+
+
+@dataclass(slots=True)
+class Held:
+    """`latency`: seconds per answer where it was quickest, as the others waited for the interpreter as well."""
+
+    lease: Lease
+    waiting: deque[Notification] = field(default_factory=deque)
+    running: int = 0
+    latency: float | None = None
+    stopped: bool = False  # nothing more is begun in this lease
+    taken_at: float = field(default_factory=time.monotonic)
+    under_way: set[UUID] = field(default_factory=set)  # begun, and not yet written down
+
+    @property
+    def suspect(self) -> bool:
+        return self.lease.seats == 1
+
+    @property
+    def take(self) -> int:
+        """How many deliveries to take of it."""
+        if self.lease.circuit_open or self.lease.probe:
+            return 1
+        return _FIRST_TAKE if self.suspect else _TAKE
+
+    @property
+    def share(self) -> float:
+        """How much of the interpreter one of its runs uses: all of it where the receiver answers at once."""
+        return 0.0 if self.latency is None else min(1.0, _INTERPRETER / max(self.latency, _INTERPRETER))
+
+    def startable(self) -> int:
+        """How many runs could begin now."""
+        return 0 if self.stopped else max(0, min(self.lease.seats - self.running, len(self.waiting)))
+
+    def run_length(self) -> int:
+        if self.latency is None or self.lease.failures:
+            return 1
+        return max(1, min(_RUN, int(_RUN_SECONDS / max(self.latency, _INTERPRETER)), len(self.waiting)))
+
+    def learn(self, quickest: float) -> None:
+        """The quickest answer of a run, in seconds."""
+        self.latency = quickest if self.latency is None else 0.7 * self.latency + 0.3 * quickest
+
+
+@dataclass(slots=True)
+class Run:
+    """Deliveries of one lane that one thread sends. It loads the interpreter no longer than it may well take."""
+
+    held: Held
+    begun: float
+    share: float
+    loads_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    held: Held
+    notification: Notification
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run is over; what it had not begun comes back. `quickest`: seconds of its quickest answer, if there was one."""
+
+    run: int
+    unsent: Sequence[Notification]
+    quickest: float | None
