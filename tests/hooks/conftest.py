@@ -23,6 +23,7 @@ from hooks.engine import pump as pumping
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
+from tests.hooks.pages import add_webhook
 
 
 @pytest.fixture
@@ -58,6 +59,18 @@ def no_default_mail(acme: Organization) -> None:
     """Acme without its default hook."""
     for hook in Hook.objects.existing().filter(organization=acme):
         rules.delete_hook(hook, None)
+
+
+@pytest.fixture
+def home(acme: Organization) -> str:
+    """The address under which all pages of Acme are."""
+    return f"/organizations/{acme.public_id}"
+
+
+@pytest.fixture
+def hook(acme: Organization) -> Hook:
+    """A webhook of Acme that nobody listens to, with secrets in its address."""
+    return add_webhook(acme)
 
 
 @pytest.fixture
