@@ -3,15 +3,16 @@
 import os
 import warnings
 
-from django.core.asgi import get_asgi_application
+import django
 
 # WhiteNoise reads its files synchronously; ours are a few kB each.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 os.environ["CONSOLE_ASGI"] = "true"  # read by the settings: here requests share a pool of database connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from notifications_project.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)
+from notifications_project.threads import ThreadsHandler  # noqa: E402
 
-application = BoundedBodies(django_application)
+application = BoundedBodies(ThreadsHandler())

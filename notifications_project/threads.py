@@ -1,0 +1,60 @@
+"""Django under ASGI, each request in one go on a thread that stays.
+
+All of our middleware and views are synchronous. Django's own handler would go back and forth between its event loop
+and a thread made for this one request, with a new database connection object in it, several times a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any
+
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.core.signals import request_started
+from django.http import HttpResponseBadRequest
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+_AT_ONCE = 100  # requests; a thread is made only when all others are busy
+
+
+class ThreadsHandler(ASGIHandler):
+    """As Django's ASGIHandler, with the middleware and the view on one thread."""
+
+    def __init__(self) -> None:
+        BaseHandler.__init__(self)
+        self.load_middleware(is_async=False)
+        self.threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="request")
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"only HTTP is served here, not {scope['type']}")
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        loop = asyncio.get_running_loop()
+        response = await loop.run_in_executor(self.threads, self._answer, scope, body)
+        await self.send_response(response, send)
+        if response.streaming:
+            await loop.run_in_executor(self.threads, response.close)
+
+    def _answer(self, scope: dict[str, Any], body: IO[bytes]) -> HttpResponseBase:
+        """The whole of it, but for sending the answer: a client that reads slowly holds no thread."""
+        with body:
+            set_script_prefix(get_script_prefix(scope))
+            request_started.send(sender=type(self), scope=scope)
+            request, refusal = self.create_request(scope, body)
+            response: HttpResponseBase = self.get_response(request) if request else refusal or HttpResponseBadRequest()
+            if not response.streaming:
+                response.close()  # gives the database connection back, too: it is this thread's
+            return response
