@@ -5,19 +5,22 @@ group before the child's program begins; should this process die without stoppin
 
 The django-q2 cluster stops by two signs: the stop pipe ends, which its pumps look at (`hooks.engine.stopping`),
 and its leader, nobody else, gets SIGTERM (facts/engine.md, sections 2 and 10). It can hang for good without
-dying, so that it is watched for progress and replaced.
+dying, so that its leader watches it for progress (`cluster.py`) and ends when there is none; and should the leader
+itself be silent for long, it is replaced too.
+
+Run as a program by `manage.py worker`: without Django, which the cluster alone needs, it takes little memory.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +30,11 @@ from typing import NoReturn
 
 BASE = Path(__file__).resolve().parent.parent
 STOP_FD = "CONSOLE_STOP_FD"
-SETTLING = 20.0  # seconds that a new cluster gets before it is asked for progress
-ASK_EVERY = 3.0
+BEAT_FD = "CONSOLE_BEAT_FD"
+STANDS_STILL = 75  # the exit code of a replaced child that found no progress
+SILENCE = 60.0  # seconds after which a replaced child that says nothing is taken for hung
+# The cluster's many threads share two of the C library's heaps: each of its own would keep what was freed in it.
+FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 logger = logging.getLogger(__name__)
 
 
@@ -51,6 +57,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     start_at: float = 0.0  # of a replaced child that keeps dying
+    heard: float = 0.0  # when a replaced child last wrote to its pipe of beats
     quick_deaths: int = 0
 
 
@@ -76,12 +83,11 @@ def start_guard() -> subprocess.Popen[bytes]:
 class Supervisor:
     """`with Supervisor(...) as children: children.start(...); children.watch()`; leaving it stops them all.
 
-    `patience` is how many seconds they get to finish. `stands_still` is asked whether the replaced child has
-    stopped getting on; it may block and fail, on a thread of its own.
+    `patience` is how many seconds they get to finish. One child may be `replaced`; it shows that it lives by writing
+    to the pipe `BEAT_FD`.
     """
 
     patience: float
-    stands_still: Callable[[], bool] | None = None
     say: Callable[[str], None] = logger.warning
     children: list[Child] = field(default_factory=list)
     stop_requests: int = 0
@@ -90,11 +96,13 @@ class Supervisor:
         self._wakeup, self._wakeup_in = os.pipe()
         os.set_blocking(self._wakeup_in, False)
         self._stop_pipe, self._stop_pipe_in = os.pipe()
+        self._beats, self._beats_in = os.pipe()
+        for descriptor in (self._beats, self._beats_in):
+            os.set_blocking(descriptor, False)
         self._guard = start_guard()
         self._before = {number: signal.signal(number, self._signalled) for number in self._stop_signals()}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wakeup_in, warn_on_full_buffer=False)
-        self._watchdog = Watchdog(self.stands_still) if self.stands_still else None
         return self
 
     def __exit__(
@@ -106,7 +114,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for number, handler in self._before.items():
                 signal.signal(number, handler)
-            for descriptor in (self._wakeup, self._wakeup_in, self._stop_pipe):
+            for descriptor in (self._wakeup, self._wakeup_in, self._stop_pipe, self._beats, self._beats_in):
                 os.close(descriptor)
 
     # --- Starting and watching -------------------------------------------------------------------------------
@@ -134,13 +142,21 @@ class Supervisor:
             elif child.process.poll() is not None:
                 if not child.replaced:
                     raise ChildDied(child.name, child.process.returncode)
-                self._replace(child, "has died")
-            elif child.replaced and self._watchdog and self._watchdog.barks():
-                self._replace(child, "stands still")
+                self._replace(child, "stands still" if child.process.returncode == STANDS_STILL else "has died")
+            elif child.replaced and not self._hears(child):
+                self._replace(child, "is silent")
+
+    def _hears(self, child: Child) -> bool:
+        """Whether it has written to its pipe of late."""
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._beats, 4096):
+                child.heard = time.monotonic()
+        return time.monotonic() - child.heard < SILENCE
 
     def _launch(self, child: Child) -> None:
         guard = self._guard.stdin
         assert guard is not None
+        own = FEW_HEAPS | {BEAT_FD: str(self._beats_in)} if child.replaced else {}
 
         def tell_guard() -> None:  # in the child, before its program begins: no moment is left unguarded
             os.write(guard.fileno(), b"%d\n" % os.getpid())
@@ -148,16 +164,14 @@ class Supervisor:
         child.process = subprocess.Popen(
             child.command,
             cwd=BASE,
-            env=os.environ | {"CONSOLE_VENV": "none", STOP_FD: str(self._stop_pipe)},
+            env=os.environ | {"CONSOLE_VENV": "none", STOP_FD: str(self._stop_pipe)} | own,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if child.silent else None,
-            pass_fds=[self._stop_pipe],
+            pass_fds=[self._stop_pipe, self._beats_in] if child.replaced else [self._stop_pipe],
             start_new_session=True,
             preexec_fn=tell_guard,
         )
-        child.started = time.monotonic()
-        if child.replaced and self._watchdog:
-            self._watchdog.rest(SETTLING)
+        child.started = child.heard = time.monotonic()
 
     def _replace(self, child: Child, why: str) -> None:
         """Kill what is left of it and start it again; soon, but with growing pauses if it dies quickly."""
@@ -175,8 +189,6 @@ class Supervisor:
 
     # --- Stopping --------------------------------------------------------------------------------------------
     def _stop(self) -> None:
-        if self._watchdog:
-            self._watchdog.rest(float("inf"))
         os.close(self._stop_pipe_in)
         running = [child for child in self.children if child.process is not None]
         for child in running:
@@ -225,35 +237,21 @@ class Supervisor:
             os.read(self._wakeup, 4096)
 
 
-class Watchdog:
-    """Asks every few seconds, on a thread, because the answer may take as long as the database likes.
+def main(patience: float) -> NoReturn:
+    """What `manage.py worker` becomes."""
+    say: Callable[[str], None] = functools.partial(print, flush=True)
+    try:
+        with Supervisor(patience, say) as children:
+            children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
+            say("Workers are running; Ctrl-C or SIGTERM stops them.")
+            children.watch()
+    except StopRequested:
+        say("Stopped.")
+    except ChildDied as error:  # only the guard's death ends the workers
+        say(str(error))
+        leave(1)
+    leave(0)
 
-    It asks from the start: asking wakes workers as well. But what it finds in a cluster that rests does not count.
-    """
 
-    def __init__(self, ask: Callable[[], bool]) -> None:
-        self._ask, self._found, self._not_before = ask, False, 0.0
-        threading.Thread(target=self._run, daemon=True, name="watchdog").start()
-
-    def rest(self, seconds: float) -> None:
-        """Let it start for so long; for ever: ask no more."""
-        self._not_before, self._found = time.monotonic() + seconds, False
-
-    def barks(self) -> bool:
-        return self._found and time.monotonic() >= self._not_before
-
-    def _run(self) -> None:
-        trouble = ""
-        while True:
-            time.sleep(ASK_EVERY)
-            if self._not_before == float("inf"):
-                return
-            resting = time.monotonic() < self._not_before
-            try:
-                found, now = self._ask(), ""
-            except Exception as error:
-                found, now = False, f"{type(error).__name__}: {error}"
-            self._found = found and not resting
-            if now and now != trouble:
-                logger.warning("the watchdog cannot see whether the cluster gets on (%s); it goes on asking", now)
-            trouble = now
+if __name__ == "__main__":
+    main(float(sys.argv[1]))

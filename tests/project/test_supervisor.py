@@ -11,7 +11,7 @@ import time
 import pytest
 
 from notifications_project import supervisor
-from notifications_project.supervisor import ChildDied, StopRequested, Supervisor
+from notifications_project.supervisor import STANDS_STILL, ChildDied, StopRequested, Supervisor
 from tests.project.processes import until, within
 
 pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough
@@ -27,6 +27,12 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("up", flush=True)
 os.read(int(os.environ["{supervisor.STOP_FD}"]), 1)
 sys.exit(7)
+"""
+BEATS = f"""
+import os, time
+while True:
+    os.write(int(os.environ["{supervisor.BEAT_FD}"]), b".")
+    time.sleep(0.1)
 """
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(99)"]
 
@@ -72,11 +78,19 @@ def test_a_death_is_told_with_its_exit_code() -> None:
         children.watch()
 
 
-def test_a_cluster_that_stands_still_is_replaced_and_then_left_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "ASK_EVERY", 0.05)
-    monkeypatch.setattr(supervisor, "SETTLING", 0.3)
+def test_a_cluster_that_finds_itself_standing_still_is_started_again_at_once() -> None:
     told: list[str] = []
-    with Supervisor(1, lambda: True, told.append) as children:
+    with Supervisor(1, told.append) as children:
+        children.start("cluster", [sys.executable, "-S", "-c", f"raise SystemExit({STANDS_STILL})"], replaced=True)
+        while len(told) < 3:
+            children.check(0.1)
+    assert told == ["The cluster stands still; starting it again."] * 3
+
+
+def test_a_cluster_that_is_silent_is_killed_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SILENCE", 0.3)
+    told: list[str] = []
+    with Supervisor(1, told.append) as children:
         children.start("cluster", SLEEP, replaced=True)
         first = children.children[0].process
         while not told:
@@ -86,27 +100,18 @@ def test_a_cluster_that_stands_still_is_replaced_and_then_left_in_peace(monkeypa
         assert second
         assert first.returncode == -signal.SIGKILL
         assert second.poll() is None
-        children.check(0.1)
-        assert told == ["The cluster stands still; starting it again."]
+        assert told == ["The cluster is silent; starting it again."]
 
 
-def test_a_database_that_fails_is_no_standstill(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(supervisor, "ASK_EVERY", 0.01)
-    monkeypatch.setattr(supervisor, "SETTLING", 0.0)
-    asked = []
-
-    def fails() -> bool:
-        asked.append(1)
-        raise OSError("no route to the database")
-
-    with Supervisor(1, fails) as children:
-        children.start("cluster", SLEEP, replaced=True)
-        while len(asked) < 5:
-            children.check(0.01)
-        assert children.children[0].quick_deaths == 0
-        assert len([record for record in caplog.records if "no route" in record.message]) == 1
+def test_a_cluster_that_gives_signs_of_life_is_left_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SILENCE", within(2))
+    told: list[str] = []
+    with Supervisor(1, told.append) as children:
+        children.start("cluster", [sys.executable, "-S", "-c", BEATS], replaced=True)
+        ends = time.monotonic() + within(2) + 1
+        while time.monotonic() < ends:
+            children.check(0.1)
+    assert told == []
 
 
 def test_a_cluster_that_keeps_dying_is_tried_again_with_growing_pauses() -> None:

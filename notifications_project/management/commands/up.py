@@ -15,7 +15,6 @@ from django.db import OperationalError, connections
 
 from notifications_project import start
 from notifications_project.accounts.models import User
-from notifications_project.management.commands.worker import look_after_workers
 from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
 
 PATIENCE = 2.0  # seconds for sends that are running when it is stopped
@@ -49,7 +48,7 @@ class Command(BaseCommand):
         finally:
             connections.close_all()
         try:
-            with Supervisor(PATIENCE, look_after_workers, self.say) as children:
+            with Supervisor(PATIENCE, self.say) as children:
                 self.start_all(children, plan)
                 self.say(welcome)
                 children.watch()
@@ -78,7 +77,7 @@ class Command(BaseCommand):
         web = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
         web += ["--host", plan.host, "--port", str(plan.port), "--timeout-graceful-shutdown", "1"]
         children.start("web server", [*web, "--log-level", "warning", "--no-server-header"])
-        children.start("task cluster", manage("qcluster"), replaced=True, silent=True)
+        children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
         deadline = time.monotonic() + ANSWERS_WITHIN
         while not answers(plan.host, plan.port):
             if time.monotonic() > deadline:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import connections
 
-from hooks.engine import watchdog
-from notifications_project.supervisor import StopRequested, Supervisor, leave, manage
-
-
-def look_after_workers() -> bool:
-    """Ask the engine, and keep no connection: the last one to close an SQLite file has to tidy it up."""
-    try:
-        return watchdog.look()
-    finally:
-        connections.close_all()
+from notifications_project.supervisor import BASE
 
 
 class Command(BaseCommand):
@@ -27,17 +19,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connections.close_all()
+        """The settings are read and right. This process goes on without Django: it only watches over others."""
         patience = settings.DELIVERY_TIMEOUT + 20.0  # one attempt that has just begun, and writing its outcome
-        try:
-            with Supervisor(patience, look_after_workers, self.say) as children:
-                children.start("task cluster", manage("qcluster"), replaced=True, silent=True)
-                self.say("Workers are running; Ctrl-C or SIGTERM stops them.")
-                children.watch()
-        except StopRequested:
-            self.say("Stopped.")
-            leave(0)
-
-    def say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        sys.stdout.flush()
+        os.chdir(BASE)
+        command = [sys.executable, "-S", "-m", "notifications_project.supervisor", str(patience)]
+        os.execv(sys.executable, command)  # noqa: S606

@@ -1,0 +1,16 @@
+"""`manage.py qcluster_watched`: what `worker` and `up` start; a django-q2 cluster whose leader watches it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from notifications_project import cluster
+
+
+class Command(BaseCommand):
+    help = "Run a django-q2 cluster that ends when it stands still; worker and up start it, and start it again."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cluster.lead()
