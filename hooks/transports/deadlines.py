@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import Protocol
 
 
 class Watched(Protocol):
@@ -22,30 +22,26 @@ class _Deadlines(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="deadlines", daemon=True)
+        # No lock: a step of a dictionary with numbers as keys is one step of the interpreter.
         self.attempts: dict[int, Watched] = {}
-        self.lock = threading.Lock()
 
     def watch(self, attempt: Watched) -> None:
-        with self.lock:
-            self.attempts[id(attempt)] = attempt
-            if not self.is_alive():
-                self.start()
+        self.attempts[id(attempt)] = attempt
 
     def forget(self, attempt: Watched) -> None:
-        with self.lock:
-            self.attempts.pop(id(attempt), None)
+        self.attempts.pop(id(attempt), None)
 
     def run(self) -> None:
         while True:
             time.sleep(0.1)
             now = time.monotonic()
-            with self.lock:
-                late = [attempt for attempt in self.attempts.values() if attempt.deadline <= now and attempt.sock]
-            for attempt in late:
+            for attempt in list(self.attempts.values()):
+                if attempt.deadline > now or not attempt.sock:
+                    continue
                 attempt.cut = True
                 with suppress(OSError):
                     # Of the plain socket, also under TLS: an SSLSocket's own shutdown is not safe across threads.
-                    socket.socket.shutdown(cast(socket.socket, attempt.sock), socket.SHUT_RDWR)
+                    socket.socket.shutdown(attempt.sock, socket.SHUT_RDWR)
 
 
 _deadlines: _Deadlines | None = None
@@ -55,7 +51,10 @@ _starting = threading.Lock()
 def watcher() -> _Deadlines:
     """The watching thread of this process, made at first use: after the fork, not before."""
     global _deadlines
-    with _starting:
-        if _deadlines is None:
-            _deadlines = _Deadlines()
-        return _deadlines
+    if _deadlines is None:
+        with _starting:
+            if _deadlines is None:
+                started = _Deadlines()
+                started.start()
+                _deadlines = started
+    return _deadlines

@@ -1,114 +1,49 @@
 """HTTP: one POST an attempt, through `requests`, with the address checked where the socket is opened.
 
 `requests` alone has time-outs per read, follows redirects into reading their bodies and trusts proxies from the
-environment. So prepared requests go straight through an adapter of our own: no session, no proxies, no
+environment. So requests go straight through an adapter of our own (`adapter.py`): no session, no proxies, no
 `.netrc`, a deadline for the whole attempt (a watching thread cuts the socket) and a cap on what is read.
 """
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
+from http.client import HTTPMessage
 from typing import Any, cast
 
-import requests
-import urllib3
 from django.conf import settings
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
 from standardwebhooks.webhooks import Webhook
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, outbound
+from hooks.transports.adapter import Adapter, Prepared, Response, Trace, ms, target
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
 _KEEP = 4 * 1024  # bytes of an answer that are kept
-
-
-@dataclass(slots=True)
-class _Trace:
-    """What happens to the attempt that this thread is making."""
-
-    deadline: float
-    sock: socket.socket | None = None
-    cut: bool = False
-    dialled: str = ""
-    timings: dict[str, int] = field(default_factory=dict)
-
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 _local = threading.local()
-
-
-class _Checked(HTTPConnection):
-    """A connection whose address is judged when the socket is opened."""
-
-    dialled = ""
-
-    def _new_conn(self) -> socket.socket:
-        trace: _Trace = _local.trace
-        begun = time.monotonic()
-        try:
-            left = min(cast(float, self.timeout), trace.deadline - begun)
-            sock, self.dialled = outbound.connect(self._dns_host, self.port, left)
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, "the connection was not answered") from error
-        except (OSError, UnicodeError) as error:
-            raise NewConnectionError(self, str(error)) from error
-        trace.sock, trace.dialled = sock, self.dialled
-        trace.timings["connect"] = _ms(begun)
-        return sock
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        trace: _Trace = _local.trace
-        if self.sock is not None:  # kept alive from an attempt before
-            trace.sock, trace.dialled = self.sock, self.dialled
-        super().request(*args, **kwargs)
-
-
-class _CheckedTLS(_Checked, HTTPSConnection):
-    def connect(self) -> None:
-        trace: _Trace = _local.trace
-        begun = time.monotonic()
-        super().connect()
-        trace.sock = self.sock
-        trace.timings["tls"] = max(0, _ms(begun) - trace.timings.get("connect", 0))
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Checked
-
-
-class _PoolTLS(HTTPSConnectionPool):
-    ConnectionCls = _CheckedTLS
-
-
-class Adapter(HTTPAdapter):
-    """`requests`' adapter over checked connections; one a thread."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
+_webhook = lru_cache(maxsize=1024)(Webhook)  # by its key
 
 
 def _adapter() -> Adapter:
-    if not hasattr(_local, "adapter"):
-        _local.adapter = Adapter(pool_connections=16, pool_maxsize=1, max_retries=0)
-    return cast(Adapter, _local.adapter)
+    try:
+        return cast(Adapter, _local.adapter)
+    except AttributeError:
+        _local.adapter = Adapter()
+        return cast(Adapter, _local.adapter)
 
 
 def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
@@ -128,8 +63,6 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 def post(notification: Notification) -> Answer:
     """One attempt. Never raises: whatever goes wrong is an answer."""
     started = time.monotonic()
-    trace = _Trace(deadline=started + settings.DELIVERY_TIMEOUT)
-    _local.trace = trace
     request: dict[str, Any] = {"method": "POST", "url": notification.address}
     try:
         message = formats.FORMATS[notification.format].write(notification)
@@ -138,63 +71,68 @@ def post(notification: Notification) -> Answer:
         body = message.body.decode()
         if body != notification.representation:
             request["body"] = body
-        prepared = requests.Request("POST", notification.address, data=message.body, headers=headers).prepare()
+        prepared = Prepared(target(notification.address), headers, message.body)
     except (RequestException, ValueError, UnicodeError) as error:
-        return Answer("invalid", _words(error), started, _ms(started), request=request)
-    deadlines.watcher().watch(trace)
+        return Answer("invalid", _words(error), started, ms(started), request=request)
+    trace = Trace(deadline=started + settings.DELIVERY_TIMEOUT)
+    watcher = deadlines.watcher()
+    watcher.watch(trace)
     try:
         return _exchange(prepared, request, trace, started)
     except outbound.Refused as error:
-        return Answer("refused", str(error), started, _ms(started), request=request)
+        return Answer("refused", str(error), started, ms(started), request=request)
     except Exception as error:
         code, text = _problem(error, trace)
-        return Answer(code, text, started, _ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
+        return Answer(code, text, started, ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
     finally:
-        deadlines.watcher().forget(trace)
+        watcher.forget(trace)
 
 
-def _exchange(prepared: requests.PreparedRequest, request: dict[str, Any], trace: _Trace, started: float) -> Answer:
-    timeout = settings.DELIVERY_TIMEOUT
-    response = _adapter().send(prepared, stream=True, timeout=(min(5, timeout), timeout), verify=True)
-    if trace.cut:  # headers that end where the socket was cut look complete to the library
-        response.close()
+def _exchange(prepared: Prepared, request: dict[str, Any], trace: Trace, started: float) -> Answer:
+    adapter = _adapter()
+    adapter.trace = trace
+    response = adapter.send(prepared)
+    timings = trace.timings
+    timings["wait"] = max(0, ms(started) - timings.get("connect", 0) - timings.get("tls", 0))
+    late = trace.cut  # headers that end where the socket was cut look complete to the library
+    body, finished = ("", False) if late else _read(response, trace)
+    adapter.release(prepared, response, finished=finished)
+    if late:
         raise ReadTimeout
-    spent = trace.timings.get("connect", 0) + trace.timings.get("tls", 0)
-    trace.timings["wait"] = max(0, _ms(started) - spent)
-    status = response.status_code
-    text = _printable(response.reason or (HTTPStatus(status).phrase if status in set(HTTPStatus) else ""))
-    body = _read(response, trace)
+    status, headers = response.status_code, response.raw.headers
+    text = _printable(response.reason or _PHRASES.get(status, ""))
     return Answer(
         str(status),
         text[:100],
         started,
-        _ms(started),
+        ms(started),
         status=status,
         request=request,
-        response={"status": status, "headers": _few(response.headers), "body": body},
-        timings=trace.timings,
+        response={"status": status, "headers": _few(headers), "body": body},
+        timings=timings,
         dialled=trace.dialled,
-        retry_after=retry_after(response.headers.get("retry-after", "")),
+        retry_after=retry_after(headers.get("retry-after", "")),
     )
 
 
-def _read(response: requests.Response, trace: _Trace) -> str:
-    """The beginning of the body as text. A body that cannot be read to its end changes nothing: the status stands."""
-    raw = cast(urllib3.HTTPResponse, response.raw)
+def _read(response: Response, trace: Trace) -> tuple[str, bool]:
+    """The beginning of the body as text, and whether that was all.
+
+    A body that cannot be read to its end changes nothing: the status stands.
+    """
+    raw = response.raw
+    if raw.length == 0:  # said in the headers, as with a 204
+        return "", True
     read = bytearray()
     finished = False
     with suppress(Exception):
         while len(read) < _READ and time.monotonic() < trace.deadline:
-            chunk = raw.read1(8192, decode_content=False)
+            chunk = raw.read1(8192)
             if not chunk:
                 finished = True
                 break
             read += chunk
-    if finished:
-        raw.release_conn()  # kept alive for the next attempt of this thread
-    else:
-        raw.close()
-    return bytes(read[:_KEEP]).decode("utf-8", "replace").replace("\x00", "�")
+    return bytes(read[:_KEEP]).decode("utf-8", "replace").replace("\x00", "�"), finished
 
 
 def _headers(notification: Notification, message: Message) -> dict[str, str]:
@@ -211,8 +149,8 @@ def _headers(notification: Notification, message: Message) -> dict[str, str]:
 
 def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, str]:
     """The three Standard Webhooks headers; during a rotation the body is signed with each key."""
-    now = datetime.now(UTC)
-    signatures = [Webhook(key).sign(webhook_id, now, body.decode()) for key in keys]
+    now, text = datetime.now(UTC), body.decode()
+    signatures = [_webhook(key).sign(webhook_id, now, text) for key in keys]
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -223,6 +161,8 @@ def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, st
 def retry_after(value: str) -> float | None:
     """Seconds from a Retry-After header, given as seconds or as a date; None if there is none to obey."""
     value = value.strip()
+    if not value:
+        return None
     if value.isdecimal():
         return float(value[:9])
     with suppress(ValueError, TypeError, OverflowError):
@@ -231,7 +171,7 @@ def retry_after(value: str) -> float | None:
     return None
 
 
-def _problem(error: Exception, trace: _Trace) -> tuple[str, str]:
+def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
     """An error of the libraries as a code and words. What a tenant reads must not map the network behind."""
     seconds = settings.DELIVERY_TIMEOUT
     if trace.cut or isinstance(error, ReadTimeout):
@@ -241,15 +181,14 @@ def _problem(error: Exception, trace: _Trace) -> tuple[str, str]:
     if isinstance(error, SSLError):
         return "tls", f"TLS failed: {_words(error)}"
     if isinstance(error, RequestsConnectionError):
-        inner = getattr(error.args[0] if error.args else None, "reason", None)
-        if isinstance(inner, NameResolutionError):
+        if isinstance(error.args[0], NameResolutionError):
             return "dns", "The host name was not found"
         if "refused" in str(error).lower():
             return "connection", "Connection refused"
         if "reset" in str(error).lower() or "closed" in str(error).lower() or "aborted" in str(error).lower():
             return "connection", "The connection was closed without an answer"
         return "connection", "The connection failed"
-    if isinstance(error, urllib3.exceptions.HTTPError | RequestException):
+    if isinstance(error, HTTPError | RequestException):
         return "protocol", "The answer was not valid HTTP"
     return "error", f"{type(error).__name__}: {_words(error)}"
 
@@ -258,15 +197,15 @@ def _words(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _few(headers: Any) -> dict[str, str]:
+def _few(headers: HTTPMessage) -> dict[str, str]:
     """At most 40 headers of an answer, each cut, so that a receiver cannot fill the database."""
-    return {_printable(str(name)[:100]): _printable(str(value)[:500]) for name, value in list(headers.items())[:40]}
+    kept: dict[str, str] = {}
+    for name, value in headers.items()[:40]:
+        name = _printable(name[:100])
+        kept[name] = _printable(f"{kept[name]}, {value}" if name in kept else value)[:500]
+    return kept
 
 
 def _printable(text: str) -> str:
     """Without NUL, which no database can hold in a text."""
     return text.replace("\x00", "")
-
-
-def _ms(since: float) -> int:
-    return int((time.monotonic() - since) * 1000)
