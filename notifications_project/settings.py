@@ -214,10 +214,12 @@ Q_CLUSTER: dict[str, Any] = {
     "label": "Task queue",
     "ALT_CLUSTERS": {},
     "orm": "default",
+    "broker_class": "hooks.engine.broker.Queue",
 } | ({"redis": REDIS_URL, "broker_class": "hooks.engine.broker.WakeUps"} if REDIS_URL else {})
 
 # --- Language, time, logs, policy ----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en", "English"), ("fr", "Français")]  # of messages; pages speak the one above
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,0 +1,159 @@
+"""What an event is told in: a title, a line and facts, the same words in mail, chats and push.
+
+`tell` gives plain text, whatever the event's data is: on one line each, bounded, without control characters. Formats
+escape it as their service needs and may cut it further. The words stand in `platform` and `services`, their
+translations in `hooks/locale/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from urllib.parse import quote
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import pgettext
+
+from events import catalogue
+from events.catalogue import Outcome, Subject
+from hooks.messages import Notification
+from hooks.wording import facts, plain
+from hooks.wording.platform import PLATFORM
+from hooks.wording.services import SERVICES, UNKNOWN
+from hooks.wording.words import Wordings, Words
+
+SENTENCES = PLATFORM | SERVICES  # a new event type needs an entry in one of them
+LONGEST_TITLE = 200
+LONGEST_LINE = 600
+_ID = re.compile(r"[a-z]{2,8}_[0-9a-f-]{1,36}")
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True)
+class Story:
+    title: str  # "Deployment of front failed"
+    subject: str  # the same beginning for all of an application: "front: deployment failed"
+    line: str  # one sentence: "The deployment of the application front started by grace@example.com failed."
+    facts: tuple[tuple[str, str], ...]  # labels and values, the most important first
+    colon: str  # between a label and its value: ": "
+    when: tuple[str, str]  # as a fact: for services that show no time of their own
+    outcome: Outcome
+    url: str  # the event in the console
+    link: str  # what to call that: "Open the event in the console"
+    thread: str  # the same for all that belongs together; ASCII, at most 64 characters
+    is_test: bool
+    note: str  # that this is a test, if it is
+    language: str  # of all the words: "en", "fr"
+
+
+def tell(notification: Notification, language: str | None = None) -> Story:
+    """The story of one notification, in `language` or the platform's. Needs no database and fails on no data."""
+    chosen = _supported(language)
+    data = _data(notification.representation)
+    known = catalogue.EVENT_TYPES.get(notification.event_type)
+    subject = known.subject if known else None
+    with translation.override(chosen):
+        told = facts.read(data, notification, subject)
+        values = {"type": plain.name(notification.event_type)} | told.values
+        if subject == Subject.REPOSITORY:
+            values.setdefault("commits", pgettext("event", "new commits"))
+            if "repository" in values:
+                values.setdefault("application", plain.tail(values["repository"]))
+        words = _words(notification.event_type, data)
+        return Story(
+            title=plain.cut(_first(words.title, values), LONGEST_TITLE),
+            subject=plain.cut(_subject(words, values), LONGEST_TITLE),
+            line=plain.cut(_line(words, values, known.outcome if known else Outcome.NEUTRAL), LONGEST_LINE),
+            facts=told.facts,
+            colon=pgettext("event", ": "),
+            when=(
+                pgettext("event", "When"),
+                plain.written_time(notification.occurred_at.astimezone(UTC), seconds=True),
+            ),
+            outcome=known.outcome if known else Outcome.NEUTRAL,
+            url=_url(notification, data),
+            link=pgettext("event", "Open the event in the console"),
+            thread=_thread(notification, data, subject),
+            is_test=notification.is_test,
+            note=pgettext("event", "This is a test, sent from the console by someone who pressed Test.")
+            if notification.is_test
+            else "",
+            language=chosen.partition("-")[0],
+        )
+
+
+def _supported(language: str | None) -> str:
+    """The language that comes nearest, else the platform's."""
+    try:
+        return translation.get_supported_language_variant(language or settings.LANGUAGE_CODE)
+    except (LookupError, ValueError):
+        return settings.LANGUAGE_CODE
+
+
+def _data(representation: str) -> facts.Data:
+    try:
+        data = json.loads(representation)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _words(event_type: str, data: facts.Data) -> Words:
+    state = data.get("state")
+    special = SENTENCES.get(f"{event_type} {state}") if isinstance(state, str) else None
+    return special or SENTENCES.get(event_type, UNKNOWN)
+
+
+def _first(wordings: Wordings, values: Mapping[str, str]) -> str:
+    """The first wording of which every value is known."""
+    return next(_filled(wordings, values), "")
+
+
+def _filled(wordings: Wordings, values: Mapping[str, str]) -> Iterator[str]:
+    for wording in wordings:
+        text = str(wording)
+        if all(name in values for name in _PLACEHOLDER.findall(text)):
+            yield text % values
+
+
+def _subject(words: Words, values: Mapping[str, str]) -> str:
+    what = _first(words.what, values)
+    if about := values.get("application") or values.get("addon"):
+        return pgettext("event", "%(about)s: %(what)s") % {"about": about, "what": what}
+    return f"{what[:1].upper()}{what[1:]}"
+
+
+def _line(words: Words, values: Mapping[str, str], outcome: Outcome) -> str:
+    """The sentence, details in brackets, and why it happened if it is bad."""
+    line = _first(words.line, values)
+    if details := ", ".join(filter(None, (_first(group, values) for group in words.details))):
+        line = pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": line, "details": details}
+    reason = (values.get("reason") or values.get("answer") or "").rstrip(".")
+    if reason and outcome == Outcome.BAD:
+        return pgettext("event", "%(sentence)s: %(reason)s.") % {"sentence": line, "reason": reason}
+    return pgettext("event", "%(sentence)s.") % {"sentence": line}
+
+
+def _url(notification: Notification, data: facts.Data) -> str:
+    events = f"{settings.PUBLIC_URL}/organizations/{quote(notification.organization_id, safe='')}/events/"
+    event = data.get("event_id")
+    return f"{events}{event}/" if isinstance(event, str) and _ID.fullmatch(event) else events
+
+
+def _thread(notification: Notification, data: facts.Data, subject: Subject | None) -> str:
+    """The application's or add-on's id; for what has none, the organization's and what it is about."""
+    resource = data.get("resource")
+    key = resource.get("id") if isinstance(resource, dict) else None
+    if isinstance(key, str) and _ID.fullmatch(key):
+        return key
+    key = f"{notification.organization_id}.{subject or 'event'}"
+    fits = _ID.fullmatch(notification.organization_id)
+    return key if fits else hashlib.sha256(key.encode(errors="replace")).hexdigest()[:32]
+
+
+__all__ = ["Story", "tell"]
