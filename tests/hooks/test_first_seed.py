@@ -28,7 +28,7 @@ def test_by_default_every_member_gets_the_deployment_results(
     record("stack.redeploy.ok", application(acme, "shop"))
     pump()
     assert mailbox.told == [alice.email, dave.email]
-    assert mailbox.mails[0]["Subject"] == "[shop] Stack redeployed succesfully"
+    assert mailbox.mails[0]["Subject"] == "[Acme] shop: deployment succeeded"
     assert "Default deployment result e-mails" in mailbox.mails[0].get_body().get_content()
 
 
@@ -70,7 +70,7 @@ def test_go_to_notifications_delete_the_default_hook_add_a_new_one_set_it_to_you
     record("stack.redeploy.fail", shop)
     pump()
     assert mailbox.told == [alice.email]
-    assert mailbox.mails[0]["Subject"] == "[shop] Stack redeploy failed"
+    assert mailbox.mails[0]["Subject"] == "[Acme] shop: deployment failed"
 
 
 def test_once_deleted_the_default_hook_stays_deleted(

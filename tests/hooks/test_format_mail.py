@@ -1,81 +1,55 @@
-"""What an e-mail says of an event's data."""
+"""What an e-mail says of an event: the story that every format tells, as text and as HTML."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import Any
-from uuid import uuid4
-
 import pytest
+from django.conf import LazySettings
 
 from events import catalogue
 from hooks.formats import FORMATS
 from hooks.messages import Message, Notification
+from hooks.wording import tell
+from tests.hooks.notifications import notification
 
 
-def written(data: dict[str, Any], event_type: str = "process.down") -> Message:
-    ours = {"event_type": event_type, "timestamp": 1, "event_id": "evt_1", "organization": {}, "resource": None}
-    return FORMATS["mail"].write(
-        Notification(
-            delivery=uuid4(),
-            endpoint=uuid4(),
-            webhook_id="dlv_1",
-            tries=0,
-            event_type=event_type,
-            representation=json.dumps(data | ours),
-            occurred_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
-            is_test=False,
-            organization="Acme",
-            organization_id="orga_1",
-            resource="shop",
-            address="grace@example.com",
-            format="mail",
-            options={},
-            signing_keys=(),
-            reasons=(),
-        )
-    )
-
-
-def facts(data: dict[str, Any]) -> list[str]:
-    """The lines between the heading and the time."""
-    text = written(data).body.decode()
-    return [line for line in text[: text.index("when: ")].splitlines()[1:] if line]
-
-
-@pytest.mark.parametrize(
-    ("data", "lines"),
-    [
-        ({"process_name": "nginx", "server": {"name": "Meerkat"}}, ["process_name: nginx", "server.name: Meerkat"]),
-        ({"a": {"b": {"c": 1}}}, ["a.b.c: 1"]),
-        ({"a": {"b": {"c": {"d": 1, "e": 2}}}}, ["a.b.c: (2 values)"]),
-        ({"paused": False, "active": True}, ["paused: no", "active: yes"]),
-        ({"tags": ["web", 2, True, None]}, ["tags: web, 2, yes, none"]),
-        ({"commits": [{"id": "1"}, {"id": "2"}]}, ["commits: (2 entries)"]),
-        ({"left": None, "out": {}, "also": [], "zero": 0, "empty": ""}, ["zero: 0"]),
-        ({"amount": 12.5, "text": "ü"}, ["amount: 12.5", "text: ü"]),
-    ],
-)
-def test_data_is_told_without_the_signs_of_json(data: dict[str, Any], lines: list[str]) -> None:
-    assert facts(data) == lines
-
-
-def test_no_more_than_twenty_facts_are_told() -> None:
-    lines = facts({f"name{number}": number for number in range(25)})
-    assert len(lines) == 21
-    assert lines[-1] == "more: 5 in the console"
-    assert len(facts({"all": {f"name{number}": number for number in range(20)}})) == 20
-
-
-def test_a_long_value_is_cut() -> None:
-    (line,) = facts({"log": "x" * 1000})
-    assert len(line) < 220
-    assert line.endswith("…")
+def written(about: Notification) -> Message:
+    return FORMATS["mail"].write(about)
 
 
 @pytest.mark.parametrize("event_type", catalogue.EVENT_TYPES)
-def test_no_sample_shows_json_to_a_person(event_type: str) -> None:
-    text = written(dict(catalogue.EVENT_TYPES[event_type].sample), event_type).body.decode()
-    assert "{" not in text
-    assert "[" not in text
+def test_a_mail_tells_the_whole_story(event_type: str) -> None:
+    about = notification(event_type)
+    story, message = tell(about), written(about)
+    text, html = message.body.decode(), message.html.replace("&#x27;", "'").replace("&quot;", '"')
+    for part in (story.title, story.line, story.url, *(text for fact in story.facts for text in fact)):
+        assert part in text
+        assert part in html
+
+
+def test_the_subject_begins_alike_for_all_of_an_application() -> None:
+    subjects = [written(notification(event_type)).subject for event_type in ("stack.redeploy.ok", "job.fail")]
+    assert subjects == ["[Acme] front: deployment succeeded", "[Acme] front: job “Nightly invoices” failed"]
+    assert written(notification("credits.added", resource=None)).subject == "[Acme] Credits added"
+
+
+def test_a_test_is_marked_in_subject_text_and_html() -> None:
+    message = written(notification("process.down", is_test=True))
+    assert message.subject.startswith("[Test] [Acme] ")
+    assert "This is a test" in message.body.decode()
+    assert "This is a test" in message.html
+
+
+def test_nobody_s_data_becomes_markup_or_another_header() -> None:
+    data = {"process_name": "<b>nginx</b>\r\nBcc: b@example.com"}
+    message = written(notification("process.down", data, organization="Ac\r\nme"))
+    assert message.subject == "[Ac me] front: process <b>nginx</b> Bcc: b@example.com is down"
+    assert "<b>" not in message.html
+    assert "\nBcc" not in message.body.decode()
+
+
+def test_french_mail_is_french(settings: LazySettings) -> None:
+    settings.LANGUAGE_CODE = "fr"
+    message = written(notification("stack.redeploy.fail"))
+    assert message.subject == "[Acme] front\u00a0: échec du déploiement"
+    assert '<html lang="fr">' in message.html
+    assert "Environnement\u00a0: production" in message.body.decode()

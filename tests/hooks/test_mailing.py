@@ -32,7 +32,7 @@ def test_a_mail_has_text_html_and_an_id_that_stays(record: Record, alice: User, 
     delivery = Delivery.objects.get()
     assert mail["Message-ID"] == f"<{delivery.public_id}@console.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert "uid: srv-1" in mail.get_body(("plain",)).get_content()
+    assert "Server: srv-1" in mail.get_body(("plain",)).get_content()
     assert f"/events/{delivery.event.public_id}/" in mail.get_body(("html",)).get_content()
     assert (delivery.state, delivery.outcome) == ("delivered", "smtp 250 Accepted by the mail relay")
 
