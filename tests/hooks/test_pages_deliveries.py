@@ -177,7 +177,7 @@ def test_an_email_that_was_not_written_yet_is_not_called_a_request(
     pump()
     sent = get(client_of(anna), page)
     assert "Request" not in sent
-    assert "Stack redeployed" in sent.split("<h2>Text</h2>")[1]
+    assert "Deployment succeeded" in sent.split("<h2>Text</h2>")[1]
 
 
 def test_a_delivery_of_another_organization_is_not_found(
