@@ -304,8 +304,8 @@ TEXTS = some.one_of(
 )
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | TEXTS,
-    lambda inner: some.lists(inner, max_size=30) | some.dictionaries(KEYS | TEXTS, inner, max_size=30),
-    max_leaves=30,
+    lambda inner: some.lists(inner, max_size=5) | some.dictionaries(KEYS | TEXTS, inner, max_size=30),
+    max_leaves=10,
 )
 
 
@@ -332,7 +332,7 @@ def assert_fit_to_be_shown(story: Story) -> None:
 @settings(deadline=None)  # what is measured is mostly how long it takes to think of data
 @given(
     event_type=some.sampled_from(TYPES) | TEXTS,
-    data=some.dictionaries(KEYS | TEXTS, VALUES, max_size=12),
+    data=some.dictionaries(KEYS | TEXTS, VALUES, max_size=8),
     resource=some.none() | TEXTS,
     organization=TEXTS,
     language=some.sampled_from(LANGUAGES),
