@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
+from events.models import Event
 from hooks import sentences
 from hooks.models import Attempt, Circuit, Delivery, Hook
 from notifications_project.accounts.models import Organization
@@ -80,6 +81,26 @@ def failing(organization: Organization) -> QuerySet[Hook]:
     return existing.filter(
         Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False, paused=False)
     )
+
+
+def deliveries(
+    organization: Organization, *, state: str = "", hook: UUID | None = None, event: UUID | None = None
+) -> QuerySet[Delivery]:
+    """Deliveries of an organization, with what is given as filters.
+
+    Those of its hook or event are its own. They are not asked for the organization as well: the database might
+    then walk through all that the organization has in that state.
+    """
+    found = Delivery.objects.filter(state=state) if state else Delivery.objects.all()
+    if hook is None and event is None:
+        return found.filter(organization=organization)
+    if hook is not None:
+        mine = Hook.objects.filter(organization=organization, pk=hook).exists()
+        found = found.filter(hook=hook) if mine else found.none()
+    if event is not None:
+        mine = Event.objects.filter(organization=organization, pk=event).exists()
+        found = found.filter(event=event) if mine else found.none()
+    return found
 
 
 def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:

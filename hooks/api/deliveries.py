@@ -24,8 +24,8 @@ from notifications_project.api_shapes import body, check
 
 
 class DeliveryAPIView(OrganizationAPIView):
-    def deliveries(self) -> QuerySet[Delivery]:
-        mine = Delivery.objects.filter(organization=self.organization)
+    def deliveries(self, **filters: Any) -> QuerySet[Delivery]:
+        mine = overview.deliveries(self.organization, **filters)
         loaded = overview.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
         return loaded.defer("endpoint__secrets")
 
@@ -51,16 +51,16 @@ class DeliveryList(DeliveryAPIView):
 
     def get(self, request: Request, owner: UUID) -> Response:
         query = parameters(request, "state", "hook", "event")
-        found = self.deliveries()
+        filters: dict[str, Any] = {}
         if (state := query.get("state")) is not None:
             if state not in Delivery.State.values:
                 raise invalid({"state": f"Must be one of {', '.join(Delivery.State.values)}."})
-            found = found.filter(state=state)
+            filters["state"] = state
         if "hook" in query:
-            found = found.filter(hook=identifier(query["hook"], "hook", "hook"))
+            filters["hook"] = identifier(query["hook"], "hook", "hook")
         if "event" in query:
-            found = found.filter(event=identifier(query["event"], "event", "evt"))
-        return newest(request, found, "dlv", self.json)
+            filters["event"] = identifier(query["event"], "event", "evt")
+        return newest(request, self.deliveries(**filters), "dlv", self.json)
 
 
 class DeliveryDetail(DeliveryAPIView):

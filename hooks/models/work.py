@@ -33,7 +33,9 @@ class Delivery(models.Model):
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="deliveries")
-    hook = models.ForeignKey(Hook, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries")
+    hook = models.ForeignKey(
+        Hook, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries", db_index=False
+    )
     reasons = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -48,6 +50,7 @@ class Delivery(models.Model):
             models.Index(fields=["organization", "-id"], name="delivery_newest_first"),
             models.Index(fields=["organization", "state", "-id"], name="delivery_by_state"),
             models.Index(fields=["hook", "-id"], name="delivery_by_hook"),
+            models.Index(fields=["hook", "state", "-id"], name="delivery_by_hook_and_state"),
             models.Index(fields=["lane", "due_at", "id"], condition=Q(state="pending"), name="delivery_waiting"),
         ]
 

@@ -37,15 +37,13 @@ _MOST_HOOKS = 500  # offered in the filter
 @organization_page()
 def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
-    found = Delivery.objects.filter(organization=organization)
     unknown = bool(state) and state not in Delivery.State.values
-    if state:
-        found = found.none() if unknown else found.filter(state=state)
-    if hook:
-        found = found.filter(hook=_id(hook, "hook"))
     about = _event(organization, event) if event else None
-    if about:
-        found = found.filter(event=about)
+    found = overview.deliveries(
+        organization, state=state, hook=_id(hook, "hook") if hook else None, event=about.pk if about else None
+    )
+    if unknown:
+        found = found.none()
     before = request.GET.get("before")
     loaded = (
         overview.with_back_off(found).select_related("event__resource", "endpoint", "hook").defer("endpoint__secrets")
