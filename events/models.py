@@ -63,7 +63,7 @@ class Event(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="events")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="events", db_index=False)
     resource = models.ForeignKey(
         Resource, on_delete=models.SET_NULL, null=True, blank=True, related_name="events", db_index=False
     )
