@@ -6,12 +6,17 @@ Django's `bulk_create` makes an object of each row, and prepares each value by i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, connections, models, transaction
 
 _BATCH = 2_000  # rows in one statement
+
+_NATIVE = {
+    models.UUIDField, models.DateTimeField, models.TextField, models.CharField, models.BooleanField,
+    models.BigAutoField, models.FloatField, models.PositiveSmallIntegerField, models.PositiveIntegerField,
+}  # fmt: skip
 
 _Prepare = Callable[[Any], Any]
 
@@ -51,12 +56,10 @@ def update(model: type[models.Model], fields: Sequence[str], objects: Sequence[m
     columns = [*wanted, key]
     *sets, where = [f"{quote(str(field.column))} = %s" for field in columns]
     statement = f"UPDATE {quote(model._meta.db_table)} SET {', '.join(sets)} WHERE {where}"  # noqa: S608  (names)
-    rows = [
-        [field.get_db_prep_save(getattr(each, field.attname), connection=connection) for field in columns]
-        for each in objects
-    ]
+    rows = [[getattr(each, field.attname) for field in columns] for each in objects]
+    prepared = _columns(columns, rows, [_as_saved(field) for field in columns])
     with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
+        cursor.executemany(statement, list(zip(*prepared, strict=True)))
 
 
 def _many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:
@@ -86,8 +89,8 @@ def _unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequ
 
 
 def _columns(
-    fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], prepare: list[_Prepare]
-) -> list[list[Any]]:
+    fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], prepare: Sequence[_Prepare | None]
+) -> list[Sequence[Any]]:
     """The values by column, prepared."""
     columns = list(zip(*rows, strict=True))
     if len(columns) != len(fields):
@@ -95,8 +98,10 @@ def _columns(
     return [_each_once(how, column) for how, column in zip(prepare, columns, strict=True)]
 
 
-def _each_once(prepare: _Prepare, values: Iterable[Any]) -> list[Any]:
+def _each_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[Any]:
     """All of them prepared, the same object only once."""
+    if prepare is None:
+        return values
     known: dict[int, Any] = {}
     prepared = []
     for value in values:
@@ -107,9 +112,15 @@ def _each_once(prepare: _Prepare, values: Iterable[Any]) -> list[Any]:
     return prepared
 
 
-def _as_saved(field: models.Field[Any, Any]) -> _Prepare:
+def _as_saved(field: models.Field[Any, Any]) -> _Prepare | None:
+    """How a value is prepared; None if the driver takes it as it is."""
+    database = connections[connection.alias]  # not the proxy, which looks for it each time
+    stored = field.target_field if isinstance(field, models.ForeignKey) else field
+    if database.vendor == "postgresql" and type(stored) in _NATIVE:
+        return None
+
     def prepare(value: Any) -> Any:
-        return field.get_db_prep_save(value, connection=connection)
+        return field.get_db_prep_save(value, connection=database)
 
     return prepare
 
@@ -124,7 +135,7 @@ def _as_elements(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
         save = _as_saved(field)
 
         def prepare(value: Any) -> str:
-            value = save(value)
+            value = save(value) if save else value
             if value is None:
                 return "NULL"
             dumped = transformer.get_dumper(value, PyFormat.TEXT).dump(value)

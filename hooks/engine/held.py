@@ -15,6 +15,8 @@ _TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the othe
 _FIRST_TAKE = 10  # of a lane that has yet to show that it answers
 _RUN = 40  # deliveries that one thread sends in a row, at most
 _RUN_SECONDS = 0.02  # as many in a row as take so long: a hand-over to a thread has its price
+_FAST = 0.005  # seconds per answer: what takes longer than it should then only waits for the interpreter
+_SLOWER = 0.05
 _INTERPRETER = 0.0004  # seconds that an attempt needs the interpreter, of which there is one for all threads
 
 
@@ -53,11 +55,16 @@ class Held:
     def run_length(self) -> int:
         if self.latency is None or self.lease.failures:
             return 1
-        return max(1, min(_RUN, int(_RUN_SECONDS / max(self.latency, _INTERPRETER)), len(self.waiting)))
+        if self.latency < _FAST:
+            return min(_RUN, len(self.waiting))
+        return max(1, min(int(_RUN_SECONDS / self.latency), len(self.waiting)))
 
     def learn(self, quickest: float) -> None:
-        """The quickest answer of a run, in seconds."""
-        self.latency = quickest if self.latency is None else 0.7 * self.latency + 0.3 * quickest
+        """The quickest answer of a run, in seconds. A slower one may just have waited for the interpreter."""
+        if self.latency is None or quickest < self.latency:
+            self.latency = quickest
+        else:
+            self.latency += _SLOWER * (quickest - self.latency)
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ class Pump:
         self.unsure = False  # whether what is unwritten was written before the database went away
         self.runs: dict[int, Run] = {}  # those under way, by number
         self.last_run = 0
-        self.claims = _CLAIM
+        self.latencies: dict[int, float | None] = {}  # by lane, as it answered this pump before
         self.looked_at = 0.0
         self.closing = False
         self.suspects_running = 0
@@ -140,25 +140,44 @@ class Pump:
             return False
         self.looked_at = now
         routed = matching.route()
-        claimed = self._claim(late) if self._wants_more() else 0
+        claimed = self._claim_enough(late)
         self._refresh()
         return bool(routed or claimed)
 
+    def _claim_enough(self, late: bool) -> int:
+        """Lease lanes; if there is little in each, more and more of them at once."""
+        claimed, most = 0, _CLAIM
+        while self._wants_more():
+            leased, taken = self._claim(most, late)
+            claimed += leased
+            if leased < most or taken >= _LITTLE * leased:
+                break
+            most = min(2 * most, _MOST_CLAIMED)
+        return claimed
+
     def _wants_more(self) -> bool:
-        """Whether there are threads that have nothing to send."""
+        """Whether there are threads that have nothing to send, and the interpreter could run them."""
         free = THREADS - len(self.runs)
         open_lanes = [held for held in self.held.values() if held.waiting or held.running]
         if free <= 0 or len(open_lanes) >= THREADS:
             return False
         if sum(len(held.waiting) for held in open_lanes) < _ENOUGH:
             return True
-        return sum(held.startable() for held in open_lanes) < free
+        startable = [(held.startable(), held.share) for held in open_lanes]
+        loading = self._load() + sum(runs * share for runs, share in startable)
+        return sum(runs for runs, _ in startable) < free and loading < 2 * _INTERPRETERS
 
-    def _claim(self, late: bool) -> int:
+    def _load(self) -> float:
+        """How much of the interpreter runs want just now."""
+        now = time.monotonic()
+        return sum(run.share for run in self.runs.values() if run.loads_until > now)
+
+    def _claim(self, most: int, late: bool) -> tuple[int, int]:
+        """Lease up to so many lanes and take from them: how many lanes, and how many deliveries."""
         # Only lanes that answer well, once the others fill their share: more of them would just wait here.
         suspects = sum(held.suspect for held in self.held.values())
         proven = suspects >= _SUSPECT_SHARE
-        limit = self.claims if proven else min(self.claims, max(_CLAIM, _SUSPECT_SHARE - suspects))
+        limit = most if proven else min(most, max(_CLAIM, _SUSPECT_SHARE - suspects))
         owners = Counter(held.lease.organization for held in self.held.values())
         leases = lanes.claim(limit, self.transports.free(), proven, owners, sound=late)
         if len(leases) >= limit:
@@ -166,13 +185,10 @@ class Pump:
         for transport in self.transports.to_probe():
             leases += lanes.claim_probe(transport)
         if not leases:
-            return 0
-        new = [Held(lease) for lease in leases]
+            return 0, 0
+        new = [Held(lease, latency=self.latencies.get(lease.lane)) for lease in leases]
         self.held |= {held.lease.lane: held for held in new}
-        taken = self._take([(held, held.take) for held in new])
-        shallow = len(leases) >= limit and taken < _LITTLE * len(leases)
-        self.claims = min(2 * self.claims, _MOST_CLAIMED) if shallow else max(_CLAIM, self.claims // 2)
-        return len(leases)
+        return len(leases), self._take([(held, held.take) for held in new])
 
     def _take(self, wanted: Sequence[tuple[Held, int]]) -> int:
         """Have what is due in these lanes wait here; how much that is."""
@@ -193,8 +209,7 @@ class Pump:
 
     def _start(self, late: bool) -> int:
         """Fill free seats, one run a lane in turn, so that no lane takes them all."""
-        now, started = time.monotonic(), 0
-        load = sum(run.share for run in self.runs.values() if run.loads_until > now)
+        load, started = self._load(), 0
         progress = True
         while progress and len(self.runs) < THREADS:
             progress = False
@@ -294,6 +309,7 @@ class Pump:
         held.under_way -= {notification.delivery for notification in news.unsent}
         if news.quickest is not None:
             held.learn(news.quickest)
+            self.latencies[held.lease.lane] = held.latency
 
     def _settle(self, *, at_once: bool = False) -> None:
         """Write down what came back, and release the lanes that have nothing more to do here."""

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from hooks.engine import clock
 from hooks.engine.lanes import AT_ONCE
@@ -25,7 +26,7 @@ _UNREADABLE = 300.0  # seconds that a lane rests if what is due in it cannot be 
 
 
 _COLUMNS = (
-    "pk", "lane_id", "endpoint_id", "tries", "reasons", "due_at", "event__type", "event__representation",
+    "pk", "lane_id", "endpoint_id", "tries", "reasons", "asked_for", "event__type", "event__representation",
     "event__occurred_at", "event__is_test", "event__resource__name", "organization_id", "organization__kind",
     "organization__name",
 )  # fmt: skip
@@ -64,7 +65,9 @@ def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
 
 def _take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
     wanted = _first_due(asked)
-    rows = list(Delivery.objects.filter(pk__in=wanted).order_by("due_at", "pk").values_list(*_COLUMNS))
+    asked_for = ExpressionWrapper(Q(due_at=AT_ONCE), BooleanField())
+    due = Delivery.objects.filter(pk__in=wanted, due_at__isnull=False).annotate(asked_for=asked_for)
+    rows = list(due.order_by("due_at", "pk").values_list(*_COLUMNS))
     # Nothing of a mail is signed: a secret that cannot be read is no reason not to send it.
     mails = {lease.lane for lease, _ in asked if lease.transport == "smtp"}
     endpoints = _endpoints({row[2] for row in rows if row[1] not in mails}, with_keys=True)
@@ -121,7 +124,7 @@ def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
 
 def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
     (
-        pk, _, endpoint_id, tries, reasons, due_at, event_type, representation, occurred_at, is_test, resource,
+        pk, _, endpoint_id, tries, reasons, asked_for, event_type, representation, occurred_at, is_test, resource,
         owner, kind, organization,
     ) = row  # fmt: skip
     return Notification(
@@ -141,5 +144,5 @@ def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
         options=endpoint.options,
         signing_keys=endpoint.signing_keys,
         reasons=tuple(reasons),
-        asked_for=due_at == AT_ONCE,
+        asked_for=asked_for,
     )
