@@ -1,19 +1,27 @@
 """Claim lanes, send, judge the outcome, schedule the next try, record. The delivery table is the queue.
 
-1. `events.intake` stores an event; after its commit `wakeup.wake` starts a pump, unless one is at work.
+1. `events.intake` stores an event; after its commit `wakeup.wake` starts a pump, unless one is at work. A wake-up
+   holds no work, so that losing one costs time and nothing else.
 2. A pump (`pump.Pump`, a django-q2 task) works in turns of some 20 ms for about 20 s: it routes new events
-   (`hooks.matching`), leases up to four lanes (`lanes.claim`: `FOR UPDATE SKIP LOCKED`, or SQLite's immediate
-   transaction), takes up to 40 deliveries of each and hands them to threads.
-3. Threads send and never touch the database; the main thread judges (`outcome.judge`, the one table), writes
-   (`record.write`, a batch in one transaction) and fills free seats at once: there is no barrier.
-4. A lane is the unit of fairness: it begins with one seat, earns more by good answers and loses them by bad
-   ones; lanes with one seat share half of the threads at most. After its 40 it goes behind the others.
-5. A lane's `not_before` (circuit, Retry-After) is apart from its `work_due_at`: new events never defeat a back-off.
+   (`hooks.matching`), leases lanes (`lanes.claim`: `FOR UPDATE SKIP LOCKED`, or SQLite's immediate transaction) and
+   takes what is due in them (`taking.take`), all in a few statements for many lanes: asked for one by one, a lane
+   would cost a dozen queries, more than all that is sent in it. Four lanes at a time, as more would leave nothing to
+   the other worker; ever more at once while there is little in each.
+3. Threads send and never touch the database. Where a receiver answers at once, a thread gets a run of up to 40
+   deliveries (handing over costs more than sending), and no more runs begin than keep the one interpreter busy:
+   more threads would only wait for each other. A slow receiver gets a thread for each delivery, up to 64 (`held.Held`).
+4. The main thread judges (`outcome.judge`, the one table) at once and writes 50 ms or 200 answers later, a batch in one
+   transaction (`record.write`), then releases the lanes that are done (`lanes.release`). There is no barrier: a free
+   seat is filled in the next turn. A crash repeats at most what was in flight in those 50 ms.
+5. A lane is the unit of fairness: it begins with one seat, earns more by good answers that come as quickly as the
+   others, and loses them by bad ones; lanes with one seat share half of the threads at most. After its 40 it goes
+   behind the others. Organizations take turns, however many lanes one has.
+6. A lane's `not_before` (circuit, Retry-After) is apart from its `work_due_at`: new events never defeat a back-off.
    Five failures of different deliveries in a row open the circuit: one probe at growing intervals.
-6. Leases carry a token and end. No attempt begins so late that it could outlive the lease; a worker that was
+7. Leases carry a token and end. No attempt begins so late that it could outlive the lease; a worker that was
    killed or frozen loses the lane and can record, but not reschedule.
-7. A pump that leaves says so, then looks once more, so that no wake-up is lost between the two.
-8. `sweep` repairs each minute; `watchdog`, outside the cluster, wakes pumps for retries and finds hangs.
+8. A pump that leaves says so, then looks once more, so that no wake-up is lost between the two.
+9. `sweep` repairs each minute; `watchdog`, outside the cluster, wakes pumps for retries and finds hangs.
 
 Locks are taken in one order: organization, endpoints, deliveries, lanes (each by id), the circuit of a transport.
 """
