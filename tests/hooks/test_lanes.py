@@ -220,6 +220,24 @@ def test_organizations_take_turns_however_many_lanes_one_has(webhook: Make, reco
     assert late.pk in {lease.lane for lease in lanes.claim(4, ["http"])}
 
 
+def test_an_organization_with_more_due_lanes_than_are_looked_at_does_not_hide_the_others(
+    webhook: Make, record: Record, olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_LOOK", 5)
+    for number in range(10):
+        webhook(name=f"Hook {number}")
+    record("git.push")
+    other = olga.organizations.get(name="Other")
+    rules.create_webhook(organization=other, actor=None, name="Late", url="http://127.0.0.1:9/")
+    intake.record(other, [intake.NewEvent(type="git.push")])
+    matching.route()
+    late = Lane.objects.get(organization=other, transport="http")
+    Lane.objects.filter(pk=late.pk).update(next_at=clock.now())  # behind the ten
+    claimed = lanes.claim(4, ["http"])
+    assert late.pk in {lease.lane for lease in claimed}
+    assert len(claimed) == 4
+
+
 def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record: Record) -> None:
     """Only what was asked for goes; if it fails, the others go on waiting, and so does what comes then."""
     (lease,) = claim()

@@ -1,0 +1,53 @@
+"""How much of the threads and of the interpreter one lane may use."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from hooks.engine.held import Held
+from hooks.engine.leases import Lease
+from tests.hooks.notifications import notification
+
+
+def held(latency: float | None, seats: int = 4, failures: int = 0) -> Held:
+    now = time.monotonic()
+    lease = Lease(
+        lane=1, organization=uuid4(), transport="http", token=uuid4(), begun=now, ends=now + 40,
+        claimed_at=datetime.now(UTC), seats=seats, failures=failures, circuit_open=False,
+    )  # fmt: skip
+    return Held(lease, waiting=deque([notification("git.push")] * 100), latency=latency)
+
+
+def test_what_answers_at_once_is_sent_in_runs_and_what_is_slow_one_by_one() -> None:
+    assert held(0.0005).run_length() == 40
+    assert 1 <= held(0.008).run_length() <= 3
+    assert held(0.05).run_length() == 1
+
+
+def test_what_has_not_answered_yet_or_failed_last_is_sent_one_by_one() -> None:
+    assert held(None).run_length() == 1
+    assert held(0.0005, failures=1).run_length() == 1
+
+
+def test_what_answers_at_once_wants_the_interpreter_for_itself_and_what_is_slow_hardly_at_all() -> None:
+    assert held(0.0001).share == 1
+    assert held(0.05).share < 0.01
+    assert held(None).share == 0, "the first answers of many lanes are waited for at the same time"
+
+
+def test_a_slow_answer_of_an_instant_receiver_is_not_taken_for_its_pace() -> None:
+    lane = held(None)
+    lane.learn(0.0004)
+    lane.learn(0.02)  # it waited for the interpreter
+    assert lane.latency is not None
+    assert lane.latency < 0.005
+    for _ in range(200):
+        lane.learn(0.02)
+    assert lane.latency > 0.015, "but if it stays so, it is"
+
+
+def test_little_is_taken_of_a_lane_that_has_yet_to_show_that_it_answers() -> None:
+    assert held(None, seats=1).take < held(0.0005).take
