@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hooks.models import Endpoint, Hook, Lane
+from hooks.options import stored_options
 from hooks.validation import Notify, RateLimit
 
 
@@ -36,7 +37,7 @@ def _stands(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    return {"url": endpoint.address, "format": endpoint.format, "options": endpoint.options}
+    return {"url": endpoint.address, "format": endpoint.format, "options": stored_options(endpoint)}
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -38,6 +38,7 @@ class Message:
     body: bytes
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
+    url: str = ""  # where it goes, if that is not simply the endpoint's address
     subject: str = ""  # e-mail only, as is html
     html: str = ""
 
@@ -61,3 +62,12 @@ class Answer:
     dialled: str = ""
     retry_after: float | None = None
     transport_down: bool = False  # the mail relay itself, not this address
+    # What the service itself means by it, where that is not what the status says: delivered, retry, failed, gone.
+    meaning: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the message was taken."""
+        if self.meaning:
+            return self.meaning == "delivered"
+        return self.status is not None and 200 <= self.status < 300

@@ -21,6 +21,7 @@ from hooks.differences import differing
 from hooks.engine import lanes, wake
 from hooks.formats import FORMATS
 from hooks.models import Endpoint, Hook, Lane
+from hooks.options import options_after, secret_options, shown_options
 from hooks.validation import (
     InvalidRule,
     Notify,
@@ -64,6 +65,7 @@ def create_webhook(
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     options = options or {}
+    url = url or (FORMATS[format].default_url if format in FORMATS else "")
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     check(
         name_problem(name)
@@ -80,8 +82,8 @@ def create_webhook(
             kind=Endpoint.Kind.WEBHOOK,
             address=url,
             format=format,
-            options=options,
-            secrets={"signing": [{"key": secret, "until": None}]},
+            options=shown_options(format, options),
+            secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
             lane=Lane.objects.create(
                 organization=organization,
                 transport=FORMATS[format].transport,
@@ -152,6 +154,9 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
 
 def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dict[str, str]) -> Hook:
     known = _WEBHOOK_FIELDS if hook.kind == Hook.Kind.WEBHOOK else _EMAIL_FIELDS
+    if hook.endpoint and changes.keys() & {"format", "options"}:
+        chosen = changes.get("format", hook.endpoint.format)
+        changes = {**changes, "options": options_after(hook.endpoint, chosen, changes.get("options"))}
     check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | changed_errors(hook, changes))
     changes = differing(hook, changes)
     if not changes:
@@ -202,7 +207,10 @@ def rotate_secret(hook: Hook, actor: User | None) -> str:
     kept = {} if lost else endpoint.secrets
     before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
     endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}
-    endpoint.save(update_fields=["secrets"])
+    if lost:  # and with it the secret options: they are to be given anew
+        gone = secret_options(endpoint.format, endpoint.options)
+        endpoint.options = {name: value for name, value in endpoint.options.items() if name not in gone}
+    endpoint.save(update_fields=["secrets", "options"])
     audit.record(hook.organization, actor, "hook.secret_rotated", hook.name, **_REPLACED if lost else {})
     if lost:
         lanes.reset(endpoint.lane_id)
@@ -269,8 +277,14 @@ def _change_endpoint(hook: Hook, changes: dict[str, Any]) -> None:
     moved = "url" in changes and changes["url"] != endpoint.address
     endpoint.address = changes.get("url", endpoint.address)
     endpoint.format = changes.get("format", endpoint.format)
-    endpoint.options = changes.get("options", endpoint.options)
-    endpoint.save(update_fields=["address", "format", "options"])
+    if "options" in changes:
+        hidden = secret_options(endpoint.format, changes["options"])
+        if isinstance(endpoint.secrets, Unreadable):
+            check({"options": "Its secret cannot be read any more. Rotate it first."} if hidden else {})
+        else:
+            endpoint.secrets = {**endpoint.secrets, "options": hidden}
+        endpoint.options = shown_options(endpoint.format, changes["options"])
+    endpoint.save(update_fields=["address", "format", "options", "secrets"])
     if moved:
         waiting.forget_answers(endpoint)
         waiting.reactivate(endpoint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -75,8 +75,7 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     if "name" in changes:
         errors |= name_problem(changes["name"])
     if hook.endpoint and changes.keys() & {"format", "options"}:
-        chosen = changes.get("format", hook.endpoint.format)
-        errors |= format_problem(chosen, changes.get("options", hook.endpoint.options))
+        errors |= format_problem(changes.get("format", hook.endpoint.format), changes["options"])
     if "rate_limit" in changes:
         errors |= rate_problem(changes["rate_limit"])
     if "events" in changes and changes["events"] != hook.events:
@@ -105,7 +104,8 @@ def url_problem(url: str) -> dict[str, str]:
     return {}
 
 
-def format_problem(name: str, options: dict[str, Any]) -> dict[str, str]:
+def format_problem(name: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """`options`: all of them, the secret ones too."""
     offered = {known.name: known for known in webhook_formats()}
     if name not in offered:
         return {"format": f"Unknown format: choose one of {', '.join(offered)}."}

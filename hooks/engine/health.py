@@ -37,8 +37,8 @@ def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: dat
     endpoint.save(update_fields=["last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at"])
     if endpoint.kind != Endpoint.Kind.WEBHOOK or endpoint.disabled_at or endpoint.deleted_at:
         return
-    if any(verdict.verdict == "gone" for verdict, _ in outcomes):
-        _disable(endpoint, "It answered 410: gone for good.")
+    if gone := next((verdict for verdict, _ in outcomes if verdict.verdict == "gone"), None):
+        _disable(endpoint, gone.explanation)
     elif endpoint.failing_since and now - endpoint.failing_since >= FAILING_DISABLED_AFTER:
         _disable(endpoint, f"It failed for {FAILING_DISABLED_AFTER.days} days without a success.")
     elif endpoint.failing_since and not endpoint.warned_at and now - endpoint.failing_since >= FAILING_WARNED_AFTER:

@@ -41,15 +41,21 @@ class Outcome:
 
 
 def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
-    """What the answer to the `tries`-th try means for the delivery. A test is tried once."""
+    """What the answer to the `tries`-th try means for the delivery. A test is tried once.
+
+    What a service is known to mean by it (`Answer.meaning`, by its format) goes before what the status says.
+    """
     if answer.transport_down:
         return Outcome("retry", f"{answer.text}. It does not count as a try.", delay=0)
-    status = answer.status
-    if status is not None and 200 <= status < 300:
+    if answer.arrived:
         return Outcome("delivered", answer.text or "Delivered")
-    if answer.code == "410":
+    if answer.meaning == "gone":
+        return Outcome("gone", answer.text)
+    if answer.meaning == "failed":
+        return Outcome("failed", f"{answer.text} No further try.")
+    if not answer.meaning and answer.code == "410":
         return Outcome("gone", "The receiver says that this address is gone for good.")
-    if answer.code == "invalid" or status in _NEVER_AGAIN:
+    if not answer.meaning and (answer.code == "invalid" or answer.status in _NEVER_AGAIN):
         return Outcome("failed", f"{_what(answer)}. The receiver will not take this message: no further try.")
     if answer.code.startswith("smtp 5"):
         return Outcome("failed", f"The mail relay refused it: {answer.text}")
@@ -79,6 +85,8 @@ def _what(answer: Answer) -> str:
 
 def _hint(answer: Answer) -> str:
     status = answer.status or 0
+    if answer.meaning:
+        return answer.text
     if 300 <= status < 400:
         return f"{_what(answer)}. Redirects are not followed: check the URL."
     if status in _WRONG_SETTING:

@@ -51,7 +51,7 @@ def _learn(result: Result) -> None:
         lease.failures, lease.circuit_open, lease.backs_off_until = 0, False, None
         _seat(lease, result.answer.duration_ms)
         return
-    if lease.transport == "smtp" or result.answer.status in {400, 413, 422}:
+    if lease.transport == "smtp" or result.answer.meaning == "failed" or result.answer.status in {400, 413, 422}:
         return  # the answer is about one address or one message, not about the lane
     lease.seats = max(1, lease.seats // 2)
     if lease.last_failed != result.notification.delivery:

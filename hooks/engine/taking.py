@@ -116,9 +116,10 @@ def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
     now = time.time()
     found = {}
     for pk, address, format, options, *secrets in Endpoint.objects.filter(pk__in=wanted).values_list(*columns):
-        keys = secrets[0].get("signing", []) if secrets and secrets[0] else []
+        known = secrets[0] if secrets and secrets[0] else {}
+        keys = known.get("signing", [])
         valid = tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now)
-        found[pk] = _Endpoint(address, format, options, valid)
+        found[pk] = _Endpoint(address, format, options | known.get("options", {}), valid)
     return found
 
 

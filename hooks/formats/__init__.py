@@ -1,10 +1,15 @@
 """event -> message; one file a format. The registry below is the only other place that names one."""
 
-from hooks.formats.base import Format
+from hooks.formats.base import Format, Option
 from hooks.formats.mail import Mail
 from hooks.formats.raw import Raw
 
 FORMATS: dict[str, Format] = {kind.name: kind() for kind in (Raw, Mail)}
+
+
+def proposed_for(url: str) -> Format | None:
+    """The format that a URL is most likely meant for, by its host."""
+    return next((known for known in webhook_formats() if known.is_meant_by(url)), None)
 
 
 def webhook_formats() -> list[Format]:
@@ -12,4 +17,4 @@ def webhook_formats() -> list[Format]:
     return [known for known in FORMATS.values() if known.transport == "http"]
 
 
-__all__ = ["FORMATS", "Format", "webhook_formats"]
+__all__ = ["FORMATS", "Format", "Option", "proposed_for", "webhook_formats"]

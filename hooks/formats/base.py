@@ -1,11 +1,52 @@
-"""What a format is: how an event is written for a receiver."""
+"""What a format is: how an event is written for a receiver, what that takes, and what its answers mean."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from hooks.messages import Message, Notification
+from hooks.messages import Answer, Message, Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a format needs beyond a URL. Form, API, validation and masking follow from this.
+
+    Its value is a text. `choices`: the values it may have, each with its label, the first is the default.
+    `pattern`: what must match as a whole; `problem` says so to people.
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = False
+    secret: bool = False  # encrypted in the database, shown by its beginning only
+    choices: tuple[tuple[str, str], ...] = ()
+    pattern: str = ""
+    problem: str = ""
+    most: int = 255  # characters
+
+    @property
+    def default(self) -> str:
+        return self.choices[0][0] if self.choices else ""
+
+    def problem_with(self, value: Any) -> str:
+        """Why it cannot be this value; empty if it can."""
+        if not isinstance(value, str):
+            return "Must be a text."
+        if not value:
+            return f"{self.label} is needed." if self.required else ""
+        if self.choices and value not in dict(self.choices):
+            return f"Choose one of {', '.join(name for name, _ in self.choices)}."
+        if len(value) > self.most or not value.isprintable():
+            return f"At most {self.most} printable characters."
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            return self.problem
+        return ""
 
 
 class Format(ABC):
@@ -15,12 +56,44 @@ class Format(ABC):
     label: ClassVar[str]
     help: ClassVar[str]
     transport: ClassVar[str] = "http"
-    signed: ClassVar[bool] = True  # gets a secret and Standard Webhooks headers
+    signed: ClassVar[bool] = True  # gets Standard Webhooks headers
+    hosts: ClassVar[tuple[str, ...]] = ()  # a URL there, or below, is most likely meant for this format
+    default_url: ClassVar[str] = ""  # where it goes if no URL is given; empty: a URL is needed
+    options: ClassVar[tuple[Option, ...]] = ()
 
     @abstractmethod
     def write(self, notification: Notification) -> Message:
         """The message for one notification. Called in worker threads: no database, no failure on any data."""
 
-    def check_options(self, options: dict[str, Any]) -> dict[str, str]:
-        """Problems with a hook's options, by option name. A format without options refuses any."""
-        return dict.fromkeys(options, f"The {self.name} format has no such option.")
+    def understand(self, answer: Answer) -> Answer:
+        """What the service means by an answer: `meaning` and `text` of its own, a `retry_after` from its body."""
+        return answer
+
+    def is_meant_by(self, url: str) -> bool:
+        """Whether a URL is most likely of this service."""
+        try:
+            host = (urlsplit(url).hostname or "").lower()
+        except ValueError:
+            return False
+        return any(host == each or host.endswith(f".{each}") for each in self.hosts)
+
+    def check_options(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """Problems with a hook's options, by option name."""
+        known = {option.name: option for option in self.options}
+        problems = dict.fromkeys(options.keys() - known, f"The {self.name} format has no such option.")
+        for name, option in known.items():
+            if problem := option.problem_with(options.get(name, option.default)):
+                problems[name] = problem
+        return problems
+
+    def secret_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of them that are kept encrypted."""
+        return {
+            option.name: options[option.name] for option in self.options if option.secret and option.name in options
+        }
+
+    def option(self, notification: Notification, name: str) -> str:
+        """The value of an option, or its default."""
+        value = notification.options.get(name)
+        declared = next(option for option in self.options if option.name == name)
+        return value if isinstance(value, str) and value else declared.default

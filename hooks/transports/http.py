@@ -7,9 +7,10 @@ environment. So requests go straight through an adapter of our own (`adapter.py`
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from http.client import HTTPMessage
 from typing import Any, cast
+from urllib.parse import quote, quote_plus
 
 from django.conf import settings
 from requests.exceptions import ConnectionError as RequestsConnectionError
@@ -28,6 +30,7 @@ from hooks import formats
 from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Response, Trace, ms, target
+from notifications_project.masking import mask
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
@@ -56,7 +59,7 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
             return
         answer = post(notification)
         yield answer
-        if answer.status is None or not 200 <= answer.status < 300:
+        if not answer.arrived:
             return
 
 
@@ -65,20 +68,23 @@ def post(notification: Notification) -> Answer:
     started = time.monotonic()
     request: dict[str, Any] = {"method": "POST", "url": notification.address}
     try:
-        message = formats.FORMATS[notification.format].write(notification)
-        headers = _headers(notification, message)
+        known = formats.FORMATS[notification.format]
+        message = known.write(notification)
+        headers = _headers(notification, message, signed=known.signed)
         request["headers"] = headers
         body = message.body.decode()
         if body != notification.representation:
             request["body"] = body
-        prepared = Prepared(target(notification.address), headers, message.body)
+        if hidden := known.secret_options(notification.options):
+            _hide(request, hidden)
+        prepared = Prepared(target(message.url or notification.address), headers, message.body)
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", _words(error), started, ms(started), request=request)
     trace = Trace(deadline=started + settings.DELIVERY_TIMEOUT)
     watcher = deadlines.watcher()
     watcher.watch(trace)
     try:
-        return _exchange(prepared, request, trace, started)
+        return known.understand(_exchange(prepared, request, trace, started))
     except outbound.Refused as error:
         return Answer("refused", str(error), started, ms(started), request=request)
     except Exception as error:
@@ -135,14 +141,24 @@ def _read(response: Response, trace: Trace) -> tuple[str, bool]:
     return bytes(read[:_KEEP]).decode("utf-8", "replace").replace("\x00", "�"), finished
 
 
-def _headers(notification: Notification, message: Message) -> dict[str, str]:
+def _hide(request: dict[str, Any], options: Mapping[str, Any]) -> None:
+    """What is recorded of an attempt is read by more people than may know what is secret."""
+    for value in filter(None, options.values()):
+        masked = mask(str(value))
+        request["headers"] = {name: text.replace(value, masked) for name, text in request["headers"].items()}
+        if "body" in request:
+            for form in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
+                request["body"] = request["body"].replace(form, masked)
+
+
+def _headers(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
     headers = {
         "Content-Type": message.content_type,
         "User-Agent": USER_AGENT,
         "Accept-Encoding": "identity",
         **message.headers,
     }
-    if notification.signing_keys:
+    if signed and notification.signing_keys:
         headers |= signature(notification.webhook_id, message.body, notification.signing_keys)
     return headers
 

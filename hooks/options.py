@@ -1,0 +1,50 @@
+"""The options of a webhook's format, as they are kept: the secret ones encrypted, and shown by their beginning only.
+
+`Endpoint.options` is what everybody may read, with the secret ones masked; `Endpoint.secrets["options"]` has these as
+they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hooks.formats import FORMATS
+from hooks.models import Endpoint
+from notifications_project.encryption import Unreadable
+from notifications_project.masking import mask
+
+
+def secret_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are kept encrypted."""
+    return FORMATS[format].secret_options(options) if format in FORMATS else {}
+
+
+def shown_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All of them, the secret ones masked."""
+    return {**options, **{name: mask(str(value)) for name, value in secret_options(format, options).items()}}
+
+
+def stored_options(endpoint: Endpoint) -> dict[str, Any]:
+    """All of them as they are; what no key of ENCRYPTION_KEYS reads is not among them."""
+    lost = isinstance(endpoint.secrets, Unreadable)
+    hidden = secret_options(endpoint.format, endpoint.options)
+    kept = {name: value for name, value in endpoint.options.items() if name not in hidden}
+    return kept | ({} if lost else endpoint.secrets.get("options", {}))
+
+
+def options_after(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options that a change leads to. A secret one that is not sent, or sent as it was shown, stays; None ends it.
+
+    Another format begins with what is sent.
+    """
+    stands = stored_options(endpoint) if format == endpoint.format else {}
+    if sent is None:
+        return stands
+    shown = shown_options(format, stands)
+    kept = {
+        name: stands[name]
+        for name in secret_options(format, stands)
+        if sent.get(name, "") in {shown[name], ""}
+    }  # fmt: skip
+    return {name: value for name, value in {**sent, **kept}.items() if value is not None}
