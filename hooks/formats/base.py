@@ -55,6 +55,7 @@ class Format(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     help: ClassVar[str]
+    setup: ClassVar[str] = ""  # where to get the URL or the key in that service, in two or three sentences
     transport: ClassVar[str] = "http"
     signed: ClassVar[bool] = True  # gets Standard Webhooks headers
     hosts: ClassVar[tuple[str, ...]] = ()  # a URL there, or below, is most likely meant for this format
