@@ -1,0 +1,188 @@
+"""`flowdock`: an activity, an inbox item or a chat message in a flow of Flowdock (facts/channels.md, 3).
+
+The path of the URL says which of its APIs is meant. What is at no known path (a bridge, a server of one's own) gets
+what Flowdock hooks were first made for, an item of the team inbox.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from email.utils import parseaddr
+from html import escape
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+
+from hooks.formats.base import Format, Option
+from hooks.formats.kinds import Kind, kind_of
+from hooks.formats.parts import fit, inner, json_message, said, words
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, plain, tell
+
+SOURCE = "Notifications"  # as a chat's external_user_name: at most 16 characters, no whitespace
+LONGEST_CHAT = 8096  # characters
+_COLOURS = {
+    Kind.GOOD: "green",
+    Kind.BAD: "red",
+    Kind.BEGUN: "yellow",
+    Kind.ACCESS: "purple",
+    Kind.OTHER: "grey",
+}
+_CALLS = re.compile(r"(?<!\w)([@#])(?=\S)")  # what a chat reads as a mention or a tag
+_UNCALLED = "\\1\u2060"  # an invisible sign that joins: it looks the same and calls nobody
+_UNKNOWN = "Nothing answers at this URL, or its flow token is not known: check both."
+
+
+class Flowdock(Format):
+    name = "flowdock"
+    label = "Flowdock"
+    help = "An item in a flow's team inbox, a chat message, or an activity in a thread per application."
+    setup: ClassVar[str] = (
+        "Paste the URL with the flow's API token: …/messages/team_inbox/TOKEN for the team inbox or "
+        "…/messages/chat/TOKEN for the chat; or …/messages with the token of a source in the field below, for a "
+        "thread per application. Any other URL gets an item of the team inbox. Flowdock's own service ended in 2023; "
+        "bridges and servers compatible with it work."
+    )
+    signed = False
+    hosts = ("flowdock.com",)
+    options = (
+        Option(
+            "flow_token",
+            "Flow token",
+            help="Only for …/messages: the token of the source. Kept encrypted.",
+            secret=True,
+            pattern="[!-~]{8,}",
+            problem="A flow token has at least 8 letters, digits or signs, and no spaces.",
+        ),
+    )
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        token = self.option(notification, "flow_token")
+        body = _writer(notification.address, token)(notification, story)
+        if token and body.get("event") == "activity":
+            body["flow_token"] = token
+        return json_message(body)
+
+    def understand(self, answer: Answer) -> Answer:
+        if answer.arrived:
+            return answer
+        reason = _reason(answer)
+        text = f"{answer.text}: {reason}" if reason else answer.text
+        if answer.status == 404:
+            return replace(answer, meaning="retry", text=f"404 {text}. {_UNKNOWN}")
+        return replace(answer, text=text)
+
+
+def _writer(address: str, token: str) -> Callable[[Notification, Story], dict[str, Any]]:
+    """Which of Flowdock's APIs is meant."""
+    parts = urlsplit(address)
+    path = f"{parts.path.rstrip('/')}/"
+    if "/messages/chat/" in path:
+        return _chat
+    if "/messages/team_inbox/" in path:
+        return _inbox
+    if path.endswith("/messages/") or token or "flow_token" in parse_qs(parts.query):
+        return _activity
+    return _inbox
+
+
+def _inbox(notification: Notification, story: Story) -> dict[str, Any]:
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    facts = "".join(f"<li><b>{_text(label)}</b>{story.colon}{_text(value)}</li>" for label, value in story.facts)
+    link = f'<p><a href="{escape(story.url)}">{_text(story.link)}</a></p>'
+    body = {
+        "source": SOURCE,
+        "from_address": address,
+        "from_name": name or SOURCE,
+        "subject": story.title,
+        "content": _told(story) + (f"<ul>{facts}</ul>" if facts else "") + link,
+        "format": "html",
+        "tags": _tags(notification, story),
+        "link": story.url,
+    }
+    project = _project(notification.resource or "")
+    return {**body, "project": project} if project else body
+
+
+def _chat(notification: Notification, story: Story) -> dict[str, Any]:
+    facts = (f"{label}{story.colon}{value}" for label, value in story.facts)
+    lines = [*filter(None, [story.note]), story.title, story.line, *facts]
+    content = fit("\n".join(lines), LONGEST_CHAT - len(story.url) - 1, _uncalled)
+    return {
+        "content": f"{content}\n{story.url}",
+        "external_user_name": SOURCE,
+        "tags": _tags(notification, story),
+    }
+
+
+def _activity(notification: Notification, story: Story) -> dict[str, Any]:
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    about = plain.name(notification.resource or "") or plain.name(notification.organization) or story.subject
+    return {
+        "event": "activity",
+        "author": {"name": name or SOURCE, "email": address},
+        "title": f'<a href="{escape(story.url)}">{_text(story.title)}</a>',
+        "body": _told(story),
+        "external_thread_id": story.thread,
+        "tags": _tags(notification, story),
+        "thread": {
+            "title": _text(about),
+            "external_url": story.url,
+            "fields": [{"label": _text(label), "value": _text(value)} for label, value in story.facts],
+            "status": {
+                "value": _text(_state(notification, story)),
+                "color": _COLOURS[kind_of(notification.event_type, story.outcome)],
+            },
+        },
+    }
+
+
+def _told(story: Story) -> str:
+    note = f"<p><em>{_text(story.note)}</em></p>" if story.note else ""
+    return f"{note}<p>{_text(story.line)}</p>"
+
+
+def _state(notification: Notification, story: Story) -> str:
+    """What happened, without what it happened to: that is the thread's title."""
+    about = f"{plain.name(notification.resource or '')}{story.colon}"
+    return plain.cut(story.subject.removeprefix(about) or story.subject, 100)
+
+
+def _tags(notification: Notification, story: Story) -> list[str]:
+    return [tag for tag in (_slug(notification.event_type), story.outcome.value) if tag]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text[:100].lower()).strip("-")
+
+
+def _project(name: str) -> str:
+    """A name in what Flowdock takes: letters and digits of ASCII, underscores and spaces."""
+    ascii_only = unicodedata.normalize("NFKD", name[:400]).encode("ascii", "ignore").decode()
+    return " ".join(re.sub(r"[^A-Za-z0-9_ ]", " ", ascii_only.replace("-", "_")).split())[:100].strip()
+
+
+def _uncalled(text: str) -> str:
+    """Anybody's words without mentions and tags of the chat."""
+    return _CALLS.sub(_UNCALLED, text)
+
+
+def _text(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _reason(answer: Answer) -> str:
+    """Flowdock's own words: `{"message": "Validation error", "errors": {"content": ["can't be blank"]}}`."""
+    found = said(answer)
+    problems = [
+        f"{field} {problem}"
+        for field, listed in inner(found, "errors").items()
+        for problem in (listed if isinstance(listed, list) else [listed])
+        if isinstance(problem, str)
+    ]
+    return words(": ".join(filter(None, [words(found.get("message")), ", ".join(problems)])), 200)

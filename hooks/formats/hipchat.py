@@ -1,0 +1,187 @@
+"""`hipchat`: a message in a room of HipChat (facts/channels.md, 2).
+
+Version 1 of its API takes a form, version 2 JSON. The address is that of the server; the path follows from the
+version and the room. The token never stands in an address: version 1 takes it in the body, version 2 in a header.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from events.catalogue import Outcome
+from hooks.formats.base import Format, Option
+from hooks.formats.kinds import Kind, kind_of
+from hooks.formats.parts import inner, json_message, said, utf16, words
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, tell
+
+SENDER = "Notifications"  # version 1 takes less than 15 characters
+LONGEST = 10_000  # characters of a message
+_CUT = "<br>…"
+_COLOURS = {
+    Kind.GOOD: "green",
+    Kind.BAD: "red",
+    Kind.BEGUN: "yellow",
+    Kind.ACCESS: "purple",
+    Kind.OTHER: "gray",
+}
+_API = re.compile(r"/v[12](?:/.*)?$")  # of an address that was pasted whole
+_OURS = {"auth_token", "auth_test", "format"}
+_ADVICE = {
+    401: "Check the API token, and that it was made for the chosen version of the API.",
+    403: "The API token may not post here: check its scope and its room.",
+    404: "Check the id or name of the room, the URL, and the version of the API.",
+    405: "Check the URL and the version of the API.",
+}
+
+
+class HipChat(Format):
+    name = "hipchat"
+    label = "HipChat"
+    help = "A message in a room, coloured by its outcome; bad news alerts the people in it."
+    setup: ClassVar[str] = (
+        "Make an API token and enter it with the room's id or name: for version 1 an administrator makes it in the "
+        "admin panel under API, with the type Notification; for version 2 it is made in the settings of the room or "
+        "the account, with the scope Send Notification. The URL is the address of the server. HipChat's own service "
+        "ended in 2019; HipChat Server, HipChat Data Center and servers compatible with them work."
+    )
+    signed = False
+    hosts = ("hipchat.com",)
+    default_url = "https://api.hipchat.com"
+    options = (
+        Option(
+            "token",
+            "API token",
+            help="Kept encrypted.",
+            required=True,
+            secret=True,
+            pattern="[!-~]{8,}",
+            problem="An API token has at least 8 letters, digits or signs, and no spaces.",
+        ),
+        Option("room", "Room", help="Its id or its name.", required=True, most=100),
+        Option("version", "API version", choices=(("1", "Version 1"), ("2", "Version 2"))),
+    )
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        token, room = (self.option(notification, name) for name in ("token", "room"))
+        bad = story.outcome == Outcome.BAD
+        fields: dict[str, Any] = {
+            "from": SENDER,
+            "message": _message(story),
+            "message_format": "html",
+            "color": _COLOURS[kind_of(notification.event_type, story.outcome)],
+        }
+        if self.option(notification, "version") == "2":
+            return _version_2(notification.address, token, room, {**fields, "notify": bad})
+        return _version_1(notification.address, token, room, {**fields, "notify": "1" if bad else "0"})
+
+    def understand(self, answer: Answer) -> Answer:
+        if answer.arrived:
+            return answer
+        reason = _reason(answer)
+        text = f"{answer.text}: {reason}" if reason else answer.text
+        if answer.status in _ADVICE:
+            return replace(answer, meaning="retry", text=f"{answer.status} {text}. {_ADVICE[answer.status]}")
+        if answer.status == 429 and answer.retry_after is None:
+            return replace(answer, text=text, retry_after=_wait(answer))
+        return replace(answer, text=text)
+
+    def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
+        """A request that asks whether the token is valid and posts nothing; None as long as there is no token.
+
+        It holds no message, so that a server that does not know `auth_test` has nothing to post either.
+        """
+        token, room = str(options.get("token") or ""), str(options.get("room") or "")
+        if not token:
+            return None
+        asked = {"auth_test": "true"}
+        if options.get("version") == "2":
+            return _version_2(address or self.default_url, token, room, {}, asked)
+        return _version_1(address or self.default_url, token, room, {"from": SENDER}, asked)
+
+    def verified(self, answer: Answer) -> tuple[bool, str]:
+        """What the answer to it says: whether the token is valid, and words for people."""
+        if answer.status is None:
+            return False, f"{answer.text}."
+        if answer.status == 202 or (answer.status == 200 and "success" in said(answer)):
+            return True, "The server accepts this token. Nothing was posted."
+        if answer.status in _ADVICE:
+            return False, self.understand(answer).text
+        text = f"{answer.status} {answer.text}".strip()
+        if answer.status < 300 or answer.status == 400:
+            return False, f"{text}. The server does not say whether the token is valid: send a test instead."
+        return False, f"{text}. Whether the token is valid is not known."
+
+
+def _version_1(
+    address: str, token: str, room: str, fields: dict[str, str], query: Mapping[str, str] | None = None
+) -> Message:
+    form = {"auth_token": token, "room_id": _one_line(room), **fields}
+    return Message(
+        body=urlencode(form, errors="replace").encode(),
+        content_type="application/x-www-form-urlencoded",
+        url=_url(address, "/v1/rooms/message", {"format": "json", **(query or {})}),
+    )
+
+
+def _version_2(
+    address: str, token: str, room: str, fields: dict[str, Any], query: Mapping[str, str] | None = None
+) -> Message:
+    path = f"/v2/room/{quote(_one_line(room), safe='', errors='replace')}/notification"
+    # A name and password in the address would be a second Authorization.
+    url = _url(address, path, query or {}, user=False)
+    return json_message(fields, url, {"Authorization": f"Bearer {token}"})
+
+
+def _url(address: str, path: str, query: Mapping[str, str], *, user: bool = True) -> str:
+    """`path` on the server of `address`, which may have a path of its own, end in a slash or be one of the API's."""
+    parts = urlsplit(address)
+    server = parts.netloc if user else parts.netloc.rpartition("@")[2]
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in _OURS]
+    base = _API.sub("", parts.path).rstrip("/")
+    return urlunsplit((parts.scheme, server, base + path, urlencode([*kept, *query.items()]), ""))
+
+
+def _one_line(room: str) -> str:
+    return room.replace("\r", "").replace("\n", "")
+
+
+def _message(story: Story) -> str:
+    """The story in the tags that HipChat allows. In HTML it reads neither mentions nor emoticons."""
+    parts = [f'<a href="{escape(story.url)}"><b>{_text(story.title)}</b></a>', _text(story.line)]
+    if story.note:
+        parts.insert(0, f"<i>{_text(story.note)}</i>")
+    parts += [f"<b>{_text(label)}</b>{story.colon}{_text(value)}" for label, value in story.facts]
+    message = parts[0]
+    for part in parts[1:]:
+        if utf16(message) + utf16(part) + len("<br>") > LONGEST - len(_CUT):
+            return message + _CUT
+        message += f"<br>{part}"
+    return message
+
+
+def _text(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _reason(answer: Answer) -> str:
+    """HipChat's own words for what went wrong: `{"error": {"code": 401, "type": "Unauthorized", "message": "…"}}`."""
+    return words(inner(said(answer), "error").get("message"))
+
+
+def _wait(answer: Answer) -> float | None:
+    """Seconds until the limits that are used up (of the token, of the room) begin anew: they say when, as epoch."""
+    headers = {name.lower(): value.strip() for name, value in answer.response.get("headers", {}).items()}
+    waits = [
+        max(0.0, float(headers[f"{limit}-reset"][:12]) - time.time())
+        for limit in ("x-ratelimit", "x-floodcontrol")
+        if headers.get(f"{limit}-reset", "").isdecimal() and headers.get(f"{limit}-remaining", "0") == "0"
+    ]
+    return max(waits, default=None)
