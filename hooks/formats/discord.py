@@ -1,0 +1,103 @@
+"""`discord`: one embed through a Discord webhook (facts/channels.md, section 4.2; answers: sections 4.2 and 8)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from events.catalogue import Outcome
+from hooks.formats import parts
+from hooks.formats.base import Format
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import tell
+
+COLOURS = {Outcome.GOOD: 0x2E9E5B, Outcome.BAD: 0xC93434, Outcome.NEUTRAL: 0x6B6F76}
+_MOST = 6000  # characters of an embed, all its texts together
+_MOST_FIELDS = 25
+_TITLE, _DESCRIPTION, _NAME, _VALUE, _FOOTER = 256, 4096, 256, 1024, 2048
+_SHORT = 40  # characters of a value that leaves room for another beside it
+
+# Emphasis, headings, quotes, spoilers, links, mentions, times, emoji, links that show as such, lists.
+_MARKUP = re.compile(r"[\\*_~`|>#\[\]<]|@(?=everyone|here)|:(?=//|\w+:)|^[-+](?= )")
+_VERSIONED = re.compile(r"/api/v(\d+)/")
+_IN_SECONDS = 8  # the version of the API since which `retry_after` is in seconds; before it was in milliseconds
+_CURRENT = "/api/v10/"
+
+_UNKNOWN_WEBHOOK = 10015
+_NEW_URL = "Make a new one in the channel's settings, under Integrations, and put its URL here."
+
+
+class Discord(Format):
+    name = "discord"
+    label = "Discord"
+    help = "A message in a channel of a Discord server."
+    setup: ClassVar[str] = (
+        "In Discord open the channel's settings, choose Integrations, then Webhooks, then New webhook, and copy its"
+        " URL. To write into a thread add ?thread_id= and the thread's id to it."
+    )
+    signed = False
+    hosts = ("discord.com", "discordapp.com")
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        embed: dict[str, Any] = {
+            "title": parts.fit(story.title, _TITLE, escaped),
+            "url": story.url,
+            "description": parts.fit(story.line, _DESCRIPTION, escaped),
+            "color": COLOURS[story.outcome],
+            "timestamp": notification.occurred_at.isoformat(),
+        }
+        if story.note:
+            embed["footer"] = {"text": parts.fit(story.note, _FOOTER)}  # no markdown there
+        used = sum(map(parts.utf16, (embed["title"], embed["description"], story.note)))
+        embed["fields"] = _fields(story.facts, _MOST - used)
+        body = {"embeds": [embed], "allowed_mentions": {"parse": []}}
+        return parts.json_message(body, url=self._url(notification.address))
+
+    def _url(self, address: str) -> str:
+        """Where errors are told (`wait`), at a version whose answers are understood unless another was chosen."""
+        if self.is_meant_by(address):
+            address = parts.with_path(address, lambda path: re.sub(r"^/api/(?=webhooks/)", _CURRENT, path))
+        return parts.with_query(address, wait="true")
+
+    def understand(self, answer: Answer) -> Answer:
+        said = parts.said(answer)
+        message = parts.words(said.get("message"))
+        if answer.status == 404 and said.get("code") == _UNKNOWN_WEBHOOK:
+            return replace(answer, meaning="gone", text=f"This Discord webhook was deleted. {_NEW_URL}")
+        if answer.status == 401:
+            return replace(answer, meaning="gone", text=f"Discord knows no webhook with this token. {_NEW_URL}")
+        if answer.status == 429:
+            return replace(answer, retry_after=_wait(answer, said.get("retry_after")))
+        if message and answer.status and answer.status >= 400:
+            return replace(answer, text=message)
+        return answer
+
+
+def escaped(text: str) -> str:
+    """Text that Discord shows as it is."""
+    return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def _fields(facts: tuple[tuple[str, str], ...], room: int) -> list[dict[str, Any]]:
+    """The facts for which there is room; the most important come first."""
+    fields: list[dict[str, Any]] = []
+    for label, value in facts[:_MOST_FIELDS]:
+        name, text = parts.fit(label, _NAME, escaped), parts.fit(value, _VALUE, escaped)
+        room -= parts.utf16(name) + parts.utf16(text)
+        if room < 0:
+            break
+        fields.append({"name": name, "value": text, "inline": len(value) <= _SHORT})
+    return fields
+
+
+def _wait(answer: Answer, given: Any) -> float | None:
+    """The body says it to the millisecond; the header, rounded up, stands where the body says nothing."""
+    wait = parts.seconds(given)
+    if wait is None:
+        return answer.retry_after
+    version = _VERSIONED.match(urlsplit(str(answer.request.get("url", ""))).path)
+    old = version is not None and int(version[1]) < _IN_SECONDS
+    return wait / 1000 if old else wait

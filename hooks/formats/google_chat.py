@@ -1,0 +1,86 @@
+"""`google_chat`: a title that notifies and a small card, a thread for each application (facts/channels.md, 4.4).
+
+The text of a message has markup and no way to escape it, so it holds the title alone, made harmless; the card's
+texts are HTML, which can be escaped.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from hooks.formats import parts
+from hooks.formats.base import Format
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, tell
+
+_MOST = 32_000  # bytes of the whole message
+_THREADS = "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"  # else the thread's key is passed over
+_NO_LINK = "\u2060"  # joins words and is not seen
+_NEW_URL = "Make a webhook in the space's settings, under Apps & integrations, and put its URL here."
+
+
+class GoogleChat(Format):
+    name = "google_chat"
+    label = "Google Chat"
+    help = "A message with a card in a Google Chat space, a thread for each application."
+    setup: ClassVar[str] = (
+        "In Google Chat open the space's menu, choose Apps & integrations, then Webhooks, name a new one and copy its"
+        " URL. This needs a Google Workspace account whose administrator allows webhooks."
+    )
+    signed = False
+    hosts = ("chat.googleapis.com",)
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        facts = list(story.facts)
+        body = _message(story, facts)
+        while facts and len(parts.encoded(body)) > _MOST:
+            facts.pop()
+            body = _message(story, facts)
+        url = notification.address
+        if not parts.has_parameter(url, "messageReplyOption"):
+            url = parts.with_query(url, messageReplyOption=_THREADS)
+        return parts.json_message(body, url=url)
+
+    def understand(self, answer: Answer) -> Answer:
+        if answer.status is None or answer.status < 400:
+            return answer
+        error = parts.inner(parts.said(answer), "error")
+        problem = parts.words(error.get("message"))
+        if answer.status in {401, 403} or _is_about_the_key(answer.status, error):
+            text = f"Google Chat does not accept the key or the token in the URL. {_NEW_URL}"
+            return replace(answer, meaning="retry", text=text)
+        if answer.status == 404 and error:
+            return replace(answer, meaning="retry", text=f"The webhook or its space is not there any more. {_NEW_URL}")
+        return replace(answer, text=problem) if problem else answer
+
+
+def harmless(text: str) -> str:
+    """Text without mentions of users or of all, and without links under another name: each begins with `<`."""
+    return text.replace("<", f"<{_NO_LINK}")
+
+
+def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
+    widgets: list[dict[str, Any]] = [{"textParagraph": {"text": html.escape(story.line, quote=False)}}]
+    widgets += [
+        {"decoratedText": {"topLabel": label, "text": html.escape(value, quote=False), "wrapText": True}}
+        for label, value in facts
+    ]
+    if story.note:
+        widgets.append({"textParagraph": {"text": html.escape(story.note, quote=False)}})
+    button = {"text": story.link, "onClick": {"openLink": {"url": story.url}}}
+    widgets.append({"buttonList": {"buttons": [button]}})
+    return {
+        "text": harmless(story.title),
+        "cardsV2": [{"cardId": "event", "card": {"sections": [{"widgets": widgets}]}}],
+        "thread": {"threadKey": story.thread},
+    }
+
+
+def _is_about_the_key(status: int, error: dict[str, Any]) -> bool:
+    """A wrong key is answered with 400, as if the message were wrong."""
+    details = error.get("details")
+    reasons = [each.get("reason") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+    return status == 400 and ("API_KEY_INVALID" in reasons or "API key" in str(error.get("message")))

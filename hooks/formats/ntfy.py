@@ -1,0 +1,87 @@
+"""`ntfy`: push notifications by ntfy.sh or a server of one's own (facts/channels.md, section 4.5).
+
+Published as JSON, which goes to the server's own address with the topic in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from events.catalogue import Outcome
+from hooks.formats import parts
+from hooks.formats.base import Format, Option
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, tell
+
+_MOST = 4096  # bytes of a message; a longer one becomes an attachment
+_TITLE = 250  # bytes; screens show less
+_TAGS = {Outcome.GOOD: "white_check_mark", Outcome.BAD: "rotating_light", Outcome.NEUTRAL: "information_source"}
+_PRIORITIES = {Outcome.GOOD: 3, Outcome.BAD: 4, Outcome.NEUTRAL: 2}  # 3: as usual, 4: insists, 2: without a sound
+
+
+class Ntfy(Format):
+    name = "ntfy"
+    label = "ntfy"
+    help = "Push notifications on phones and desktops, by ntfy.sh or a server of your own."
+    setup: ClassVar[str] = (
+        "Subscribe to a topic in the ntfy app and put its name here; on ntfy.sh choose one that nobody guesses, it is"
+        " all that it takes to read along. For a server of your own give its address as URL, and for a protected topic"
+        " an access token from its account page."
+    )
+    signed = False
+    hosts = ("ntfy.sh",)
+    default_url = "https://ntfy.sh"
+    options = (
+        Option(
+            "topic",
+            "Topic",
+            help="The name that the app subscribes to.",
+            required=True,
+            pattern=r"[-_A-Za-z0-9]{1,64}",
+            problem="Up to 64 letters, digits, hyphens and underscores.",
+            most=64,
+        ),
+        Option(
+            "token",
+            "Access token",
+            help="Only if the topic is protected.",
+            secret=True,
+            pattern=r"[!-~]+",
+            problem="A token has no spaces and only plain letters, digits and signs.",
+        ),
+    )
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        topic, token = self.option(notification, "topic"), self.option(notification, "token")
+        body: dict[str, Any] = {
+            "topic": topic,
+            "title": parts.fit(story.title, _TITLE, size=parts.utf8),
+            "message": parts.fit(_text(story), _MOST, size=parts.utf8),
+            "tags": [_TAGS[story.outcome], *(["test"] if story.is_test else [])],
+            "priority": _PRIORITIES[story.outcome],
+            "click": story.url,
+        }
+        url = parts.with_path(notification.address, lambda path: _base(path, topic))
+        return parts.json_message(body, url=url, headers={"Authorization": f"Bearer {token}"} if token else None)
+
+    def understand(self, answer: Answer) -> Answer:
+        if answer.status in {401, 403}:
+            text = "The topic is protected. Give an access token that may write to it, or allow everybody to."
+            if answer.status == 401:
+                text = "The server does not know this access token. Make a new one on its account page."
+            return replace(answer, meaning="retry", text=text)
+        problem = parts.words(parts.said(answer).get("error"))
+        return replace(answer, text=problem) if problem and answer.status and answer.status >= 400 else answer
+
+
+def _text(story: Story) -> str:
+    """Plain text: ntfy shows markup as it is."""
+    facts = "\n".join(f"{label}{story.colon}{value}" for label, value in story.facts)
+    return "\n\n".join(filter(None, (story.line, facts, story.note)))
+
+
+def _base(path: str, topic: str) -> str:
+    """The server's own path, also if somebody gave the address of the topic."""
+    return f"{path.rstrip('/').removesuffix(f'/{topic}').rstrip('/')}/"

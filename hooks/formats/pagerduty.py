@@ -1,0 +1,177 @@
+"""`pagerduty`: incidents that are opened and resolved, and changes (facts/channels.md, section 4.6: Events API v2).
+
+Bad news triggers an alert; the good news that answers it resolves it by the same key; all else is a change event,
+which pages nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from events.catalogue import Outcome
+from hooks.formats import parts
+from hooks.formats.base import Format, Option
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, plain, tell
+
+_SUMMARY = 1024
+_SEVERITIES = {Outcome.BAD: "error", Outcome.GOOD: "info", Outcome.NEUTRAL: "info"}
+
+# Types about the same trouble: what is bad of them opens it, what is good ends it. Others are of their own.
+_TROUBLES = {
+    "server.stopped": "server",
+    "server.backon": "server",
+    "job.fail": "job",
+    "job.backon": "job",
+    "stack.redeploy.fail": "stack.redeploy",
+    "stack.redeploy.ok": "stack.redeploy",
+    "stack.provision.fail": "stack.provision",
+    "stack.provision.ok": "stack.provision",
+    "credits.warning": "credits",
+    "credits.added": "credits",
+    "hook.failing": "hook",
+    "hook.disabled": "hook",
+    "hook.recovered": "hook",
+}
+# Where the data says which server, job or hook it is.
+_IDS = {"server": ("server", "uid"), "job": ("uid", "id", "uuid"), "hook": ("hook",)}
+# What tells apart those of one application or add-on that have no id.
+_NAMES = {"job": ("job", "job_name", "name"), "process.down": ("server", "process_name", "process")}
+_FITS = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
+
+class PagerDuty(Format):
+    name = "pagerduty"
+    label = "PagerDuty"
+    help = "Alerts that bad news opens and good news resolves; other events as changes, which page nobody."
+    setup: ClassVar[str] = (
+        "In PagerDuty open the service, choose Integrations, then Add an integration, then Events API V2, and copy its"
+        " Integration Key. For an account in the European region the URL is"
+        " https://events.eu.pagerduty.com/v2/enqueue."
+    )
+    signed = False
+    hosts = ("pagerduty.com",)
+    default_url = "https://events.pagerduty.com/v2/enqueue"
+    options = (
+        Option(
+            "routing_key",
+            "Integration key",
+            help="32 letters and digits, from the service's Events API V2 integration.",
+            required=True,
+            secret=True,
+            pattern=r"[A-Za-z0-9]{32}",
+            problem="An integration key has 32 letters and digits.",
+            most=32,
+        ),
+    )
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        key = self.option(notification, "routing_key")
+        links = [{"href": story.url, "text": story.link}]
+        action = _action(notification.event_type, story.outcome)
+        body: dict[str, Any]
+        if action is None:
+            body = {"routing_key": key, "payload": _payload(notification, story), "links": links}
+            return parts.json_message(body, url=parts.with_path(notification.address, _changes))
+        body = {
+            "routing_key": key,
+            "event_action": action,
+            "dedup_key": dedup_key(notification),
+            "payload": {
+                **_payload(notification, story),
+                "severity": _SEVERITIES[story.outcome],
+                **_context(notification),
+            },
+            "links": links,
+            "client": "Notifications",
+            "client_url": settings.PUBLIC_URL,
+        }
+        return parts.json_message(body)
+
+    def understand(self, answer: Answer) -> Answer:
+        if answer.status != 400:
+            return answer
+        said = parts.said(answer)
+        errors = said.get("errors")
+        listed = ", ".join(filter(None, map(parts.words, errors[:5]))) if isinstance(errors, list) else ""
+        problem = ": ".join(filter(None, (parts.words(said.get("message")), listed)))
+        return replace(answer, meaning="failed", text=f"PagerDuty refused it: {problem}.") if problem else answer
+
+
+def dedup_key(notification: Notification) -> str:
+    """The same for what opens and what ends one trouble of one server, job, … of one organization.
+
+    A test has keys of its own, so that none ends what is really wrong.
+    """
+    trouble = _TROUBLES.get(notification.event_type, notification.event_type)
+    key = [notification.organization_id, trouble, _which(trouble, notification)]
+    parted = [part if _FITS.fullmatch(part) else _digest(part) for part in key]
+    return "/".join(["test", *parted] if notification.is_test else parted)
+
+
+def _action(event_type: str, outcome: Outcome) -> str | None:
+    if outcome == Outcome.BAD:
+        return "trigger"
+    return "resolve" if outcome == Outcome.GOOD and event_type in _TROUBLES else None
+
+
+def _payload(notification: Notification, story: Story) -> dict[str, Any]:
+    details = dict(story.facts)
+    if story.note:
+        details["test"] = story.note
+    return {
+        "summary": parts.fit(f"{'[Test] ' if story.is_test else ''}{story.title}", _SUMMARY),
+        "source": plain.name(notification.resource) or plain.name(notification.organization) or "notifications",
+        "timestamp": notification.occurred_at.isoformat(),
+        "custom_details": details,
+    }
+
+
+def _context(notification: Notification) -> dict[str, str]:
+    context = {
+        "component": plain.name(notification.resource),
+        "group": plain.name(notification.organization),
+        "class": plain.name(notification.event_type),
+    }
+    return {name: text for name, text in context.items() if text}
+
+
+def _which(trouble: str, notification: Notification) -> str:
+    data = _data(notification.representation)
+    for name in _IDS.get(trouble, ()):
+        if found := _id(data.get(name)):
+            return found
+    names = [_id(data.get(name)) for name in _NAMES.get(trouble, ())]
+    about = _id(data.get("resource")) or _id(data.get("uid")) or plain.name(notification.resource)
+    return ":".join(filter(None, (about, *names))) or "-"
+
+
+def _id(given: Any) -> str:
+    """What somebody's data calls a thing, which may be an object."""
+    if isinstance(given, dict):
+        given = next((given[name] for name in ("id", "uid", "uuid", "name") if given.get(name)), "")
+    return str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+
+
+def _data(representation: str) -> dict[str, Any]:
+    try:
+        data = json.loads(representation)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _changes(path: str) -> str:
+    """Where the same host takes change events."""
+    return f"{path.removesuffix('enqueue')}change/enqueue" if path.endswith("/enqueue") else "/v2/change/enqueue"

@@ -1,0 +1,103 @@
+"""What formats of other people's services share: JSON bodies, cutting to limits, reading what a service answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from hooks.messages import Answer, Message
+from hooks.wording import plain
+
+_LONGEST_WAIT = 10_000_000  # seconds; beyond that it is no number of seconds
+ELLIPSIS = "…"
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """A body as it goes over the wire: compact, text beyond ASCII as it is."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def json_message(body: dict[str, Any], url: str = "", headers: dict[str, str] | None = None) -> Message:
+    return Message(body=encoded(body), content_type="application/json", headers=headers or {}, url=url)
+
+
+# --- Limits ----------------------------------------------------------------------------------------------------
+def utf16(text: str) -> int:
+    """Length as the services count that are written in JavaScript or Java: an emoji is two. Never less than others'."""
+    return len(text.encode("utf-16-le", "replace")) // 2
+
+
+def utf8(text: str) -> int:
+    """Length in bytes."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def fit(text: str, most: int, escape: Callable[[str], str] = str, size: Callable[[str], int] = utf16) -> str:
+    """The text escaped; cut with an ellipsis, and never within an escape, if it is longer than `most` then."""
+    whole = escape(text)
+    if size(whole) <= most:
+        return whole
+    least, longest = 0, len(text)
+    while least < longest:
+        middle = (least + longest + 1) // 2
+        if size(escape(f"{text[:middle].rstrip()}{ELLIPSIS}")) <= most:
+            least = middle
+        else:
+            longest = middle - 1
+    return escape(f"{text[:least].rstrip()}{ELLIPSIS}") if least else ""
+
+
+# --- URLs ------------------------------------------------------------------------------------------------------
+def with_query(url: str, **parameters: str) -> str:
+    """The URL with these parameters; the others stay as they are, byte for byte."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # the transport says what is wrong with it
+    kept = [each for each in parts.query.split("&") if each and each.partition("=")[0] not in parameters]
+    return urlunsplit(parts._replace(query="&".join([*kept, urlencode(parameters)])))
+
+
+def has_parameter(url: str, name: str) -> bool:
+    """Whether the URL's query sets it already."""
+    query = url.partition("#")[0].partition("?")[2]
+    return any(each.partition("=")[0] == name for each in query.split("&"))
+
+
+def with_path(url: str, change: Callable[[str], str]) -> str:
+    """The URL with another path, made from its own."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(path=change(parts.path)))
+
+
+# --- Answers ---------------------------------------------------------------------------------------------------
+def said(answer: Answer) -> dict[str, Any]:
+    """The JSON object that the service answered; empty if it was none."""
+    try:
+        found = json.loads(answer.response.get("body") or "")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def inner(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object within it; empty if there is none."""
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def words(value: Any, most: int = 120) -> str:
+    """A text of the service on one line, without a full stop at its end; empty if it is none."""
+    return plain.line(value, most).rstrip(". ") if isinstance(value, str) else ""
+
+
+def seconds(value: Any) -> float | None:
+    """A number of seconds to wait, if it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LONGEST_WAIT:
+        return None
+    return float(value)

@@ -1,0 +1,114 @@
+"""`teams`: an Adaptive Card through a workflow of Microsoft Teams (facts/channels.md, section 4.3).
+
+The connectors that came before (webhook.office.com) are retired. Those that still answer say errors with status
+200: the message was posted only if the answer is a number (MicrosoftDocs/msteams-docs, issue 9698).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from events.catalogue import Outcome
+from hooks.formats import parts
+from hooks.formats.base import Format
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, tell
+
+COLOURS = {Outcome.GOOD: "Good", Outcome.BAD: "Attention", Outcome.NEUTRAL: "Accent"}
+_MOST = 28 * 1000  # bytes of the whole message
+_MARKUP = re.compile(r"[\\\[\]()*_]")
+_RETIRED = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
+_INSTEAD = (
+    "Microsoft has retired these connectors. In Teams make a workflow “Post to a channel when a webhook request is"
+    " received” and put its URL here."
+)
+
+
+class Teams(Format):
+    name = "teams"
+    label = "Microsoft Teams"
+    help = "A card in a channel or chat, by a workflow; accepted does not yet mean displayed, which Teams never tells."
+    setup: ClassVar[str] = (
+        "In Teams open the channel's menu and choose Workflows, then the template that posts to a channel when a"
+        " webhook request is received. Let anyone trigger it, and copy the URL that it shows at the end."
+        " The workflow's run history tells whether a card was displayed."
+    )
+    signed = False
+    hosts = (
+        "logic.azure.com", "api.powerplatform.com", "api.powerautomate.com", "flow.microsoft.com", "webhook.office.com",
+    )  # fmt: skip
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        facts = [*story.facts, story.when]  # a card shows no time of its own
+        body = _message(story, facts)
+        while facts and len(parts.encoded(body)) > _MOST:
+            facts.pop()
+            body = _message(story, facts)
+        return parts.json_message(body)
+
+    def understand(self, answer: Answer) -> Answer:
+        if _is_retired(answer):
+            return _of_connector(answer)
+        if answer.status == 202:
+            return replace(answer, text="Accepted: the workflow posts it, and does not tell whether it was displayed")
+        if answer.status is None or answer.status < 400:
+            return answer
+        error = parts.inner(parts.said(answer), "error")
+        problem = parts.words(error.get("message")) or parts.words(error.get("code"))
+        if answer.status in {401, 403}:
+            text = "The workflow does not let us trigger it. In its trigger let anyone do so, and copy its URL again."
+            return replace(answer, meaning="retry", text=text)
+        if answer.status == 404:
+            return replace(answer, meaning="retry", text="There is no such workflow. Copy its URL again.")
+        return replace(answer, text=problem) if problem else answer
+
+
+def escaped(text: str) -> str:
+    """Text that a card shows as it is."""
+    return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
+    title: dict[str, Any] = {
+        "type": "TextBlock",
+        "text": escaped(story.title),
+        "weight": "Bolder",
+        "size": "Medium",
+        "wrap": True,
+        "color": COLOURS[story.outcome],
+    }
+    told: list[dict[str, Any]] = [title, {"type": "TextBlock", "text": escaped(story.line), "wrap": True}]
+    if facts:
+        listed = [{"title": escaped(label), "value": escaped(value)} for label, value in facts]
+        told.append({"type": "FactSet", "facts": listed})
+    if story.note:
+        told.append({"type": "TextBlock", "text": escaped(story.note), "isSubtle": True, "wrap": True})
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": told,
+        "actions": [{"type": "Action.OpenUrl", "title": story.link, "url": story.url}],
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _is_retired(answer: Answer) -> bool:
+    host = urlsplit(str(answer.request.get("url", ""))).hostname or ""
+    return any(host == old or host.endswith(f".{old}") for old in _RETIRED)
+
+
+def _of_connector(answer: Answer) -> Answer:
+    body = str(answer.response.get("body") or "").strip()
+    status = answer.status or 0
+    if 200 <= status < 300 and not body.isdecimal():
+        return replace(answer, meaning="retry", text=f"{parts.words(body) or 'It was not posted'}. {_INSTEAD}")
+    if 400 <= status < 500 and status not in {408, 425, 429}:
+        return replace(answer, meaning="gone", text=_INSTEAD)
+    return answer

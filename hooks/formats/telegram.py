@@ -1,0 +1,126 @@
+"""`telegram`: a message by a bot (facts/channels.md, section 4.7; core.telegram.org/bots/api: sendMessage)."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from typing import ClassVar
+
+from hooks.formats import parts
+from hooks.formats.base import Format, Option
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, tell
+
+_MOST = 4096  # characters of a text, its markup not counted
+_NO_LINK = "\u2060"  # joins words and is not seen
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+_MOVED = "The group has become a supergroup, with another id. Put the new chat id here"
+
+
+class Telegram(Format):
+    name = "telegram"
+    label = "Telegram"
+    help = "A message by your bot in a Telegram chat, group or channel."
+    setup: ClassVar[str] = (
+        "In Telegram write /newbot to @BotFather and copy the token that it answers. Add the bot to the group or"
+        " channel, or write to it yourself, and give that chat's id, or the @name of a public channel."
+    )
+    signed = False
+    hosts = ("api.telegram.org",)
+    default_url = "https://api.telegram.org"
+    options = (
+        Option(
+            "token",
+            "Bot token",
+            help="From @BotFather.",
+            required=True,
+            secret=True,
+            pattern=r"[0-9]+:[A-Za-z0-9_-]{20,}",
+            problem="A token looks like 123456789:AAE… with at least 20 characters after the colon.",
+        ),
+        Option(
+            "chat",
+            "Chat",
+            help="The chat's id, such as -1001234567890, or @name of a public channel.",
+            required=True,
+            pattern=r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}",
+            problem="Give the number of a chat, or @ and the name of a public channel.",
+            most=40,
+        ),
+    )
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        body = {
+            "chat_id": self.option(notification, "chat"),
+            "text": _text(story),
+            "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": True},
+        }
+        token = self.option(notification, "token")
+        url = parts.with_path(notification.address, lambda path: f"{path.rstrip('/')}/bot{token}/sendMessage")
+        return parts.json_message(body, url=url)
+
+    def understand(self, answer: Answer) -> Answer:
+        said = parts.said(answer)
+        problem = parts.words(said.get("description"))
+        parameters = parts.inner(said, "parameters")
+        if answer.status == 429:
+            wait = parts.seconds(parameters.get("retry_after"))
+            return replace(answer, retry_after=answer.retry_after if wait is None else wait)
+        if said.get("ok") is not False or answer.status is None:
+            return answer
+        if answer.status in {401, 404}:
+            text = "Telegram does not know this bot token. Ask @BotFather for it and put it here."
+            return replace(answer, meaning="retry", text=text)
+        if answer.status == 403:
+            text = f"Telegram says: {problem or 'Forbidden'}. Let the bot write there again, then enable the hook."
+            return replace(answer, meaning="gone", text=text)
+        if answer.status == 400:
+            return _of_chat(answer, problem, parameters.get("migrate_to_chat_id"))
+        return replace(answer, text=problem) if problem else answer
+
+
+def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
+    """What is wrong with the chat is wrong for every message, what is wrong with a message for this one only."""
+    reason = problem.lower()
+    if isinstance(moved_to, int) and not isinstance(moved_to, bool) and abs(moved_to) < 10**20:
+        return replace(answer, meaning="gone", text=f"{_MOVED}: {moved_to}.")
+    if "upgraded to a supergroup" in reason:
+        return replace(answer, meaning="gone", text=f"{_MOVED}.")
+    if "chat not found" in reason:
+        text = "Telegram finds no such chat. Add the bot to it, or write to the bot first, and check the chat's id."
+        return replace(answer, meaning="gone", text=text)
+    if "rights" in reason or "write_forbidden" in reason:
+        text = "The bot may not write in this chat. Give it the right to send messages there."
+        return replace(answer, meaning="retry", text=text)
+    return replace(answer, text=problem) if problem else answer
+
+
+def escaped(text: str) -> str:
+    """Text that Telegram shows as it is, and in which nobody is mentioned."""
+    return html.escape(_unmentioned(text), quote=False)
+
+
+def _text(story: Story) -> str:
+    """The story as HTML: the facts for which there is room, the most important first."""
+    room = _MOST - _length(story.title, story.line, story.note, story.link)
+    facts: list[str] = []
+    for label, value in story.facts:
+        room -= _length(label, story.colon, value)
+        if room < 0:
+            break
+        facts.append(f"{escaped(label)}{story.colon}<b>{escaped(value)}</b>")
+    told = f"<b>{escaped(story.title)}</b>\n{escaped(story.line)}"
+    link = f'<a href="{html.escape(story.url)}">{escaped(story.link)}</a>'
+    return "\n\n".join(filter(None, (told, "\n".join(facts), escaped(story.note), link)))
+
+
+def _unmentioned(text: str) -> str:
+    return _MENTION.sub(f"@{_NO_LINK}", text)
+
+
+def _length(*texts: str) -> int:
+    """As Telegram counts them, with two line ends each."""
+    return sum(parts.utf16(_unmentioned(text)) + 2 for text in texts)

@@ -1,0 +1,143 @@
+"""What tests of services share: how a service's messages are checked, and how one that answers is delivered to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from events import catalogue
+from events.models import Event
+from hooks.engine import clock
+from hooks.formats import FORMATS
+from hooks.messages import Answer, Message
+from hooks.models import Attempt, Delivery, Endpoint, Hook, Lane
+from tests.conftest import Receiver
+from tests.hooks.notifications import notification
+
+TYPES = sorted(catalogue.EVENT_TYPES)
+LANGUAGES = ["en", "fr"]
+URL = {"type": "string", "pattern": "^https?://[!-~]+$"}
+TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"}
+
+
+def text(most: int, least: int = 1) -> dict[str, Any]:
+    return {"type": "string", "minLength": least, "maxLength": most}
+
+
+def obj(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    """The schema of an object with these properties and no other."""
+    properties = {**required, **optional}
+    return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
+
+
+def array(items: dict[str, Any], most: int, least: int = 0) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as facts/channels.md tells of it: the form of a body, and limits that a schema cannot say."""
+
+    name: str
+    schema: dict[str, Any]
+    address: str
+    options: dict[str, str] = field(default_factory=dict)
+    limits: Callable[[bytes, dict[str, Any]], None] = lambda raw, body: None
+
+    def write(self, event_type: str, data: dict[str, Any] | None = None, **fields: Any) -> Message:
+        fields = {"format": self.name, "options": self.options, "address": self.address, **fields}
+        return FORMATS[self.name].write(notification(event_type, data, **fields))
+
+    def body(self, event_type: str, data: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+        """The body of such a message, checked."""
+        return self.check(self.write(event_type, data, **fields))
+
+    def check(self, message: Message) -> dict[str, Any]:
+        assert message.content_type == "application/json"
+        body: dict[str, Any] = json.loads(message.body.decode())
+        Draft202012Validator(self.schema).validate(body)
+        self.limits(message.body, body)
+        return body
+
+    def understand(self, status: int, body: Any = "", **fields: Any) -> Answer:
+        """What an answer of the service is taken for."""
+        said = body if isinstance(body, str) else json.dumps(body)
+        fields = {"request": {"url": self.address}, **fields}
+        answer = Answer(str(status), "", 0.0, 1, status=status, response={"body": said, "headers": {}}, **fields)
+        return FORMATS[self.name].understand(answer)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An answer of a service and what it leads to; `waits`: seconds that the next try is away at least."""
+
+    status: int
+    body: Any
+    state: str  # delivered, failed, pending, or gone: pending with its endpoint disabled
+    says: str  # a part of the explanation
+    waits: float = 0
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.state} {self.says[:30]}"
+
+
+@dataclass
+class Delivering:
+    """One event, delivered over real HTTP to a receiver that answers as the service does."""
+
+    webhook: Callable[..., Hook]
+    record: Callable[..., Event]
+    pump: Callable[[], None]
+    receiver: Receiver
+
+    def __call__(self, service: Service, case: Case, event_type: str = "job.fail") -> Delivery:
+        said = case.body if isinstance(case.body, str) else json.dumps(case.body)
+        self.receiver.status, self.receiver.body, self.receiver.headers = case.status, said, case.headers
+        hook = self.webhook(format=service.name, options=service.options, events=[event_type])
+        self.record(event_type)
+        self.pump()
+        return Delivery.objects.get(hook=hook)
+
+    def brings(self, service: Service, case: Case) -> None:
+        """The answer leads to the state, the explanation and the endpoint that the case says."""
+        delivery = self(service, case)
+        disabled = Endpoint.objects.get(pk=delivery.endpoint_id).disabled_at is not None
+        assert ("gone" if disabled else delivery.state) == case.state
+        assert case.says in Attempt.objects.get(delivery=delivery).explanation
+        if case.waits:
+            due = Lane.objects.get(pk=delivery.lane_id).next_at
+            assert due is not None
+            assert case.waits - 5 < (due - clock.now()).total_seconds() <= case.waits * 1.2
+
+
+class Html(HTMLParser):
+    """The plain text of a piece of HTML, and its tags."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open, "every tag is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def utf16(given: str) -> int:
+    return len(given.encode("utf-16-le")) // 2

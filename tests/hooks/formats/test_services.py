@@ -1,0 +1,103 @@
+"""What holds for every service with a JSON body: each type in each language, any data, any answer, a preview."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.template.loader import render_to_string
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from hooks.formats import FORMATS
+from tests.hooks.formats import test_discord, test_google_chat, test_ntfy, test_pagerduty, test_teams, test_telegram
+from tests.hooks.formats.services import LANGUAGES, TYPES, Html, Service
+from tests.hooks.test_wording import KEYS, TEXTS, VALUES
+
+MODULES = (test_discord, test_teams, test_google_chat, test_ntfy, test_pagerduty, test_telegram)
+SERVICES: list[Service] = [module.SERVICE for module in MODULES]
+every_service = pytest.mark.parametrize("service", SERVICES, ids=[service.name for service in SERVICES])
+
+
+@every_service
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("event_type", TYPES)
+def test_a_message_of_every_type_is_valid(
+    event_type: str, language: str, service: Service, settings: LazySettings
+) -> None:
+    settings.LANGUAGE_CODE = language
+    body = json.dumps(service.body(event_type), ensure_ascii=False)
+    assert ("Organisation" in body) == (language == "fr")
+
+
+@every_service
+def test_a_format_says_what_it_is_and_where_to_get_what_it_needs(service: Service) -> None:
+    known = FORMATS[service.name]
+    assert known.label
+    assert known.help.endswith(".")
+    assert known.setup.count(".") >= 2
+    assert not known.signed
+    assert known.check_options(service.options) == {}
+    assert known.is_meant_by(known.default_url or service.address)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    event_type=some.sampled_from(TYPES) | TEXTS,
+    data=some.dictionaries(KEYS | TEXTS, VALUES, max_size=8),
+    resource=some.none() | TEXTS,
+    organization=TEXTS,
+    is_test=some.booleans(),
+)
+def test_any_data_makes_a_valid_message(
+    event_type: str, data: dict[str, Any], resource: str | None, organization: str, is_test: bool
+) -> None:
+    for service in SERVICES:
+        service.body(event_type, data, resource=resource, organization=organization, is_test=is_test)
+
+
+@every_service
+@pytest.mark.parametrize("representation", ["", "[]", "null", "1" * 5000, "[" * 100_000])
+def test_what_is_no_representation_makes_a_valid_message(representation: str, service: Service) -> None:
+    service.body("job.fail", representation=representation, organization="", resource=None)
+
+
+ANYTHING = [
+    "", "null", "[]", "[" * 4096, "1" * 4096, '{"error": []}', '{"message": {}, "code": []}', "\0",
+    '{"retry_after": 1e999, "parameters": [], "ok": false}', '{"retry_after": NaN, "parameters": {"retry_after": -1}}',
+    '{"ok": false, "parameters": {"migrate_to_chat_id": true, "retry_after": true}, "error_code": null}',
+    '{"error": {"details": [1, {}], "message": 5}, "errors": [{}, 7]}',
+]  # fmt: skip
+
+
+@every_service
+@pytest.mark.parametrize("status", [200, 202, 204, 302, 400, 401, 403, 404, 410, 429, 500])
+def test_whatever_is_answered_is_understood(status: int, service: Service) -> None:
+    for said in ANYTHING:
+        answer = service.understand(status, said)
+        assert answer.arrived == (status < 300)
+        assert answer.meaning in {"", "retry", "failed", "gone"}
+        assert len(answer.text) <= 200
+        assert answer.retry_after is None or 0 <= answer.retry_after < 1e8
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("event_type", TYPES)
+@pytest.mark.parametrize("service", [test_discord.SERVICE, test_teams.SERVICE], ids=["discord", "teams"])
+def test_a_preview_shows_the_message(service: Service, event_type: str, language: str, settings: LazySettings) -> None:
+    settings.LANGUAGE_CODE = language
+    body = service.body(event_type, is_test=True)
+    page = render_to_string(f"hooks/preview/{service.name}.html", {"body": body})
+    assert "style" not in page
+    assert "\\" not in Html(page).text
+    assert "preview" in str(Html(page).tags[0])
+
+
+def test_a_preview_shows_data_as_text() -> None:
+    for service in (test_discord.SERVICE, test_teams.SERVICE):
+        body = service.body("process.down", {"process_name": "<script>x</script> [a](b) *c*"})
+        page = render_to_string(f"hooks/preview/{service.name}.html", {"body": body})
+        assert "<script>" not in page
+        assert "<script>x</script> [a](b) *c*" in Html(page).text
