@@ -1,0 +1,125 @@
+"""`mattermost`: a post by an incoming webhook of Mattermost, as an attachment with its markdown.
+
+Sources: facts/channels.md, section 4.1 (what it shares with Slack) and 8; Mattermost's documentation of incoming
+webhooks and message attachments; the error ids are those of its server.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from hooks.formats import attachments, parts
+from hooks.formats.base import Format
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, plain, tell
+
+_NEW = "Make a new one in Mattermost and put its URL here."
+_CHANNEL = f"The Mattermost channel of this webhook was deleted or archived. Restore it, or: {_NEW}"
+_CREATOR = f"Whoever made this webhook in Mattermost is gone from there, or from its channel. {_NEW}"
+_GONE = {
+    "web.incoming_webhook.invalid.app_error": f"Mattermost knows no such webhook: it was deleted. {_NEW}",
+    "web.incoming_webhook.disabled.app_error": "Incoming webhooks are switched off on this Mattermost server. Ask its"
+    " system admin to enable them in the System Console, under Integrations.",
+    "web.incoming_webhook.channel.app_error": _CHANNEL,
+    "app.channel.get.existing.app_error": _CHANNEL,
+    "api.post.create_post.can_not_post_to_deleted.error": _CHANNEL,
+    "web.incoming_webhook.user.app_error": _CREATOR,
+    "web.incoming_webhook.permissions.app_error": _CREATOR,
+}
+_FAILED = {
+    "web.incoming_webhook.text.app_error": "Mattermost found no text in this message.",
+    "web.incoming_webhook.parse.app_error": "Mattermost could not read this message.",
+    "model.incoming_hook.parse_data.app_error": "Mattermost could not read this message.",
+}
+_KEY = re.compile(r"/hooks/[a-z0-9]{26}/?")  # at the end of a webhook's URL, whatever the server is called
+
+# Addresses stay as they are, but for what is markup in them too: they show as links to themselves, and an escape would
+# become part of them.
+_MARKUP = re.compile(
+    r"(?P<url>https?://(?:[A-Za-z0-9./?=%+:,;#-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|(?<=/)~(?=[A-Za-z0-9])|&(?!#?\w+;))+)"
+    r"|(?P<begins>^\d+(?=[.)])|^(?=[-+=#]))"
+    r"|(?P<tag>[#~](?=[^\W_]))"
+    r"|(?P<sign>[\\`*_\[\]~])"
+    r"|(?P<entity>[&<>])"
+)
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+class Mattermost(Format):
+    name = "mattermost"
+    label = "Mattermost"
+    help = "A post in a channel of a Mattermost server."
+    setup: ClassVar[str] = (
+        "In Mattermost open the product menu, Integrations, Incoming Webhooks, and press Add Incoming Webhook. Give it"
+        " a name, select the channel, save it, and copy its URL, which ends with /hooks/ and a key. If there is no"
+        " Integrations, a system admin has to enable incoming webhooks in the System Console first."
+    )
+    signed = False
+    hosts = ("cloud.mattermost.com",)
+
+    def is_meant_by(self, url: str) -> bool:
+        try:
+            path = urlsplit(url).path
+        except ValueError:
+            return False
+        return super().is_meant_by(url) or bool(_KEY.fullmatch(path[path.rfind("/hooks/") :]))
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        line = parts.fit(story.line, attachments.LONGEST_TEXT, escaped)
+        box: dict[str, Any] = {
+            "fallback": parts.fit(attachments.summary(story), attachments.LONGEST_FOOTER, attachments.harmless),
+            "color": attachments.COLOURS[story.outcome],
+            # A title with a link, labels and the footer are plain text there.
+            "title": parts.fit(story.title, attachments.LONGEST_TITLE, attachments.harmless),
+            "title_link": story.url,
+            "text": f"**{escaped(story.note)}**\n{line}" if story.note else line,
+            "footer": parts.fit(_foot(notification, story), attachments.LONGEST_FOOTER, attachments.harmless),
+        }
+        body = {"attachments": [box]}
+        room = attachments.MOST - attachments.length(body)
+        told = attachments.facts(notification, story)
+        box["fields"] = attachments.fields(told, room, attachments.harmless, escaped)
+        return parts.json_message(body)
+
+    def understand(self, answer: Answer) -> Answer:
+        """Mattermost answers with `{"id", "message", "status_code"}`; what is not known here is told in its words."""
+        if answer.arrived:
+            return answer
+        said = parts.said(answer)
+        name = said.get("id")
+        if not isinstance(name, str):
+            return answer
+        if name in _GONE:
+            return replace(answer, meaning="gone", text=_GONE[name])
+        if name in _FAILED:
+            return replace(answer, meaning="failed", text=_FAILED[name])
+        return replace(answer, text=parts.words(said.get("message")) or answer.text)
+
+
+def escaped(text: str) -> str:
+    """Text that Mattermost shows as it is."""
+    return _MARKUP.sub(_escape, attachments.harmless(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    sign = found.group()
+    match found.lastgroup:
+        case "entity":
+            return _ENTITIES[sign]
+        case "begins":  # a list, a heading, a line
+            return f"{sign}\\"
+        case "tag":  # a hashtag, a link to a channel
+            return f"{sign}\u200b" if sign == "#" else f"\\{sign}\u200b"
+        case "sign":
+            return f"\\{sign}"
+        case _:
+            return sign
+
+
+def _foot(notification: Notification, story: Story) -> str:
+    """Where and when: it shows no time of an attachment's own."""
+    return " · ".join(each for each in (plain.name(notification.organization), story.when[1]) if each)

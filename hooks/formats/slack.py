@@ -1,0 +1,163 @@
+"""`slack`: a message in a Slack channel by an incoming webhook (facts/channels.md, section 4.1; answers: 4.1 and 8).
+
+A header, and below it a box in the outcome's colour, which only attachments have, of Block Kit blocks. What is at no
+host of Slack's takes Slack's messages as they were before blocks (Mattermost, Rocket.Chat, Discord's `/slack`,
+bridges): it gets the same facts as a plain attachment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from hooks.formats import attachments, parts
+from hooks.formats.base import Format
+from hooks.messages import Answer, Message, Notification
+from hooks.wording import Story, plain, tell
+
+_MOST_FIELDS = 10  # of a section
+_MOST_SECTIONS = 2
+
+_NEW = "Make a new webhook in Slack and put its URL here."
+_GONE = {
+    "no_service": f"Slack says that this webhook was removed or switched off. {_NEW}",
+    "no_service_id": f"Slack says that this webhook was removed or switched off. {_NEW}",
+    "no_active_hooks": "Incoming webhooks are switched off for this app in Slack. Switch them on in the app's settings,"
+    " or put the URL of another webhook here.",
+    "no_team": f"Slack knows no workspace for this URL: it was deleted, or the URL is incomplete. {_NEW}",
+    "team_disabled": "This Slack workspace is deactivated. Have its owner activate it again, or put the URL of a"
+    " webhook of another workspace here.",
+    "invalid_token": "Slack refuses the last part of this URL: it was replaced or is incomplete. Copy the URL from the"
+    " app's settings in Slack again.",
+    "channel_is_archived": "The Slack channel of this webhook is archived. Unarchive it, or make a webhook for another"
+    " channel and put its URL here.",
+    "channel_not_found": "The Slack channel of this webhook was deleted, or is closed to it. Make a webhook for another"
+    " channel and put its URL here.",
+    "action_prohibited": "An admin of this Slack workspace does not let apps post here. Ask them to allow it, or make a"
+    " webhook for another channel.",
+}
+_FAILED = {
+    "invalid_payload": "Slack could not read this message (invalid_payload).",
+    "no_text": "Slack found no text in this message (no_text).",
+    "missing_text_or_fallback_or_attachments": "Slack found no text in this message.",
+    "too_many_attachments": "Slack found too many attachments in this message (too_many_attachments).",
+    "invalid_attachments": "Slack does not take the attachments of this message (invalid_attachments).",
+    "invalid_blocks": "Slack does not take the blocks of this message (invalid_blocks).",
+    "invalid_blocks_format": "Slack does not take the blocks of this message (invalid_blocks_format).",
+    "msg_blocks_too_long": "Slack finds this message too long (msg_blocks_too_long).",
+    "msg_too_long": "Slack finds this message too long (msg_too_long).",
+    "user_not_found": "The person that this webhook writes to is not known in the Slack workspace (user_not_found).",
+}
+_RETRY = {
+    "rollup_error": "Slack could not post this just now (rollup_error).",
+    "posting_to_general_channel_denied": "An admin of this Slack workspace does not let apps post to its general"
+    " channel. Ask them to allow it, or make a webhook for another channel.",
+}
+_MEANINGS = {
+    answer: (meaning, text)
+    for meaning, texts in (("gone", _GONE), ("failed", _FAILED), ("retry", _RETRY))
+    for answer, text in texts.items()
+}
+
+
+class Slack(Format):
+    name = "slack"
+    label = "Slack"
+    help = "A message in a Slack channel. Services that take Slack's messages get it without blocks."
+    setup: ClassVar[str] = (
+        "Open api.slack.com/apps and press Create New App, From scratch, with the workspace to be told. Choose Incoming"
+        " Webhooks, turn on Activate Incoming Webhooks, press Add New Webhook to Workspace, select the channel where"
+        " the notifications are to be posted, and allow it. Copy the Webhook URL, which starts with"
+        " https://hooks.slack.com/services/, and paste it here. A URL with /triggers/ in it belongs to a workflow,"
+        " which takes other messages."
+    )
+    signed = False
+    hosts = ("hooks.slack.com", "hooks.slack-gov.com")
+
+    def write(self, notification: Notification) -> Message:
+        story = tell(notification)
+        body = _blocks if self.is_meant_by(notification.address) else _plain
+        return parts.json_message(body(notification, story))
+
+    def understand(self, answer: Answer) -> Answer:
+        """Slack answers with one word in plain text."""
+        word = str(answer.response.get("body", "")).strip()
+        if answer.arrived or word not in _MEANINGS:
+            return answer
+        meaning, text = _MEANINGS[word]
+        return replace(answer, meaning=meaning, text=text)
+
+
+def escaped(text: str) -> str:
+    """Text that Slack shows as it is. `&` goes first: it is in what the others become."""
+    shown = attachments.harmless(text)
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _text(text: str, most: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": parts.fit(text, most, escaped), "emoji": False}
+
+
+def _markup(text: str) -> dict[str, Any]:
+    """Slack's markup; `verbatim` so that it makes no links and mentions of what only looks like one."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+# --- For Slack -------------------------------------------------------------------------------------------------
+def _blocks(notification: Notification, story: Story) -> dict[str, Any]:
+    header = {"type": "header", "text": _text(story.title, attachments.LONGEST_TITLE)}
+    above: list[dict[str, Any]] = [{"type": "section", "text": _text(story.line, attachments.LONGEST_TEXT)}]
+    if story.note:
+        above.insert(0, {"type": "context", "elements": [_markup(f"*{escaped(story.note)}*")]})
+    foot = [each for each in (plain.name(notification.organization), story.when[1]) if each]
+    below = [
+        {"type": "context", "elements": [_text(each, attachments.LONGEST_FOOTER) for each in foot]},
+        {"type": "section", "text": _markup(f"<{_address(story.url)}|{escaped(story.link)}>")},
+    ]
+    room = attachments.MOST - attachments.length([header, *above, *below])
+    box = [*above, *_sections(attachments.facts(notification, story), room), *below]
+    short = parts.fit(attachments.summary(story), attachments.LONGEST_TEXT, escaped)
+    return {
+        "text": short,
+        "blocks": [header],
+        "attachments": [{"color": attachments.COLOURS[story.outcome], "fallback": short, "blocks": box}],
+    }
+
+
+def _sections(told: list[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
+    """The facts as far as there is room for them, label above value, in two columns."""
+    texts = []
+    for label, value in told[: _MOST_FIELDS * _MOST_SECTIONS]:
+        name = f"*{parts.fit(label, attachments.LONGEST_TITLE, escaped)}*\n"
+        text = _markup(name + parts.fit(value, attachments.LONGEST_VALUE - parts.utf16(name), escaped))
+        room -= attachments.length(text)
+        if room < 0:
+            break
+        texts.append(text)
+    for first in range(0, len(texts), _MOST_FIELDS):
+        yield {"type": "section", "fields": texts[first : first + _MOST_FIELDS]}
+
+
+def _address(url: str) -> str:
+    """A URL of ours within `<…|…>`."""
+    return escaped(url).replace("|", "%7C")
+
+
+# --- For others that take Slack's messages ---------------------------------------------------------------------
+def _plain(notification: Notification, story: Story) -> dict[str, Any]:
+    short = parts.fit(attachments.summary(story), attachments.LONGEST_TEXT, escaped)
+    line = parts.fit(story.line, attachments.LONGEST_TEXT, escaped)
+    box: dict[str, Any] = {
+        "fallback": short,
+        "color": attachments.COLOURS[story.outcome],
+        "title": parts.fit(story.title, attachments.LONGEST_TITLE, escaped),
+        "title_link": story.url,
+        "text": f"{escaped(story.note)}\n{line}" if story.note else line,
+        "footer": parts.fit(plain.name(notification.organization), attachments.LONGEST_FOOTER, escaped),
+        "ts": int(notification.occurred_at.timestamp()),
+    }
+    body = {"text": short, "attachments": [box]}
+    room = attachments.MOST - attachments.length(body)
+    box["fields"] = attachments.fields(attachments.facts(notification, story), room, escaped, escaped)
+    return body
