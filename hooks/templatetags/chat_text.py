@@ -1,0 +1,69 @@
+"""What chat services make of a message's texts, for previews: `{{ text|chat_text:"slack" }}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from hooks.formats import attachments
+
+register = template.Library()
+
+_OUTCOMES = {colour: outcome.value for outcome, colour in attachments.COLOURS.items()}
+# What formats of ours write themselves; in anybody's data these signs are escaped.
+_SLACK = re.compile(r"^\*(?P<strong>.+)\*$|<(?P<url>https?://[^|<>\s]+)\|(?P<name>[^<>]+)>", re.MULTILINE)
+_MARKDOWN = re.compile(r"^\*\*(?P<strong>.+)\*\*$", re.MULTILINE)
+_ESCAPE = re.compile(r"\\([\\`*_\[\]~#+=.)-])")
+
+
+@register.filter
+def chat_text(part: object, dialect: str) -> SafeString:
+    """A text, or a text object of Slack's, as HTML. Dialects: slack, markdown, plain."""
+    text, marked = part, True
+    if isinstance(part, dict):
+        text, marked = part.get("text", ""), part.get("type") == "mrkdwn"
+    if dialect == "slack":
+        return _html(str(text), _SLACK if marked else None, _entities)
+    if dialect == "markdown":
+        return _html(str(text), _MARKDOWN, lambda escaped: _entities(_ESCAPE.sub(r"\1", escaped)))
+    return format_html("{}", str(text))
+
+
+@register.filter
+def chat_outcome(colour: object) -> str:
+    """The class for the colour of an attachment."""
+    return _OUTCOMES.get(str(colour), "neutral")
+
+
+@register.filter
+def chat_time(seconds: object) -> datetime | None:
+    """The point in time that a message gives in seconds."""
+    try:
+        return datetime.fromtimestamp(int(str(seconds)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _html(text: str, markup: re.Pattern[str] | None, read: Callable[[str], str]) -> SafeString:
+    pieces: list[str] = []
+    done = 0
+    for found in markup.finditer(text) if markup else ():
+        pieces.append(read(text[done : found.start()]))
+        named = found.groupdict()
+        if named["strong"]:
+            pieces.append(format_html("<strong>{}</strong>", read(named["strong"])))
+        else:
+            url, name = read(named["url"]), read(named["name"])
+            pieces.append(format_html('<a href="{}" rel="noopener noreferrer">{}</a>', url, name))
+        done = found.end()
+    pieces.append(read(text[done:]))
+    return format_html_join("", "{}", ((piece,) for piece in pieces))
+
+
+def _entities(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
