@@ -14,7 +14,7 @@ from hooks.messages import Answer, Notification
 _TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
 _FIRST_TAKE = 10  # of a lane that has yet to show that it answers
 _RUN = 40  # deliveries that one thread sends in a row, at most
-_RUN_SECONDS = 0.02  # as many in a row as take so long: a hand-over to a thread has its price
+_RUN_SECONDS = 0.16  # of a slower one as many as take so long: a thread need not wait for the next turn
 _FAST = 0.005  # seconds per answer: what takes longer than it should then only waits for the interpreter
 _SLOWER = 0.05
 _INTERPRETER = 0.0004  # seconds that an attempt needs the interpreter, of which there is one for all threads
@@ -57,7 +57,8 @@ class Held:
             return 1
         if self.latency < _FAST:
             return min(_RUN, len(self.waiting))
-        return max(1, min(int(_RUN_SECONDS / self.latency), len(self.waiting)))
+        each = -(-len(self.waiting) // max(1, self.lease.seats - self.running))  # no seat stays free for another's run
+        return max(1, min(int(_RUN_SECONDS / self.latency), each))
 
     def learn(self, quickest: float) -> None:
         """The quickest answer of a run, in seconds. A slower one may just have waited for the interpreter."""

@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 BUDGET = 20.0  # seconds in which it starts work; what is under way then may end
 THREADS = 64
 _TURN = 0.02  # the longest wait for an answer within a turn; new events and lanes are looked for as often
+_SHORTEST_TURN = 0.003
 _IDLE_TURN = 0.05
 _LINGER = 0.5  # how long it looks for more when there is nothing left
 STAYS_FOR = 6.0  # seconds that it stays for what comes due: a first retry is not left to whoever looks next
@@ -61,7 +63,9 @@ class Pump:
         self.runs: dict[int, Run] = {}  # those under way, by number
         self.last_run = 0
         self.latencies: dict[int, float | None] = {}  # by lane, as it answered this pump before
+        self.claims = _CLAIM
         self.looked_at = 0.0
+        self.collected_at = 0.0
         self.closing = False
         self.suspects_running = 0
         self.worked_at = self.begun
@@ -146,13 +150,17 @@ class Pump:
 
     def _claim_enough(self, late: bool) -> int:
         """Lease lanes; if there is little in each, more and more of them at once."""
-        claimed, most = 0, _CLAIM
+        claimed = 0
         while self._wants_more():
-            leased, taken = self._claim(most, late)
+            leased, taken = self._claim(self.claims, late)
             claimed += leased
-            if leased < most or taken >= _LITTLE * leased:
+            if taken >= _LITTLE * leased:
+                self.claims = max(_CLAIM, self.claims // 2) if leased else self.claims
                 break
-            most = min(2 * most, _MOST_CLAIMED)
+            if leased < self.claims:
+                break
+            self.claims = min(2 * self.claims, _MOST_CLAIMED)
+            self._start(late)  # these need not wait for the next
         return claimed
 
     def _wants_more(self) -> bool:
@@ -279,11 +287,14 @@ class Pump:
     def _collect(self) -> bool:
         """Take in what the threads have brought, waiting a moment for the first run to end."""
         ended: list[Ended] = []
-        try:
+        with suppress(queue.Empty):
+            if self.runs:
+                ended.append(self.ended.get(timeout=_TURN))
+                # Others end meanwhile: a turn has its price, and a thousand in a second would be paid for nothing.
+                time.sleep(max(0.0, self.collected_at + _SHORTEST_TURN - time.monotonic()))
             while True:
-                ended.append(self.ended.get(block=bool(self.runs) and not ended, timeout=_TURN))
-        except queue.Empty:
-            pass
+                ended.append(self.ended.get_nowait())
+        self.collected_at = time.monotonic()
         # A run's answers were there before its end was told.
         answered = len(self.answers)
         for _ in range(answered):

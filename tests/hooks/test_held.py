@@ -12,19 +12,24 @@ from hooks.engine.leases import Lease
 from tests.hooks.notifications import notification
 
 
-def held(latency: float | None, seats: int = 4, failures: int = 0) -> Held:
+def held(latency: float | None, seats: int = 4, failures: int = 0, waiting: int = 100) -> Held:
     now = time.monotonic()
     lease = Lease(
         lane=1, organization=uuid4(), transport="http", token=uuid4(), begun=now, ends=now + 40,
         claimed_at=datetime.now(UTC), seats=seats, failures=failures, circuit_open=False,
     )  # fmt: skip
-    return Held(lease, waiting=deque([notification("git.push")] * 100), latency=latency)
+    return Held(lease, waiting=deque([notification("git.push")] * waiting), latency=latency)
 
 
-def test_what_answers_at_once_is_sent_in_runs_and_what_is_slow_one_by_one() -> None:
+def test_what_answers_at_once_is_sent_in_runs_and_what_is_slow_in_short_ones_or_one_by_one() -> None:
     assert held(0.0005).run_length() == 40
-    assert 1 <= held(0.008).run_length() <= 3
-    assert held(0.05).run_length() == 1
+    assert held(0.05).run_length() == 3
+    assert held(0.2).run_length() == 1
+
+
+def test_a_few_deliveries_are_spread_over_the_free_seats() -> None:
+    assert held(0.05, seats=4, waiting=4).run_length() == 1
+    assert held(0.05, seats=4, waiting=5).run_length() == 2
 
 
 def test_what_has_not_answered_yet_or_failed_last_is_sent_one_by_one() -> None:
