@@ -1,10 +1,36 @@
 """event -> message; one file a format. The registry below is the only other place that names one."""
 
 from hooks.formats.base import Format, Option
+from hooks.formats.discord import Discord
+from hooks.formats.flowdock import Flowdock
+from hooks.formats.google_chat import GoogleChat
+from hooks.formats.hipchat import HipChat
 from hooks.formats.mail import Mail
+from hooks.formats.mattermost import Mattermost
+from hooks.formats.ntfy import Ntfy
+from hooks.formats.pagerduty import PagerDuty
 from hooks.formats.raw import Raw
+from hooks.formats.slack import Slack
+from hooks.formats.teams import Teams
+from hooks.formats.telegram import Telegram
 
-FORMATS: dict[str, Format] = {kind.name: kind() for kind in (Raw, Mail)}
+FORMATS: dict[str, Format] = {
+    kind.name: kind()
+    for kind in (
+        Raw,
+        Slack,
+        Mattermost,
+        Discord,
+        Teams,
+        GoogleChat,
+        Ntfy,
+        PagerDuty,
+        Telegram,
+        Flowdock,
+        HipChat,
+        Mail,
+    )
+}
 
 
 def proposed_for(url: str) -> Format | None:
