@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from django.db import OperationalError
@@ -78,9 +78,9 @@ def test_a_commit_whose_answer_was_lost_is_not_recorded_twice(
 ) -> None:
     write = recording.write
 
-    def lose_the_answer(*results: object, **options: object) -> None:
+    def lose_the_answer(results: Sequence[recording.Result], *, again: bool) -> None:
         monkeypatch.setattr(recording, "write", write)
-        write(*results, **options)
+        write(results, again=again)
         raise OperationalError("the server closed the connection unexpectedly")
 
     monkeypatch.setattr(recording, "write", lose_the_answer)
@@ -97,7 +97,7 @@ def test_what_was_not_written_before_the_database_went_away_is_written_after(
 ) -> None:
     write = recording.write
 
-    def refuse(*results: object, **options: object) -> None:
+    def refuse(results: Sequence[recording.Result], *, again: bool) -> None:
         monkeypatch.setattr(recording, "write", write)
         raise OperationalError("the server closed the connection unexpectedly")
 
