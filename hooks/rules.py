@@ -65,7 +65,7 @@ def create_webhook(
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     options = options or {}
-    url = url or (FORMATS[format].default_url if format in FORMATS else "")
+    url = url or _default_url(format)
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     check(
         name_problem(name)
@@ -144,6 +144,8 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     What waits follows: a new URL or format takes it along, pausing holds it, resuming lets it go, disabling
     cancels it. Enabling a hook whose endpoint was disabled (too long dead, 410) puts it to work again.
     """
+    if hook.endpoint and not changes.get("url", "given"):
+        changes["url"] = _default_url(changes.get("format", hook.endpoint.format))
     # The look-up of a name may take its time: it comes before anything is locked.
     errors = url_problem(changes["url"]) if "url" in changes and hook.kind == Hook.Kind.WEBHOOK else {}
     with transaction.atomic():
@@ -229,6 +231,11 @@ def new_secret() -> str:
 
 
 # --- Consequences --------------------------------------------------------------------------------------------
+
+
+def _default_url(format: str) -> str:
+    """Where a format goes if no URL is given; empty if it needs one."""
+    return FORMATS[format].default_url if format in FORMATS else ""
 
 
 def _locked(hook: Hook) -> Hook:

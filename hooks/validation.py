@@ -105,12 +105,11 @@ def url_problem(url: str) -> dict[str, str]:
 
 
 def format_problem(name: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """`options`: all of them, the secret ones too."""
+    """`options`: all of them, the secret ones too. What is wrong with one is called `options.<its name>`."""
     offered = {known.name: known for known in webhook_formats()}
     if name not in offered:
         return {"format": f"Unknown format: choose one of {', '.join(offered)}."}
-    problems = offered[name].check_options(options)
-    return {"options": " ".join(f"{option}: {text}" for option, text in problems.items())} if problems else {}
+    return {f"options.{option}": text for option, text in offered[name].check_options(options).items()}
 
 
 def rate_problem(limit: RateLimit | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from events.limits import Unfit, check_value
 from events.models import Resource
+from hooks.formats import FORMATS
 from hooks.models import Hook
 from hooks.rules import Notify, RateLimit
 from notifications_project import ids
@@ -27,9 +28,8 @@ _NOTIFY: dict[str, Shape] = {"members": bool, "roles": (str,), "users": (str,), 
 _RATE_LIMIT: dict[str, Shape] = {"per_second": int | float, "burst": int}
 
 _SHAPES: dict[str, dict[str, Shape]] = {Hook.Kind.WEBHOOK: _WEBHOOK, Hook.Kind.EMAIL: _EMAIL}
-_REQUIRED = {Hook.Kind.WEBHOOK: frozenset({"name", "url"}), Hook.Kind.EMAIL: frozenset({"name", "notify"})}
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    Hook.Kind.WEBHOOK: {"format": "raw", "options": {}, "ordered": False, "rate_limit": None},
+    Hook.Kind.WEBHOOK: {"url": "", "format": "raw", "options": {}, "ordered": False, "rate_limit": None},
     Hook.Kind.EMAIL: {},
 }
 _SHARED_DEFAULTS: dict[str, Any] = {"events": [], "resources": [], "paused": False, "enabled": True}
@@ -56,7 +56,7 @@ def changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
 
 
 def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any]:
-    check(data, _SHAPES[kind], _REQUIRED[Hook.Kind(kind)] if complete else frozenset())
+    check(data, _SHAPES[kind], _required(kind, data) if complete else frozenset())
     if complete:
         data = _SHARED_DEFAULTS | _DEFAULTS[kind] | data
     if "resources" in data:
@@ -68,6 +68,14 @@ def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any
     if "options" in data:
         _storable(data["options"])
     return data
+
+
+def _required(kind: str, data: dict[str, Any]) -> frozenset[str]:
+    """A URL is needed unless the format knows where it goes by itself."""
+    if kind == Hook.Kind.EMAIL:
+        return frozenset({"name", "notify"})
+    known = FORMATS.get(str(data.get("format")))
+    return frozenset({"name"} if known and known.default_url else {"name", "url"})
 
 
 def _notify(sent: dict[str, Any]) -> Notify:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from hooks.api import deliveries, hooks
+from hooks.api import deliveries, formats, hooks
 
 _of_organization = [
     path("hooks/", hooks.HookList.as_view(), name="api-hooks"),
@@ -17,4 +17,7 @@ _of_organization = [
     path("deliveries/<delivery:delivery>/redeliver/", deliveries.Redeliver.as_view(), name="api-delivery-redeliver"),
 ]
 
-urlpatterns = [path("organizations/<owner:owner>/", include(_of_organization))]
+urlpatterns = [
+    path("formats/", formats.FormatList.as_view(), name="api-formats"),
+    path("organizations/<owner:owner>/", include(_of_organization)),
+]

@@ -143,7 +143,7 @@ def test_the_list_has_the_default_hook_and_can_be_filtered_by_kind(admin: Api, a
         pytest.param({**WEBHOOK, "url": 7}, ["url"], id="a number as URL"),
         pytest.param({**WEBHOOK, "format": "telex"}, ["format"], id="an unknown format"),
         pytest.param({**WEBHOOK, "options": []}, ["options"], id="options that are a list"),
-        pytest.param({**WEBHOOK, "options": {"colour": 1}}, ["options"], id="an unknown option"),
+        pytest.param({**WEBHOOK, "options": {"colour": 1}}, ["options.colour"], id="an unknown option"),
         pytest.param({**WEBHOOK, "options": {"a": "\0"}}, ["options.a"], id="NUL in the options"),
         pytest.param({**WEBHOOK, "events": ["no.such"]}, ["events"], id="an unknown type"),
         pytest.param({**WEBHOOK, "events": "job.fail"}, ["events"], id="events that are no list"),

@@ -1,0 +1,41 @@
+"""The formats by API: what a webhook can be written in, and what each of them takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hooks.formats import Format, Option, webhook_formats
+from notifications_project.api_lists import whole
+
+
+class FormatList(APIView):
+    """Every format that a webhook can have, the same for all organizations."""
+
+    def get(self, request: Request) -> Response:
+        return whole(map(format_json, webhook_formats()))
+
+
+def format_json(known: Format) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "label": known.label,
+        "help": known.help,
+        "setup": known.setup,
+        "default_url": known.default_url,
+        "options": [_option(option) for option in known.options],
+    }
+
+
+def _option(option: Option) -> dict[str, Any]:
+    return {
+        "name": option.name,
+        "label": option.label,
+        "help": option.help,
+        "required": option.required,
+        "secret": option.secret,
+        "choices": [{"value": value, "label": label} for value, label in option.choices],
+    }
