@@ -7,14 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.urls import reverse
 from django.utils.html import format_html
 
 from events import catalogue
 from events.models import Resource
 from hooks import sentences
-from hooks.formats import webhook_formats
+from hooks.format_fields import Advice, Offer, OptionFields
+from hooks.formats import FORMATS, webhook_formats
 from hooks.models import Hook
-from hooks.rules import InvalidRule, Notify, RateLimit
+from hooks.rules import InvalidRule, Notify, RateLimit, has_lost_secret
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
@@ -200,19 +202,26 @@ class HookForm(forms.Form):
     def refuse(self, problem: InvalidRule) -> None:
         """Show the problems of the domain at their fields."""
         for name, message in problem.errors.items():
-            self.add_error(name if name in self.fields else None, message)
+            self.add_error(self.called(name), message)
+
+    def called(self, name: str) -> str | None:
+        """The field of what the domain calls so; None if it has none of its own."""
+        return name if name in self.fields else None
 
 
 class WebhookForm(HookForm):
-    url = forms.CharField(
+    url = forms.CharField(  # type: ignore[call-arg]
         label="Webhook URL",
         help_text="It receives the data through a POST request.",
         required=False,
         widget=forms.URLInput(
             attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}
         ),
+        template_name="hooks/url.html",
     )
-    format = forms.ChoiceField(widget=Radios, initial="raw")
+    format = forms.ChoiceField(  # type: ignore[call-arg]
+        widget=Radios, initial="raw", template_name="hooks/formats.html"
+    )
     ordered = forms.BooleanField(
         label="In strict order",
         help_text="A delivery is not begun before the one before it is settled. "
@@ -226,17 +235,87 @@ class WebhookForm(HookForm):
 
     field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused", *_PACE]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, organization=organization, hook=hook, **kwargs)
         self.fields["format"].choices = [  # type: ignore[attr-defined]
             (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
             for known in webhook_formats()
         ]
+        self.initial = {**self.initial}
+        self.options = OptionFields(self)
+        self.options.add(hook.endpoint if hook else None, lost=bool(hook and has_lost_secret(hook)))
+        if self.advice.chosen and self.advice.chosen.default_url:
+            del self.fields["url"].widget.attrs["required"]
+        self.fields["url"].widget.attrs |= {
+            "hx-post": reverse("hooks:advice", args=[organization.public_id]),
+            "hx-trigger": "input changed delay:400ms, change from:.format",
+            "hx-params": "url,format,csrfmiddlewaretoken",
+            "hx-target": "#advice",
+            "hx-sync": "this:queue last",
+        }
 
     @property
     def paced(self) -> bool:
         """Whether order or rate is chosen, or was typed and is wrong."""
         return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
+
+    @property
+    def advice(self) -> Advice:
+        return Advice(str(self["url"].value() or "").strip(), str(self["format"].value() or ""))
+
+    @property
+    def offers(self) -> list[Offer]:
+        return self.options.offers(self["format"])
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether a person has chosen the format already: then a URL proposes, and no longer chooses."""
+        return self.hook is not None or self.is_bound
+
+    def get_context(self) -> dict[str, Any]:
+        context = super().get_context()
+        own = self.options.names
+        context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in own]
+        return context
+
+    def proposes(self) -> bool:
+        """Choose the format of the service that the URL is of, unless the person saw this proposal and chose Raw.
+
+        True: the form is to be shown again, once.
+        """
+        typed = Advice(self.cleaned_data["url"], self.cleaned_data["format"])
+        proposed = typed.proposed
+        if typed.format != "raw" or proposed is None or self.data.get("proposed") == proposed.name:
+            return False
+        if self.hook and not {"url", "format"}.intersection(self.changed_data):
+            return False
+        data = self.data.copy()  # type: ignore[attr-defined]
+        data["format"] = proposed.name
+        self.data = data
+        self.add_error(
+            "format",
+            f"This URL is an address of {proposed.label}, so the format {proposed.label} is chosen now. "
+            f"Send the form again, with this format or with {FORMATS['raw'].label}.",
+        )
+        return True
+
+    def values(self) -> dict[str, Any]:
+        own = self.options.names
+        values = {name: value for name, value in super().values().items() if name not in own}
+        return values | {"options": self.options.typed(values["format"])}
+
+    def changes(self) -> dict[str, Any]:
+        own = self.options.names
+        changed = {name: value for name, value in super().changes().items() if name not in own}
+        format = self.cleaned_data["format"]
+        if "format" in changed or self.options.changed(format):
+            changed["options"] = self.options.typed(format)
+        return changed
+
+    def called(self, name: str) -> str | None:
+        if name.startswith("options."):
+            return self.options.called(self.cleaned_data.get("format", ""), name.removeprefix("options."))
+        return super().called(name)
 
 
 class EmailHookForm(HookForm):

@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from events.models import Event
 from hooks import sentences
+from hooks.formats import FORMATS
 from hooks.models import Attempt, Circuit, Delivery, Hook
 from notifications_project.accounts.models import Organization
 
@@ -50,6 +51,7 @@ class Row:
     delivered: int  # in the chart
     attention: bool
     trouble: str
+    signed: bool  # whether what it sends is signed with a secret of its own
 
 
 def rows(
@@ -138,7 +140,13 @@ def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Coun
         delivered=totals["g"],
         attention=attention,
         trouble=sentences.trouble(hook, count, next_try, now) if attention else "",
+        signed=is_signed(hook),
     )
+
+
+def is_signed(hook: Hook) -> bool:
+    known = FORMATS.get(hook.endpoint.format) if hook.endpoint else None
+    return known is not None and known.signed
 
 
 def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tuple[int, datetime | None]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from hooks.views import deliveries, editing, lists, switches, trial
+from hooks.models import Hook
+from hooks.views import deliveries, editing, lists, preview, switches, trial
 
 app_name = "hooks"
 
@@ -18,6 +19,8 @@ one_hook: list[URLPattern | URLResolver] = [
     path("rotate-secret/", switches.rotate_secret, name="rotate-secret"),
     path("secret/", editing.secret, name="secret"),
     path("test/", trial.test, name="test"),
+    path("preview/", preview.of_hook, name="preview"),
+    path("preview/mail/", preview.mail_of_hook, name="preview-mail"),
 ]
 
 of_organization: list[URLPattern | URLResolver] = [
@@ -26,6 +29,10 @@ of_organization: list[URLPattern | URLResolver] = [
     path("notifications/emails/add/", editing.add_email_hook, name="add-email-hook"),
     path("notifications/webhooks/", lists.webhooks, name="webhooks"),
     path("notifications/webhooks/add/", editing.add_webhook, name="add-webhook"),
+    path("notifications/emails/preview/", preview.of_new, {"kind": Hook.Kind.EMAIL}, name="preview-new-email"),
+    path("notifications/emails/preview/mail/", preview.mail_of_new, name="preview-new-email-mail"),
+    path("notifications/webhooks/preview/", preview.of_new, {"kind": Hook.Kind.WEBHOOK}, name="preview-new-webhook"),
+    path("notifications/webhooks/advice/", editing.advice, name="advice"),
     path("hooks/<hook:hook>/", include(one_hook)),
     path("deliveries/", deliveries.index, name="deliveries"),
     path("deliveries/redeliver/", deliveries.redeliver_selected, name="redeliver-selected"),

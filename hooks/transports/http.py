@@ -70,7 +70,7 @@ def post(notification: Notification) -> Answer:
     try:
         known = formats.FORMATS[notification.format]
         message = known.write(notification)
-        headers = _headers(notification, message, signed=known.signed)
+        headers = headers_of(notification, message, signed=known.signed)
         request["headers"] = headers
         body = message.body.decode()
         if body != notification.representation:
@@ -143,15 +143,21 @@ def _read(response: Response, trace: Trace) -> tuple[str, bool]:
 
 def _hide(request: dict[str, Any], options: Mapping[str, Any]) -> None:
     """What is recorded of an attempt is read by more people than may know what is secret."""
+    request["headers"] = {name: without(text, options) for name, text in request["headers"].items()}
+    if "body" in request:
+        request["body"] = without(request["body"], options)
+
+
+def without(text: str, options: Mapping[str, Any]) -> str:
+    """A text with the values of these (secret) options masked, in whatever way they are written there."""
     for value in filter(None, options.values()):
-        masked = mask(str(value))
-        request["headers"] = {name: text.replace(value, masked) for name, text in request["headers"].items()}
-        if "body" in request:
-            for form in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
-                request["body"] = request["body"].replace(form, masked)
+        for written in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
+            text = text.replace(written, mask(str(value)))
+    return text
 
 
-def _headers(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
+def headers_of(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
+    """Those that are sent beside what the connection itself needs."""
     headers = {
         "Content-Type": message.content_type,
         "User-Agent": USER_AGENT,

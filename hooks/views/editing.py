@@ -9,13 +9,17 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from events import catalogue
 from hooks import overview, rules
+from hooks.format_fields import Advice
+from hooks.formats import proposed_for
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
 from hooks.rules import InvalidRule
 from hooks.views.finding import find_hook
+from hooks.views.preview import with_frames
 from notifications_project import handover
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
@@ -31,15 +35,18 @@ payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """Leads to the page that shows the new secret, this once."""
+    """Leads to the page that shows the new secret, this once; to the test where nothing is signed."""
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
-    if form.is_valid():
+    if form.is_valid() and not form.proposes():
         try:
             hook, secret = rules.create_webhook(organization=organization, actor=signed_in(request), **form.values())
         except InvalidRule as problem:
             form.refuse(problem)
         else:
-            return show_secret(request, hook, secret, created=True)
+            if overview.is_signed(hook):
+                return show_secret(request, hook, secret, created=True)
+            messages.success(request, f"{hook.name} was added. A test shows whether it arrives.")
+            return redirect("hooks:test", organization.public_id, hook.public_id)
     return _form_page(request, organization, form, Hook.Kind.WEBHOOK)
 
 
@@ -64,7 +71,7 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     found = find_hook(organization, hook)
     form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
     form = form_class(request.POST or None, organization=organization, hook=found, initial=initial_of(found))
-    if form.is_valid():
+    if form.is_valid() and not (isinstance(form, WebhookForm) and form.proposes()):
         try:
             if changes := form.changes():
                 found = rules.update_hook(found, signed_in(request), **changes)
@@ -72,8 +79,18 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
             form.refuse(problem)
         else:
             messages.success(request, f"{found.name} was saved." if changes else "Nothing was changed.")
+            if "format" in changes and overview.is_signed(found):
+                messages.info(request, "Its requests are signed now: rotate the secret to see one.")
             return redirect(list_of(found), organization.public_id)
     return _form_page(request, organization, form, Hook.Kind(found.kind), found)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def advice(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
+    typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
+    return render(request, "hooks/advice.html", {"advice": typed})
 
 
 def show_secret(
@@ -108,16 +125,19 @@ def list_of(hook: Hook) -> str:
 
 
 def _asked_for(request: HttpRequest) -> dict[str, Any]:
-    """A link to the form may fill it in: `?events=deployment-result&name=…&url=…`."""
+    """A link to the form may fill it in: `?events=deployment-result&name=…&url=…`. The URL's format is chosen."""
     initial: dict[str, Any] = {"events": request.GET.getlist("events")}
-    return initial | {field: request.GET[field] for field in ("name", "url") if field in request.GET}
+    initial |= {field: request.GET[field] for field in ("name", "url") if field in request.GET}
+    proposed = proposed_for(initial.get("url", ""))
+    return initial | ({"format": proposed.name} if proposed else {})
 
 
 def _form_page(
     request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
 ) -> HttpResponse:
     context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
+    context["types"] = catalogue.by_category()
     if hook:
         # The name in the heading is the stored one, whatever was typed.
         context |= {"row": overview.row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}
-    return render(request, "hooks/form.html", context)
+    return with_frames(render(request, "hooks/form.html", context))

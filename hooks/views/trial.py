@@ -16,14 +16,13 @@ from events import catalogue
 from hooks import overview, rules, sentences, trial
 from hooks.context import workers_running
 from hooks.models import Attempt, Delivery, Hook
+from hooks.preview import first_type
 from hooks.views.attempts import Shown, shown
 from hooks.views.finding import find_delivery, find_hook
 from notifications_project import ids
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
-
-_USUAL = "stack.redeploy.ok"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,7 +36,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     found = find_hook(organization, hook)
     problem = ""
     if request.method == "POST":
-        chosen = request.POST.get("event_type") or usual_type(found)
+        chosen = request.POST.get("event_type") or first_type(found.events)
         try:
             delivery = trial.send_test(found, chosen, signed_in(request))
         except trial.CannotTest as refused:
@@ -51,19 +50,11 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "row": overview.row(found, timezone.now()),
         "secret_lost": rules.has_lost_secret(found),
         "types": catalogue.by_category(),
-        "chosen": request.POST.get("event_type") or usual_type(found),
+        "chosen": request.POST.get("event_type") or first_type(found.events),
         "problem": problem,
     } | _result(request, organization, found)
     fragment = request.headers.get("HX-Request") == "true" and "result" in context
     return render(request, "hooks/test_result.html" if fragment else "hooks/test.html", context)
-
-
-def usual_type(hook: Hook) -> str:
-    """The type offered first: a deployment if the hook asks for it, else the first that it asks for."""
-    asked = catalogue.expand(hook.events)
-    if not asked or _USUAL in asked:
-        return _USUAL
-    return next(name for name in catalogue.EVENT_TYPES if name in asked)
 
 
 def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dict[str, Any]:

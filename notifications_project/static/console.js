@@ -1,10 +1,12 @@
-// What HTML alone cannot do: copy to the clipboard, close open menus, tick a whole list, show a failed boosted page.
+// What HTML alone cannot do: copy to the clipboard, close open menus, tick a whole list, choose the format that a URL
+// proposes, show a failed boosted page.
 // Everything works without this file.
 "use strict";
 
 function reveal(root) {
   for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
   for (const label of root.querySelectorAll("[data-select-all]")) label.hidden = false;
+  for (const button of root.querySelectorAll("[data-choose]")) button.hidden = false;
 }
 
 async function copy(button) {
@@ -21,13 +23,30 @@ function closeMenus(except) {
   }
 }
 
+// The format of a URL's service, as a click or, until a person has chosen one, by itself.
+function choose(button) {
+  const radio = document.querySelector(`[name="format"][value="${button.dataset.choose}"]`);
+  if (!radio) return;
+  radio.checked = true;
+  radio.dispatchEvent(new Event("change", { bubbles: true }));
+  if (button === document.activeElement) radio.focus();  // the button goes
+}
+
+function propose(root) {
+  const button = root.querySelector("[data-choose]");
+  if (button && !document.querySelector("#id_format[data-chosen]")) choose(button);
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
+  const proposal = event.target.closest("[data-choose]");
+  if (proposal) choose(proposal);
   closeMenus(event.target);
 });
 
 document.addEventListener("change", (event) => {
+  if (event.isTrusted && event.target.name === "format") event.target.closest("fieldset").dataset.chosen = "";
   const form = event.target.closest(".selection");
   if (!form) return;
   const all = form.querySelector("[data-select-all] input");
@@ -49,5 +68,8 @@ document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.boosted) location.href = event.detail.pathInfo.requestPath;
 });
 
-document.addEventListener("htmx:load", (event) => reveal(event.detail.elt));
+document.addEventListener("htmx:load", (event) => {
+  reveal(event.detail.elt);
+  if (event.detail.elt.closest("#advice")) propose(event.detail.elt);
+});
 reveal(document);

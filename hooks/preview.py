@@ -1,0 +1,216 @@
+"""What a hook would send: written as the real thing is, with a sample of an event type, and never sent.
+
+Nobody reads a secret here: neither those of the options nor those in the address.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.utils import timezone
+
+from events import catalogue, representation
+from events.catalogue import EventType, Subject
+from events.models import Resource
+from hooks.formats import FORMATS, Format
+from hooks.messages import Message, Notification
+from hooks.models import Hook
+from hooks.options import secret_options, stored_options
+from hooks.rules import new_secret
+from hooks.transports.http import headers_of, without
+from hooks.validation import format_problem
+from notifications_project import ids
+from notifications_project.accounts.models import Organization
+from notifications_project.encryption import Unreadable
+from notifications_project.masking import mask
+
+_USUAL = "stack.redeploy.ok"
+_FORM = "application/x-www-form-urlencoded"
+_WITHOUT_RESOURCE = {Subject.APP, Subject.ORGANIZATION, Subject.ACCOUNT, Subject.CREDITS, Subject.HOOK}
+_NAMES = {Resource.Kind.APPLICATION: "shop", Resource.Kind.ADDON: "shop-db"}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A hook as far as it matters for what it sends; `options` has the secret ones too."""
+
+    name: str
+    format: str
+    address: str
+    options: Mapping[str, Any]
+    events: Sequence[str] = ()
+    hook: Hook | None = None  # as it is stored
+
+    @classmethod
+    def of(cls, hook: Hook, recipient: str) -> Draft:
+        """As it is stored. `recipient`: to whom an e-mail is addressed."""
+        endpoint = hook.endpoint
+        if endpoint is None:
+            return cls(hook.name, "mail", recipient, {}, hook.events, hook)
+        return cls(hook.name, endpoint.format, endpoint.address, stored_options(endpoint), hook.events, hook)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would be sent, to be shown."""
+
+    format: Format
+    first: str  # the line before the headers
+    headers: tuple[tuple[str, str], ...]
+    text: str
+    body: Any  # what the body says, for the templates that draw it: data, or a text
+    drawn: str  # the template that draws it; empty if there is none
+    signed: bool
+    subject: str = ""
+    html: str = ""
+    problems: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> str:
+        return "\n".join([*filter(None, [self.first]), *(f"{name}: {value}" for name, value in self.headers)])
+
+
+def first_type(events: Sequence[str]) -> str:
+    """The type shown first: a deployment if the hook asks for it, else the first that it asks for."""
+    asked = catalogue.expand(events)
+    if not asked or _USUAL in asked:
+        return _USUAL
+    return next(name for name in catalogue.EVENT_TYPES if name in asked)
+
+
+def preview(organization: Organization, draft: Draft, event_type: str) -> Preview:
+    """`draft.format` and `event_type` must be known."""
+    known = FORMATS[draft.format]
+    notification = _notification(organization, draft, event_type)
+    problems = [] if known.transport == "smtp" else [*format_problem(draft.format, draft.options).values()]
+    try:
+        message = known.write(notification)
+    except ValueError as error:
+        message, problems = Message(b"", "text/plain"), [*problems, str(error)]
+    if known.transport == "smtp":
+        return _mail(known, notification, message)
+    secrets = secret_options(draft.format, draft.options)
+    headers = headers_of(notification, message, signed=known.signed)
+    text = without(message.body.decode(errors="replace"), secrets)
+    # First the options: what is left of a masked address must not be taken for one of them.
+    address = mask(without(message.url or notification.address, secrets))
+    return Preview(
+        format=known,
+        first=f"POST {address or 'the URL that is missing yet'}",
+        headers=tuple((name, without(value, secrets)) for name, value in headers.items()),
+        text=_readable(text, message.content_type),
+        body=_parsed(text, message.content_type),
+        drawn=_template(known),
+        signed=known.signed,
+        problems=tuple(problems),
+    )
+
+
+def _mail(known: Format, notification: Notification, message: Message) -> Preview:
+    headers = {
+        "From": settings.DEFAULT_FROM_EMAIL,
+        "To": notification.address,
+        "Subject": message.subject,
+        **message.headers,
+    }
+    text = message.body.decode()
+    return Preview(
+        format=known,
+        first="",
+        headers=tuple(headers.items()),
+        text=text,
+        body=text,
+        drawn="",
+        signed=False,
+        subject=message.subject,
+        html=message.html,
+    )
+
+
+def _notification(organization: Organization, draft: Draft, event_type: str) -> Notification:
+    known = catalogue.EVENT_TYPES[event_type]
+    now, delivery = timezone.now(), ids.uuid7()
+    resource = _resource(organization, draft.hook, known)
+    hook = draft.hook.public_id if draft.hook else ""
+    return Notification(
+        delivery=delivery,
+        endpoint=ids.uuid7(),
+        webhook_id=ids.encode("dlv", delivery),
+        tries=0,
+        event_type=event_type,
+        representation=representation.build(
+            event_id=ids.encode("evt", ids.uuid7()),
+            event_type=event_type,
+            occurred_at=now,
+            organization=organization,
+            resource=resource,
+            data=known.sample,
+        ),
+        occurred_at=now,
+        is_test=False,
+        organization=organization.name,
+        organization_id=organization.public_id,
+        resource=resource.name if resource else None,
+        address=draft.address,
+        format=draft.format,
+        options=dict(draft.options),
+        signing_keys=_signing_keys(draft.hook),
+        reasons=({"rule": "hook", "id": hook, "name": draft.name},),
+    )
+
+
+def _resource(organization: Organization, hook: Hook | None, known: EventType) -> Resource | None:
+    """What it is about: one that the hook is restricted to, else one that there is, best the one of the sample."""
+    if known.subject in _WITHOUT_RESOURCE:
+        return None
+    kind = Resource.Kind.ADDON if known.subject == Subject.ADDON else Resource.Kind.APPLICATION
+    chosen = hook.resources.filter(kind=kind).order_by("name").first() if hook else None
+    existing = organization.resources.filter(kind=kind, archived_at__isnull=True).order_by("name")
+    called = existing.filter(name__iexact=str(known.sample.get("name", ""))).first()
+    return chosen or called or existing.first() or Resource(kind=kind, name=_NAMES[kind])
+
+
+def _signing_keys(hook: Hook | None) -> tuple[str, ...]:
+    """Those that sign now; for a hook that has none yet, one that is made up."""
+    endpoint = hook.endpoint if hook else None
+    if endpoint is None or isinstance(endpoint.secrets, Unreadable):
+        return (new_secret(),)
+    now = time.time()
+    keys = endpoint.secrets.get("signing", [])
+    return tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now)
+
+
+def _parsed(text: str, content_type: str) -> Any:
+    if content_type.startswith(_FORM):
+        return dict(parse_qsl(text, keep_blank_values=True))
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _readable(text: str, content_type: str) -> str:
+    """JSON with indentation, a form with a line for each field; anything else as it is."""
+    parsed = _parsed(text, content_type)
+    if isinstance(parsed, str):
+        return parsed
+    if content_type.startswith(_FORM):
+        return "\n".join(f"{name} = {value}" for name, value in parsed.items())
+    return json.dumps(parsed, indent=2, ensure_ascii=False)
+
+
+def _template(known: Format) -> str:
+    name = f"hooks/preview/{known.name}.html"
+    try:
+        get_template(name)
+    except TemplateDoesNotExist:
+        return ""
+    return name
