@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from django.conf import LazySettings
 from django.template.loader import render_to_string
 from hypothesis import given, settings
-from hypothesis import strategies as some
 
 from hooks.formats import FORMATS
+from hooks.messages import Notification
 from hooks.wording import tell
 from tests.hooks.formats import test_discord, test_google_chat, test_ntfy, test_pagerduty, test_teams, test_telegram
+from tests.hooks.formats.anything import notifications
 from tests.hooks.formats.services import LANGUAGES, TYPES, Html, Service
 from tests.hooks.notifications import notification
-from tests.hooks.test_wording import KEYS, TEXTS, VALUES
 
 MODULES = (test_discord, test_teams, test_google_chat, test_ntfy, test_pagerduty, test_telegram)
 SERVICES: list[Service] = [module.SERVICE for module in MODULES]
@@ -45,18 +45,11 @@ def test_a_format_says_what_it_is_and_where_to_get_what_it_needs(service: Servic
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    event_type=some.sampled_from(TYPES) | TEXTS,
-    data=some.dictionaries(KEYS | TEXTS, VALUES, max_size=8),
-    resource=some.none() | TEXTS,
-    organization=TEXTS,
-    is_test=some.booleans(),
-)
-def test_any_data_makes_a_valid_message(
-    event_type: str, data: dict[str, Any], resource: str | None, organization: str, is_test: bool
-) -> None:
+@given(about=notifications())
+def test_any_data_makes_a_valid_message(about: Notification) -> None:
     for service in SERVICES:
-        service.body(event_type, data, resource=resource, organization=organization, is_test=is_test)
+        about = replace(about, format=service.name, options=dict(service.options), address=service.address)
+        service.check(FORMATS[service.name].write(about))
 
 
 @every_service
