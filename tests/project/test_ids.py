@@ -7,6 +7,8 @@ import threading
 import time
 from uuid import UUID
 
+import pytest
+
 from notifications_project import ids
 
 
@@ -32,8 +34,9 @@ def test_threads_never_make_the_same_id() -> None:
     assert len(set(made)) == 8000
 
 
-def test_a_forked_process_does_not_count_on_from_where_its_parent_does() -> None:
-    ids.uuid7()
+def test_a_forked_process_does_not_count_on_from_where_its_parent_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    an_hour_ahead = time.time_ns() // 1_000_000 + 3_600_000  # so that both would, however long the fork takes
+    monkeypatch.setattr(ids, "_last", an_hour_ahead << 80)
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         os.write(writing, b"".join(ids.uuid7().bytes for _ in range(100)))
