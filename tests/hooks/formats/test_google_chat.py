@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import proposed_for
+from hooks.formats import google_chat, proposed_for
 from tests.hooks.formats.services import URL, Case, Delivering, Html, Service, array, obj, text
 from tests.hooks.notifications import APPLICATION
 
@@ -74,9 +74,15 @@ def test_markup_in_data_stays_text() -> None:
     assert hostile in [each.text for each in shown]
 
 
-def test_a_message_that_is_too_large_loses_its_last_facts() -> None:
-    body = SERVICE.body("process.down", {f"{number}{'😀' * 40}": "&" * 300 for number in range(18)})
-    assert len(widgets(body)) > 10
+def test_the_largest_message_is_within_the_limit() -> None:
+    SERVICE.body("process.down", {f"{number}{'😀' * 60}": "&" * 300 for number in range(18)}, resource="&" * 300)
+
+
+def test_a_message_that_were_too_large_loses_its_last_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(google_chat, "_MOST", 8000)
+    about = {f"{number}{'😀' * 60}": "&" * 300 for number in range(18)}
+    assert 5 < len(widgets(SERVICE.body("process.down", about))) < 12
+    assert len(SERVICE.write("process.down", about).body) <= 8000
 
 
 def test_a_webhook_s_url_proposes_this_format() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import proposed_for
+from hooks.formats import proposed_for, teams
 from tests.hooks.formats.services import URL, Case, Delivering, Service, array, obj, text
 
 ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -74,10 +74,17 @@ def test_markup_in_data_stays_text() -> None:
     assert hostile in [ESCAPE.sub(r"\1", value) for value in values]
 
 
-def test_a_card_that_is_too_large_loses_its_last_facts() -> None:
-    _, _, facts = card("process.down", {f"{number}{'😀' * 40}": "😀" * 300 for number in range(18)})
+def test_the_largest_card_is_within_the_limit() -> None:
+    SERVICE.body("process.down", {f"{number}{'😀' * 60}": "\\" * 300 for number in range(18)}, resource="😀" * 300)
+
+
+def test_a_card_that_were_too_large_loses_its_last_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teams, "_MOST", 8000)
+    about = {f"{number}{'😀' * 60}": "\\" * 300 for number in range(18)}
+    _, _, facts = card("process.down", about)
     assert facts["facts"][0] == {"title": "Organization", "value": "Acme"}
-    assert len(facts["facts"]) > 10
+    assert 4 < len(facts["facts"]) < 10
+    assert len(SERVICE.write("process.down", about).body) <= 8000
 
 
 @pytest.mark.parametrize(
