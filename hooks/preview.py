@@ -93,8 +93,8 @@ def preview(organization: Organization, draft: Draft, event_type: str) -> Previe
     problems = [] if known.transport == "smtp" else [*format_problem(draft.format, draft.options).values()]
     try:
         message = known.write(notification)
-    except ValueError as error:
-        message, problems = Message(b"", "text/plain"), [*problems, str(error)]
+    except ValueError:  # as when it is to be delivered: the address is none
+        message, problems = Message(b"", "text/plain"), [*problems, "Nothing can be written for this URL."]
     if known.transport == "smtp":
         return _mail(known, notification, message)
     secrets = secret_options(draft.format, draft.options)

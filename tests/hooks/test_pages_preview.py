@@ -119,6 +119,12 @@ def test_what_is_missing_is_said(client: Client, home: str) -> None:
     assert "API token is needed." in html
 
 
+@pytest.mark.parametrize("name", [known.name for known in webhook_formats()])
+@pytest.mark.parametrize("url", ["", "http://[", "nowhere", "https://example.org:port/x?a=%zz"])
+def test_whatever_url_is_typed_can_be_looked_at(name: str, url: str, client: Client, home: str) -> None:
+    assert_strict(client.post(f"{home}/notifications/webhooks/preview/", {"format": name, "url": url}))
+
+
 def test_a_stored_secret_that_was_left_alone_is_used_and_not_shown(
     client: Client, home: str, acme: Organization
 ) -> None:
