@@ -23,10 +23,17 @@ class Mail(Format):
             "story": story,
             "facts": [*story.facts, story.when],
             "notification": notification,
-            "hooks": [reason["name"] for reason in notification.reasons if reason["rule"] == "hook"],
-            "panel": f"{settings.PUBLIC_URL}/organizations/{notification.organization_id}/notifications/emails/",
+            "hooks": [
+                (
+                    reason["name"],
+                    f"{settings.PUBLIC_URL}/organizations/{notification.organization_id}/hooks/{reason['id']}/",
+                )
+                for reason in notification.reasons
+                if reason["rule"] == "hook"
+            ],
         }
         # The same for all of an application but for what happened, so that clients keep it together.
+        thread = f"<{story.thread}@{_domain()}>"
         subject = f"{'[Test] ' if story.is_test else ''}[{plain.name(notification.organization)}] {story.subject}"
         return Message(
             body=render_to_string("mail/event.txt", context).encode(),
@@ -34,6 +41,10 @@ class Mail(Format):
             headers={
                 # Constant over retries, so that a client shows a repeated mail once (facts/channels.md, 7).
                 "Message-ID": f"<{notification.webhook_id}@{_domain()}>",
+                # A root that was never sent: every mail about one application answers it, and so they stay together.
+                "In-Reply-To": thread,
+                "References": thread,
+                "List-Id": f"<{story.thread}.{_domain()}>",
                 "Auto-Submitted": "auto-generated",
                 "X-Auto-Response-Suppress": "All",
             },

@@ -53,3 +53,23 @@ def test_french_mail_is_french(settings: LazySettings) -> None:
     assert message.subject == "[Acme] front\u00a0: échec du déploiement"
     assert '<html lang="fr">' in message.html
     assert "Environnement\u00a0: production" in message.body.decode()
+
+
+def test_it_says_why_it_came_with_a_link_to_that_very_hook() -> None:
+    reasons = ({"rule": "hook", "id": "hook_1", "name": "Ops <all>"}, {"rule": "hook", "id": "hook_2", "name": "Team"})
+    message = written(notification("process.down", reasons=reasons))
+    for each in ("hook_1", "hook_2"):
+        address = f"/hooks/{each}/"
+        assert address in message.body.decode()
+        assert address in message.html
+    assert "Ops <all>: http" in message.body.decode()
+    assert "Ops &lt;all&gt;</a>," in message.html
+
+
+def test_mails_about_one_application_answer_the_same_root_and_no_other_s() -> None:
+    first, second = (written(notification(name)) for name in ("stack.redeploy.ok", "job.fail"))
+    other = written(notification("credits.added", resource=None))
+    assert first.headers["References"] == first.headers["In-Reply-To"] == second.headers["References"]
+    assert first.headers["List-Id"] == second.headers["List-Id"]
+    assert first.headers["Message-ID"] != first.headers["References"]
+    assert other.headers["References"] != first.headers["References"]
