@@ -38,9 +38,13 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # --- Which tests run -----------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what needs a program that is not installed; leave out what is about the other database."""
+    """Skip what needs a program that is not installed; leave out what is about the other database.
+
+    So is, the second time, what uses none: it would say the same again.
+    """
     other = "sqlite_only" if on_postgresql() else "postgresql_only"
-    left_out = [item for item in items if item.get_closest_marker(other)]
+    again = os.environ.get("TEST_AGAIN") == "true"
+    left_out = [item for item in items if item.get_closest_marker(other) or (again and not uses_a_database(item))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
     for mark, (name, installed) in NEEDED.items():
@@ -48,6 +52,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if item.get_closest_marker(mark):
                     item.add_marker(pytest.mark.skip(reason=f"{name} is not installed"))
+
+
+def uses_a_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("django_db") is not None or bool(
+        fixtures & {"db", "transactional_db", "database_url"}
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,8 +20,9 @@ CHROMIUM = "/usr/bin/chromium"
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NOTHING_SELECTED = 5  # pytest's exit code
 ABOUT = """\
-Runs the whole suite with pytest, in two processes, on SQLite, and then again on PostgreSQL if a server is installed:
-a private one, started for this and removed afterwards. Other arguments are pytest's and narrow the runs:
+Runs the whole suite with pytest, in two processes, on SQLite, and then what uses a database again on PostgreSQL if a
+server is installed: a private one, started for this and removed afterwards. Other arguments are pytest's and narrow
+the runs:
     manage.py test tests/hooks -k pause
 With CI=true nothing may be skipped: a missing PostgreSQL, Redis or Chromium is a failure."""
 
@@ -50,7 +51,7 @@ def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool) -> int:
         results["SQLite"] = suite("SQLite", arguments, database_url=None)
     if postgres and server:
         with TemporaryPostgres(server) as database_url:
-            results["PostgreSQL"] = suite("PostgreSQL", arguments, database_url)
+            results["PostgreSQL"] = suite("PostgreSQL", arguments, database_url, again=sqlite)
     elif postgres:
         results["PostgreSQL"] = "FAILED: not installed" if CI or not sqlite else "skipped: not installed"
     if CI:
@@ -67,10 +68,10 @@ def tell_what_is_here(server: Path | None) -> list[str]:
     return [name for name, path in found.items() if not path]
 
 
-def suite(name: str, arguments: Sequence[str], database_url: str | None) -> str:
-    """Run pytest; return how it went, in words."""
+def suite(name: str, arguments: Sequence[str], database_url: str | None, *, again: bool = False) -> str:
+    """Run pytest; return how it went, in words. `again`: only what uses a database, the rest has run before."""
     say(f"\n=== {name}")
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "TEST_AGAIN": "true" if again else "false"}
     for name in ("TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
         environment.pop(name, None)
     if database_url:
