@@ -42,9 +42,6 @@ def options_after(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | Non
     if sent is None:
         return stands
     shown = shown_options(format, stands)
-    kept = {
-        name: stands[name]
-        for name in secret_options(format, stands)
-        if sent.get(name, "") in {shown[name], ""}
-    }  # fmt: skip
+    # (Not a set: what programs send may be of any kind.)
+    kept = {name: stands[name] for name in secret_options(format, stands) if sent.get(name, "") in (shown[name], "")}
     return {name: value for name, value in {**sent, **kept}.items() if value is not None}

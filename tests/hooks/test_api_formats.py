@@ -123,3 +123,12 @@ def test_without_a_url_a_format_goes_where_it_always_goes(admin: Api, address: s
     assert admin.patch(one, {"url": "http://127.0.0.1:9"}).json()["url"] == "http://127.0.0.1:9"
     assert admin.patch(one, {"url": ""}).json()["url"] == "https://api.hipchat.com"
     assert fields(admin.patch(one, {"url": "", "format": "raw", "options": {}})) == ["url"]
+
+
+@pytest.mark.parametrize("value", [["a", "list"], {"an": "object"}, 4711, True])
+def test_an_option_that_is_no_text_is_refused_and_what_was_stored_stays(value: Any, admin: Api, address: str) -> None:
+    one = f"{address}{admin.post(address, NTFY).json()['id']}/"
+    response = admin.patch(one, {"options": {"topic": "ops", "token": value}})
+    assert (response.status_code, fields(response)) == (422, ["options.token"])
+    endpoint = Endpoint.objects.get(kind="webhook")
+    assert endpoint.secrets["options"] == {"token": TOKEN}
