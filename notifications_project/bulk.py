@@ -32,7 +32,7 @@ def insert(
     """
     if not rows:
         return
-    wanted: list[models.Field[Any, Any]] = [model._meta.get_field(name) for name in fields]  # type: ignore[misc]
+    wanted = _fields(model, fields)
     table = connection.ops.quote_name(model._meta.db_table)
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in wanted)
     with transaction.atomic(savepoint=False):
@@ -52,14 +52,17 @@ def update(model: type[models.Model], fields: Sequence[str], objects: Sequence[m
     if not objects:
         return
     quote, key = connection.ops.quote_name, model._meta.pk
-    wanted: list[models.Field[Any, Any]] = [model._meta.get_field(name) for name in fields]  # type: ignore[misc]
-    columns = [*wanted, key]
+    columns = [*_fields(model, fields), key]
     *sets, where = [f"{quote(str(field.column))} = %s" for field in columns]
     statement = f"UPDATE {quote(model._meta.db_table)} SET {', '.join(sets)} WHERE {where}"  # noqa: S608  (names)
     rows = [[getattr(each, field.attname) for field in columns] for each in objects]
     prepared = _columns(columns, rows, [_as_saved(field) for field in columns])
     with connection.cursor() as cursor:
         cursor.executemany(statement, list(zip(*prepared, strict=True)))
+
+
+def _fields(model: type[models.Model], names: Sequence[str]) -> list[models.Field[Any, Any]]:
+    return [model._meta.get_field(name) for name in names]  # type: ignore[misc]
 
 
 def _many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:
