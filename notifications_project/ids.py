@@ -16,7 +16,7 @@ import uuid6
 _last = 0
 _counting = threading.Lock()
 
-PREFIXES = ("orga", "user", "app", "addon", "hook", "evt", "dlv", "att")
+PREFIXES = ("orga", "user", "app", "addon", "hook", "evt", "dlv", "att", "chan", "dev")
 
 
 def uuid7() -> UUID:

@@ -1,7 +1,9 @@
-"""WHO IS TOLD: rules (hooks), addresses (endpoints, lanes) and work (deliveries, attempts)."""
+"""WHO IS TOLD: rules (hooks, channels), addresses (endpoints, lanes) and work (deliveries, attempts)."""
 
+from hooks.models.channel import Channel, Device
 from hooks.models.endpoint import Circuit, Endpoint, Lane, Pump
 from hooks.models.hook import Hook
+from hooks.models.mailing import Unsubscription
 from hooks.models.work import Attempt, Delivery
 
-__all__ = ["Attempt", "Circuit", "Delivery", "Endpoint", "Hook", "Lane", "Pump"]
+__all__ = ["Attempt", "Channel", "Circuit", "Delivery", "Device", "Endpoint", "Hook", "Lane", "Pump", "Unsubscription"]

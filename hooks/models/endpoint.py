@@ -13,7 +13,7 @@ from notifications_project.encryption import EncryptedJSONField
 
 
 class Lane(models.Model):
-    """The queue of one URL, or of one organization's mail: the unit of fairness, order, back-off and circuit.
+    """The queue of one URL, or of one organization's mail or push: the unit of fairness, order, back-off and circuit.
 
     `work_due_at` says when its first delivery is due (empty: no work), `not_before` when it may be tried at
     all (circuit, Retry-After). They are kept apart so that a new event never defeats a back-off; `next_at`,
@@ -42,7 +42,9 @@ class Lane(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "transport"], condition=Q(transport="smtp"), name="lane_one_for_mail"
+                fields=["organization", "transport"],
+                condition=Q(transport__in=["smtp", "apns"]),
+                name="lane_one_per_transport",
             ),
         ]
         indexes = [
@@ -64,6 +66,7 @@ class Endpoint(models.Model):
     class Kind(models.TextChoices):
         EMAIL = "email", "E-mail address"
         WEBHOOK = "webhook", "Webhook"
+        DEVICE = "device", "Device"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="endpoints")
@@ -81,6 +84,9 @@ class Endpoint(models.Model):
     last_answer = models.CharField(max_length=200, blank=True)
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # Of an e-mail address that belongs to no member: asked by a mail whether it wants to be told, and it did.
+    asked_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

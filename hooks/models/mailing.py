@@ -1,0 +1,23 @@
+"""What people decide about mail from one hook."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from hooks.models.endpoint import Endpoint
+from hooks.models.hook import Hook
+
+
+class Unsubscription(models.Model):
+    """An e-mail address that no longer wants one hook's mail. Undone by deleting it."""
+
+    id = models.BigAutoField(primary_key=True)
+    hook = models.ForeignKey(Hook, on_delete=models.CASCADE, related_name="unsubscriptions", db_index=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="unsubscriptions")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["hook", "endpoint"], name="unsubscription_once")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} from {self.hook_id}"
