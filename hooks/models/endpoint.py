@@ -85,6 +85,8 @@ class Endpoint(models.Model):
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Of an e-mail address that belongs to no member: asked by a mail whether it wants to be told, and it did.
+    # `ask_at`: the mail that asks is to be sent, not before then; empty when nothing is to be sent.
+    ask_at = models.DateTimeField(null=True, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
 
@@ -94,13 +96,16 @@ class Endpoint(models.Model):
                 "organization", Lower("address"), condition=Q(kind="email"), name="endpoint_email_unique"
             ),
         ]
+        indexes = [
+            models.Index(fields=["ask_at"], condition=Q(ask_at__isnull=False), name="endpoint_to_ask"),
+        ]
 
     def __str__(self) -> str:
         return self.address
 
 
 class Circuit(models.Model):
-    """The circuit of a whole transport (`smtp`: the mail relay). Open: nothing of it is tried before `not_before`."""
+    """The circuit of a whole transport (`smtp`: the mail relay, `apns`). Open: nothing of it is tried before `not_before`."""
 
     transport = models.CharField(max_length=10, primary_key=True)
     not_before = models.DateTimeField(null=True, blank=True)
