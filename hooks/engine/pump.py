@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import random
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ from hooks.transports import SENDERS
 
 logger = logging.getLogger(__name__)
 
-BUDGET = 20.0  # seconds in which it starts work; what is under way then may end
+BUDGET = 20.0  # seconds, at most, in which it starts work; what is under way then may end
+_GRACE = 5.0  # seconds in which it then waits for a moment without work: its end delays nothing that comes
 THREADS = 64
 _TURN = 0.02  # the longest wait for an answer within a turn; new events and lanes are looked for as often
 _SHORTEST_TURN = 0.003
@@ -54,6 +56,9 @@ class Pump:
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
+        # Those that began together do not end together: there is always one that looks.
+        self.budget = BUDGET * random.uniform(0.8, 1)  # noqa: S311  (guards nothing)
+        self.waited_until = self.begun + self.budget  # for attempts that were begun before
         self.held: dict[int, Held] = {}
         self.answers: deque[Answered] = deque()  # threads add to it, and wake nobody for each answer
         self.ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
@@ -114,8 +119,7 @@ class Pump:
             self._settle(at_once=True)
             return collected
         late = self._late()
-        # After the budget slow and failing lanes end, the others go on only while an earlier attempt is waited for.
-        self.closing = late and not any(run.begun < self.begun + BUDGET for run in self.runs.values())
+        self.closing = late and self._closes()
         found = self._look(late)
         started = self._start(late)
         collected = self._collect()
@@ -123,7 +127,20 @@ class Pump:
         return bool(found or started or collected)
 
     def _late(self) -> bool:
-        return time.monotonic() > self.begun + BUDGET
+        return time.monotonic() > self.begun + self.budget
+
+    def _closes(self) -> bool:
+        """After the budget, slow and failing lanes end; the others go on while an earlier attempt is waited for.
+
+        And then until nothing is at hand, or for a few seconds: given back in mid-work, they would have to wait until
+        another takes them.
+        """
+        now = time.monotonic()
+        if any(run.begun < self.begun + self.budget for run in self.runs.values()):
+            self.waited_until = now
+            return False
+        at_rest = not self.runs and not any(held.waiting for held in self.held.values())
+        return self.closing or at_rest or now > self.waited_until + _GRACE
 
     def _over(self, busy: bool) -> bool:
         now = time.monotonic()

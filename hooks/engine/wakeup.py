@@ -65,7 +65,8 @@ class Heartbeat:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.leave()  # but the row is kept for the watchdog: it shows when a pump was last seen
+        if not self.leaving:
+            self.leave()  # but the row is kept for the watchdog: it shows when a pump was last seen
 
 
 def wake() -> None:
@@ -89,7 +90,7 @@ def invite_another() -> None:
 
 def active_pumps() -> int:
     """Pumps with a fresh heartbeat; not those whose heartbeats lie ahead, because the clock was set back since."""
-    now = clock.now()
+    now = clock.in_query()
     return Pump.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
 
 
@@ -99,7 +100,7 @@ def queued() -> bool:
         return int(_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
 
-    return bool(OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.now()).exists())
+    return bool(OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.in_query()).exists())
 
 
 def open_transports() -> list[str]:
