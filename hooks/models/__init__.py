@@ -4,6 +4,20 @@ from hooks.models.channel import Channel, Device
 from hooks.models.endpoint import Circuit, Endpoint, Lane, Pump
 from hooks.models.hook import Hook
 from hooks.models.mailing import Unsubscription
+from hooks.models.setting import NotificationSetting, Urgent
 from hooks.models.work import Attempt, Delivery
 
-__all__ = ["Attempt", "Channel", "Circuit", "Delivery", "Device", "Endpoint", "Hook", "Lane", "Pump", "Unsubscription"]
+__all__ = [
+    "Attempt",
+    "Channel",
+    "Circuit",
+    "Delivery",
+    "Device",
+    "Endpoint",
+    "Hook",
+    "Lane",
+    "NotificationSetting",
+    "Pump",
+    "Unsubscription",
+    "Urgent",
+]

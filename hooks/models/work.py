@@ -41,6 +41,8 @@ class Delivery(models.Model):
     reasons = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     due_at = models.DateTimeField(null=True, blank=True)
+    # Not before: the user's channel is snoozed or quiet. Then what waited goes as one digest (`hooks.digests`).
+    quiet_until = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     outcome = models.CharField(max_length=200, blank=True)  # the last answer, in words
     created_at = models.DateTimeField(db_default=Now())
@@ -54,6 +56,9 @@ class Delivery(models.Model):
             models.Index(fields=["hook", "-id"], name="delivery_by_hook"),
             models.Index(fields=["hook", "state", "-id"], name="delivery_by_hook_and_state"),
             models.Index(fields=["lane", "due_at", "id"], condition=Q(state="pending"), name="delivery_waiting"),
+            models.Index(
+                fields=["quiet_until"], condition=Q(state="pending", quiet_until__isnull=False), name="delivery_quiet"
+            ),
         ]
 
     def __str__(self) -> str:
