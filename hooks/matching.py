@@ -11,23 +11,27 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Case, F, QuerySet, TextField, Value, When
+from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Lower
 
 from events import catalogue
+from events.catalogue import EmailDefault
 from events.models import Event
+from hooks.choices import Breadth, Choices, Decision, kinds
 from hooks.engine import clock, lanes
-from hooks.models import Delivery, Endpoint, Hook, Lane
+from hooks.models import Channel, Delivery, Endpoint, Hook, Lane
+from hooks.quiet import AT_MOST, Quiet
+from hooks.reach import Reach, To, read
+from hooks.recipients import Member, Silence, members_of, named_by
 from notifications_project import bulk, ids
-from notifications_project.accounts.models import Membership, Organization
-from notifications_project.accounts.roles import Role
+from notifications_project.accounts.models import Organization
 
 CHUNK = 500  # events routed in one transaction
 _MOST_DELIVERIES = 5_000  # after which a chunk is cut, so that no transaction grows without bound
@@ -43,6 +47,7 @@ _DELIVERY = [
     "reasons",
     "state",
     "due_at",
+    "quiet_until",
     "tries",
     "outcome",
 ]
@@ -50,6 +55,7 @@ _DELIVERY = [
 _OWN = "hook."  # begins the types of the events that are about hooks
 
 Reason = dict[str, Any]
+_OWN_NEWS: Reason = {"rule": "role", "name": "admin or manager"}
 logger = logging.getLogger(__name__)
 
 
@@ -107,7 +113,7 @@ def _route_organization(owner: UUID) -> int:
     # What an event says is read of those only of which it matters: it may be long.
     about = Case(When(type__startswith=_OWN, then=F("representation")), default=Value(""), output_field=TextField())
     events = list(waiting.defer("representation").annotate(about=about).order_by("pk")[:CHUNK])
-    rules = Rules(organization)
+    rules = Rules(organization, {event.type for event in events})
     rules.hold_what_is_disabled()
     owed: list[_Owed] = []
     done = 0
@@ -117,6 +123,7 @@ def _route_organization(owner: UUID) -> int:
         if len(owed) >= _MOST_DELIVERIES:
             break
     now = clock.now()
+    have_asked(organization, rules.silence.unasked)
     touched = _store(organization, owed, now)
     Event.objects.filter(pk__in=[event.pk for event in events[:done]]).update(routed_at=now)
     lanes.touch(touched)
@@ -128,11 +135,12 @@ class _Owed:
     """One delivery to be made: to a webhook's endpoint, or to an e-mail address."""
 
     event: UUID
-    endpoint: _To | None
+    endpoint: To | None
     address: str
     reasons: list[Reason]
-    hook: UUID | None
-    held: bool
+    hook: UUID | None = None
+    held: bool = False
+    quiet_until: datetime | None = None
 
     def add(self, reason: Reason, hook: UUID | None, held: bool) -> None:
         if reason not in self.reasons:  # a member whose address was typed as well
@@ -141,32 +149,17 @@ class _Owed:
         self.held = self.held and held
 
 
-class _To(NamedTuple):
-    """Of an endpoint, what its deliveries need."""
-
-    pk: UUID
-    lane_id: int
-    address: str
-    disabled_at: datetime | None
-
-
-class _Member(NamedTuple):
-    user_id: UUID
-    role: str
-    email: str
-
-
 class Rules:
-    """The rules of one organization, read once for many events, in a bounded number of queries."""
+    """The rules of one organization about some event types, read once, in a bounded number of queries."""
 
-    def __init__(self, organization: Organization) -> None:
+    def __init__(self, organization: Organization, types: Collection[str]) -> None:
         hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
         self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
         chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
-        self.endpoints = {endpoint.pk: endpoint for endpoint in _read(chosen)}
-        memberships = Membership.objects.filter(organization=organization, user__is_active=True)
-        members = memberships.order_by("joined_at", "pk").values_list("user_id", "role", "user__email")
-        self.members = [_Member(*member) for member in members]
+        self.endpoints = {endpoint.pk: endpoint for endpoint in read(chosen)}
+        self.members = members_of(organization)
+        self.by_address = {member.email.lower(): member for member in self.members}
+        self.silence = Silence.of(organization, self.hooks, self.members)
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
         for hook in self.hooks:
             for name in catalogue.expand(hook.events) if hook.events else catalogue.EVENT_TYPES:
@@ -175,7 +168,18 @@ class Rules:
             hook.pk: {"rule": "hook", "id": hook.public_id, "name": hook.name} for hook in self.hooks
         }
         self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
-        self.recipients = {hook.pk: list(self._recipients(hook)) for hook in self.hooks if hook.kind == "email"}
+        self.recipients = {
+            hook.pk: list(self.silence.told(hook, named_by(hook, self.members)))
+            for hook in self.hooks
+            if hook.kind == Hook.Kind.EMAIL
+        }
+        self.choices = Choices.read(organization, types, self.members)
+        self.reach = Reach.read(organization, self.choices, self.members)
+        self.quiet = Quiet.read(organization, types, self.members, clock.now())
+        self.defaults: dict[str, Reason] = {}
+        self.settings: dict[Breadth, Reason] = {
+            breadth: {"rule": "setting", "name": breadth.value} for breadth in Breadth if breadth != Breadth.DEFAULT
+        }
 
     def hold_what_is_disabled(self) -> None:
         """Lock the endpoints that are disabled, and see whether they still are.
@@ -183,78 +187,117 @@ class Rules:
         A delivery that is held would wait for ever if its endpoint were enabled between that look and the commit.
         """
         disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
-        if disabled:
+        if disabled := [*disabled, *self.reach.disabled()]:
             rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=disabled).order_by("pk")
-            self.endpoints |= {endpoint.pk: endpoint for endpoint in _read(rows)}
+            fresh = {endpoint.pk: endpoint for endpoint in read(rows)}
+            self.endpoints |= {pk: to for pk, to in fresh.items() if pk in self.endpoints}
+            self.reach.replace(fresh)
 
     def owed(self, event: Event) -> list[_Owed]:
         """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
         if event.is_test:
             return []
-        webhooks: list[_Owed] = []
+        webhooks = [
+            _Owed(event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None)
+            for hook in self.asking(event)
+            if hook.endpoint_id is not None and (to := self.endpoints[hook.endpoint_id])
+        ]
+        return webhooks + self._mails(event) + self._to_channels(event)
+
+    def _mails(self, event: Event) -> list[_Owed]:
+        """One for each person, however many rules say so; none for members who turned it off."""
         mails: dict[str, _Owed] = {}
+        unwanted = {_concerned_address(event)}
 
-        def mail(address: str, reason: Reason, hook: UUID | None, held: bool) -> None:
-            lower = address.lower()
-            if lower in mails:
-                mails[lower].add(reason, hook, held)
-            else:
-                mails[lower] = _Owed(event.pk, None, address, [reason], hook, held)
+        def mail(address: str, reason: Reason, hook: Hook | None = None) -> None:
+            if (lower := address.lower()) in unwanted:
+                return
+            if lower not in mails:
+                mails[lower] = _Owed(event.pk, None, address, [], held=True)
+            mails[lower].add(reason, hook.pk if hook else None, hook is not None and hook.paused)
 
-        for hook in self._asking(event):
-            reason = self.reasons[hook.pk]
-            if hook.endpoint_id is not None:
-                to = self.endpoints[hook.endpoint_id]
-                held = hook.paused or to.disabled_at is not None
-                webhooks.append(_Owed(event.pk, to, "", [reason], hook.pk, held))
-                continue
-            for address in self.recipients[hook.pk]:
-                mail(address, reason, hook.pk, hook.paused)
-        for address, reason in self._by_default(event):
-            mail(address, reason, None, False)
-        return webhooks + list(mails.values())
+        own: list[tuple[Member, Reason]] = []
+        for member in self._who_may_be_mailed(event.type):
+            decision = self.choices.of(member, event.type, Channel.Kind.EMAIL, event.resource_id)
+            if decision.on:
+                own.append((member, self._because(event, decision)))
+            elif decision.chosen:
+                unwanted.add(member.email.lower())
+        for hook in self.asking(event):
+            for address in self.recipients.get(hook.pk, ()):
+                mail(address, self.reasons[hook.pk], hook)
+        for member, reason in own:
+            mail(member.email, reason)
+        if self.quiet.until:
+            for lower, owed in mails.items():
+                if member := self.by_address.get(lower):
+                    owed.quiet_until = self.quiet.of(member.user_id, Channel.Kind.EMAIL, event.type)
+        return list(mails.values())
 
-    def _asking(self, event: Event) -> Iterable[Hook]:
+    def _who_may_be_mailed(self, event_type: str) -> Iterable[Member]:
+        """The members of whom a choice or the default says anything about mails of a type."""
+        known = catalogue.EVENT_TYPES.get(event_type)
+        if known and (known.email_default == EmailDefault.ON or known.subject == catalogue.Subject.HOOK):
+            return self.members
+        return self._who_chose(event_type, Channel.Kind.EMAIL)
+
+    def _who_chose(self, event_type: str, channel: str) -> Iterator[Member]:
+        users = set(self.choices.who_chose(event_type, channel))
+        return (member for member in self.members if member.user_id in users) if users else iter(())
+
+    def _to_channels(self, event: Event) -> list[_Owed]:
+        """To members' own channels, where they turned it on."""
+        owed = []
+        for channel in (kind for kind in kinds() if kind != Channel.Kind.EMAIL):
+            for member in self._who_chose(event.type, channel):
+                decision = self.choices.of(member, event.type, channel, event.resource_id)
+                if not decision.on:
+                    continue
+                quiet_until = self.quiet.of(member.user_id, channel, event.type)
+                for to in self.reach.to.get((member.user_id, channel), ()):
+                    reasons, held = [self._because(event, decision)], to.disabled_at is not None
+                    owed.append(_Owed(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
+        return owed
+
+    def _because(self, event: Event, decision: Decision) -> Reason:
+        if decision.chosen:
+            return self.settings[decision.by]
+        if catalogue.EVENT_TYPES[event.type].subject == catalogue.Subject.HOOK:
+            return _OWN_NEWS
+        return self.defaults.setdefault(event.type, {"rule": "default", "name": event.type})
+
+    def asking(self, event: Event) -> Iterator[Hook]:
+        """The hooks that ask for an event."""
         concerned = _concerned_hook(event)
         for hook in self.by_type.get(event.type, []):
             chosen = self.resources[hook.pk]
             if (not hook.restricted or event.resource_id in chosen) and hook.public_id != concerned:
                 yield hook
 
-    def _recipients(self, hook: Hook) -> Iterable[str]:
-        users = {user.pk for user in hook.notify_users.all()}
-        for membership in self.members:
-            if hook.notify_members or membership.role in hook.notify_roles or membership.user_id in users:
-                yield membership.email
-        yield from hook.notify_addresses
-
-    def _by_default(self, event: Event) -> Iterator[tuple[str, Reason]]:
-        """Members who get an e-mail without a hook: the catalogue's default, and the system's own news."""
-        event_type = catalogue.EVENT_TYPES.get(event.type)
-        if event_type is None:
-            return
-        if event_type.subject == catalogue.Subject.HOOK:
-            told = {role: {"rule": "role", "name": role.value} for role in (Role.ADMIN, Role.MANAGER)}
-            for member in self.members:
-                if member.role in told:
-                    yield member.email, told[Role(member.role)]
-        elif event_type.email_default == catalogue.EmailDefault.ON:
-            reason = {"rule": "default", "name": event_type.name}
-            for member in self.members:
-                yield member.email, reason
-
 
 def _concerned_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
-    if not event.type.startswith(_OWN):
-        return None
-    about = json.loads(event.about).get("hook")  # type: ignore[attr-defined]  # annotated
+    about = _about(event).get("hook")
     return about.get("id") if isinstance(about, dict) else None
+
+
+def _concerned_address(event: Event) -> str | None:
+    """The address that a `hook.*` event is about, in lower case: it is not e-mailed that it cannot be e-mailed."""
+    about = _about(event).get("refused")
+    return about.lower() if isinstance(about, str) else None
+
+
+def _about(event: Event) -> dict[str, Any]:
+    return json.loads(event.about) if event.type.startswith(_OWN) else {}  # type: ignore[attr-defined]  # annotated
 
 
 def _store(organization: Organization, owed: Sequence[_Owed], now: datetime) -> set[int]:
     """Insert the deliveries in bulk; the lanes in which work is now due."""
     mails = _mail_endpoints(organization, {each.address.lower(): each.address for each in owed if not each.endpoint})
+    if stopped := [to.pk for to in mails.values() if to.disabled_at]:
+        # As in `hold_what_is_disabled`: what is held would wait for ever if its endpoint were enabled meanwhile.
+        locked = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=stopped).order_by("pk")
+        mails |= {to.address.lower(): to for to in read(locked)}
     # Most are owed for the same reasons as others: one list for all of those is written as JSON only once.
     alike: dict[tuple[int, ...], list[Reason]] = {}
     owner, pending = organization.pk, str(Delivery.State.PENDING)
@@ -262,22 +305,22 @@ def _store(organization: Organization, owed: Sequence[_Owed], now: datetime) -> 
     for each in owed:
         endpoint = each.endpoint or mails[each.address.lower()]
         held = each.held or endpoint.disabled_at is not None
-        if not held:
+        if not held and not each.quiet_until:
             touched.add(endpoint.lane_id)
         reasons = alike.setdefault(tuple(map(id, each.reasons)), each.reasons)
-        due_at = None if held else now
-        rows.append(
-            (ids.uuid7(), owner, each.event, endpoint.pk, endpoint.lane_id, each.hook, reasons, pending, due_at, 0, "")
-        )
+        quiet = None if held else each.quiet_until
+        due_at = None if held else quiet + AT_MOST if quiet else now
+        to = (endpoint.pk, endpoint.lane_id, each.hook, reasons)
+        rows.append((ids.uuid7(), owner, each.event, *to, pending, due_at, quiet, 0, ""))
     bulk.insert(Delivery, _DELIVERY, rows, ignore_conflicts=True)
     return touched
 
 
-def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, _To]:
+def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, To]:
     """The endpoint of each address, by its lower-case form; missing ones are made."""
     if not addresses:
         return {}
-    lane = mail_lane(organization)
+    lane = transport_lane(organization, "smtp")
     found = _having(organization, addresses)
     missing = [
         Endpoint(
@@ -298,7 +341,7 @@ def _mail_endpoints(organization: Organization, addresses: dict[str, str]) -> di
     return found
 
 
-def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, _To]:
+def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, To]:
     """The endpoints of these addresses that there are, by address in lower case."""
     mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
     known, lowers = mails.annotate(lower=Lower("address")), list(addresses)
@@ -306,18 +349,21 @@ def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, _
     return {
         endpoint.address.lower(): endpoint
         for start in range(0, len(lowers), step)
-        for endpoint in _read(known.filter(lower__in=lowers[start : start + step]))
+        for endpoint in read(known.filter(lower__in=lowers[start : start + step]))
     }
 
 
-def _read(endpoints: QuerySet[Endpoint]) -> Iterator[_To]:
-    return (_To(*row) for row in endpoints.values_list(*_To._fields))
-
-
-def mail_lane(organization: Organization) -> Lane:
-    """The one lane of an organization's mail."""
-    lane, _ = Lane.objects.get_or_create(organization=organization, transport="smtp")
+def transport_lane(organization: Organization, transport: str) -> Lane:
+    """The one lane of an organization's mail (`smtp`) or push (`apns`)."""
+    lane, _ = Lane.objects.get_or_create(organization=organization, transport=transport)
     return lane
+
+
+def have_asked(organization: Organization, addresses: dict[str, str]) -> int:
+    """Have addresses (as typed, by lower case) asked whether they want mail, unless they were; how many will be."""
+    found = [endpoint.pk for endpoint in _mail_endpoints(organization, addresses).values()]
+    unasked = Endpoint.objects.filter(ask_at__isnull=True, asked_at__isnull=True, confirmed_at__isnull=True)
+    return unasked.filter(pk__in=found, disabled_at__isnull=True).update(ask_at=clock.now()) if found else 0
 
 
 def mail_endpoint(organization: Organization, address: str) -> Endpoint:

@@ -5,10 +5,7 @@ Pages and API only parse; what is allowed is decided here. Problems are raised a
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from events.models import Resource
-from hooks import waiting
+from hooks import confirming, endpoints, waiting
 from hooks.differences import differing
-from hooks.engine import lanes, wake
-from hooks.formats import FORMATS
+from hooks.engine import wake
 from hooks.models import Endpoint, Hook, Lane
-from hooks.options import options_after, secret_options, shown_options
+from hooks.options import options_after
 from hooks.validation import (
     InvalidRule,
     Notify,
@@ -38,10 +34,8 @@ from hooks.validation import (
 )
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
-from notifications_project.encryption import Unreadable
 
 DEFAULT_HOOK_NAME = "Default deployment result e-mails"
-ROTATION = timedelta(hours=24)  # how long the secret before is still signed with
 _REPLACED = {"replaced": "a secret that no key in ENCRYPTION_KEYS reads"}
 
 
@@ -65,7 +59,7 @@ def create_webhook(
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     options = options or {}
-    url = url or _default_url(format)
+    url = url or endpoints.default_url(format)
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     check(
         name_problem(name)
@@ -75,22 +69,9 @@ def create_webhook(
         | resources_problem(organization, resources)
     )
     check(rate_problem(rate_limit))
-    secret = new_secret()
     with transaction.atomic():
-        endpoint = Endpoint.objects.create(
-            organization=organization,
-            kind=Endpoint.Kind.WEBHOOK,
-            address=url,
-            format=format,
-            options=shown_options(format, options),
-            secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
-            lane=Lane.objects.create(
-                organization=organization,
-                transport=FORMATS[format].transport,
-                ordered=ordered,
-                **_rate_fields(rate_limit),
-            ),
-        )
+        pace = {"ordered": ordered, **_rate_fields(rate_limit)}
+        endpoint, secret = endpoints.make(organization, url, format, options, **pace)
         hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
         audit.record(organization, actor, "hook.created", name, kind="webhook")
     return hook, secret
@@ -117,6 +98,7 @@ def create_email_hook(
     )
     hook = _create(organization, Hook.Kind.EMAIL, name, events, resources, paused, enabled, **_notify_fields(notify))
     hook.notify_users.set(User.objects.filter(pk__in=notify.users))
+    confirming.ask(hook)
     audit.record(organization, actor, "hook.created", name, kind="email")
     return hook
 
@@ -145,7 +127,7 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     cancels it. Enabling a hook whose endpoint was disabled (too long dead, 410) puts it to work again.
     """
     if hook.endpoint and not changes.get("url", "given"):
-        changes["url"] = _default_url(changes.get("format", hook.endpoint.format))
+        changes["url"] = endpoints.default_url(changes.get("format", hook.endpoint.format))
     # The look-up of a name may take its time: it comes before anything is locked.
     errors = url_problem(changes["url"]) if "url" in changes and hook.kind == Hook.Kind.WEBHOOK else {}
     with transaction.atomic():
@@ -170,8 +152,9 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
         for name, value in _notify_fields(changes["notify"]).items():
             setattr(hook, name, value)
         hook.notify_users.set(User.objects.filter(pk__in=changes["notify"].users))
-    if changes.keys() & {"url", "format", "options"}:
-        _change_endpoint(hook, changes)
+        confirming.ask(hook)
+    if hook.endpoint and changes.keys() & {"url", "format", "options"}:
+        endpoints.change(hook.endpoint, changes)
     for name in changes.keys() & {"name", "events"}:
         setattr(hook, name, changes[name])
     _switch(hook, changes)
@@ -201,41 +184,19 @@ def rotate_secret(hook: Hook, actor: User | None) -> str:
     One that no key of ENCRYPTION_KEYS reads is replaced: what waited because it could not be signed goes out.
     """
     hook = _locked(hook)
-    endpoint = hook.endpoint
-    if endpoint is None:
+    if hook.endpoint is None:
         raise InvalidRule({"secret": "An e-mail hook has no secret."})
-    secret, lost = new_secret(), has_lost_secret(hook)
-    until = int((timezone.now() + ROTATION).timestamp())
-    kept = {} if lost else endpoint.secrets
-    before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
-    endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}
-    if lost:  # and with it the secret options: they are to be given anew
-        gone = secret_options(endpoint.format, endpoint.options)
-        endpoint.options = {name: value for name, value in endpoint.options.items() if name not in gone}
-    endpoint.save(update_fields=["secrets", "options"])
+    secret, lost = endpoints.rotate_secret(hook.endpoint)
     audit.record(hook.organization, actor, "hook.secret_rotated", hook.name, **_REPLACED if lost else {})
-    if lost:
-        lanes.reset(endpoint.lane_id)
-        wake()
     return secret
 
 
 def has_lost_secret(hook: Hook) -> bool:
-    """Whether no key of ENCRYPTION_KEYS reads its secret: nothing can be signed until there is a new one."""
-    return hook.endpoint is not None and isinstance(hook.endpoint.secrets, Unreadable)
-
-
-def new_secret() -> str:
-    """A Standard Webhooks secret: `whsec_` and 32 random bytes in base64."""
-    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    """Whether nothing can be signed until its secret is rotated."""
+    return endpoints.has_lost_secret(hook.endpoint)
 
 
 # --- Consequences --------------------------------------------------------------------------------------------
-
-
-def _default_url(format: str) -> str:
-    """Where a format goes if no URL is given; empty if it needs one."""
-    return FORMATS[format].default_url if format in FORMATS else ""
 
 
 def _locked(hook: Hook) -> Hook:
@@ -276,25 +237,6 @@ def _create(
     )
     hook.resources.set(Resource.objects.filter(pk__in=resources))
     return hook
-
-
-def _change_endpoint(hook: Hook, changes: dict[str, Any]) -> None:
-    endpoint = hook.endpoint
-    assert endpoint is not None
-    moved = "url" in changes and changes["url"] != endpoint.address
-    endpoint.address = changes.get("url", endpoint.address)
-    endpoint.format = changes.get("format", endpoint.format)
-    if "options" in changes:
-        hidden = secret_options(endpoint.format, changes["options"])
-        if isinstance(endpoint.secrets, Unreadable):
-            check({"options": "Its secret cannot be read any more. Rotate it first."} if hidden else {})
-        else:
-            endpoint.secrets = {**endpoint.secrets, "options": hidden}
-        endpoint.options = shown_options(endpoint.format, changes["options"])
-    endpoint.save(update_fields=["address", "format", "options", "secrets"])
-    if moved:
-        waiting.forget_answers(endpoint)
-        waiting.reactivate(endpoint)
 
 
 def _pace(hook: Hook, changes: dict[str, Any]) -> None:
@@ -346,7 +288,6 @@ __all__ = [
     "create_webhook",
     "delete_hook",
     "has_lost_secret",
-    "new_secret",
     "rotate_secret",
     "update_hook",
 ]

@@ -1,0 +1,98 @@
+"""Endpoints with a URL, of hooks and of people's own channels: made, changed, and their secrets rotated.
+
+What may stand in them is checked by who calls (`hooks.validation`), as is who may do it.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from hooks import waiting
+from hooks.engine import lanes, wake
+from hooks.formats import FORMATS
+from hooks.models import Endpoint, Lane
+from hooks.options import secret_options, shown_options
+from hooks.validation import check
+from notifications_project.accounts.models import Organization
+from notifications_project.encryption import Unreadable
+
+ROTATION = timedelta(hours=24)  # how long the secret before is still signed with
+
+
+def make(
+    organization: Organization, url: str, format: str, options: Mapping[str, Any], **pace: Any
+) -> tuple[Endpoint, str]:
+    """A new endpoint with a lane of its own, and its signing secret. `pace`: fields of the lane."""
+    secret = new_secret()
+    endpoint = Endpoint.objects.create(
+        organization=organization,
+        kind=Endpoint.Kind.WEBHOOK,
+        address=url,
+        format=format,
+        options=shown_options(format, options),
+        secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
+        lane=Lane.objects.create(organization=organization, transport=FORMATS[format].transport, **pace),
+    )
+    return endpoint, secret
+
+
+def change(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
+    """Give it another `url`, `format` or `options` (all of them); what waits goes there. Raises InvalidRule.
+
+    The endpoint is locked by the caller's transaction.
+    """
+    moved = "url" in changes and changes["url"] != endpoint.address
+    endpoint.address = changes.get("url", endpoint.address)
+    endpoint.format = changes.get("format", endpoint.format)
+    if "options" in changes:
+        hidden = secret_options(endpoint.format, changes["options"])
+        if isinstance(endpoint.secrets, Unreadable):
+            check({"options": "Its secret cannot be read any more. Rotate it first."} if hidden else {})
+        else:
+            endpoint.secrets = {**endpoint.secrets, "options": hidden}
+        endpoint.options = shown_options(endpoint.format, changes["options"])
+    endpoint.save(update_fields=["address", "format", "options", "secrets"])
+    if moved:
+        waiting.forget_answers(endpoint)
+        waiting.reactivate(endpoint)
+
+
+def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
+    """A new signing secret, and whether the one before was lost: no key of ENCRYPTION_KEYS reads it.
+
+    The one before is signed with as well for 24 hours; if it was lost, what waited because of that goes out.
+    """
+    secret, lost = new_secret(), has_lost_secret(endpoint)
+    until = int((timezone.now() + ROTATION).timestamp())
+    kept = {} if lost else endpoint.secrets
+    before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
+    endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}
+    if lost:  # and with it the secret options: they are to be given anew
+        gone = secret_options(endpoint.format, endpoint.options)
+        endpoint.options = {name: value for name, value in endpoint.options.items() if name not in gone}
+    endpoint.save(update_fields=["secrets", "options"])
+    if lost:
+        lanes.reset(endpoint.lane_id)
+        wake()
+    return secret, lost
+
+
+def has_lost_secret(endpoint: Endpoint | None) -> bool:
+    """Whether no key of ENCRYPTION_KEYS reads its secret: nothing can be signed until there is a new one."""
+    return endpoint is not None and isinstance(endpoint.secrets, Unreadable)
+
+
+def new_secret() -> str:
+    """A Standard Webhooks secret: `whsec_` and 32 random bytes in base64."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def default_url(format: str) -> str:
+    """Where a format goes if no URL is given; empty if it needs one."""
+    return FORMATS[format].default_url if format in FORMATS else ""
