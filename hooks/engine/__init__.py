@@ -2,7 +2,7 @@
 
 1. `events.intake` stores an event; after its commit `wakeup.wake` starts a pump, unless one is at work. A wake-up
    holds no work, so that losing one costs time and nothing else.
-2. A pump (`pump.Pump`, a django-q2 task) works in turns of some 20 ms for about 20 s: it routes new events
+2. A pump (`pump.Pump`, a django-q2 task) works in turns of some 20 ms for some 20 s: it routes new events
    (`hooks.matching`), leases lanes (`lanes.claim`: `FOR UPDATE SKIP LOCKED`, or SQLite's immediate transaction) and
    takes what is due in them (`taking.take`), all in a few statements for many lanes: asked for one by one, a lane
    would cost a dozen queries, more than all that is sent in it. Four lanes at a time, as more would leave nothing to
@@ -20,7 +20,9 @@
    Five failures of different deliveries in a row open the circuit: one probe at growing intervals.
 7. Leases carry a token and end. No attempt begins so late that it could outlive the lease; a worker that was
    killed or frozen loses the lane and can record, but not reschedule.
-8. A pump that leaves says so, then looks once more, so that no wake-up is lost between the two.
+8. A pump ends after 16 to 20 s, when nothing is at hand (or 5 s later at the latest): what it gave back in mid-work
+   would wait for another, and two that began together do not end together. One that leaves says so, then looks once
+   more, so that no wake-up is lost between the two.
 9. `sweep` repairs each minute; `watchdog`, outside the cluster, wakes pumps for retries and finds hangs.
 
 Locks are taken in one order: organization, endpoints, deliveries, lanes (each by id), the circuit of a transport.
