@@ -234,6 +234,7 @@ class WebhookForm(HookForm):
     )
 
     field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused", *_PACE]
+    verdict: tuple[bool, str] | None = None  # what the service says of the token, if it was asked
 
     def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, hook=hook, **kwargs)
@@ -242,12 +243,16 @@ class WebhookForm(HookForm):
             for known in webhook_formats()
         ]
         self.initial = {**self.initial}
+        owner = organization.public_id
+        self.verify_page = (
+            reverse("hooks:verify", args=[owner, hook.public_id]) if hook else reverse("hooks:verify-new", args=[owner])
+        )
         self.options = OptionFields(self)
         self.options.add(hook.endpoint if hook else None, lost=bool(hook and has_lost_secret(hook)))
         if self.advice.chosen and self.advice.chosen.default_url:
             del self.fields["url"].widget.attrs["required"]
         self.fields["url"].widget.attrs |= {
-            "hx-post": reverse("hooks:advice", args=[organization.public_id]),
+            "hx-post": reverse("hooks:advice", args=[owner]),
             "hx-trigger": "input changed delay:400ms, change from:.format",
             "hx-params": "url,format,csrfmiddlewaretoken",
             "hx-target": "#advice",

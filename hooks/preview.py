@@ -20,11 +20,11 @@ from django.utils import timezone
 from events import catalogue, representation
 from events.catalogue import EventType, Subject
 from events.models import Resource
+from hooks.endpoints import new_secret
 from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification
 from hooks.models import Hook
 from hooks.options import secret_options, stored_options
-from hooks.rules import new_secret
 from hooks.transports.http import headers_of, without
 from hooks.validation import format_problem
 from notifications_project import ids
@@ -47,15 +47,18 @@ class Draft:
     address: str
     options: Mapping[str, Any]
     events: Sequence[str] = ()
+    resources: Sequence[str] = ()  # the keys of those that it is restricted to
     hook: Hook | None = None  # as it is stored
 
     @classmethod
     def of(cls, hook: Hook, recipient: str) -> Draft:
         """As it is stored. `recipient`: to whom an e-mail is addressed."""
         endpoint = hook.endpoint
+        resources = [str(each.pk) for each in hook.resources.all()]
         if endpoint is None:
-            return cls(hook.name, "mail", recipient, {}, hook.events, hook)
-        return cls(hook.name, endpoint.format, endpoint.address, stored_options(endpoint), hook.events, hook)
+            return cls(hook.name, "mail", recipient, {}, hook.events, resources, hook)
+        options = stored_options(endpoint)
+        return cls(hook.name, endpoint.format, endpoint.address, options, hook.events, resources, hook)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def preview(organization: Organization, draft: Draft, event_type: str) -> Previe
         headers=tuple((name, without(value, secrets)) for name, value in headers.items()),
         text=_readable(text, message.content_type),
         body=_parsed(text, message.content_type),
-        drawn=_template(known),
+        drawn=_template(known) if message.body else "",
         signed=known.signed,
         problems=tuple(problems),
     )
@@ -138,7 +141,7 @@ def _mail(known: Format, notification: Notification, message: Message) -> Previe
 def _notification(organization: Organization, draft: Draft, event_type: str) -> Notification:
     known = catalogue.EVENT_TYPES[event_type]
     now, delivery = timezone.now(), ids.uuid7()
-    resource = _resource(organization, draft.hook, known)
+    resource = _resource(organization, draft, known)
     hook = draft.hook.public_id if draft.hook else ""
     return Notification(
         delivery=delivery,
@@ -167,12 +170,12 @@ def _notification(organization: Organization, draft: Draft, event_type: str) -> 
     )
 
 
-def _resource(organization: Organization, hook: Hook | None, known: EventType) -> Resource | None:
+def _resource(organization: Organization, draft: Draft, known: EventType) -> Resource | None:
     """What it is about: one that the hook is restricted to, else one that there is, best the one of the sample."""
     if known.subject in _WITHOUT_RESOURCE:
         return None
     kind = Resource.Kind.ADDON if known.subject == Subject.ADDON else Resource.Kind.APPLICATION
-    chosen = hook.resources.filter(kind=kind).order_by("name").first() if hook else None
+    chosen = organization.resources.filter(pk__in=draft.resources, kind=kind).order_by("name").first()
     existing = organization.resources.filter(kind=kind, archived_at__isnull=True).order_by("name")
     called = existing.filter(name__iexact=str(known.sample.get("name", ""))).first()
     return chosen or called or existing.first() or Resource(kind=kind, name=_NAMES[kind])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from hooks.models import Hook
-from hooks.views import deliveries, editing, lists, preview, switches, trial
+from hooks.views import deliveries, editing, lists, preview, switches, trial, verify
 
 app_name = "hooks"
 
@@ -19,6 +19,7 @@ one_hook: list[URLPattern | URLResolver] = [
     path("rotate-secret/", switches.rotate_secret, name="rotate-secret"),
     path("secret/", editing.secret, name="secret"),
     path("test/", trial.test, name="test"),
+    path("verify/", verify.of_hook, name="verify"),
     path("preview/", preview.of_hook, name="preview"),
     path("preview/mail/", preview.mail_of_hook, name="preview-mail"),
 ]
@@ -32,6 +33,7 @@ of_organization: list[URLPattern | URLResolver] = [
     path("notifications/emails/preview/", preview.of_new, {"kind": Hook.Kind.EMAIL}, name="preview-new-email"),
     path("notifications/emails/preview/mail/", preview.mail_of_new, name="preview-new-email-mail"),
     path("notifications/webhooks/preview/", preview.of_new, {"kind": Hook.Kind.WEBHOOK}, name="preview-new-webhook"),
+    path("notifications/webhooks/verify/", verify.of_new, name="verify-new"),
     path("notifications/webhooks/advice/", editing.advice, name="advice"),
     path("hooks/<hook:hook>/", include(one_hook)),
     path("deliveries/", deliveries.index, name="deliveries"),

@@ -26,6 +26,7 @@ def format_json(known: Format) -> dict[str, Any]:
         "help": known.help,
         "setup": known.setup,
         "default_url": known.default_url,
+        "verifiable": known.can_verify(),
         "options": [_option(option) for option in known.options],
     }
 

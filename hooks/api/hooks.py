@@ -14,10 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import catalogue
-from hooks import rules, trial
+from hooks import rules, trial, verifying
 from hooks.api import forms
 from hooks.api.presentation import hook_json
 from hooks.models import Hook
+from hooks.preview import Draft
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission, allows
 from notifications_project.api_errors import invalid
@@ -123,6 +124,20 @@ def _first_type(hook: Hook) -> str:
     """The first type of the catalogue that the hook asks for."""
     asked = catalogue.expand(hook.events)
     return next((each.name for each in catalogue.TYPES if each.name in asked), _TRIED_FIRST)
+
+
+class HookVerify(HookAPIView):
+    """POST: asks the service whether the token is valid; nothing is posted there."""
+
+    permissions = {"POST": Permission.TEST_HOOKS}
+
+    def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
+        found = self.hook(hook)
+        check(body(request.data), {})
+        if not verifying.can_be_verified(found):
+            raise invalid({"format": "In this format there is no token that could be verified."})
+        verified, explanation = verifying.verify_hook(found, self.user, Draft.of(found, ""))
+        return Response({"verified": verified, "explanation": explanation})
 
 
 class RotateSecret(HookAPIView):

@@ -10,6 +10,7 @@ _of_organization = [
     path("hooks/", hooks.HookList.as_view(), name="api-hooks"),
     path("hooks/<hook:hook>/", hooks.HookDetail.as_view(), name="api-hook"),
     path("hooks/<hook:hook>/test/", hooks.HookTest.as_view(), name="api-hook-test"),
+    path("hooks/<hook:hook>/verify/", hooks.HookVerify.as_view(), name="api-hook-verify"),
     path("hooks/<hook:hook>/rotate-secret/", hooks.RotateSecret.as_view(), name="api-hook-rotate-secret"),
     path("deliveries/", deliveries.DeliveryList.as_view(), name="api-deliveries"),
     path("deliveries/redeliver/", deliveries.RedeliverMany.as_view(), name="api-deliveries-redeliver"),

@@ -70,6 +70,18 @@ class Format(ABC):
         """What the service means by an answer: `meaning` and `text` of its own, a `retry_after` from its body."""
         return answer
 
+    def can_verify(self) -> bool:
+        """Whether it can ask its service if a token is valid, without posting. Then the next two are its own."""
+        return False
+
+    def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
+        """The request that asks; None as long as there is nothing to ask about."""
+        return None
+
+    def verified(self, answer: Answer) -> tuple[bool, str]:
+        """What the answer to it says: whether the token is valid, and words for people."""
+        return answer.arrived, answer.text
+
     def is_meant_by(self, url: str) -> bool:
         """Whether a URL is most likely of this service."""
         try:

@@ -93,11 +93,11 @@ class HipChat(Format):
             return replace(answer, text=text, retry_after=_wait(answer))
         return replace(answer, text=text)
 
-    def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
-        """A request that asks whether the token is valid and posts nothing; None as long as there is no token.
+    def can_verify(self) -> bool:
+        return True
 
-        It holds no message, so that a server that does not know `auth_test` has nothing to post either.
-        """
+    def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
+        """It holds no message, so that a server that does not know `auth_test` has nothing to post either."""
         token, room = str(options.get("token") or ""), str(options.get("room") or "")
         if not token:
             return None
@@ -107,14 +107,13 @@ class HipChat(Format):
         return _version_1(address or self.default_url, token, room, {"from": SENDER}, asked)
 
     def verified(self, answer: Answer) -> tuple[bool, str]:
-        """What the answer to it says: whether the token is valid, and words for people."""
         if answer.status is None:
-            return False, f"{answer.text}."
+            return False, f"{answer.text.rstrip('.')}. Whether the token is valid is not known."
         if answer.status == 202 or (answer.status == 200 and "success" in said(answer)):
             return True, "The server accepts this token. Nothing was posted."
         if answer.status in _ADVICE:
             return False, self.understand(answer).text
-        text = f"{answer.status} {answer.text}".strip()
+        text = ": ".join(filter(None, (f"{answer.status} {answer.text}".strip(), _reason(answer))))
         if answer.status < 300 or answer.status == 400:
             return False, f"{text}. The server does not say whether the token is valid: send a test instead."
         return False, f"{text}. Whether the token is valid is not known."

@@ -1,4 +1,4 @@
-"""What chat services make of a message's texts, for previews: `{{ text|chat_text:"slack" }}`."""
+"""What services make of a message's texts and colours, for previews: `{{ text|chat_text:"slack" }}`."""
 
 from __future__ import annotations
 
@@ -10,34 +10,55 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from hooks.formats import attachments
+from hooks.formats import attachments, discord, teams
 
 register = template.Library()
 
-_OUTCOMES = {colour: outcome.value for outcome, colour in attachments.COLOURS.items()}
+_TONES = {
+    colour: outcome.value
+    for colours in (attachments.COLOURS, discord.COLOURS, teams.COLOURS)
+    for outcome, colour in colours.items()
+}
+_EMOJI = {"white_check_mark": "✅", "rotating_light": "🚨", "information_source": "ℹ️"}  # tags that ntfy draws
 # What formats of ours write themselves; in anybody's data these signs are escaped.
 _SLACK = re.compile(r"^\*(?P<strong>.+)\*$|<(?P<url>https?://[^|<>\s]+)\|(?P<name>[^<>]+)>", re.MULTILINE)
 _MARKDOWN = re.compile(r"^\*\*(?P<strong>.+)\*\*$", re.MULTILINE)
-_ESCAPE = re.compile(r"\\([\\`*_\[\]~#+=.)-])")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 @register.filter
 def chat_text(part: object, dialect: str) -> SafeString:
-    """A text, or a text object of Slack's, as HTML. Dialects: slack, markdown, plain."""
+    """A text, or a text object of Slack's, as HTML.
+
+    Dialects: slack; markdown, with entities, as in Mattermost; escaped, by backslashes alone, as in Discord and Teams;
+    plain.
+    """
     text, marked = part, True
     if isinstance(part, dict):
         text, marked = part.get("text", ""), part.get("type") == "mrkdwn"
     if dialect == "slack":
         return _html(str(text), _SLACK if marked else None, _entities)
     if dialect == "markdown":
-        return _html(str(text), _MARKDOWN, lambda escaped: _entities(_ESCAPE.sub(r"\1", escaped)))
-    return format_html("{}", str(text))
+        return _html(str(text), _MARKDOWN, lambda escaped: _entities(_unescaped(escaped)))
+    return format_html("{}", _unescaped(str(text)) if dialect == "escaped" else str(text))
 
 
 @register.filter
-def chat_outcome(colour: object) -> str:
-    """The class for the colour of an attachment."""
-    return _OUTCOMES.get(str(colour), "neutral")
+def tone(colour: object) -> str:
+    """The class for a colour of an attachment, an embed or a card: good, bad or neutral."""
+    return _TONES.get(colour, "neutral") if isinstance(colour, str | int) else "neutral"
+
+
+@register.filter
+def emoji(tag: object) -> str:
+    """What ntfy draws for a tag; empty if it is a word."""
+    return _EMOJI.get(str(tag), "")
+
+
+@register.filter
+def pairs(found: object) -> list[tuple[object, object]]:
+    """The names and values of an object, whatever the names are: to a template `.items` may be one of them."""
+    return list(found.items()) if isinstance(found, dict) else []
 
 
 @register.filter
@@ -67,3 +88,7 @@ def _html(text: str, markup: re.Pattern[str] | None, read: Callable[[str], str])
 
 def _entities(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(r"\1", text)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -80,11 +81,40 @@ def post(notification: Notification) -> Answer:
         prepared = Prepared(target(message.url or notification.address), headers, message.body)
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", _words(error), started, ms(started), request=request)
+    return _attempt(_adapter(), prepared, request, started, hidden, known.understand)
+
+
+def ask(message: Message, hidden: Mapping[str, Any]) -> Answer:
+    """One request that is no delivery, over a connection of its own: checked alike, within the same time. Never raises.
+
+    `hidden`: secret options, which are masked where the answer repeats them.
+    """
+    started = time.monotonic()
+    try:
+        prepared = Prepared(target(message.url), _headers(message), message.body)
+    except (RequestException, ValueError, UnicodeError) as error:
+        return Answer("invalid", without(_words(error), hidden), started, ms(started))
+    adapter = Adapter()
+    try:
+        return _attempt(adapter, prepared, {}, started, hidden, lambda answer: answer)
+    finally:
+        adapter.close()
+
+
+def _attempt(
+    adapter: Adapter,
+    prepared: Prepared,
+    request: dict[str, Any],
+    started: float,
+    hidden: Mapping[str, Any],
+    understand: Callable[[Answer], Answer],
+) -> Answer:
     trace = Trace(deadline=started + settings.DELIVERY_TIMEOUT)
     watcher = deadlines.watcher()
     watcher.watch(trace)
     try:
-        return known.understand(_exchange(prepared, request, trace, started))
+        answer = _exchange(adapter, prepared, request, trace, started)
+        return understand(_unechoed(answer, hidden) if hidden else answer)
     except outbound.Refused as error:
         return Answer("refused", str(error), started, ms(started), request=request)
     except Exception as error:
@@ -94,8 +124,7 @@ def post(notification: Notification) -> Answer:
         watcher.forget(trace)
 
 
-def _exchange(prepared: Prepared, request: dict[str, Any], trace: Trace, started: float) -> Answer:
-    adapter = _adapter()
+def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], trace: Trace, started: float) -> Answer:
     adapter.trace = trace
     response = adapter.send(prepared)
     timings = trace.timings
@@ -148,6 +177,14 @@ def _hide(request: dict[str, Any], options: Mapping[str, Any]) -> None:
         request["body"] = without(request["body"], options)
 
 
+def _unechoed(answer: Answer, options: Mapping[str, Any]) -> Answer:
+    """The answer of a service that repeats what it was sent, as some do in their errors."""
+    response = answer.response
+    headers = {name: without(text, options) for name, text in response["headers"].items()}
+    body = without(response["body"], options)
+    return replace(answer, text=without(answer.text, options), response={**response, "headers": headers, "body": body})
+
+
 def without(text: str, options: Mapping[str, Any]) -> str:
     """A text with the values of these (secret) options masked, in whatever way they are written there."""
     for value in filter(None, options.values()):
@@ -158,15 +195,19 @@ def without(text: str, options: Mapping[str, Any]) -> str:
 
 def headers_of(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
     """Those that are sent beside what the connection itself needs."""
-    headers = {
+    headers = _headers(message)
+    if signed and notification.signing_keys:
+        headers |= signature(notification.webhook_id, message.body, notification.signing_keys)
+    return headers
+
+
+def _headers(message: Message) -> dict[str, str]:
+    return {
         "Content-Type": message.content_type,
         "User-Agent": USER_AGENT,
         "Accept-Encoding": "identity",
         **message.headers,
     }
-    if signed and notification.signing_keys:
-        headers |= signature(notification.webhook_id, message.body, notification.signing_keys)
-    return headers
 
 
 def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, str]:

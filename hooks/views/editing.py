@@ -25,7 +25,7 @@ from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
-_SNIPPET = """from standardwebhooks import Webhook
+SNIPPET = """from standardwebhooks import Webhook
 
 # body: the raw bytes of the request, headers: its headers
 payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
@@ -47,7 +47,7 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
                 return show_secret(request, hook, secret, created=True)
             messages.success(request, f"{hook.name} was added. A test shows whether it arrives.")
             return redirect("hooks:test", organization.public_id, hook.public_id)
-    return _form_page(request, organization, form, Hook.Kind.WEBHOOK)
+    return form_page(request, organization, form, Hook.Kind.WEBHOOK)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -62,7 +62,7 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
         else:
             messages.success(request, f"{hook.name} was added.")
             return redirect("hooks:emails", organization.public_id)
-    return _form_page(request, organization, form, Hook.Kind.EMAIL)
+    return form_page(request, organization, form, Hook.Kind.EMAIL)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,7 +82,7 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
             if "format" in changes and overview.is_signed(found):
                 messages.info(request, "Its requests are signed now: rotate the secret to see one.")
             return redirect(list_of(found), organization.public_id)
-    return _form_page(request, organization, form, Hook.Kind(found.kind), found)
+    return form_page(request, organization, form, Hook.Kind(found.kind), found)
 
 
 @require_POST
@@ -113,7 +113,7 @@ def secret(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         raise Http404("An e-mail hook has no secret.")
     left = handover.take(request, found.public_id) or {}
     lost = rules.has_lost_secret(found)
-    context = {"hook": found, "organization": organization, "snippet": _SNIPPET, "secret_lost": lost, **left}
+    context = {"hook": found, "organization": organization, "snippet": SNIPPET, "secret_lost": lost, **left}
     response = render(request, "hooks/secret.html", context)
     response["Cache-Control"] = "no-store"
     return response
@@ -132,7 +132,7 @@ def _asked_for(request: HttpRequest) -> dict[str, Any]:
     return initial | ({"format": proposed.name} if proposed else {})
 
 
-def _form_page(
+def form_page(
     request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
 ) -> HttpResponse:
     context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,15 +15,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from hooks.formats import FORMATS
-from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
-from hooks.options import options_after
 from hooks.preview import Draft, first_type, preview
 from hooks.rules import has_lost_secret
-from hooks.views.finding import find_hook, may
-from notifications_project.accounts.access import organization_page, refusal, signed_in
+from hooks.views.drafts import draft_of, posted_form, typed_in
+from hooks.views.finding import find_hook
+from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
-from notifications_project.accounts.roles import Permission
 from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
 
 # An e-mail brings its styles along. Nothing else of it is let in, and it is shut into a frame.
@@ -134,18 +131,10 @@ def _mail_page(organization: Organization, hook: Hook | None, event_type: str, s
 
 def _typed(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> dict[str, Any]:
     """What stands in the form, or stood there when the preview was opened: that comes along sealed."""
-    if not may(request, Permission.MANAGE_HOOKS):
-        raise PermissionDenied(refusal(Permission.MANAGE_HOOKS))
+    form = posted_form(request, organization, kind, hook)
     if sealed := request.POST.get("draft"):
         return _unsealed(organization, sealed)
-    form_class: type[HookForm] = WebhookForm if kind == Hook.Kind.WEBHOOK else EmailHookForm
-    form = form_class(request.POST, organization=organization, hook=hook, initial=initial_of(hook) if hook else {})
-    form.is_valid()  # what is wrong keeps nobody from looking
-    typed = {"name": form.cleaned_data.get("name", ""), "events": form.cleaned_data.get("events", [])}
-    if isinstance(form, WebhookForm):
-        format = form.cleaned_data.get("format", "raw")
-        typed |= {"format": format, "url": form.cleaned_data.get("url", ""), "options": form.options.typed(format)}
-    return typed
+    return typed_in(form)
 
 
 def _sealed(organization: Organization, typed: dict[str, Any]) -> str:
@@ -165,21 +154,10 @@ def _unsealed(organization: Organization, sealed: str) -> dict[str, Any]:
 
 
 def _draft(request: HttpRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
-    recipient = signed_in(request).email
-    if typed is None:
-        assert hook is not None
-        return Draft.of(hook, recipient)
-    if "format" not in typed:
-        return Draft(typed["name"], "mail", recipient, {}, typed["events"], hook)
-    format, options = typed["format"], typed["options"]
-    return Draft(
-        typed["name"],
-        format,
-        typed["url"] or FORMATS[format].default_url,
-        options_after(hook.endpoint, format, options) if hook and hook.endpoint else options,
-        typed["events"],
-        hook,
-    )
+    if typed is not None:
+        return draft_of(request, typed, hook)
+    assert hook is not None
+    return Draft.of(hook, signed_in(request).email)
 
 
 def _chosen(request: HttpRequest, draft: Draft) -> str:

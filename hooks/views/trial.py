@@ -15,8 +15,10 @@ from django.views.decorators.http import require_http_methods
 from events import catalogue
 from hooks import overview, rules, sentences, trial
 from hooks.context import workers_running
+from hooks.formats import FORMATS
 from hooks.models import Attempt, Delivery, Hook
 from hooks.preview import first_type
+from hooks.verifying import can_be_verified
 from hooks.views.attempts import Shown, shown
 from hooks.views.finding import find_delivery, find_hook
 from notifications_project import ids
@@ -52,6 +54,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "types": catalogue.by_category(),
         "chosen": request.POST.get("event_type") or first_type(found.events),
         "problem": problem,
+        "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",
     } | _result(request, organization, found)
     fragment = request.headers.get("HX-Request") == "true" and "result" in context
     return render(request, "hooks/test_result.html" if fragment else "hooks/test.html", context)

@@ -29,6 +29,7 @@ _PHRASES = {
     "member.left": "left",
     "member.role_changed": "changed the role of",
     "hook.tested": "tested the hook",
+    "hook.token_verified": "checked the token of the hook",
     "hook.secret_rotated": "made a new secret for the hook",
     "delivery.redelivered": "sent again the delivery",
     "event.recorded": "recorded the event",

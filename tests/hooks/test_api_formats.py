@@ -51,6 +51,7 @@ def test_the_formats_are_listed_with_what_each_of_them_takes(admin: Api) -> None
     formats = {each["name"]: each for each in listed["results"]}
     assert list(formats) == [known.name for known in webhook_formats()]
     assert formats["raw"]["options"] == []
+    assert [name for name, each in formats.items() if each["verifiable"]] == ["hipchat"]
     hipchat = formats["hipchat"]
     assert hipchat["default_url"].startswith("https://")
     assert hipchat["setup"]

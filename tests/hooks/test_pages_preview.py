@@ -86,6 +86,41 @@ def test_the_body_is_that_of_an_event_about_what_the_hook_is_restricted_to(
     assert '"event_type": "stack.redeploy.ok"' in html
 
 
+def test_it_follows_the_restriction_in_the_form_saved_or_not(client: Client, home: str, acme: Organization) -> None:
+    atelier = Resource.objects.create(organization=acme, kind="application", name="Atelier")
+    shop = Resource.objects.create(organization=acme, kind="application", name="Boutique")
+    store = Resource.objects.create(organization=acme, kind="addon", name="Boutique-db")
+    page = f"{home}/notifications/webhooks/preview/"
+    html = assert_strict(client.post(page, FILLED | {"resources": [str(store.pk), str(shop.pk)]}))
+    assert f'"id": "{shop.public_id}"' in unescape(html)
+    sealed = re.search(r'name="draft" value="([^"]+)"', html)
+    assert sealed
+    again = assert_strict(client.post(page, {"draft": sealed[1], "event_type": "addon.created"}))
+    assert f'"id": "{store.public_id}"' in unescape(again)
+
+    hook = add_webhook(acme, resources=[shop.pk])
+    for chosen, shown in (([str(atelier.pk)], atelier), ([], atelier), (["nonsense"], atelier)):
+        html = assert_strict(client.post(page_of(home, hook, "preview/"), FILLED | {"resources": chosen}))
+        assert f'"id": "{shown.public_id}"' in unescape(html)
+    assert f'"id": "{shop.public_id}"' in unescape(get(client, page_of(home, hook, "preview/")))
+
+
+def test_nothing_of_another_organization_is_shown(client: Client, home: str, olga: User) -> None:
+    foreign = Resource.objects.create(
+        organization=Organization.objects.get(name="Other"), kind="application", name="Else"
+    )
+    typed = FILLED | {"resources": [str(foreign.pk)]}
+    assert "Else" not in assert_strict(client.post(f"{home}/notifications/webhooks/preview/", typed))
+
+
+def test_every_format_but_raw_is_drawn(client: Client, home: str, acme: Organization) -> None:
+    for known in webhook_formats():
+        options, _ = filled_options(known)
+        hook = add_webhook(acme, known.label, url="http://127.0.0.1:9/in", format=known.name, options=options)
+        html = get(client, page_of(home, hook, "preview/"))
+        assert (f"About as {known.label} shows it" in html) == (known.name != "raw")
+
+
 def test_whoever_sees_hooks_may_look_but_not_try_out(home: str, hook: Hook, anna: User, client_of: ClientOf) -> None:
     html = get(client_of(anna), page_of(home, hook, "preview/"))
     assert "t0p" not in html
@@ -158,6 +193,7 @@ def test_an_email_is_shown_as_text_and_in_a_frame_of_its_own(client: Client, hom
     hook = Hook.objects.get(organization=acme, kind="email")
     html = get(client, page_of(home, hook, "preview/?event_type=stack.redeploy.fail"))
     assert "To: alice@people.example" in html
+    assert "<dt>To</dt><dd>alice@people.example</dd>" in html
     frame = re.search(r'<iframe[^>]*src="([^"]+)"[^>]*sandbox=""', html)
     assert frame
     mail = client.get(unescape(frame[1]))

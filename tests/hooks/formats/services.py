@@ -116,6 +116,17 @@ class Delivering:
             assert case.waits - 5 < (due - clock.now()).total_seconds() <= case.waits * 1.2
 
 
+def assert_kept_nowhere(secret: str, hook: Hook, log: str = "") -> dict[str, Any]:
+    """Nothing that people may read of the one attempt has the secret; gives what is kept of the request."""
+    attempt = Attempt.objects.get()
+    assert secret not in json.dumps([attempt.request, attempt.response, attempt.explanation])
+    endpoint = Endpoint.objects.get(hook=hook)
+    assert secret not in json.dumps([endpoint.options, endpoint.last_answer])
+    assert secret not in log
+    kept: dict[str, Any] = attempt.request
+    return kept
+
+
 class Html(HTMLParser):
     """The plain text of a piece of HTML, and its tags."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from hooks.formats import FORMATS
 from hooks.messages import Notification
-from hooks.templatetags.chat_text import chat_outcome, chat_text, chat_time
+from hooks.templatetags.chat_text import chat_text, chat_time, emoji, pairs, tone
 from hooks.wording import tell
 from tests.hooks.formats.anything import HOSTILE, notifications
 from tests.hooks.formats.markup import Markup
@@ -72,8 +72,11 @@ def test_texts_are_shown_as_the_service_does() -> None:
     )
     assert chat_text("**Note**\na\\_b \\*c\\*", "markdown") == "<strong>Note</strong>\na_b *c*"
     assert chat_text("a\\_b", "plain") == "a\\_b"
+    assert chat_text("a\\_b &lt; \\\\", "escaped") == "a_b &amp;lt; \\"
+    assert (emoji("rotating_light"), emoji("test"), emoji(None)) == ("🚨", "", "")
+    assert (pairs({"items": "x"}), pairs("x")) == ([("items", "x")], [])
 
 
 def test_what_is_no_colour_or_time_is_drawn_without() -> None:
-    assert (chat_outcome("#123456"), chat_outcome(None)) == ("neutral", "neutral")
+    assert (tone("#123456"), tone(None), tone([])) == ("neutral", "neutral", "neutral")
     assert (chat_time("x"), chat_time(10**30), chat_time(None)) == (None, None, None)

@@ -24,7 +24,9 @@ from hooks.messages import Answer, Message, Notification
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.wording import tell
 from tests.conftest import Receiver
+from tests.hooks.formats.hipchat_server import OPTIONS, TOKEN
 from tests.hooks.formats.markup import Markup
+from tests.hooks.formats.services import assert_kept_nowhere
 from tests.hooks.notifications import notification
 from tests.hooks.test_wording import KEYS, LANGUAGES, TEXTS, TYPES, VALUES
 
@@ -32,8 +34,6 @@ Make = Callable[..., Hook]
 Record = Callable[..., Event]
 Run = Callable[[], None]
 
-TOKEN = "b0a7c9d2e4f6081a3c5e7f90"
-OPTIONS = {"token": TOKEN, "room": "Ops & Dev/2"}
 TAGS = {"a", "b", "br", "i"}
 _BOTH: dict[str, Any] = {
     "message": {"type": "string", "minLength": 1, "maxLength": 10_000},
@@ -228,11 +228,7 @@ def test_without_a_url_it_is_hipchat_s_own_and_a_url_of_it_proposes_the_format()
     assert "2019" in HipChat.setup
 
 
-# --- Verifying a token ---------------------------------------------------------------------------------------
-def answer(status: int | None, body: str = "", text: str = "") -> Answer:
-    return Answer(str(status), text, 0.0, 1, status=status, response={"body": body, "headers": {}})
-
-
+# --- Verifying a token (what is answered: tests/hooks/test_verifying.py) --------------------------------------
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_token_is_verified_by_a_request_that_cannot_post(version: str) -> None:
     message = HipChat().verification({**OPTIONS, "version": version}, "https://chat.example")
@@ -251,25 +247,6 @@ def test_without_a_token_there_is_nothing_to_verify_and_without_a_url_it_is_hipc
     message = HipChat().verification(OPTIONS, "")
     assert message
     assert message.url.startswith("https://api.hipchat.com/v1/")
-
-
-@pytest.mark.parametrize(
-    ("given_answer", "valid", "words"),
-    [
-        (answer(202), True, "accepts this token"),
-        (answer(200, '{"success": {"code": 202, "type": "Accepted"}}'), True, "accepts this token"),
-        (answer(200, '{"status": "sent"}', "OK"), False, "send a test instead"),
-        (answer(400, "", "Bad Request"), False, "send a test instead"),
-        (answer(401, '{"error": {"message": "Auth token bad."}}', "Unauthorized"), False, "Auth token bad. Check"),
-        (answer(404, "", "Not Found"), False, "Check the id or name of the room"),
-        (answer(503, "", "Service Unavailable"), False, "503 Service Unavailable"),
-        (answer(None, "", "Connection refused"), False, "Connection refused."),
-    ],
-)
-def test_what_came_of_verifying_is_said_in_words(given_answer: Answer, valid: bool, words: str) -> None:
-    verdict, text = HipChat().verified(given_answer)
-    assert verdict is valid
-    assert words in text
 
 
 # --- Over the wire -------------------------------------------------------------------------------------------
@@ -309,12 +286,21 @@ def test_a_delivery_arrives_and_nothing_that_is_kept_or_logged_has_the_token(
         VERSION_2.validate(request.json)
     assert "webhook-signature" not in request.headers
     assert Delivery.objects.get().state == "delivered"
-    kept = Attempt.objects.get().request
-    assert TOKEN not in json.dumps(kept)
+    kept = assert_kept_nowhere(TOKEN, hook, caplog.text)
     assert "•" in kept["body"] + kept["headers"].get("Authorization", "")
-    assert hook.endpoint
-    assert TOKEN not in json.dumps(Endpoint.objects.get(pk=hook.endpoint.pk).options)
-    assert TOKEN not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_that_is_kept_has_the_token_that_the_server_repeats(
+    hipchat: Make, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    receiver.status, receiver.headers = 401, {"X-Token": TOKEN}
+    receiver.body = json.dumps({"error": {"message": f"No {TOKEN}"}})
+    hook = hipchat()
+    record("stack.redeploy.fail")
+    pump()
+    assert_kept_nowhere(TOKEN, hook)
+    assert "No b0a7••••••. Check the API token" in Attempt.objects.get().explanation
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -20,7 +21,7 @@ from tests.hooks.notifications import notification
 
 MODULES = (test_discord, test_teams, test_google_chat, test_ntfy, test_pagerduty, test_telegram)
 SERVICES: list[Service] = [module.SERVICE for module in MODULES]
-DRAWN = [test_discord.SERVICE, test_teams.SERVICE]
+TAGS = {"div", "p", "b", "i", "span", "a", "dl", "dt", "dd", "code", "svg", "use"}
 every_service = pytest.mark.parametrize("service", SERVICES, ids=[service.name for service in SERVICES])
 
 
@@ -77,24 +78,71 @@ def test_whatever_is_answered_is_understood(status: int, service: Service) -> No
         assert answer.retry_after is None or 0 <= answer.retry_after < 1e8
 
 
+# --- As a page shows it ----------------------------------------------------------------------------------------
+def drawn(service: Service, body: dict[str, Any]) -> Html:
+    """What the preview makes of a body, of the tags that previews have."""
+    page = Html(render_to_string(f"hooks/preview/{service.name}.html", {"body": body}))
+    assert {tag for tag, _ in page.tags} <= TAGS
+    assert {name for _, given in page.tags for name in given} <= {"class", "href", "rel", "aria-hidden"}
+    page.text = page.text.replace("\u2060", "")  # what keeps a text from calling somebody is not seen
+    return page
+
+
+@every_service
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("service", DRAWN, ids=[service.name for service in DRAWN])
 def test_a_preview_shows_the_message(service: Service, language: str, settings: LazySettings) -> None:
     settings.LANGUAGE_CODE = language
     for event_type in TYPES:
         about = notification(event_type, is_test=True)
-        page = render_to_string(f"hooks/preview/{service.name}.html", {"body": service.body(event_type, is_test=True)})
-        assert "style" not in page
-        shown = Html(page)
-        assert "preview" in str(shown.tags[0])
-        story = tell(about)
-        for told in (story.title, story.line, story.note, *story.facts[0]):
+        shown, story = drawn(service, service.body(event_type, is_test=True)), tell(about)
+        lines = [] if service.name == "pagerduty" else [story.line]  # which takes a title and facts alone
+        for told in (story.title, *lines, story.note, *story.facts[0]):
             assert told in shown.text, event_type
+        assert story.url in [given.get("href") for _, given in shown.tags]
 
 
-def test_a_preview_shows_data_as_text() -> None:
-    for service in DRAWN:
-        body = service.body("process.down", {"process_name": "<script>x</script> [a](b) *c*"})
-        page = render_to_string(f"hooks/preview/{service.name}.html", {"body": body})
-        assert "<script>" not in page
-        assert "<script>x</script> [a](b) *c*" in Html(page).text
+@every_service
+def test_a_preview_shows_data_as_text(service: Service) -> None:
+    data = {"process_name": "<script>x</script> [a](b) *c*", "items": "<b>d</b>"}
+    shown = drawn(service, service.body("process.down", data))
+    assert "<script>x</script> [a](b) *c*" in shown.text
+    assert "<b>d</b>" in shown.text
+
+
+@settings(max_examples=60, deadline=None)
+@given(about=notifications())
+def test_any_message_is_drawn(about: Notification) -> None:
+    for service in SERVICES:
+        about = replace(about, format=service.name, options=dict(service.options), address=service.address)
+        drawn(service, service.check(FORMATS[service.name].write(about)))
+
+
+@every_service
+@pytest.mark.parametrize("body", ["", "a text", {}, [], None])
+def test_what_is_no_message_is_drawn_as_nothing(body: Any, service: Service) -> None:
+    drawn(service, body)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "words", "tone"),
+    [
+        ("server.stopped", ["Triggered", "until good news with the same key resolves it"], "bad"),
+        ("server.backon", ["Resolved", "It ends the alert with the key"], "good"),
+        ("git.push", ["Change event", "pages nobody"], None),
+    ],
+)
+def test_the_preview_of_pagerduty_says_what_becomes_of_it(event_type: str, words: list[str], tone: str | None) -> None:
+    body = test_pagerduty.SERVICE.body(event_type)
+    shown = drawn(test_pagerduty.SERVICE, body)
+    assert all(each in shown.text for each in words)
+    assert shown.tags[0][1]["class"] == " ".join(filter(None, ["preview pagerduty", tone]))
+    assert body["routing_key"] not in shown.text
+    assert body.get("dedup_key", "") in shown.text
+
+
+def test_the_preview_of_ntfy_shows_how_much_it_insists() -> None:
+    said = {name: drawn(test_ntfy.SERVICE, test_ntfy.SERVICE.body(name, is_test=True)).text for name in TYPES}
+    assert "🚨" in said["job.fail"]
+    assert "High priority" in said["job.fail"]
+    assert "Low priority" in said["git.push"]
+    assert "priority" not in said["stack.redeploy.ok"]
