@@ -11,12 +11,14 @@ import logging
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from types import TracebackType
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Greatest
 from django_q.brokers import Broker, get_broker
 from django_q.tasks import async_task
@@ -43,30 +45,43 @@ class Heartbeat:
         self.leaving = False
 
     def __enter__(self) -> Heartbeat:
-        Pump.objects.create(pk=self.id, seen_at=clock.now())
+        with _unhurried():
+            Pump.objects.create(pk=self.id, seen_at=clock.in_query())
         self.beaten_at = time.monotonic()
         return self
 
     def beat(self) -> None:
         """Renew it, at most once a second."""
         if time.monotonic() - self.beaten_at >= _BEAT:
-            Pump.objects.filter(pk=self.id).update(seen_at=self._seen())
+            with _unhurried():
+                Pump.objects.filter(pk=self.id).update(seen_at=self._seen())
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
         """It takes on nothing new any more, or not for sure: who has something new wakes another."""
-        Pump.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
+        with _unhurried():
+            Pump.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
         self.leaving = True
 
     @staticmethod
     def _seen() -> Greatest:
-        return Greatest("seen_at", clock.now())  # never back: it shows when the clock was set back (`set_back`)
+        return Greatest("seen_at", clock.in_query())  # never back: it shows when the clock was set back (`set_back`)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self.leaving:
             self.leave()  # but the row is kept for the watchdog: it shows when a pump was last seen
+
+
+@contextmanager
+def _unhurried() -> Iterator[None]:
+    """A transaction that does not wait for the disk: nobody misses a heartbeat that a crash of the database takes."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit TO OFF")
+        yield
 
 
 def wake() -> None:
@@ -104,7 +119,7 @@ def queued() -> bool:
 
 
 def open_transports() -> list[str]:
-    """The transports that may be tried now: mail only when it is configured and its relay is not known to be away."""
+    """The transports that may be tried now: mail and push only when they are configured and not known to be away."""
     free, to_probe = transports()
     return free + to_probe
 
@@ -115,7 +130,8 @@ def transports() -> tuple[list[str], list[str]]:
     circuits = {circuit.pk: circuit for circuit in Circuit.objects.all()}
     free: list[str] = []
     to_probe: list[str] = []
-    for name in ["http", "smtp"] if settings.MAIL_CONFIGURED else ["http"]:
+    configured = {"http": True, "smtp": settings.MAIL_CONFIGURED, "apns": settings.PUSH_CONFIGURED}
+    for name in [name for name, there in configured.items() if there]:
         circuit = circuits.get(name)
         if circuit and circuit.not_before and circuit.not_before > now:
             continue
