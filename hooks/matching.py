@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Case, F, TextField, Value, When
+from django.db.models import Case, F, QuerySet, TextField, Value, When
 from django.db.models.functions import Lower
 
 from events import catalogue
@@ -110,12 +110,10 @@ def _route_organization(owner: UUID) -> int:
     if organization is None:
         return 0  # another router is at it
     waiting = Event.objects.filter(organization=organization, routed_at__isnull=True)
-    # What an event says is read of those only of which it matters: it may be long.
-    about = Case(When(type__startswith=_OWN, then=F("representation")), default=Value(""), output_field=TextField())
-    events = list(waiting.defer("representation").annotate(about=about).order_by("pk")[:CHUNK])
+    events = list(with_about(waiting).order_by("pk")[:CHUNK])
     rules = Rules(organization, {event.type for event in events})
     rules.hold_what_is_disabled()
-    owed: list[_Owed] = []
+    owed: list[Owed] = []
     done = 0
     for event in events:
         owed += rules.owed(event)
@@ -130,8 +128,14 @@ def _route_organization(owner: UUID) -> int:
     return done
 
 
+def with_about(events: QuerySet[Event]) -> QuerySet[Event]:
+    """As `Rules` needs them. What an event says is read of those only of which it matters: it may be long."""
+    about = Case(When(type__startswith=_OWN, then=F("representation")), default=Value(""), output_field=TextField())
+    return events.defer("representation").annotate(about=about)
+
+
 @dataclass(slots=True)
-class _Owed:
+class Owed:
     """One delivery to be made: to a webhook's endpoint, or to an e-mail address."""
 
     event: UUID
@@ -150,14 +154,19 @@ class _Owed:
 
 
 class Rules:
-    """The rules of one organization about some event types, read once, in a bounded number of queries."""
+    """The rules of one organization about some event types, read once, in a bounded number of queries.
 
-    def __init__(self, organization: Organization, types: Collection[str]) -> None:
+    `members`: those whom it is to decide about, instead of all. Members whose address a hook names must be among them.
+    """
+
+    def __init__(
+        self, organization: Organization, types: Collection[str], members: Sequence[Member] | None = None
+    ) -> None:
         hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
         self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
         chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
         self.endpoints = {endpoint.pk: endpoint for endpoint in read(chosen)}
-        self.members = members_of(organization)
+        self.members = members_of(organization) if members is None else members
         self.by_address = {member.email.lower(): member for member in self.members}
         self.silence = Silence.of(organization, self.hooks, self.members)
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
@@ -193,27 +202,27 @@ class Rules:
             self.endpoints |= {pk: to for pk, to in fresh.items() if pk in self.endpoints}
             self.reach.replace(fresh)
 
-    def owed(self, event: Event) -> list[_Owed]:
+    def owed(self, event: Event) -> list[Owed]:
         """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
         if event.is_test:
             return []
         webhooks = [
-            _Owed(event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None)
+            Owed(event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None)
             for hook in self.asking(event)
             if hook.endpoint_id is not None and (to := self.endpoints[hook.endpoint_id])
         ]
         return webhooks + self._mails(event) + self._to_channels(event)
 
-    def _mails(self, event: Event) -> list[_Owed]:
+    def _mails(self, event: Event) -> list[Owed]:
         """One for each person, however many rules say so; none for members who turned it off."""
-        mails: dict[str, _Owed] = {}
-        unwanted = {_concerned_address(event)}
+        mails: dict[str, Owed] = {}
+        unwanted = {concerned_address(event)}
 
         def mail(address: str, reason: Reason, hook: Hook | None = None) -> None:
             if (lower := address.lower()) in unwanted:
                 return
             if lower not in mails:
-                mails[lower] = _Owed(event.pk, None, address, [], held=True)
+                mails[lower] = Owed(event.pk, None, address, [], held=True)
             mails[lower].add(reason, hook.pk if hook else None, hook is not None and hook.paused)
 
         own: list[tuple[Member, Reason]] = []
@@ -245,7 +254,7 @@ class Rules:
         users = set(self.choices.who_chose(event_type, channel))
         return (member for member in self.members if member.user_id in users) if users else iter(())
 
-    def _to_channels(self, event: Event) -> list[_Owed]:
+    def _to_channels(self, event: Event) -> list[Owed]:
         """To members' own channels, where they turned it on."""
         owed = []
         for channel in (kind for kind in kinds() if kind != Channel.Kind.EMAIL):
@@ -256,7 +265,7 @@ class Rules:
                 quiet_until = self.quiet.of(member.user_id, channel, event.type)
                 for to in self.reach.to.get((member.user_id, channel), ()):
                     reasons, held = [self._because(event, decision)], to.disabled_at is not None
-                    owed.append(_Owed(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
+                    owed.append(Owed(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
         return owed
 
     def _because(self, event: Event, decision: Decision) -> Reason:
@@ -268,20 +277,23 @@ class Rules:
 
     def asking(self, event: Event) -> Iterator[Hook]:
         """The hooks that ask for an event."""
-        concerned = _concerned_hook(event)
+        concerned = concerned_hook(event)
         for hook in self.by_type.get(event.type, []):
-            chosen = self.resources[hook.pk]
-            if (not hook.restricted or event.resource_id in chosen) and hook.public_id != concerned:
+            if self.covers(hook, event) and hook.public_id != concerned:
                 yield hook
 
+    def covers(self, hook: Hook, event: Event) -> bool:
+        """Whether what the event is about is among what the hook is restricted to, if it is."""
+        return not hook.restricted or event.resource_id in self.resources[hook.pk]
 
-def _concerned_hook(event: Event) -> str | None:
+
+def concerned_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
     about = _about(event).get("hook")
     return about.get("id") if isinstance(about, dict) else None
 
 
-def _concerned_address(event: Event) -> str | None:
+def concerned_address(event: Event) -> str | None:
     """The address that a `hook.*` event is about, in lower case: it is not e-mailed that it cannot be e-mailed."""
     about = _about(event).get("refused")
     return about.lower() if isinstance(about, str) else None
@@ -291,7 +303,7 @@ def _about(event: Event) -> dict[str, Any]:
     return json.loads(event.about) if event.type.startswith(_OWN) else {}  # type: ignore[attr-defined]  # annotated
 
 
-def _store(organization: Organization, owed: Sequence[_Owed], now: datetime) -> set[int]:
+def _store(organization: Organization, owed: Sequence[Owed], now: datetime) -> set[int]:
     """Insert the deliveries in bulk; the lanes in which work is now due."""
     mails = _mail_endpoints(organization, {each.address.lower(): each.address for each in owed if not each.endpoint})
     if stopped := [to.pk for to in mails.values() if to.disabled_at]:
