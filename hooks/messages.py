@@ -41,6 +41,7 @@ class Message:
     url: str = ""  # where it goes, if that is not simply the endpoint's address
     subject: str = ""  # e-mail only, as is html
     html: str = ""
+    private: str = ""  # what only its receiver may read of it: in the record it stands masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Answer:
     timings: dict[str, int] = field(default_factory=dict)
     dialled: str = ""
     retry_after: float | None = None
-    transport_down: bool = False  # the mail relay itself, not this address
+    transport_down: bool = False  # the mail relay or APNs itself, not this address
     # What the service itself means by it, where that is not what the status says: delivered, retry, failed, gone.
     meaning: str = ""
 

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from events.models import Event
-from hooks import sentences
+from hooks import recipients, sentences
 from hooks.formats import FORMATS
 from hooks.models import Attempt, Circuit, Delivery, Hook
+from hooks.recipients import Silent
 from notifications_project.accounts.models import Organization
 
 MOST_HOOKS = 200
@@ -52,6 +53,8 @@ class Row:
     attention: bool
     trouble: str
     signed: bool  # whether what it sends is signed with a secret of its own
+    silent: list[Silent]  # whom an e-mail hook names and does not tell
+    quiet: str  # how many, in words
 
 
 def rows(
@@ -115,10 +118,20 @@ def _described(organization: Organization, hooks: Sequence[Hook], now: datetime)
     ids = [hook.pk for hook in hooks]
     waiting = _waiting(organization, ids)
     charts = _charts(organization, ids, now)
-    return [_row(hook, waiting.get(hook.pk, (0, None)), charts.get(hook.pk, {}), now) for hook in hooks]
+    silent = recipients.silent(organization, hooks)
+    return [
+        _row(hook, waiting.get(hook.pk, (0, None)), charts.get(hook.pk, {}), silent.get(hook.pk, []), now)
+        for hook in hooks
+    ]
 
 
-def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Counter[str]], now: datetime) -> Row:
+def _row(
+    hook: Hook,
+    waiting: tuple[int, datetime | None],
+    hours: dict[int, Counter[str]],
+    silent: list[Silent],
+    now: datetime,
+) -> Row:
     count, due_at = waiting
     held = hook.endpoint.lane.not_before if hook.endpoint else None
     next_try = max(due_at, held) if due_at and held else due_at
@@ -141,6 +154,8 @@ def _row(hook: Hook, waiting: tuple[int, datetime | None], hours: dict[int, Coun
         attention=attention,
         trouble=sentences.trouble(hook, count, next_try, now) if attention else "",
         signed=is_signed(hook),
+        silent=silent,
+        quiet=sentences.describe_silent(silent),
     )
 
 

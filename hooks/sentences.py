@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +15,14 @@ from events import catalogue
 from hooks.engine.lanes import AT_ONCE
 from hooks.engine.outcome import MOST_TRIES
 from hooks.models import Delivery, Endpoint, Hook
+from hooks.recipients import Silent, Why
 from notifications_project.accounts.roles import Role
 from notifications_project.masking import mask
 from notifications_project.templatetags.look import span
 
 NOTHING = "Nothing:"
 NOBODY = "Nobody"
+TOLD_IN_DIGEST = "Told in one digest: "  # begins the outcome of what `hooks.digests` folded; the digest's id follows
 _NAMED = 4  # more names than this become "and 7 more"
 
 
@@ -74,6 +77,18 @@ def describe_recipients(hook: Hook) -> str:
     return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or f"{NOBODY}: who was chosen is gone"
 
 
+def describe_silent(silent: Sequence[Silent]) -> str:
+    """How many of those whom a hook names are not told: "2 unsubscribed, 1 waits for confirmation"."""
+    counts = Counter(each.why for each in silent)
+    waiting, stopped = counts[Why.UNCONFIRMED], counts[Why.STOPPED]
+    words = [
+        f"{counts[Why.UNSUBSCRIBED]} unsubscribed" if counts[Why.UNSUBSCRIBED] else "",
+        f"{waiting} {'waits' if waiting == 1 else 'wait'} for confirmation" if waiting else "",
+        f"{stopped} {'address is' if stopped == 1 else 'addresses are'} refused by the mail server" if stopped else "",
+    ]
+    return ", ".join(filter(None, words))
+
+
 def who_has(role: Role) -> str:
     """People with a role: "Admins", "Accounting"."""
     return role.label if role == Role.ACCOUNTING else f"{role.label}s"
@@ -118,17 +133,21 @@ def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) 
 
 def describe_enabling(delivery: Delivery, hook: Hook) -> str:
     """What a test means for an endpoint that was disabled when it was sent; empty for any other test."""
-    endpoint = hook.endpoint
+    return describe_enabling_of(hook.name, hook.endpoint, delivery, paused=hook.paused)
+
+
+def describe_enabling_of(name: str, endpoint: Endpoint | None, delivery: Delivery, *, paused: bool = False) -> str:
+    """The same for an endpoint of that name."""
     if endpoint is None or not any(reason.get("enables") for reason in delivery.reasons):
         return ""
     if delivery.state == Delivery.State.DELIVERED and endpoint.disabled_at is None:
-        then = "what waits goes out when it is resumed" if hook.paused else "what waited goes out now"
-        return f"{hook.name} has been put to work again: {then}."
+        then = "what waits goes out when it is resumed" if paused else "what waited goes out now"
+        return f"{name} has been put to work again: {then}."
     if endpoint.disabled_at is None:
-        return f"{hook.name} was put to work again meanwhile."
+        return f"{name} was put to work again meanwhile."
     if delivery.state == Delivery.State.PENDING:
-        return f"{hook.name} was stopped. If the test succeeds, it is put to work again."
-    return f"{hook.name} stays stopped: only a test that succeeds puts it to work again."
+        return f"{name} was stopped. If the test succeeds, it is put to work again."
+    return f"{name} stays stopped: only a test that succeeds puts it to work again."
 
 
 def describe_loss(hook: Hook, people: int) -> str:
@@ -151,9 +170,13 @@ def until(when: datetime, now: datetime) -> str:
     return "now" if when <= now + timedelta(seconds=1) else f"in {span((when - now).total_seconds())}"
 
 
-def where(endpoint: Endpoint) -> str:
-    """An address as everybody may read it: a URL without its secrets."""
-    return endpoint.address if endpoint.kind == Endpoint.Kind.EMAIL else mask(endpoint.address)
+def where(endpoint: Endpoint, *, secret: bool = False) -> str:
+    """An address as everybody may read it: a URL without its secrets. `secret`: as who manages hooks may.
+
+    The token of a device is shown to nobody: it is of no use but to push to it.
+    """
+    whole = secret and endpoint.kind != Endpoint.Kind.DEVICE
+    return endpoint.address if whole or endpoint.kind == Endpoint.Kind.EMAIL else mask(endpoint.address)
 
 
 # --- Deliveries ----------------------------------------------------------------------------------------------
@@ -170,6 +193,8 @@ def describe_reason(reason: Mapping[str, Any]) -> str:
         return "members get such e-mails by default"
     if rule == "role":
         return "admins and managers are told about trouble with hooks"
+    if rule == "digest":
+        return "it waited for the end of a quiet time, with others"
     if rule == "test":
         return f"{reason.get('by') or 'somebody'} pressed Test"
     return f"{name or 'a rule'} asks for it"
@@ -205,13 +230,18 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
     if delivery.state == Delivery.State.FAILED:
         tries = f"after {delivery.tries} {'attempt' if delivery.tries == 1 else 'attempts'}"
         return f"Failed {tries}: {delivery.outcome}" if delivery.outcome else f"Failed {tries}"
+    if delivery.state == Delivery.State.CANCELLED and delivery.outcome.startswith(TOLD_IN_DIGEST):
+        return delivery.outcome
     if delivery.state == Delivery.State.CANCELLED:
         return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"
     if delivery.due_at is None:
         return "Waits: its hook is paused or its address is stopped"
     when = next_try(delivery, now)
     if when is None:
-        return "Waits for a mail server (EMAIL_URL)"
+        push = delivery.endpoint.kind == Endpoint.Kind.DEVICE
+        return "Waits for a push key (APNS_KEY)" if push else "Waits for a mail server (EMAIL_URL)"
+    if _is_quiet(delivery) and when > now:
+        return f"Waits for the end of a quiet time, {until(when, now)}"
     attempt = f"attempt {delivery.tries + 1} of {MOST_TRIES}"
     if when > now:
         return f"Next try {until(when, now)}, {attempt}"
@@ -221,20 +251,29 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
 def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None:
     """When it may next be tried: due, and neither its lane nor its transport backing off.
 
-    None: nobody knows, because it is held, there is no mail server for it, or it is settled.
+    None: nobody knows, because it is held, there is no mail server or push key for it, or it is settled.
     The back-off is known of deliveries that come from `overview.with_back_off`.
     """
-    if delivery.due_at is None or lacks_mail_server(delivery):
+    if delivery.due_at is None or lacks_mail_server(delivery) or lacks_push_key(delivery):
         return None
     transport: datetime | None = getattr(delivery, "transport_held", None)
     if delivery.due_at == AT_ONCE:  # somebody asked for it: its lane does not hold it
         return max(filter(None, [now or timezone.now(), transport]))
     lane = delivery.lane.not_before if "lane" in delivery._state.fields_cache else None
-    return max(filter(None, [delivery.due_at, lane, transport]))
+    return max(filter(None, [delivery.quiet_until if _is_quiet(delivery) else delivery.due_at, lane, transport]))
+
+
+def _is_quiet(delivery: Delivery) -> bool:
+    """Whether it waits for a quiet time to end, and not because of a try before."""
+    return delivery.quiet_until is not None and not delivery.tries
 
 
 def lacks_mail_server(delivery: Delivery) -> bool:
     return delivery.endpoint.kind == Endpoint.Kind.EMAIL and not settings.MAIL_CONFIGURED
+
+
+def lacks_push_key(delivery: Delivery) -> bool:
+    return delivery.endpoint.kind == Endpoint.Kind.DEVICE and not settings.PUSH_CONFIGURED
 
 
 _ADVICE = {

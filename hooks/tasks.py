@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hooks import confirming, digests
 from hooks.engine import watchdog
 from hooks.engine.pump import Pump
 from hooks.engine.sweep import sweep as sweep_up
@@ -17,9 +18,18 @@ def pump() -> None:
         wake()
 
 
+def ask_addresses() -> None:
+    """Send the mails that ask addresses whether they want to be told."""
+    if watchdog.work_is_due():
+        wake()  # this task looked like a wake-up as long as it was in the queue
+    confirming.send_due()
+
+
 def sweep() -> None:
     """Once a minute: repair, then look for work that nobody announced."""
     with Heartbeat():  # seen once a minute at least: that shows it if the clock is set back
         sweep_up()
+    digests.send_due()
     if watchdog.work_is_due():
         wake()
+    confirming.send_due()

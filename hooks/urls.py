@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from hooks.models import Hook
-from hooks.views import deliveries, editing, lists, preview, switches, trial, verify
+from hooks.views import addresses, deliveries, editing, explain, lists, mailed, preview, switches, trial, verify
 
 app_name = "hooks"
 
@@ -18,6 +18,9 @@ one_hook: list[URLPattern | URLResolver] = [
     path("resume/", switches.resume, name="resume"),
     path("rotate-secret/", switches.rotate_secret, name="rotate-secret"),
     path("secret/", editing.secret, name="secret"),
+    path("resubscribe/", addresses.change, {"action": "resubscribe"}, name="resubscribe"),
+    path("ask-again/", addresses.change, {"action": "ask-again"}, name="ask-again"),
+    path("try-again/", addresses.change, {"action": "try-again"}, name="try-again"),
     path("test/", trial.test, name="test"),
     path("verify/", verify.of_hook, name="verify"),
     path("preview/", preview.of_hook, name="preview"),
@@ -36,10 +39,17 @@ of_organization: list[URLPattern | URLResolver] = [
     path("notifications/webhooks/verify/", verify.of_new, name="verify-new"),
     path("notifications/webhooks/advice/", editing.advice, name="advice"),
     path("hooks/<hook:hook>/", include(one_hook)),
+    path("events/<event:event>/explain/", explain.explain, name="explain"),
     path("deliveries/", deliveries.index, name="deliveries"),
     path("deliveries/redeliver/", deliveries.redeliver_selected, name="redeliver-selected"),
     path("deliveries/<delivery:delivery>/", deliveries.detail, name="delivery"),
     path("deliveries/<delivery:delivery>/redeliver/", deliveries.redeliver, name="redeliver"),
 ]
 
-urlpatterns = [path("organizations/<owner:owner>/", include(of_organization))]
+urlpatterns = [
+    path("organizations/<owner:owner>/", include(of_organization)),
+    # The addresses of `mail_links`.
+    path("unsubscribe/<str:token>/", mailed.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/change/", mailed.change, name="unsubscribe-change"),
+    path("confirm/<str:token>/", mailed.confirm, name="confirm"),
+]

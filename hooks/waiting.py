@@ -7,13 +7,15 @@ has another reason stays (DESIGN section 5). A held delivery (`due_at` empty) wa
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from hooks.engine import clock, lanes
 from hooks.models import Delivery, Endpoint, Hook
+from hooks.quiet import AT_MOST
 from notifications_project.accounts.models import Organization
 
 _CHUNK = 500
@@ -21,8 +23,11 @@ _CHUNK = 500
 _NO_TEST = Q(due_at__gt=lanes.AT_ONCE) | ~Q(reasons__0__rule="test")
 
 
-def cancel(hook: Hook, why: str) -> None:
-    """Cancel what waits only because of this hook; for what has another reason, forget this one."""
+def cancel(hook: Hook, why: str, only: Endpoint | None = None) -> None:
+    """Cancel what waits only because of this hook; for what has another reason, forget this one.
+
+    `only`: of what an e-mail hook asked for, what is for this address.
+    """
     now = clock.now()
     settled = {"state": Delivery.State.CANCELLED, "outcome": why, "settled_at": now, "due_at": None}
     if hook.endpoint_id:
@@ -30,7 +35,7 @@ def cancel(hook: Hook, why: str) -> None:
         return
     active = _active_hooks(hook.organization_id)
     touched: set[int] = set()
-    for chunk in _told_by(hook):
+    for chunk in _told_by(hook, only):
         for delivery in chunk:
             delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
             delivery.due_at = (delivery.due_at or now) if _may_go(delivery, active) else None
@@ -48,6 +53,7 @@ def forget_member(organization: Organization, address: str) -> None:
     naming = {hook.public_id for hook in hooks if address.lower() in map(str.lower, hook.notify_addresses)}
     pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING)
     waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=address.lower())
+    waiting = waiting.select_related("endpoint").defer("endpoint__secrets")
     now, active = clock.now(), _active_hooks(organization.pk)
     for delivery in waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"):
         delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
@@ -78,8 +84,8 @@ def resume(hook: Hook) -> None:
         return
     touched: set[int] = set()
     for chunk in _told_by(hook):
-        held = [delivery.pk for delivery in chunk if delivery.due_at is None]
-        Delivery.objects.filter(pk__in=held).update(due_at=now)
+        held = [each.pk for each in chunk if each.due_at is None and each.endpoint.disabled_at is None]
+        Delivery.objects.filter(pk__in=held).update(due_at=_once_quiet_is_over(now))
         touched |= {delivery.lane_id for delivery in chunk}
     lanes.touch(touched)
 
@@ -96,10 +102,16 @@ def disable(endpoint: Endpoint, why: str) -> None:
 
 
 def reactivate(endpoint: Endpoint) -> None:
-    """Put an endpoint to work again: its lane is closed-circuit and prompt, what waited may go."""
+    """Put an endpoint to work again: its lane is closed-circuit and prompt, what waited may go.
+
+    The lane of an e-mail address is its organization's and stays as it is.
+    """
     endpoint.disabled_at, endpoint.disabled_reason = None, ""
     endpoint.failing_since = endpoint.warned_at = None
     endpoint.save(update_fields=["disabled_at", "disabled_reason", "failing_since", "warned_at"])
+    if endpoint.kind == Endpoint.Kind.EMAIL:
+        _release_mail(endpoint, clock.now())
+        return
     hook = Hook.objects.filter(endpoint=endpoint).first()
     if hook is None or not hook.paused:
         _release(endpoint, clock.now())
@@ -115,8 +127,25 @@ def forget_answers(endpoint: Endpoint) -> None:
 
 def _release(endpoint: Endpoint, now: Any) -> None:
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    waiting.filter(due_at__isnull=True).update(due_at=now)
+    waiting.filter(due_at__isnull=True).update(due_at=_once_quiet_is_over(now))
     lanes.touch({endpoint.lane_id})
+
+
+def _release_mail(endpoint: Endpoint, now: Any) -> None:
+    """Let go what waited for an e-mail address, but for what a paused hook alone asked for."""
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    held = waiting.filter(due_at__isnull=True).select_related("endpoint").defer("endpoint__secrets")
+    active = _active_hooks(endpoint.organization_id)
+    rows = held.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    may_go = [delivery.pk for delivery in rows.iterator(_CHUNK) if _may_go(delivery, active)]
+    for start in range(0, len(may_go), _CHUNK):
+        Delivery.objects.filter(pk__in=may_go[start : start + _CHUNK]).update(due_at=_once_quiet_is_over(now))
+    lanes.touch({endpoint.lane_id})
+
+
+def _once_quiet_is_over(now: datetime) -> Case:
+    """When what was held may go: now, or as what was not held while its receiver has a quiet time (`hooks.digests`)."""
+    return Case(When(quiet_until__gt=now, then=F("quiet_until") + Value(AT_MOST)), default=Value(now))
 
 
 def _pending(hook: Hook) -> QuerySet[Delivery]:
@@ -124,14 +153,17 @@ def _pending(hook: Hook) -> QuerySet[Delivery]:
     return pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport="smtp")
 
 
-def _told_by(hook: Hook) -> Iterator[list[Delivery]]:
+def _told_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
     """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked: what is read here is written back.
 
     Workers that write results lock theirs in the same order.
     """
     after: UUID | None = None
+    waiting = _pending(hook).select_related("endpoint").defer("endpoint__secrets")
+    if only:
+        waiting = waiting.filter(endpoint=only)
     while True:
-        rows = _pending(hook) if after is None else _pending(hook).filter(pk__gt=after)
+        rows = waiting if after is None else waiting.filter(pk__gt=after)
         chunk = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk")[:_CHUNK])
         if not chunk:
             return
@@ -145,5 +177,8 @@ def _active_hooks(organization: UUID) -> set[str]:
 
 
 def _may_go(delivery: Delivery, active: set[str]) -> bool:
-    """Whether a reason is left that is no paused hook."""
+    """Whether a reason is left that is no paused hook, and its address may be tried. Tests may go whatever is."""
+    rules = {reason["rule"] for reason in delivery.reasons}
+    if "test" in rules or delivery.endpoint.disabled_at:
+        return "test" in rules
     return any(reason["rule"] != "hook" or reason["id"] in active for reason in delivery.reasons)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,27 @@ def email(name: str) -> dict[str, Any]:
     return dict(env.email_url_config(value))
 
 
+def mail_provider(name: str) -> str:
+    """The name of a backend of django-anymail, such as `mailgun`; empty if not given."""
+    value = text(name).lower()
+    if not value:
+        return ""
+    if importlib.util.find_spec("anymail") is None:
+        raise BadSetting(name, "needs the package django-anymail: install it beside the others")
+    fits = re.fullmatch(r"[a-z_]+", value) and value not in _NO_PROVIDERS
+    if not fits or importlib.util.find_spec(f"anymail.backends.{value}") is None:
+        raise BadSetting(name, f"must be a provider that django-anymail knows, such as mailgun, not {value[:50]!r}")
+    return value
+
+
+_NO_PROVIDERS = {"base", "base_requests", "console", "test"}
+
+
+def mail_provider_settings() -> dict[str, str]:
+    """What the environment says in `ANYMAIL_...` variables, by the names that django-anymail gives its settings."""
+    return {name.removeprefix("ANYMAIL_"): text(name) for name in os.environ if re.fullmatch(r"ANYMAIL_[A-Z_]+", name)}
+
+
 def sender(name: str, default: str) -> str:
     """An e-mail address, alone or with a name: `Console <console@example.com>`."""
     value = text(name, default)
@@ -174,3 +197,53 @@ def sender(name: str, default: str) -> str:
     if not whole or not value.isprintable() or not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", address):
         raise BadSetting(name, f"must be an e-mail address such as console@example.com, not {value!r}")
     return value
+
+
+# --- iOS push ------------------------------------------------------------------------------------------------
+def push_key(name: str) -> str:
+    """The text of a PEM file with a private key as Apple gives it; line ends may be written as `\\n`."""
+    value = text(name).replace("\\n", "\n")
+    return _push_key(name, value) if value else ""
+
+
+def push_key_file(name: str) -> str:
+    """The same, from a file; empty if none is named."""
+    path = existing_file(name)
+    return _push_key(name, Path(path).read_text(errors="replace")) if path else ""
+
+
+def _push_key(name: str, pem: str) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec  # only who pushes pays for it
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError) as error:
+        raise BadSetting(name, "cannot be read as the .p8 file that Apple gives for a key") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise BadSetting(name, "must be a private key on the curve P-256, as Apple gives it")
+    return pem.strip()
+
+
+def existing_file(name: str) -> str:
+    value = text(name)
+    if value and not (Path(value).is_file() and os.access(value, os.R_OK)):
+        raise BadSetting(name, f"{value} is no file that can be read")
+    return value
+
+
+def code(name: str, pattern: str, example: str) -> str:
+    """A text of a known form; empty if not given."""
+    value = text(name)
+    if value and not re.fullmatch(pattern, value):
+        raise BadSetting(name, f"must look like {example}, not {value[:100]!r}")
+    return value
+
+
+def complete(needed: Mapping[str, str], beside: Mapping[str, bool]) -> bool:
+    """Whether all of `needed` is given. Some of it, or what stands `beside` it alone, is a mistake."""
+    missing = [name for name, value in needed.items() if not value]
+    given = [name for name, value in needed.items() if value] + [name for name, there in beside.items() if there]
+    if missing and given:
+        raise BadSetting(missing[0], f"must be given as well, as {given[0]} is")
+    return not missing

@@ -149,7 +149,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 SIGN_UP_OPEN = environment.choice("SIGN_UP", "closed", "open") == "open"
-if SIGN_UP_OPEN and not environment.text("EMAIL_URL"):
+if SIGN_UP_OPEN and not (environment.text("EMAIL_URL") or environment.text("EMAIL_PROVIDER")):
     raise environment.BadSetting("SIGN_UP", "can be open only with EMAIL_URL: new addresses are confirmed by mail")
 ACCOUNT_ADAPTER = "notifications_project.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
@@ -180,8 +180,15 @@ REST_FRAMEWORK = {
 # --- What is sent --------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", f"notifications@{_public_host}")
 _email = environment.email("EMAIL_URL")
-MAIL_CONFIGURED = bool(_email)
+EMAIL_PROVIDER = environment.mail_provider("EMAIL_PROVIDER")
+if EMAIL_PROVIDER and _email:
+    raise environment.BadSetting("EMAIL_PROVIDER", "cannot be given together with EMAIL_URL: mail goes one way")
+MAIL_CONFIGURED = bool(_email or EMAIL_PROVIDER)
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+if EMAIL_PROVIDER:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
+    INSTALLED_APPS.append("anymail")
+EMAIL_CONFIRM_ADDRESSES = environment.flag("EMAIL_CONFIRM_ADDRESSES", True)
 EMAIL_HOST = _email.get("EMAIL_HOST", "")
 EMAIL_PORT = _email.get("EMAIL_PORT") or 25
 EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
@@ -190,6 +197,23 @@ EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
 DELIVERY_TIMEOUT = environment.number("DELIVERY_TIMEOUT", 15, 1, 60)  # seconds for one attempt, all in all
 EMAIL_TIMEOUT = DELIVERY_TIMEOUT
+ANYMAIL = {"REQUESTS_TIMEOUT": DELIVERY_TIMEOUT, **environment.mail_provider_settings()}
+if environment.text("APNS_KEY") and environment.text("APNS_KEY_FILE"):
+    raise environment.BadSetting("APNS_KEY_FILE", "cannot be given beside APNS_KEY")
+APNS_KEY = environment.push_key("APNS_KEY") or environment.push_key_file("APNS_KEY_FILE")
+APNS_KEY_ID = environment.code("APNS_KEY_ID", r"[A-Z0-9]{10}", "ABC123DEFG")
+APNS_TEAM_ID = environment.code("APNS_TEAM_ID", r"[A-Z0-9]{10}", "DEF123GHIJ")
+APNS_TOPIC = environment.code("APNS_TOPIC", r"[A-Za-z0-9][A-Za-z0-9.-]{0,154}", "com.example.console")
+APNS_ENVIRONMENT = environment.choice("APNS_ENVIRONMENT", "production", "sandbox")
+_apple = f"https://api.{'' if APNS_ENVIRONMENT == 'production' else 'sandbox.'}push.apple.com"
+APNS_ADDRESS = environment.web_address("APNS_ADDRESS", _apple)
+if not APNS_ADDRESS.startswith("https:"):
+    raise environment.BadSetting("APNS_ADDRESS", f"must begin with https://, not {APNS_ADDRESS!r}")
+APNS_CA_FILE = environment.existing_file("APNS_CA_FILE")
+PUSH_CONFIGURED = environment.complete(
+    {"APNS_KEY": APNS_KEY, "APNS_KEY_ID": APNS_KEY_ID, "APNS_TEAM_ID": APNS_TEAM_ID, "APNS_TOPIC": APNS_TOPIC},
+    beside={name: bool(environment.text(name)) for name in ("APNS_ENVIRONMENT", "APNS_ADDRESS", "APNS_CA_FILE")},
+)
 OUTBOUND_ALLOWED_NETWORKS = environment.networks("OUTBOUND_ALLOWED_NETWORKS")
 if DEMO:
     OUTBOUND_ALLOWED_NETWORKS += environment.networks_of("127.0.0.0/8", "::1/128")
@@ -240,6 +264,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security.csrf": {"level": "ERROR"},
         "uvicorn.error": {"filters": ["no cut requests"]},
+        # At other levels these tell what is in a request: device tokens in addresses, ours in headers.
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "hpack")},
     },
     "root": {"handlers": ["stderr"], "level": _log_level},
 }

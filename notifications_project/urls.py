@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("notifications_project.api")),
 ]
+if settings.EMAIL_PROVIDER and settings.ANYMAIL.get("WEBHOOK_SECRET"):
+    urlpatterns.append(path("anymail/", include("hooks.provider_urls")))
 if settings.DEMO:
     urlpatterns.append(path("", include("notifications_project.inbox.urls")))
 

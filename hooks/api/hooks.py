@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import catalogue
-from hooks import rules, trial, verifying
+from hooks import recipients, rules, trial, verifying
 from hooks.api import forms
 from hooks.api.presentation import hook_json
 from hooks.models import Hook
@@ -41,7 +41,12 @@ class HookAPIView(OrganizationAPIView):
         return found
 
     def json(self, hook: Hook) -> dict[str, Any]:
-        return hook_json(hook, secret=allows(self.membership.role, Permission.MANAGE_HOOKS))
+        return self.list_json([hook])[0]
+
+    def list_json(self, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
+        secret = allows(self.membership.role, Permission.MANAGE_HOOKS)
+        silent = recipients.silent(self.organization, hooks)
+        return [hook_json(hook, silent.get(hook.pk, ()), secret=secret) for hook in hooks]
 
 
 @contextmanager
@@ -64,7 +69,7 @@ class HookList(HookAPIView):
             if kind not in Hook.Kind.values:
                 raise invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
             hooks = hooks.filter(kind=kind)
-        return whole(self.json(hook) for hook in hooks)
+        return whole(self.list_json(list(hooks)))
 
     def post(self, request: Request, owner: UUID) -> Response:
         kind, sent = forms.new_hook(request.data)

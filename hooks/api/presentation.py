@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hooks import sentences
 from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.recipients import Silent, Why
 from hooks.rules import RateLimit
 from notifications_project import ids
 from notifications_project.masking import mask
 
 
-def hook_json(hook: Hook, *, secret: bool) -> dict[str, Any]:
-    """Give a hook with its endpoint and lane, resources and users loaded."""
+def hook_json(hook: Hook, silent: Iterable[Silent], *, secret: bool) -> dict[str, Any]:
+    """Give a hook with its endpoint and lane, resources and users loaded. `silent`: whom it names and does not tell."""
     return {
         "id": hook.public_id,
         "kind": hook.kind,
         "name": hook.name,
-        **(_webhook(hook.endpoint, secret) if hook.endpoint else {"notify": _notify(hook)}),
+        **(_webhook(hook.endpoint, secret) if hook.endpoint else {"notify": _notify(hook)} | _silent(silent)),
         "events": hook.events,
         "resources": sorted(resource.public_id for resource in hook.resources.all()),
         "paused": hook.paused,
@@ -51,6 +52,19 @@ def _notify(hook: Hook) -> dict[str, Any]:
     }
 
 
+def _silent(silent: Iterable[Silent]) -> dict[str, Any]:
+    found = list(silent)
+    return {
+        "unsubscribed": [each.address for each in found if each.why == Why.UNSUBSCRIBED],
+        "unconfirmed": [each.address for each in found if each.why == Why.UNCONFIRMED],
+        "stopped": [
+            {"address": each.address, "since": each.since, "reason": each.words}
+            for each in found
+            if each.why == Why.STOPPED
+        ],
+    }
+
+
 def _health(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "disabled_at": endpoint.disabled_at,
@@ -71,7 +85,7 @@ def delivery_json(delivery: Delivery, *, secret: bool, workers: Callable[[], boo
         "hook": delivery.hook and delivery.hook.public_id,
         "endpoint": {
             "kind": endpoint.kind,
-            "address": endpoint.address if secret else sentences.where(endpoint),
+            "address": sentences.where(endpoint, secret=secret),
             "format": endpoint.format,
         },
         "state": delivery.state,

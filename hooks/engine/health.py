@@ -1,5 +1,7 @@
 """The health of an endpoint: failing, disabled, recovered; each told as an event of its own.
 
+Of an e-mail address only this matters: that the mail server takes no mail for it at all.
+
 These events go to administrators and managers (and to hooks that ask for them), never to the endpoint they
 are about, and raise no further ones (DESIGN section 10).
 """
@@ -12,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from events import intake
-from hooks import waiting
+from hooks import devices, waiting
 from hooks.engine.outcome import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, Outcome
 from hooks.models import Endpoint, Hook
 
@@ -35,9 +37,14 @@ def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: dat
         elif verdict.verdict != "failed" or endpoint.failing_since:
             endpoint.failing_since = endpoint.failing_since or now
     endpoint.save(update_fields=["last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at"])
+    gone = next((verdict for verdict, _ in outcomes if verdict.verdict == "gone"), None)
+    if gone and endpoint.kind == Endpoint.Kind.DEVICE:
+        devices.forget(endpoint, gone.explanation)
+    if gone and endpoint.kind == Endpoint.Kind.EMAIL and not endpoint.disabled_at:
+        stop_mail(endpoint, gone.explanation)
     if endpoint.kind != Endpoint.Kind.WEBHOOK or endpoint.disabled_at or endpoint.deleted_at:
         return
-    if gone := next((verdict for verdict, _ in outcomes if verdict.verdict == "gone"), None):
+    if gone:
         _disable(endpoint, gone.explanation)
     elif endpoint.failing_since and now - endpoint.failing_since >= FAILING_DISABLED_AFTER:
         _disable(endpoint, f"It failed for {FAILING_DISABLED_AFTER.days} days without a success.")
@@ -48,13 +55,21 @@ def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: dat
 
 
 def _answered(endpoint: Endpoint, now: datetime) -> None:
-    was_disabled = endpoint.disabled_at is not None
+    # (A mail that was under way when its address was stopped says nothing: the bounce may still be to come.)
+    was_disabled = endpoint.disabled_at is not None and endpoint.kind != Endpoint.Kind.EMAIL
     if was_disabled:  # only a test, or what a person sends again, gets there: it works, so the rest may go
         waiting.reactivate(endpoint)
     if endpoint.warned_at or was_disabled:
         _tell("hook.recovered", endpoint, reason="It answers again.")
     endpoint.last_delivered_at = now
     endpoint.failing_since = endpoint.warned_at = None
+
+
+def stop_mail(endpoint: Endpoint, why: str) -> None:
+    """Try an e-mail address no more, and tell the administrators; what waits for it is kept."""
+    waiting.disable(endpoint, why)
+    data = {"state": "address_refused", "refused": endpoint.address, "reason": why}
+    intake.record(endpoint.organization, [intake.NewEvent(type="hook.disabled", data=data)])
 
 
 def _disable(endpoint: Endpoint, why: str) -> None:

@@ -50,7 +50,8 @@ def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
     if answer.arrived:
         return Outcome("delivered", answer.text or "Delivered")
     if answer.meaning == "gone":
-        return Outcome("gone", answer.text)
+        address = f"The mail server refuses this address: {answer.status} {answer.text}"
+        return Outcome("gone", address if answer.code.startswith("smtp") else answer.text)
     if answer.meaning == "failed":
         return Outcome("failed", f"{answer.text} No further try.")
     if not answer.meaning and answer.code == "410":

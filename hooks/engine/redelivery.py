@@ -27,10 +27,10 @@ def redeliver(delivery: Delivery, actor: User) -> None:
     The webhook-id and the body stay the same; attempts made before are kept.
     """
     endpoint = _locked_endpoints([delivery])[delivery.endpoint_id]
-    if problem := _obstacle(endpoint):
+    if problem := _obstacle(delivery, endpoint, actor):
         raise CannotRedeliver(problem)
     _send([delivery.pk], [delivery.lane_id])
-    audit.record(delivery.organization, actor, "delivery.redelivered", delivery.public_id)
+    _tell(delivery, endpoint, actor)
     wake()
 
 
@@ -46,30 +46,57 @@ def redeliver_many(
     if len(wanted) > MOST_AT_ONCE:
         raise CannotRedeliver(f"At most {MOST_AT_ONCE} deliveries can be sent again at once.")
     found = Delivery.objects.filter(organization=organization).in_bulk(wanted)
-    endpoints = _locked_endpoints(found.values())
-    refused = {pk: "There is no such delivery." for pk in wanted if pk not in found}
-    refused |= {pk: problem for pk, each in found.items() if (problem := _obstacle(endpoints[each.endpoint_id]))}
-    sent = [found[pk] for pk in sorted(found) if pk not in refused]
+    sent, refused = redeliver_these(list(found.values()), actor)
+    return sent, {pk: "There is no such delivery." for pk in wanted if pk not in found} | refused
+
+
+@transaction.atomic
+def redeliver_these(deliveries: Collection[Delivery], actor: User) -> tuple[list[Delivery], dict[UUID, str]]:
+    """The same for deliveries that were found already, of whatever organizations."""
+    endpoints = _locked_endpoints(deliveries)
+    refused = {
+        each.pk: problem
+        for each in deliveries
+        if (problem := _obstacle(each, endpoints[each.endpoint_id], actor))
+    }
+    sent = sorted((each for each in deliveries if each.pk not in refused), key=lambda each: each.pk)
     _send([each.pk for each in sent], [each.lane_id for each in sent])
     for each in sent:
-        audit.record(organization, actor, "delivery.redelivered", each.public_id)
+        _tell(each, endpoints[each.endpoint_id], actor)
     if sent:
         wake()
     return sent, refused
 
 
+def _tell(delivery: Delivery, endpoint: Endpoint, actor: User) -> None:
+    """Whoever's endpoint it is: what a member does with the own channels is no matter of the organization's."""
+    audit.record(endpoint.organization, actor, "delivery.redelivered", delivery.public_id)
+
+
 def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
     """First of all, as whoever writes results or changes a rule does: none is deleted or disabled meanwhile."""
-    rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets").order_by("pk")
+    rows = Endpoint.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    rows = rows.select_related("organization").defer("secrets")
     return {row.pk: row for row in rows.filter(pk__in={each.endpoint_id for each in deliveries})}
 
 
-def _obstacle(endpoint: Endpoint) -> str:
-    """Why nothing can be sent there; empty if it can."""
+def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
+    """Why `actor` cannot have it sent there; empty if that is possible."""
+    is_personal = endpoint.organization.is_personal and endpoint.kind != Endpoint.Kind.EMAIL
+    if endpoint.organization_id not in {delivery.organization_id, actor.pk}:
+        return "It goes to a member's own channel: only that member can send it again."
     if endpoint.deleted_at:
-        return "The hook was deleted: there is nowhere to send it to."
+        thing = "hook was deleted"
+        if endpoint.kind == Endpoint.Kind.DEVICE:
+            thing = "device was removed"
+        elif is_personal and delivery.hook_id is None:
+            thing = "channel was removed"
+        return f"The {thing}: there is nowhere to send it to."
+    if endpoint.disabled_at and endpoint.kind == Endpoint.Kind.EMAIL:
+        return "Mail to this address was stopped. An admin or a manager can have it tried again on the hook's page."
     if endpoint.disabled_at:
-        return "Its address was stopped. Test the hook first: a successful test puts it to work again."
+        what = "channel" if is_personal and delivery.hook_id is None else "hook"
+        return f"Its address was stopped. Test the {what} first: a successful test puts it to work again."
     return ""
 
 
@@ -78,6 +105,6 @@ def _send(deliveries: Collection[UUID], of_lanes: Iterable[int]) -> None:
     # Locked in order; a worker that settles one meanwhile has done so before what follows, or finds it waiting.
     list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     rows.exclude(state=Delivery.State.PENDING).update(tries=0, settled_at=None)
-    rows.update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE)
+    rows.update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE, quiet_until=None)
     for lane in sorted(set(of_lanes)):
         lanes.probe_now(lane)

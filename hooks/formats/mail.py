@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from hooks import mail_links
 from hooks.formats.base import Format
 from hooks.messages import Message, Notification
-from hooks.wording import plain, tell
+from hooks.wording import mailing, plain, tell
 
 
 class Mail(Format):
@@ -19,39 +20,45 @@ class Mail(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
+        # Only hooks are left so: what members get without one they turn off in their settings.
+        hooks = [reason["id"] for reason in notification.reasons if reason["rule"] == "hook"]
+        leave = mail_links.unsubscribe_url(notification.endpoint, hooks) if hooks else ""
         context = {
             "story": story,
             "facts": [*story.facts, story.when],
-            "notification": notification,
-            "hooks": [
-                (
-                    reason["name"],
-                    f"{settings.PUBLIC_URL}/organizations/{notification.organization_id}/hooks/{reason['id']}/",
-                )
-                for reason in notification.reasons
-                if reason["rule"] == "hook"
-            ],
+            "language": story.language,
+            "tone": story.outcome.value,
+            "footer": mailing.footer(notification, story.language),
+            "leave": leave,
         }
         # The same for all of an application but for what happened, so that clients keep it together.
-        thread = f"<{story.thread}@{_domain()}>"
+        thread = f"<{story.thread}@{domain()}>"
         subject = f"{'[Test] ' if story.is_test else ''}[{plain.name(notification.organization)}] {story.subject}"
         return Message(
             body=render_to_string("mail/event.txt", context).encode(),
             content_type="text/plain",
             headers={
                 # Constant over retries, so that a client shows a repeated mail once (facts/channels.md, 7).
-                "Message-ID": f"<{notification.webhook_id}@{_domain()}>",
+                "Message-ID": f"<{notification.webhook_id}@{domain()}>",
                 # A root that was never sent: every mail about one application answers it, and so they stay together.
                 "In-Reply-To": thread,
                 "References": thread,
-                "List-Id": f"<{story.thread}.{_domain()}>",
+                "List-Id": f"<{story.thread}.{domain()}>",
+                **(_unsubscribing(leave) if leave else {}),
                 "Auto-Submitted": "auto-generated",
                 "X-Auto-Response-Suppress": "All",
             },
             subject=subject,
             html=render_to_string("mail/event.html", context),
+            private=leave.rstrip("/").rpartition("/")[2],
         )
 
 
-def _domain() -> str:
+def _unsubscribing(url: str) -> dict[str, str]:
+    """RFC 8058: a mail client unsubscribes by a POST, without a page. It asks for an https address (PUBLIC_URL)."""
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def domain() -> str:
+    """The domain that mails are sent from."""
     return settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")

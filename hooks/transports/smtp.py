@@ -1,5 +1,6 @@
 """SMTP: a run of mails over one connection to the operator's relay, one message a recipient.
 
+Django's mail backend sends: the one for SMTP, or a provider's (django-anymail), whose errors `provider` understands.
 A relay that is away costs no try. Once a message is on the wire it does: the relay may have taken it, although its
 answer is late or missing, and a person must not be mailed the same without end.
 """
@@ -19,8 +20,10 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
-from hooks.transports import deadlines
+from hooks.transports import deadlines, refusals
+from hooks.wording import plain
 
+_LONGEST_LINE = 998  # characters, of a header (RFC 5322)
 _TOO_LONG = 552  # to MAIL FROM: about this message, unlike every other refusal of the sender
 
 
@@ -35,38 +38,42 @@ class _Attempt:
 def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
     """Send each notification as a mail; yields an answer each.
 
-    When the relay itself is away, one answer says so (`transport_down`) and the rest of the run is not tried.
+    When the relay itself is away, one answer says so (`transport_down`) and the rest of the run is not tried. Nor is it
+    when an address is gone: more of the run may be for the same.
     """
-    # A step of opening it may not take the whole deadline, as nothing can be cut before it is open.
-    connection = get_connection(timeout=settings.DELIVERY_TIMEOUT * 2 / 3)
-    try:
+    with connected() as connection:
         for notification in notifications:
             if not may_start():
                 return
-            answer = _send_one(connection, notification)
+            started = time.monotonic()
+            message = formats.FORMATS[notification.format].write(notification)
+            answer = post(connection, notification.address, message, started)
             yield answer
-            if answer.transport_down:
+            if answer.transport_down or answer.meaning == "gone":
                 return
+
+
+@contextmanager
+def connected() -> Iterator[Any]:
+    """A connection for `post`, opened at the first and closed at the end."""
+    # A step of opening it may not take the whole deadline, as nothing can be cut before it is open.
+    connection = get_connection(timeout=settings.DELIVERY_TIMEOUT * 2 / 3)
+    try:
+        yield connection
     finally:
         with suppress(OSError, smtplib.SMTPException):
             connection.close()
 
 
-def _send_one(connection: Any, notification: Notification) -> Answer:
-    started = time.monotonic()
-    message = formats.FORMATS[notification.format].write(notification)
-    request = {
-        "method": "MAIL",
-        "url": notification.address,
-        "headers": {"Subject": message.subject, "From": settings.DEFAULT_FROM_EMAIL, **message.headers},
-        "body": message.body.decode(),
-    }
+def post(connection: Any, address: str, message: Message, started: float) -> Answer:
+    """Send one message to one address, with a new connection if the one at hand was dropped."""
+    request = _record(address, message)
     attempt = _Attempt(started + settings.DELIVERY_TIMEOUT)
     for last in (False, True):
         try:
             connection.open()
             with _watched(connection, attempt):
-                _mail(connection, notification, message).send()
+                _mail(connection, address, message).send()
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
             connection.connection = None
             if attempt.cut or isinstance(error, TimeoutError):
@@ -80,19 +87,48 @@ def _send_one(connection: Any, notification: Notification) -> Answer:
         except smtplib.SMTPRecipientsRefused as error:
             code, reply = next(iter(error.recipients.values()))
             _reset(connection)
-            return _answer(f"smtp {code}", _words(reply), started, request, status=code)
+            meaning = "gone" if refusals.stops_the_address(code, _words(reply)) else ""
+            return _answer(f"smtp {code}", _words(reply), started, request, status=code, meaning=meaning)
         except smtplib.SMTPResponseException as error:
             down = _about_the_relay(error)
             _reset(connection)
             return _answer(
                 f"smtp {error.smtp_code}", _words(error.smtp_error), started, request, status=error.smtp_code, down=down
             )
-        except (OSError, smtplib.SMTPException) as error:
+        except Exception as error:
+            if type(error).__module__.startswith("anymail."):
+                return _of_provider(error, started, request)
+            if not isinstance(error, OSError | smtplib.SMTPException):
+                raise
             connection.connection = None
             text = f"The mail relay cannot be reached: {error}"
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
         return _answer("smtp 250", "Accepted by the mail relay", started, request, status=250)
     raise AssertionError("unreachable: the second round always returns")
+
+
+def _record(address: str, message: Message) -> dict[str, Any]:
+    """What is kept of what was sent; others read it too."""
+
+    def shown(text: str) -> str:
+        return text.replace(message.private, "…") if message.private else text
+
+    headers = {"Subject": message.subject, "From": settings.DEFAULT_FROM_EMAIL, **message.headers}
+    return {
+        "method": "MAIL",
+        "url": address,
+        "headers": {name: shown(value) for name, value in headers.items()},
+        "body": shown(message.body.decode()),
+    }
+
+
+def _of_provider(error: Exception, started: float, request: dict[str, Any]) -> Answer:
+    """The answer that an error of a mail provider's API is."""
+    from hooks.transports.provider import refusal  # only where django-anymail is
+
+    found = refusal(error)
+    words = plain.line(found.words, 300)
+    return _answer(found.code, words, started, request, status=found.status, down=found.down, meaning=found.meaning)
 
 
 @contextmanager
@@ -125,11 +161,19 @@ def _about_the_relay(error: smtplib.SMTPResponseException) -> bool:
     return isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError | smtplib.SMTPAuthenticationError)
 
 
-def _mail(connection: Any, notification: Notification, message: Message) -> EmailMultiAlternatives:
-    mail = EmailMultiAlternatives(
+class _Mail(EmailMultiAlternatives):
+    def message(self) -> Any:
+        """With each header on a line of its own: not every reader finds a URL on the second."""
+        mail: Any = super().message()
+        mail.policy = mail.policy.clone(max_line_length=_LONGEST_LINE)
+        return mail
+
+
+def _mail(connection: Any, address: str, message: Message) -> EmailMultiAlternatives:
+    mail = _Mail(
         message.subject,
         message.body.decode(),
-        to=[notification.address],
+        to=[address],
         headers=message.headers,
         connection=connection,
     )
@@ -145,7 +189,14 @@ def _reset(connection: Any) -> None:
 
 
 def _answer(
-    code: str, text: str, started: float, request: dict[str, Any], *, status: int | None = None, down: bool = False
+    code: str,
+    text: str,
+    started: float,
+    request: dict[str, Any],
+    *,
+    status: int | None = None,
+    down: bool = False,
+    meaning: str = "",
 ) -> Answer:
     return Answer(
         code,
@@ -156,8 +207,9 @@ def _answer(
         request=request,
         response={"status": status, "body": text[:1000]} if status else {},
         transport_down=down,
+        meaning=meaning,
     )
 
 
 def _words(reply: bytes | str) -> str:
-    return " ".join((reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply).split())
+    return plain.line(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply, 1000)

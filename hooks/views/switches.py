@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from hooks import overview, rules, sentences
 from hooks.models import Hook
+from hooks.recipients import members_of, named_by
 from hooks.rules import InvalidRule
 from hooks.views.editing import list_of, show_secret
 from hooks.views.finding import find_hook
@@ -91,15 +92,7 @@ def _people(hook: Hook) -> int:
     """How many an e-mail hook tells, counting each person once."""
     if hook.kind != Hook.Kind.EMAIL:
         return 0
-    members = hook.organization.memberships.all()
-    emails = {member.user.email.lower(): member for member in members.select_related("user")}
-    chosen = {user.pk for user in hook.notify_users.all()}
-    told = {
-        email
-        for email, member in emails.items()
-        if hook.notify_members or member.role in hook.notify_roles or member.user_id in chosen
-    }
-    return len(told | {address.lower() for address in hook.notify_addresses})
+    return len({address.lower() for address in named_by(hook, members_of(hook.organization))})
 
 
 def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any) -> HttpResponse:

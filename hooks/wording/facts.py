@@ -39,6 +39,7 @@ _KNOWN = (
     _Known("application", pgettext_lazy("event", "Application"), ("application", "stack.name")),
     _Known("addon", pgettext_lazy("event", "Add-on"), ("addon",)),
     _Known("hook", pgettext_lazy("event", "Hook"), ("hook",)),
+    _Known("refused", pgettext_lazy("event", "Refused address"), ("refused",), plain.phrase),
     _Known("job", pgettext_lazy("event", "Job"), ("job", "job_name")),
     _Known("process", pgettext_lazy("event", "Process"), ("process_name", "process")),
     _Known("server", pgettext_lazy("event", "Server"), ("server", "server_name")),

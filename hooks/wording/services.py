@@ -230,6 +230,14 @@ SERVICES: dict[str, Words] = {
             _("A hook of the organization was disabled"),
         ),
     ),
+    "hook.disabled address_refused": Words(
+        what=(_("e-mails to %(refused)s have stopped"), _("e-mails to an address have stopped")),
+        title=(_("E-mails to %(refused)s have stopped"), _("E-mails to an address have stopped")),
+        line=(
+            _("E-mails to %(refused)s have stopped until somebody has the address tried again"),
+            _("E-mails to an address have stopped until somebody has it tried again"),
+        ),
+    ),
     "hook.recovered": Words(
         what=(_("hook “%(hook)s” works again"), _("a hook works again")),
         title=(_("Hook “%(hook)s” works again"), _("A hook works again")),
@@ -237,6 +245,14 @@ SERVICES: dict[str, Words] = {
             _("The hook “%(hook)s” works again after failing since %(since)s"),
             _("The hook “%(hook)s” works again"),
             _("A hook of the organization works again"),
+        ),
+    ),
+    "account.digest": Words(
+        what=(_("your quiet time is over: %(count)s notifications"), _("your quiet time is over")),
+        title=(_("%(count)s notifications from your quiet time"), _("Notifications from your quiet time")),
+        line=(
+            _("These %(count)s notifications waited for the end of your quiet time"),
+            _("These notifications waited for the end of your quiet time"),
         ),
     ),
 }

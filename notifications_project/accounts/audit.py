@@ -8,15 +8,17 @@ from notifications_project.accounts.models import AuditEntry, Organization, User
 from notifications_project.accounts.roles import Role
 
 
-def record(organization: Organization, actor: User | None, action: str, target: str, **detail: Any) -> None:
-    """Write that `actor` (None: the system) did `action` (`hook.created`) to `target` (its name then).
+def record(organization: Organization, actor: User | str | None, action: str, target: str, **detail: Any) -> None:
+    """Write that `actor` did `action` (`hook.created`) to `target` (its name then).
+
+    `actor`: None is the system, a text is somebody who is no user here, such as an e-mail address.
 
     Call it inside the transaction of the change itself. `detail` is small JSON and never holds a secret.
     """
     AuditEntry.objects.create(
         organization=organization,
-        actor=actor,
-        actor_name=str(actor) if actor else "system",
+        actor=actor if isinstance(actor, User) else None,
+        actor_name=str(actor)[:254] if actor else "system",
         action=action,
         target=target[:200],
         detail=detail,
@@ -31,6 +33,10 @@ _PHRASES = {
     "hook.tested": "tested the hook",
     "hook.token_verified": "checked the token of the hook",
     "hook.secret_rotated": "made a new secret for the hook",
+    "hook.unsubscribed": "unsubscribed from the hook",
+    "hook.resubscribed": "undid unsubscribing from the hook",
+    "address.asked_again": "sent the mail to confirm again to",
+    "address.tried_again": "had mail tried again to",
     "delivery.redelivered": "sent again the delivery",
     "event.recorded": "recorded the event",
 }

@@ -24,6 +24,7 @@ from hooks.models import Hook
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
 from tests.hooks.pages import add_webhook
+from tests.hooks.pushing import apns, apns_certificate, device, owe  # noqa: F401  (fixtures)
 
 
 @pytest.fixture
@@ -111,6 +112,8 @@ class Mailbox:
         self.port = 0
         self.refusals: dict[str, str] = {}
         self.sender_refused = ""
+        self.connections: set[Any] = set()
+        self.drops_after = 0  # mails, when it closes the connection once
         self.takes = 0.0  # seconds for each step
         self.takes_for_data = 0.0
 
@@ -118,6 +121,10 @@ class Mailbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         await asyncio.sleep(self.takes)
+        self.connections.add(session.peer)
+        if self.drops_after and len(self.mails) == self.drops_after:
+            self.drops_after = 0
+            server.transport.abort()
         if self.sender_refused:
             return self.sender_refused
         envelope.mail_from = address

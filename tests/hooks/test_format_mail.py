@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.conf import LazySettings
 
@@ -73,3 +75,42 @@ def test_mails_about_one_application_answer_the_same_root_and_no_other_s() -> No
     assert first.headers["List-Id"] == second.headers["List-Id"]
     assert first.headers["Message-ID"] != first.headers["References"]
     assert other.headers["References"] != first.headers["References"]
+
+
+def test_it_says_every_reason_in_the_language_of_the_mail(settings: LazySettings) -> None:
+    hook = {"rule": "hook", "id": "hook_1", "name": "Ops"}
+    reasons = (hook, {"rule": "default", "name": "x"}, {"rule": "role", "name": "admin"}, {"rule": "setting"})
+    text = written(notification("process.down", reasons=reasons)).body.decode()
+    assert "You get this because of an e-mail hook of Acme:" in text
+    assert "such events are e-mailed to members by default" in text
+    assert "as an administrator or manager of Acme" in text
+    assert "because you chose it in your notification settings" in text
+    assert "Unsubscribe from this hook: http://localhost:8000/unsubscribe/" in text
+    settings.LANGUAGE_CODE = "fr"
+    message = written(notification("process.down", reasons=(hook, {**hook, "id": "hook_2"})))
+    for part in ("en raison de hooks e-mail de Acme\u00a0:", "Se désabonner de ces hooks"):
+        assert part in message.body.decode()
+        assert part in message.html
+
+
+def test_a_program_can_unsubscribe_its_reader_from_what_hooks_asked_for() -> None:
+    message = written(notification("process.down", reasons=({"rule": "hook", "id": "hook_1", "name": "Ops"},)))
+    address = message.headers["List-Unsubscribe"].strip("<>")
+    assert address.startswith("http://localhost:8000/unsubscribe/")
+    assert message.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message.private
+    assert message.private in address
+    assert address in message.body.decode()
+    assert address in message.html
+
+
+def test_it_is_readable_in_dark_mode_without_images_and_without_styles_in_the_head() -> None:
+    html = written(notification("stack.redeploy.fail", is_test=True)).html
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert "<img" not in html
+    assert "url(" not in html
+    # Whatever has a colour of its own for dark mode has one for light mode in itself.
+    for tag in re.findall(r'<(?:td|table|body)[^>]* class="[^"]*"[^>]*>', html):
+        if set(re.findall(r"[\w-]+", tag)) & {"card", "ink", "quiet", "note", "button"}:
+            assert "color: #" in tag, tag

@@ -16,9 +16,11 @@ from hooks.engine import clock, lanes, taking
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Attempt, Circuit, Delivery, Hook
+from hooks.transports import smtp
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.conftest import Mailbox, free_port
+from tests.hooks.notifications import notification
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Record = Callable[..., Event]
@@ -41,7 +43,7 @@ def test_a_refused_recipient_fails_alone(record: Record, alice: User, dave: User
     mailbox.refusals[dave.email] = "550 No such mailbox"
     record("server.stopped")
     pump()
-    assert mailbox.told == [alice.email]
+    assert {mail["To"] for mail in mailbox.mails} == {alice.email}
     failed = Delivery.objects.get(endpoint__address=dave.email)
     assert failed.state == "failed"
     assert "No such mailbox" in failed.outcome
@@ -127,6 +129,32 @@ def test_testing_an_email_hook_mails_only_the_person_who_pressed(
     pump()
     assert mailbox.told == [dave.email]
     assert str(mailbox.mails[0]["Subject"]).startswith("[Test] ")
+
+
+def a_run(length: int) -> list[Answer]:
+    mails = [
+        notification("process.down", address="alice@people.example", format="mail", webhook_id=f"dlv_{number}")
+        for number in range(length)
+    ]
+    return list(smtp.send(mails, lambda: True))
+
+
+def test_a_run_of_mails_takes_one_connection(mailbox: Mailbox) -> None:
+    assert {answer.status for answer in a_run(8)} == {250}
+    assert len(mailbox.mails) == 8
+    assert len(mailbox.connections) == 1
+
+
+def test_a_connection_that_was_dropped_is_opened_again_and_nothing_is_lost_or_sent_twice(mailbox: Mailbox) -> None:
+    mailbox.drops_after = 3
+    assert {answer.status for answer in a_run(8)} == {250}
+    assert len({mail["Message-ID"] for mail in mailbox.mails}) == len(mailbox.mails) == 8
+    assert len(mailbox.connections) == 2
+
+
+def test_a_refused_address_ends_the_run_as_more_of_it_may_be_for_the_same(mailbox: Mailbox) -> None:
+    mailbox.refusals["alice@people.example"] = "550 5.1.1 No such user"
+    assert [answer.meaning for answer in a_run(3)] == ["gone"]
 
 
 @pytest.fixture

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 
 from notifications_project import start
 from notifications_project.environment import BadSetting
+from tests.hooks.fake_apns import new_key, pem
 
 pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough
 
@@ -50,6 +53,10 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
         ("ENCRYPTION_KEYS", "short"),
         ("SECRET_KEY", "short"),
         ("LOG_LEVEL", "LOUD"),
+        ("EMAIL_CONFIRM_ADDRESSES", "maybe"),
+        *(("EMAIL_PROVIDER", value) for value in (
+            "nobody", "test", "base", "mail gun", "../x", "mailgun",  # there is an EMAIL_URL
+        )),
         ("DEMO", "maybe"),
         ("BEHIND_PROXY", "perhaps"),
         ("SIGN_UP", "ajar"),
@@ -58,6 +65,16 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
         ("WORKERS", "9" * 5000),
         ("DELIVERY_TIMEOUT", "1.5"),
         ("OUTBOUND_ALLOWED_NETWORKS", "10.0.0.1/8"),
+        ("APNS_KEY", "secret"),
+        ("APNS_KEY", "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----"),
+        ("APNS_KEY_FILE", "/no/such/file"),
+        ("APNS_KEY_FILE", "/"),
+        ("APNS_KEY_ID", "short"),
+        ("APNS_TEAM_ID", "abcdefghij"),
+        ("APNS_TOPIC", "com example"),
+        ("APNS_ENVIRONMENT", "development"),
+        *(("APNS_ADDRESS", value) for value in ("http://apns.example", "apns.example", "https://user:pw@x")),
+        ("APNS_CA_FILE", "/no/such/file"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line_that_names_the_setting(
@@ -102,6 +119,54 @@ def test_the_host_of_the_public_address_is_answered_whatever_else_is(monkeypatch
     found = read(monkeypatch, PUBLIC_URL="http://[fd00::1]:8000")
     assert found["ALLOWED_HOSTS"][0] == "[fd00::1]"
     assert found["DEFAULT_FROM_EMAIL"] == "notifications@[fd00::1]"
+
+
+# --- iOS push ------------------------------------------------------------------------------------------------
+PUSH = {"APNS_KEY_ID": "ABC123DEFG", "APNS_TEAM_ID": "DEF123GHIJ", "APNS_TOPIC": "com.example.console"}
+
+
+def test_without_any_of_its_settings_push_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch)["PUSH_CONFIGURED"] is False
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\\n"])
+def test_the_key_of_push_is_given_as_text(monkeypatch: pytest.MonkeyPatch, line_end: str) -> None:
+    key = pem(new_key())
+    found = read(monkeypatch, **PUSH, APNS_KEY=key.replace("\n", line_end))
+    assert (found["PUSH_CONFIGURED"], found["APNS_KEY"]) == (True, key.strip())
+    assert found["APNS_ADDRESS"] == "https://api.push.apple.com"
+
+
+def test_the_key_of_push_is_given_as_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = pem(new_key())
+    (tmp_path / "key.p8").write_text(key)
+    found = read(monkeypatch, **PUSH, APNS_KEY_FILE=str(tmp_path / "key.p8"), APNS_ENVIRONMENT="sandbox")
+    assert (found["PUSH_CONFIGURED"], found["APNS_KEY"]) == (True, key.strip())
+    assert found["APNS_ADDRESS"] == "https://api.sandbox.push.apple.com"
+
+
+@pytest.mark.parametrize("missing", ["APNS_KEY", *PUSH])
+def test_push_that_is_partly_given_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    given = {name: value for name, value in {**PUSH, "APNS_KEY": pem(new_key())}.items() if name != missing}
+    with pytest.raises(BadSetting, match=f"^{missing}: must be given as well"):
+        read(monkeypatch, **given)
+
+
+@pytest.mark.parametrize("name", ["APNS_ENVIRONMENT", "APNS_ADDRESS", "APNS_CA_FILE"])
+def test_what_belongs_to_push_is_not_given_for_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    values = {"APNS_ENVIRONMENT": "sandbox", "APNS_ADDRESS": "https://x.example", "APNS_CA_FILE": __file__}
+    with pytest.raises(BadSetting, match=f"^APNS_KEY: must be given as well, as {name} is"):
+        read(monkeypatch, **{name: values[name]})
+
+
+def test_the_key_of_push_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadSetting, match=r"^APNS_KEY_FILE: cannot be given beside APNS_KEY"):
+        read(monkeypatch, **PUSH, APNS_KEY=pem(new_key()), APNS_KEY_FILE=__file__)
+
+
+def test_a_key_on_another_curve_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadSetting, match=r"^APNS_KEY: must be a private key on the curve P-256"):
+        read(monkeypatch, **PUSH, APNS_KEY=pem(ec.generate_private_key(ec.SECP384R1())))
 
 
 # --- What `up` decides ---------------------------------------------------------------------------------------

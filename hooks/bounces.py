@@ -1,0 +1,28 @@
+"""What a mail provider tells after it took a mail: that it bounced for good, or that its receiver calls it spam."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hooks.suppressing import stop_everywhere
+from hooks.wording import plain
+
+# A bounce for another reason (a filter, a full mailbox, a server that is away) is not about the address.
+_FOR_GOOD = {"bounced", "invalid", None}
+
+
+def listen() -> None:
+    """Hear what django-anymail's webhooks are told. Called where a provider is configured."""
+    from anymail.signals import tracking  # an optional package
+
+    tracking.connect(_hear, dispatch_uid="hooks.bounces")
+
+
+def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
+    if not event.recipient:
+        return
+    said = plain.line(str(event.mta_response or event.description or ""), 120)
+    if event.event_type == "bounced" and event.reject_reason in _FOR_GOOD:
+        stop_everywhere(event.recipient, f"{esp_name} says that mail to it bounces{f': {said}' if said else '.'}")
+    elif event.event_type == "complained":
+        stop_everywhere(event.recipient, f"{esp_name} says that its receiver marked a mail as spam.")

@@ -1,0 +1,205 @@
+"""Whom e-mail hooks name, and who of them is not told all the same: unsubscribed, not confirmed yet, or refused.
+
+Matching asks for many events at once (`Silence`), pages and API for many hooks at once (`silent`): the number of
+queries depends on neither.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+
+from hooks.engine import clock
+from hooks.models import Endpoint, Hook, Unsubscription
+from notifications_project.accounts.models import Membership, Organization
+
+ASK_AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time asks an address
+
+
+class Member(NamedTuple):
+    user_id: UUID
+    role: str
+    email: str
+
+
+def members_of(organization: Organization) -> list[Member]:
+    """The active members, those who joined first at the beginning."""
+    members = _active(organization).order_by("joined_at", "pk")
+    return [Member(*member) for member in members.values_list("user_id", "role", "user__email")]
+
+
+def named_by(hook: Hook, members: Iterable[Member]) -> Iterator[str]:
+    """The addresses that an e-mail hook names: of its members, then those that were typed. Load its `notify_users`."""
+    users = {user.pk for user in hook.notify_users.all()}
+    for member in members:
+        if hook.notify_members or member.role in hook.notify_roles or member.user_id in users:
+            yield member.email
+    yield from hook.notify_addresses
+
+
+# --- For matching --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Silence:
+    """Who is not told although a hook names them, by address in lower case.
+
+    `unasked` are those, as they were typed, whom nobody has asked yet whether they want to be told.
+    """
+
+    unsubscribed: dict[UUID, set[str]]  # by hook
+    unconfirmed: set[str] = field(default_factory=set)
+    unasked: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> Silence:
+        if not any(hook.kind == Hook.Kind.EMAIL for hook in hooks):
+            return cls({})
+        existing = Unsubscription.objects.filter(hook__organization=organization, hook__deleted_at__isnull=True)
+        unsubscribed: dict[UUID, set[str]] = defaultdict(set)
+        for hook, address in existing.values_list("hook", "endpoint__address"):
+            unsubscribed[hook].add(address.lower())
+        silence = cls(unsubscribed)
+        typed = _typed(hooks)
+        for member in members:
+            typed.pop(member.email.lower(), None)
+        if typed and settings.EMAIL_CONFIRM_ADDRESSES:
+            known = _asked(organization, typed)
+            silence.unconfirmed = {lower for lower in typed if lower not in known or not known[lower].confirmed_at}
+            silence.unasked = {lower: typed[lower] for lower in silence.unconfirmed if _is_unasked(known.get(lower))}
+        return silence
+
+    def told(self, hook: Hook, addresses: Iterable[str]) -> Iterator[str]:
+        """Those of the addresses that a hook names which it may tell."""
+        return (address for address in addresses if self.why(hook, address) is None)
+
+    def why(self, hook: Hook, address: str) -> Why | None:
+        """Why an address that the hook names is not told; None if it may be."""
+        lower = address.lower()
+        if lower in self.unsubscribed.get(hook.pk, ()):
+            return Why.UNSUBSCRIBED
+        return Why.UNCONFIRMED if lower in self.unconfirmed else None
+
+
+def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[str, str]:
+    """Those of typed addresses, by lower case, that belong to no member and have not confirmed that they want mail."""
+    typed = {address.lower(): address for address in addresses}
+    if not typed or not settings.EMAIL_CONFIRM_ADDRESSES:
+        return {}
+    for lower in members_among(organization, typed):
+        del typed[lower]
+    known = _asked(organization, typed)
+    return {lower: typed[lower] for lower in typed if lower not in known or not known[lower].confirmed_at}
+
+
+class _Asked(NamedTuple):
+    pk: UUID
+    address: str
+    ask_at: datetime | None
+    asked_at: datetime | None
+    confirmed_at: datetime | None
+
+
+def _asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
+    """What is known of these addresses, by lower case."""
+    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(lower=Lower("address"))
+    rows = _among(mails, "lower", lowers, *_Asked._fields)
+    return {asked.address.lower(): asked for asked in (_Asked(*row) for row in rows)}
+
+
+def _is_unasked(known: _Asked | None) -> bool:
+    return known is None or not (known.ask_at or known.asked_at)
+
+
+def _typed(hooks: Iterable[Hook]) -> dict[str, str]:
+    return {address.lower(): address for hook in hooks for address in hook.notify_addresses}
+
+
+def _active(organization: Organization) -> QuerySet[Membership]:
+    return Membership.objects.filter(organization=organization, user__is_active=True)
+
+
+def members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
+    """Those of the addresses that belong to members."""
+    members = _active(organization).annotate(lower=Lower("user__email"))
+    rows = _among(members, "lower", lowers, "user_id", "role", "user__email")
+    return {member.email.lower(): member for member in (Member(*row) for row in rows)}
+
+
+def _among(rows: QuerySet[Any], column: str, values: Collection[str], *wanted: str) -> Iterator[tuple[Any, ...]]:
+    """Rows in which a column has one of many values; a database takes only so many of them in one statement."""
+    step, asked = (500 if connection.features.max_query_params else 5_000), list(values)
+    for start in range(0, len(asked), step):
+        yield from rows.filter(**{f"{column}__in": asked[start : start + step]}).values_list(*wanted)
+
+
+# --- For pages and API ---------------------------------------------------------------------------------------
+
+
+class Why(models.TextChoices):
+    UNSUBSCRIBED = "unsubscribed"
+    UNCONFIRMED = "unconfirmed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Silent:
+    """An address that a hook names and that is not told. `words`: what the mail server said of it."""
+
+    address: str
+    why: str
+    since: datetime | None = None
+    words: str = ""
+    to_be_asked: bool = False  # the mail that asks is on its way
+    may_ask: bool = False  # it may be asked (again)
+
+
+def silent(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list[Silent]]:
+    """Who is not told although one of these hooks names them, by hook. Load their `notify_users`."""
+    mails = [hook for hook in hooks if hook.kind == Hook.Kind.EMAIL]
+    if not mails:
+        return {}
+    found: dict[UUID, list[Silent]] = defaultdict(list)
+    left: dict[UUID, set[str]] = defaultdict(set)
+    unsubscriptions = Unsubscription.objects.filter(hook__in=[hook.pk for hook in mails]).order_by("at", "pk")
+    for hook, address, at in unsubscriptions.values_list("hook", "endpoint__address", "at"):
+        found[hook].append(Silent(address, Why.UNSUBSCRIBED, at))
+        left[hook].add(address.lower())
+    endpoints = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
+    stopped = list(endpoints.filter(disabled_at__isnull=False).defer("secrets").order_by("address"))
+    unsure = unconfirmed(organization, _typed(mails).values())
+    known, now = _asked(organization, unsure), clock.now()
+    refused = {endpoint.address.lower() for endpoint in stopped}
+    members = members_among(organization, refused)
+    for each in mails:
+        for lower in map(str.lower, each.notify_addresses):
+            if lower in unsure and lower not in left[each.pk] | refused:
+                found[each.pk].append(_unconfirmed(unsure[lower], known.get(lower), now))
+        named = set(map(str.lower, named_by(each, members.values())))
+        for endpoint in stopped:
+            if endpoint.address.lower() in named:
+                found[each.pk].append(
+                    Silent(endpoint.address, Why.STOPPED, endpoint.disabled_at, endpoint.disabled_reason)
+                )
+    return found
+
+
+def _unconfirmed(address: str, known: _Asked | None, now: datetime) -> Silent:
+    if known is None:
+        return Silent(address, Why.UNCONFIRMED, may_ask=True)
+    return Silent(
+        address,
+        Why.UNCONFIRMED,
+        known.asked_at,
+        to_be_asked=known.ask_at is not None,
+        may_ask=known.ask_at is None and (known.asked_at is None or now - known.asked_at >= ASK_AGAIN_AFTER),
+    )

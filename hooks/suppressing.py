@@ -1,0 +1,41 @@
+"""E-mail addresses that mail is no longer tried at: because the mail server refuses them, or a provider says so."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models.functions import Lower
+
+from hooks import waiting
+from hooks.engine import health, wake
+from hooks.models import Endpoint
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Organization, User
+
+
+@transaction.atomic
+def try_again(endpoint: Endpoint, actor: User) -> bool:
+    """Have mail to an address tried again, what waited for it first; whether it was stopped."""
+    # Routing reads what is stopped, and rules change what waits: each in turn.
+    Organization.objects.select_for_update(no_key=True).get(pk=endpoint.organization_id)
+    current = Endpoint.objects.select_for_update(no_key=True).defer("secrets").get(pk=endpoint.pk)
+    if current.disabled_at is None:
+        return False
+    waiting.reactivate(current)
+    audit.record(current.organization, actor, "address.tried_again", current.address)
+    wake()
+    return True
+
+
+@transaction.atomic
+def stop_everywhere(address: str, why: str) -> int:
+    """Stop mail to an address in every organization that tells it; in how many it was not stopped before.
+
+    A provider says so of the account that all organizations send with, and would not send there for another either.
+    """
+    known = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL, disabled_at__isnull=True)
+    here = known.annotate(lower=Lower("address")).filter(lower=address.lower()).values_list("pk", flat=True)
+    rows = Endpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
+    endpoints = list(rows.filter(pk__in=list(here), disabled_at__isnull=True).defer("secrets").order_by("pk"))
+    for endpoint in endpoints:
+        health.stop_mail(endpoint, why)
+    return len(endpoints)

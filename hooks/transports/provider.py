@@ -1,0 +1,42 @@
+"""A mail provider's own API in place of SMTP (django-anymail): what its errors mean.
+
+Only imported where such an error can come from, as django-anymail is an optional package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
+
+_NOT_US = {401, 402, 403, 404}  # a wrong key, an account that may not send: nothing of ours is taken
+_BUSY = {408, 425, 429}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`down`: the provider is away or takes nothing from us. `meaning`: as in `messages.Answer`."""
+
+    code: str
+    words: str
+    status: int | None = None
+    meaning: str = ""
+    down: bool = False
+
+
+def refusal(error: Exception) -> Refusal:
+    """What a failed call of the provider means. `error` is one of django-anymail's."""
+    if isinstance(error, AnymailRecipientsRefused):
+        words = "The mail provider does not send to this address"
+        return Refusal("refused", words, meaning="gone")
+    status = error.status_code if isinstance(error, AnymailAPIError) else None
+    words = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if not isinstance(error, AnymailAPIError):
+        return Refusal("invalid", f"The mail provider cannot take it: {words}", meaning="failed")
+    if status is None:
+        return Refusal("connection", f"The mail provider cannot be reached: {words}", down=True)
+    if status in _NOT_US:
+        return Refusal(f"api {status}", f"The mail provider takes nothing from us: {words}", status, down=True)
+    if status in _BUSY or status >= 500:
+        return Refusal(f"api {status}", f"The mail provider has trouble: {words}", status, "retry")
+    return Refusal(f"api {status}", f"The mail provider refused it: {words}", status, "failed")

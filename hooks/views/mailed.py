@@ -1,0 +1,101 @@
+"""The pages that links in mails lead to. They need no sign-in: the link is signed, and only who got the mail has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from hooks import confirming, mail_links, unsubscribing
+from hooks.mail_links import BadLink
+from hooks.models import Endpoint, Unsubscription
+from notifications_project import ids
+
+_ONE_CLICK = "One-Click"
+View = Callable[[HttpRequest, str], HttpResponse]
+
+
+def _says_what_is_wrong(view: View) -> View:
+    """A link that is not good leads to a page that says so, and changes nothing."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            return view(request, token)
+        except BadLink as problem:
+            status = 410 if problem.expired else 404
+            return render(request, "hooks/bad_link.html", {"expired": problem.expired}, status=status)
+
+    return inner
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@_says_what_is_wrong
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """GET asks, as programs follow links too. POST is a mail client's (RFC 8058): no cookie, no page, no redirect."""
+    mailed = mail_links.read_unsubscribe(token)
+    endpoint = _endpoint(mailed.endpoint)
+    if request.method == "POST":
+        if request.POST.get("List-Unsubscribe") != _ONE_CLICK:
+            return HttpResponse("Send List-Unsubscribe=One-Click.\n", "text/plain", status=400)
+        unsubscribing.unsubscribe(endpoint, mailed.hooks, endpoint.address)
+        return HttpResponse("Unsubscribed.\n", "text/plain")
+    hooks = unsubscribing.existing_hooks(endpoint, mailed.hooks)
+    left = set(Unsubscription.objects.filter(endpoint=endpoint, hook__in=hooks).values_list("hook", flat=True))
+    context = {
+        "endpoint": endpoint,
+        "token": token,
+        "told": [hook for hook in hooks if hook.pk not in left],
+        "left": [hook for hook in hooks if hook.pk in left],
+    }
+    return render(request, "hooks/unsubscribe.html", context)
+
+
+@require_POST
+@never_cache
+@_says_what_is_wrong
+def change(request: HttpRequest, token: str) -> HttpResponse:
+    """The buttons of that page: `stop` or `resume`, for the `hook`s of the mail that are named, else for all of them."""
+    mailed = mail_links.read_unsubscribe(token)
+    endpoint = _endpoint(mailed.endpoint)
+    chosen = _chosen(request, mailed.hooks)
+    if request.POST.get("action") == "resume":
+        unsubscribing.resubscribe(endpoint, chosen, endpoint.address)
+    else:
+        unsubscribing.unsubscribe(endpoint, chosen, endpoint.address)
+    return redirect("hooks:unsubscribe", token)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@_says_what_is_wrong
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """GET asks, POST confirms, once; after that the page says that it is."""
+    endpoint = _endpoint(mail_links.read_confirm(token))
+    if request.method == "POST":
+        confirming.confirm(endpoint)
+        return redirect("hooks:confirm", token)
+    hooks = confirming.naming(endpoint)
+    return render(request, "hooks/confirm.html", {"endpoint": endpoint, "hooks": hooks})
+
+
+def _endpoint(pk: UUID) -> Endpoint:
+    mails = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL).select_related("organization").defer("secrets")
+    found = mails.filter(pk=pk).first()
+    if found is None:
+        raise BadLink
+    return found
+
+
+def _chosen(request: HttpRequest, hooks: tuple[UUID, ...]) -> list[UUID]:
+    """Those of the mail's hooks that the request names; no other can be named."""
+    named = set(request.POST.getlist("hook"))
+    return [hook for hook in hooks if not named or ids.encode("hook", hook) in named]

@@ -1,0 +1,111 @@
+"""What mails say about themselves: why they came, how to end them, and what an address is asked to confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import npgettext, pgettext
+
+from hooks.messages import Notification
+from hooks.wording import plain
+
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Why:
+    """A sentence on why a mail came, and names with addresses that follow it."""
+
+    text: str
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Footer:
+    whys: tuple[Why, ...]
+    unsubscribe: str  # the words of the link
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    language: str
+    subject: str
+    title: str
+    line: str
+    hooks: str  # before the names of the hooks
+    link: str
+    note: str
+    colon: str
+
+
+def footer(notification: Notification, language: str) -> Footer:
+    """Why its receiver gets this, for every rule that asked."""
+    hooks = [reason for reason in notification.reasons if reason["rule"] == "hook"]
+    with translation.override(language):
+        leave = npgettext("mail", "Unsubscribe from this hook", "Unsubscribe from these hooks", len(hooks))
+        return Footer(tuple(_whys(notification, hooks)), leave)
+
+
+def confirmation(organization: str) -> Confirmation:
+    """The words of the mail that asks an address whether it wants to be told, in the platform's language."""
+    with translation.override(settings.LANGUAGE_CODE):
+        return _confirmation({"organization": plain.name(organization)})
+
+
+def _confirmation(named_so: dict[str, str]) -> Confirmation:
+    return Confirmation(
+        language=settings.LANGUAGE_CODE.partition("-")[0],
+        subject=pgettext("mail", "[%(organization)s] Please confirm this address") % named_so,
+        title=pgettext("mail", "%(organization)s would like to send you notifications") % named_so,
+        line=pgettext(
+            "mail",
+            "Somebody at %(organization)s gave this address, so that it is told by e-mail when something happens there."
+            " Nothing more is sent to it unless you confirm that you want this.",
+        )
+        % named_so,
+        hooks=pgettext("mail", "What it is for"),
+        link=pgettext("mail", "Yes, send me these e-mails"),
+        note=pgettext(
+            "mail",
+            "The link works for a week. If you do not want these e-mails, or do not know what this is about, you need do"
+            " nothing.",
+        ),
+        colon=pgettext("event", ": "),
+    )
+
+
+def named(hook: str) -> str:
+    """The name of a hook on one line."""
+    return plain.line(hook, _LONGEST_NAME)
+
+
+def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[Why]:
+    named_so = {"organization": plain.name(notification.organization)}
+    rules = {reason["rule"] for reason in notification.reasons}
+    if hooks:
+        because = npgettext(
+            "mail",
+            "You get this because of an e-mail hook of %(organization)s:",
+            "You get this because of e-mail hooks of %(organization)s:",
+            len(hooks),
+        )
+        owner = f"{settings.PUBLIC_URL}/organizations/{notification.organization_id}"
+        links = tuple((named(reason["name"]), f"{owner}/hooks/{reason['id']}/") for reason in hooks)
+        yield Why(because % named_so, links)
+    if "setting" in rules:
+        yield Why(pgettext("mail", "You get this because you chose it in your notification settings."))
+    if "default" in rules:
+        text = pgettext(
+            "mail",
+            "You get this as a member of %(organization)s: such events are e-mailed to members by default.",
+        )
+        yield Why(text % named_so)
+    if "role" in rules:
+        text = pgettext(
+            "mail",
+            "You get this as an administrator or manager of %(organization)s: they are told about trouble with hooks.",
+        )
+        yield Why(text % named_so)
