@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -35,11 +35,21 @@ def identifier(text: str, field: str, *prefixes: str) -> UUID:
         raise ApiError(422, [error(f"Not an id: {problem}.", field)]) from None
 
 
-def newest(request: Request, queryset: QuerySet[M], prefix: str, to_json: Callable[[M], dict[str, Any]]) -> Response:
-    """One page of rows whose ids are version 7: `?before=` the last id seen, `?limit=` up to 100."""
+def newest(
+    request: Request,
+    queryset: QuerySet[M],
+    prefix: str,
+    to_json: Callable[[M], dict[str, Any]],
+    look: Callable[[Sequence[M]], None] = lambda rows: None,
+) -> Response:
+    """One page of rows whose ids are version 7: `?before=` the last id seen, `?limit=` up to 100.
+
+    `look` sees all of them before, to look up at once what `to_json` needs.
+    """
     query = request.query_params
     before = identifier(query["before"], "before", prefix) if "before" in query else None
-    page = newest_first(queryset, before, _limit(query.get("limit")))
+    page = newest_first(queryset, before, limit(query.get("limit")))
+    look(page.items)
     following = page.next and request.build_absolute_uri(
         f"{request.path}?{urlencode({**query.dict(), 'before': ids.encode(prefix, page.next)})}"
     )
@@ -51,7 +61,8 @@ def whole(results: Iterable[dict[str, Any]]) -> Response:
     return Response({"results": list(results), "next": None})
 
 
-def _limit(text: str | None) -> int:
+def limit(text: str | None) -> int:
+    """How many of a list are asked for."""
     if text is None:
         return _LIMIT
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):

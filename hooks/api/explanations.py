@@ -1,0 +1,117 @@
+"""Why, by API: of one event, every hook and a page of the members, told or not told, each with the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.models import Event
+from hooks import explaining, matching
+from hooks.context import workers_running
+from hooks.explaining import Explained, Explanation
+from hooks.explaining_hooks import ExplainedHook, explain_hooks
+from hooks.verdicts import Verdict
+from notifications_project.accounts.access import OrganizationAPIView
+from notifications_project.accounts.models import Membership
+from notifications_project.api_errors import invalid
+from notifications_project.api_lists import limit, parameters
+
+_TOLD = {"true": True, "false": False}
+_MOST_DIGITS = 18
+
+
+class EventExplanation(OrganizationAPIView):
+    """`?member=me`: the reader alone; `?search=`, `?told=true` or `false`; `?after=` and `?limit=` page the members.
+
+    Hooks and addresses of no member are on the first page.
+    """
+
+    def get(self, request: Request, owner: UUID, event: UUID) -> Response:
+        query = parameters(request, "member", "search", "told", "after")
+        if "before" in query:
+            raise invalid({"before": "The members are paged by `after`."})
+        loaded = Event.objects.select_related("organization", "resource").filter(organization=self.organization)
+        found = matching.with_about(loaded).filter(pk=event).first()
+        if found is None:
+            raise NotFound("There is no such event in this organization.")
+        mine, search, told = _mine(query), query.get("search", ""), _told(query)
+        members, more = [self.membership], None
+        if not mine:
+            members, more = explaining.find_members(
+                found, search=search, told=told, after=_after(query), size=limit(query.get("limit"))
+            )
+        explanation = Explanation(
+            found, members, viewer=self.user.pk, workers=lambda: workers_running(self.request._request)
+        )
+        answer: dict[str, Any] = {
+            "event": {"id": found.public_id, "type": found.type, "test": found.is_test},
+            "decided_at": found.routed_at,
+        }
+        if not mine and "after" not in query:
+            hooks = explain_hooks(explanation, search)
+            addresses = [row for row in explanation.addresses() if search.lower() in row.person.address.lower()]
+            answer["hooks"] = [_hook(row) for row in hooks if told in {None, row.verdict.told}]
+            answer["addresses"] = [
+                {"address": row.person.address, **_verdict(row.verdicts[0])}
+                for row in addresses
+                if told in {None, row.told}
+            ]
+        following = more and request.build_absolute_uri(f"{request.path}?{urlencode({**query, 'after': more})}")
+        members_json = [_member(row, row.person.membership) for row in explanation.members() if row.person.membership]
+        return Response({**answer, "members": members_json, "next": following})
+
+
+def _mine(query: dict[str, str]) -> bool:
+    if "member" in query and query["member"] != "me":
+        raise invalid({"member": "Only `me` is known here; others are found with `search`."})
+    return "member" in query
+
+
+def _told(query: dict[str, str]) -> bool | None:
+    if "told" in query and query["told"] not in _TOLD:
+        raise invalid({"told": "Must be true or false."})
+    return _TOLD.get(query.get("told", ""))
+
+
+def _after(query: dict[str, str]) -> int | None:
+    text = query.get("after")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise invalid({"after": "Give what the `next` of a page says."})
+    return int(text)
+
+
+def _hook(row: ExplainedHook) -> dict[str, Any]:
+    return {
+        "id": row.public_id,
+        "name": row.name,
+        "kind": row.hook and row.hook.kind,
+        "deleted": row.hook is None,
+        **_verdict(row.verdict),
+    }
+
+
+def _member(row: Explained, membership: Membership) -> dict[str, Any]:
+    return {
+        "user": membership.user.public_id,
+        "name": membership.user.name,
+        "email": membership.user.email,
+        "told": row.told,
+        "channels": [{"channel": each.channel, **_verdict(each)} for each in row.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "state": verdict.state,
+        "told": verdict.told,
+        "explanation": verdict.why,
+        "since_then": verdict.since or None,
+        "delivery": verdict.delivery and verdict.delivery.public_id,
+    }
