@@ -13,7 +13,7 @@ from hooks import engine, overview
 from hooks.models import Circuit
 from notifications_project.accounts.context import current_membership
 
-_DOWN = 3  # failures in a row after which pages speak of the mail server
+_DOWN = 3  # failures in a row after which pages speak of the mail server, or of APNs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def notices(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {}
     return {
-        "notices": SimpleLazyObject(lambda: [*_worker_notices(request), *_mail_notices()]),
+        "notices": SimpleLazyObject(lambda: [*_worker_notices(request), *_mail_notices(), *_push_notices()]),
         "failing_hooks": SimpleLazyObject(lambda: _failing_hooks(request)),
     }
 
@@ -54,6 +54,13 @@ def _mail_notices() -> list[Notice]:
     if Circuit.objects.filter(transport="smtp", failures__gte=_DOWN).exists():
         return [Notice("The mail server cannot be reached: e-mails wait and go out when it answers again.")]
     return []
+
+
+def _push_notices() -> list[Notice]:
+    if not settings.PUSH_CONFIGURED:
+        return []
+    away = Circuit.objects.filter(transport="apns", failures__gte=_DOWN).values_list("last_error", flat=True).first()
+    return [Notice(f"{away}. Pushes to iPhones and iPads wait meanwhile.")] if away else []
 
 
 def _failing_hooks(request: HttpRequest) -> int:

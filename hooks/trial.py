@@ -1,4 +1,4 @@
-"""Trying a hook out: a real test event, through the real workers, to the one endpoint that is tested."""
+"""Trying a hook, a channel or a device out: a real test event, through the real workers, to the one endpoint."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 from django.db import transaction
 
 from events import catalogue, intake
+from events.catalogue import EventType
 from hooks import matching
 from hooks.engine import lanes, wake
-from hooks.models import Delivery, Hook
+from hooks.models import Channel, Delivery, Endpoint, Hook
 from notifications_project.accounts import audit
-from notifications_project.accounts.models import User
+from notifications_project.accounts.models import Organization, User
 
 
 class CannotTest(Exception):
-    """The hook cannot be tested with this; the message says why, for people."""
+    """It cannot be tested with this; the message says why, for people."""
 
 
 @transaction.atomic
@@ -25,19 +26,63 @@ def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     A webhook's goes to its URL, an e-mail hook's only to `actor`. It is never matched. Raises CannotTest.
     Its success puts an endpoint that was disabled to work again; the test's reason says so (`enables`).
     """
-    known = catalogue.EVENT_TYPES.get(event_type)
-    if known is None:
-        raise CannotTest(f"Unknown event type: {event_type}.")
     if hook.deleted_at:
         raise CannotTest("This hook was deleted.")
+    endpoint = hook.endpoint
+    if endpoint is None:
+        _check(event_type)
+        endpoint = matching.mail_endpoint(hook.organization, actor.email)
+    delivery = _send(hook.organization, endpoint, event_type, actor, hook.public_id, hook.name, hook)
+    audit.record(hook.organization, actor, "hook.tested", hook.name, type=event_type)
+    return delivery
+
+
+@transaction.atomic
+def send_test_to(endpoint: Endpoint, event_type: str, actor: User) -> Delivery:
+    """As `send_test`, to one channel of a user or one device, in the personal space that it belongs to."""
+    if endpoint.deleted_at:
+        raise CannotTest("It was removed.")
+    kind, name, public_id = _of_user(endpoint)
+    delivery = _send(endpoint.organization, endpoint, event_type, actor, public_id, name, None)
+    audit.record(endpoint.organization, actor, f"{kind}.tested", name, type=event_type)
+    return delivery
+
+
+def _of_user(endpoint: Endpoint) -> tuple[str, str, str]:
+    """What of a user the endpoint is of: "device" or "channel", its name and its id."""
+    if endpoint.kind == Endpoint.Kind.DEVICE:
+        return "device", endpoint.device.name, endpoint.device.public_id
+    channel = Channel.objects.filter(endpoint=endpoint).first()
+    if channel is None:  # e-mail: the channel has no endpoint of its own
+        return "channel", Channel.Kind.EMAIL.label, ""
+    return "channel", channel.get_kind_display(), channel.public_id
+
+
+def _check(event_type: str) -> EventType:
+    known = catalogue.EVENT_TYPES.get(event_type)
+    if known is None or not known.offered:
+        raise CannotTest(f"Unknown event type: {event_type}.")
+    return known
+
+
+def _send(
+    organization: Organization,
+    endpoint: Endpoint,
+    event_type: str,
+    actor: User,
+    rule: str,
+    name: str,
+    hook: Hook | None,
+) -> Delivery:
+    """`rule`: the id of what is tested, called `name`."""
+    known = _check(event_type)
     sample = intake.NewEvent(type=event_type, data={**known.sample, "test": True}, is_test=True)
-    event = intake.record(hook.organization, [sample], actor=actor)[0]
-    endpoint = hook.endpoint or matching.mail_endpoint(hook.organization, actor.email)
-    reason: dict[str, Any] = {"rule": "test", "id": hook.public_id, "name": hook.name, "by": str(actor)}
-    if hook.endpoint and hook.endpoint.disabled_at:
+    event = intake.record(organization, [sample], actor=actor)[0]
+    reason: dict[str, Any] = {"rule": "test", "id": rule, "name": name, "by": str(actor)}
+    if endpoint.disabled_at and (hook is None or hook.endpoint):
         reason["enables"] = True
     delivery = Delivery.objects.create(
-        organization=hook.organization,
+        organization=organization,
         event=event,
         endpoint=endpoint,
         lane_id=endpoint.lane_id,
@@ -46,6 +91,5 @@ def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
         due_at=lanes.AT_ONCE,
     )
     lanes.probe_now(endpoint.lane_id)
-    audit.record(hook.organization, actor, "hook.tested", hook.name, type=event_type)
     wake()
     return delivery

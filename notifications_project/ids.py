@@ -124,6 +124,10 @@ class DeliveryConverter(_Converter):
     prefixes = ("dlv",)
 
 
+class DeviceConverter(_Converter):
+    prefixes = ("dev",)
+
+
 CONVERTERS = {
     "owner": OwnerConverter,
     "resource": ResourceConverter,
@@ -131,4 +135,5 @@ CONVERTERS = {
     "hook": HookConverter,
     "event": EventConverter,
     "delivery": DeliveryConverter,
+    "device": DeviceConverter,
 }

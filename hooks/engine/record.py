@@ -51,8 +51,8 @@ def _learn(result: Result) -> None:
         lease.failures, lease.circuit_open, lease.backs_off_until = 0, False, None
         _seat(lease, result.answer.duration_ms)
         return
-    if lease.transport == "smtp" or result.answer.meaning == "failed" or result.answer.status in {400, 413, 422}:
-        return  # the answer is about one address or one message, not about the lane
+    if lease.transport != "http" or result.answer.meaning == "failed" or result.answer.status in {400, 413, 422}:
+        return  # the answer is about one address, device or message, not about the lane
     lease.seats = max(1, lease.seats // 2)
     if lease.last_failed != result.notification.delivery:
         lease.failures += 1
@@ -109,7 +109,7 @@ def _write(results: Sequence[Result]) -> None:
             for endpoint in endpoints
             for result in endpoint.results
             if result.notification.address != endpoint.address
-        }
+        } | _registered_since(results)
         now = clock.now()
         _insert_attempts(results, now)
         _settle_delivered([result for result in results if result.outcome.verdict == "delivered"], now)
@@ -117,7 +117,8 @@ def _write(results: Sequence[Result]) -> None:
             if result.outcome.verdict != "delivered":
                 _settle_other(_elsewhere(result) if result.attempt in moved else result, now)
         _update_health(endpoints, moved, now)
-        _relay([result for result in results if result.lease.transport == "smtp"], now)
+        for transport in ("smtp", "apns"):
+            _relay(transport, [result for result in results if result.lease.transport == transport], now)
 
 
 _ATTEMPT = (
@@ -163,7 +164,7 @@ def _settle_other(result: Result, now: datetime) -> None:
     verdict = result.outcome.verdict
     if result.answer.transport_down:
         pending.update(outcome=_short(result.answer))
-    elif verdict == "gone" and not result.notification.is_test:
+    elif verdict == "gone" and result.lease.transport != "apns" and not result.notification.is_test:
         # It waits for its endpoint, which is disabled, to be enabled again.
         pending.update(due_at=None, outcome=_short(result.answer), tries=F("tries") + 1)
     elif verdict in {"failed", "gone"}:
@@ -248,6 +249,16 @@ def _lock_mails(results: Sequence[Result]) -> None:
         list(rows.order_by("pk").values_list("pk"))
 
 
+def _registered_since(results: Sequence[Result]) -> set[UUID]:
+    """The attempts that found a device gone which has said meanwhile that it is there."""
+    gone = [result for result in results if result.lease.transport == "apns" and result.outcome.verdict == "gone"]
+    if not gone:
+        return set()
+    endpoints = Endpoint.objects.filter(pk__in=[result.notification.endpoint for result in gone])
+    known = dict(endpoints.values_list("pk", "options"))
+    return {each.attempt for each in gone if known[each.notification.endpoint] != each.notification.options}
+
+
 def _elsewhere(result: Result) -> Result:
     """What an address that the endpoint no longer has will not take is for the new one: it is tried there."""
     if result.notification.is_test:
@@ -255,25 +266,24 @@ def _elsewhere(result: Result) -> Result:
     return replace(result, outcome=replace(result.outcome, verdict="retry", delay=0))
 
 
-def _relay(results: Sequence[Result], now: datetime) -> None:
-    """The mail relay's own circuit: opened by its being away, closed by any answer that it gives.
+def _relay(transport: str, results: Sequence[Result], now: datetime) -> None:
+    """The circuit of the mail relay, or of APNs: opened by its being away, closed by any answer that it gives.
 
     Of many attempts that find it away at the same time the first counts; then only the probes do.
     """
     if not results:
         return
     away = results[-1].answer.transport_down
-    circuit = Circuit.objects.select_for_update().filter(pk="smtp").first()
+    circuit = Circuit.objects.select_for_update().filter(pk=transport).first()
     if away:
         if circuit and circuit.failures and not any(result.lease.probe for result in results):
             return
         failures = (circuit.failures if circuit else 0) + 1
         until = now + timedelta(seconds=outcome.relay_delay(failures))
-        Circuit.objects.update_or_create(
-            pk="smtp", defaults={"failures": failures, "not_before": until, "last_error": results[-1].answer.text[:200]}
-        )
+        told = {"failures": failures, "not_before": until, "last_error": results[-1].answer.text[:200]}
+        Circuit.objects.update_or_create(pk=transport, defaults=told)
     elif circuit and circuit.failures:
-        Circuit.objects.filter(pk="smtp").update(failures=0, not_before=None, last_error="")
+        Circuit.objects.filter(pk=transport).update(failures=0, not_before=None, last_error="")
 
 
 def _short(answer: Answer) -> str:

@@ -1,5 +1,6 @@
 """event -> message; one file a format. The registry below is the only other place that names one."""
 
+from hooks.formats.apns import Apns
 from hooks.formats.base import Format, Option
 from hooks.formats.discord import Discord
 from hooks.formats.flowdock import Flowdock
@@ -29,6 +30,7 @@ FORMATS: dict[str, Format] = {
         Flowdock,
         HipChat,
         Mail,
+        Apns,
     )
 }
 

@@ -11,7 +11,14 @@ from hooks.transports import http, smtp
 
 Sender = Callable[[Sequence[Notification], Callable[[], bool]], Generator[Answer, None, None]]
 
+
+def _apns(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
+    from hooks.transports import apns  # only who pushes pays for HTTP/2
+
+    return apns.send(notifications, may_start)
+
+
 # transport -> send(notifications, may_start): stops early when `may_start()` says no.
-SENDERS: dict[str, Sender] = {"http": http.send, "smtp": smtp.send}
+SENDERS: dict[str, Sender] = {"http": http.send, "smtp": smtp.send, "apns": _apns}
 
 __all__ = ["SENDERS", "Sender"]

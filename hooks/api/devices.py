@@ -1,0 +1,102 @@
+"""The caller's own iPhones and iPads by API: what the app registers, and what is listed, renamed and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from rest_framework import status
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hooks import devices
+from hooks.models import Device
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.models import ApiToken, User
+from notifications_project.api_errors import invalid
+from notifications_project.api_lists import whole
+from notifications_project.api_shapes import body, check
+from notifications_project.masking import mask
+
+
+class _OwnAPIView(APIView):
+    """What belongs to the user, not to an organization: a token that opens one organization does not open it."""
+
+    user: User
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.user = signed_in(request)
+        token = request.auth
+        if isinstance(token, ApiToken) and token.organization_id not in {None, self.user.pk}:
+            raise PermissionDenied("This token opens one organization only; your devices are your own.")
+
+    def device(self, pk: UUID) -> Device:
+        found = Device.objects.select_related("endpoint", "user").filter(user=self.user, pk=pk).first()
+        if found is None:
+            raise NotFound("You have no such device.")
+        return found
+
+
+@contextmanager
+def _by_the_rules() -> Iterator[None]:
+    """A device that cannot be is the API's 422."""
+    try:
+        yield
+    except devices.InvalidDevice as problem:
+        raise invalid(problem.errors) from None
+
+
+class DeviceList(_OwnAPIView):
+    """GET: all of them by name. POST `{"token", "name"}`: register one; 201, or 200 if it was known already."""
+
+    def get(self, request: Request) -> Response:
+        found = Device.objects.filter(user=self.user).select_related("endpoint").order_by("name", "pk")
+        return whole(map(device_json, found))
+
+    def post(self, request: Request) -> Response:
+        sent = body(request.data)
+        check(sent, {"token": str, "name": str}, frozenset({"token", "name"}))
+        with _by_the_rules():
+            device, new = devices.register(self.user, sent["token"], sent["name"])
+        return Response(
+            device_json(self.device(device.pk)), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK
+        )
+
+
+class DeviceDetail(_OwnAPIView):
+    """GET; PATCH `{"name"}`; DELETE."""
+
+    def get(self, request: Request, device: UUID) -> Response:
+        return Response(device_json(self.device(device)))
+
+    def patch(self, request: Request, device: UUID) -> Response:
+        found, sent = self.device(device), body(request.data)
+        check(sent, {"name": str})
+        if "name" in sent:
+            with _by_the_rules():
+                devices.rename(found, sent["name"])
+        return Response(device_json(found))
+
+    def delete(self, request: Request, device: UUID) -> Response:
+        devices.remove(self.device(device))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def device_json(device: Device) -> dict[str, Any]:
+    """Give a device with its endpoint loaded."""
+    endpoint = device.endpoint
+    return {
+        "id": device.public_id,
+        "name": device.name,
+        "token": mask(endpoint.address),
+        "registered_at": device.registered_at,
+        "last_delivered_at": endpoint.last_delivered_at,
+        "last_attempt_at": endpoint.last_attempt_at,
+        "last_answer": endpoint.last_answer,
+        "explanation": devices.explanation(),
+    }

@@ -1,0 +1,166 @@
+"""The iPhones and iPads of users: registering, renaming and removing them.
+
+An app tells its device token at each start, so registering again is the rule: it says that the token is valid now. A
+token belongs to whoever registered it last. All of it happens in the user's personal space.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from hooks import matching
+from hooks.engine import clock
+from hooks.models import Channel, Delivery, Device, Endpoint
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.organizations import ensure_personal_space
+
+MOST = 20  # devices of a user
+NOT_CONFIGURED = "iOS push is not configured here: the operator has to set APNS_KEY and what belongs to it."
+_TOKEN = re.compile(r"[0-9a-f]{64,200}")  # Apple says that its length may change
+
+
+class InvalidDevice(Exception):
+    """What is wrong with a device as it was sent: `errors` maps a field's name to a message for people."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
+        self.errors = errors
+
+
+def explanation() -> str:
+    """Why nothing is pushed to any device; empty if it is."""
+    return "" if settings.PUSH_CONFIGURED else NOT_CONFIGURED
+
+
+@transaction.atomic
+def register(user: User, token: str, name: str) -> tuple[Device, bool]:
+    """The user's device with this token, and whether it is new. Raises InvalidDevice.
+
+    One that is known is as if it were new: `registered_at` is now. Who had the token before has it no more. The first
+    device makes the user's iOS channel.
+    """
+    token = token.strip().lower()
+    _check(_token_problem(token) | _name_problem(name))
+    _wait_for_others(token)
+    space = ensure_personal_space(user)
+    Organization.objects.select_for_update(no_key=True).get(pk=space.pk)
+    now = clock.now()
+    having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address=token)
+    for other in having.exclude(user=user).order_by("pk"):
+        _end(other, None, "It was registered by another user")
+    device = having.filter(user=user).first()
+    if device and _lock(device.endpoint_id).deleted_at is None:
+        _refresh(device, user, name.strip(), now)
+        return device, False
+    if Device.objects.filter(user=user).count() >= MOST:
+        raise InvalidDevice({"token": f"You have {MOST} devices already: remove one first."})
+    Channel.objects.get_or_create(user=user, kind=Channel.Kind.IOS)
+    endpoint = _endpoint(space, token, now)
+    device = Device.objects.create(user=user, name=name.strip(), endpoint=endpoint, registered_at=now)
+    audit.record(space, user, "device.registered", device.name)
+    return device, True
+
+
+@transaction.atomic
+def rename(device: Device, name: str) -> None:
+    """Raises InvalidDevice."""
+    _check(_name_problem(name))
+    before, device.name = device.name, name.strip()
+    if before != device.name and Device.objects.filter(pk=device.pk).update(name=device.name):
+        audit.record(_space(device), device.user, "device.renamed", before, after=device.name)
+
+
+@transaction.atomic
+def remove(device: Device) -> None:
+    """Its user no longer wants to be told on it: what waits for it is cancelled. The channel stays."""
+    _end(device, device.user, "The device was removed")
+
+
+def forget(endpoint: Endpoint, why: str) -> None:
+    """Apple says that nothing can arrive there any more. `endpoint` is locked by the caller's transaction."""
+    device = Device.objects.filter(endpoint=endpoint).select_related("user", "endpoint").first()
+    if device:
+        _end(device, None, why)
+
+
+def _end(device: Device, actor: User | None, why: str) -> None:
+    """The row goes, its endpoint stays for the history."""
+    endpoint = _lock(device.endpoint_id)
+    if not Device.objects.filter(pk=device.pk).delete()[0]:
+        return  # it was removed meanwhile
+    endpoint.deleted_at = clock.now()
+    endpoint.save(update_fields=["deleted_at"])
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    waiting.update(state=Delivery.State.CANCELLED, outcome=why[:200], settled_at=endpoint.deleted_at, due_at=None)
+    reason = {} if actor else {"reason": why}
+    audit.record(_space(device), actor, "device.removed", device.name, **reason)
+
+
+def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
+    rename(device, name)
+    device.registered_at = now
+    device.save(update_fields=["registered_at"])
+    Endpoint.objects.filter(pk=device.endpoint_id).update(options=_options(now), failing_since=None)
+
+
+def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
+    """That of the token in this space: the one that it had before, or a new one."""
+    known = Endpoint.objects.filter(organization=space, kind=Endpoint.Kind.DEVICE, address=token)
+    endpoint = known.select_for_update(no_key=True).defer("secrets").first()
+    if endpoint is None:
+        return Endpoint.objects.create(
+            organization=space,
+            kind=Endpoint.Kind.DEVICE,
+            address=token,
+            format="apns",
+            options=_options(now),
+            lane=matching.transport_lane(space, "apns"),
+        )
+    endpoint.deleted_at = endpoint.failing_since = None
+    endpoint.options = _options(now)
+    endpoint.save(update_fields=["deleted_at", "failing_since", "options"])
+    return endpoint
+
+
+def _options(registered_at: datetime) -> dict[str, int]:
+    """What the transport has to know: Apple says in milliseconds since when a token is dead."""
+    return {"registered_at": int(registered_at.timestamp() * 1000)}
+
+
+def _wait_for_others(token: str) -> None:
+    """So that two users who register one token at the same time do not both have it. (SQLite has one writer anyway.)"""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {token}"])
+
+
+def _lock(endpoint: UUID) -> Endpoint:
+    """First of all, as whoever writes results or changes a rule does."""
+    return Endpoint.objects.select_for_update(no_key=True).defer("secrets").get(pk=endpoint)
+
+
+def _space(device: Device) -> Organization:
+    return Organization.objects.get(pk=device.user_id)
+
+
+def _check(errors: dict[str, str]) -> None:
+    if errors:
+        raise InvalidDevice(errors)
+
+
+def _token_problem(token: str) -> dict[str, str]:
+    return {} if _TOKEN.fullmatch(token) else {"token": "Must be the device token in hexadecimal, 64 to 200 digits."}
+
+
+def _name_problem(name: str) -> dict[str, str]:
+    if not name.strip():
+        return {"name": "Give the device a name."}
+    if len(name) > 100 or not name.isprintable():
+        return {"name": "A name has at most 100 printable characters."}
+    return {}

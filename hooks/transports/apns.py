@@ -1,0 +1,220 @@
+"""APNs: a run of pushes to Apple, each a POST with the device's token in its path (facts/channels.md, section 5).
+
+What is wrong with the operator's key or topic, or with the way to Apple, is no device's fault: then one answer says so
+(`transport_down`), and all pushes wait for it. What was on its way when the connection broke counts as a try.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from hooks import formats
+from hooks.messages import Answer, Message, Notification
+from hooks.transports.apns_connection import Broken, Connection, Late, Reply, Trace, Unreachable
+from hooks.transports.apns_token import ProviderToken
+from hooks.transports.http import retry_after
+from hooks.wording import plain
+from notifications_project.masking import DOTS, mask
+
+_KEPT_BY_APPLE = 24 * 3600  # seconds for which a device that is off is waited for
+_KEEP = 4 * 1024  # bytes of an answer that are kept
+_ABOUT_THE_KEY = "check APNS_KEY, APNS_KEY_ID and APNS_TEAM_ID"
+_ABOUT_THE_TOPIC = "check APNS_TOPIC"
+_ABOUT_THE_ENVIRONMENT = "check that the key is for the environment of APNS_ENVIRONMENT"
+
+
+class _Reason(NamedTuple):
+    """`meaning`: gone, failed, retry, or down: all pushes wait for the operator."""
+
+    meaning: str
+    text: str
+
+
+# Every reason that Apple documents. What is not listed is judged by the status.
+REASONS = {
+    # The device. A push to it can never arrive.
+    "BadDeviceToken": _Reason("gone", "Apple knows no such device in this environment."),
+    "DeviceTokenNotForTopic": _Reason("gone", "The device's token is of another app."),
+    "ExpiredToken": _Reason("gone", "The device's token has expired."),
+    "Unregistered": _Reason("gone", "The app was removed from the device, or is no longer allowed to notify."),
+    # The message.
+    "BadCollapseId": _Reason("failed", "Apple does not take the collapse id."),
+    "BadExpirationDate": _Reason("failed", "Apple does not take the expiration date."),
+    "BadMessageId": _Reason("failed", "Apple does not take the message id."),
+    "BadPriority": _Reason("failed", "Apple does not take the priority."),
+    "DuplicateHeaders": _Reason("failed", "Apple got a header twice."),
+    "InvalidPushType": _Reason("failed", "Apple does not take the push type."),
+    "MissingDeviceToken": _Reason("failed", "Apple got no device token."),
+    "PayloadEmpty": _Reason("failed", "Apple got an empty message."),
+    "PayloadTooLarge": _Reason("failed", "The message is too large for Apple."),
+    # The operator's settings.
+    "BadCertificate": _Reason("down", _ABOUT_THE_KEY),
+    "BadCertificateEnvironment": _Reason("down", _ABOUT_THE_ENVIRONMENT),
+    "BadEnvironmentKeyIdInToken": _Reason("down", _ABOUT_THE_ENVIRONMENT),
+    "BadEnvironmentKeyInToken": _Reason("down", _ABOUT_THE_ENVIRONMENT),
+    "BadPath": _Reason("down", "check APNS_ADDRESS"),
+    "BadTopic": _Reason("down", _ABOUT_THE_TOPIC),
+    "ExpiredProviderToken": _Reason("down", "check the clock of this machine"),
+    "Forbidden": _Reason("down", _ABOUT_THE_KEY),
+    "InvalidProviderToken": _Reason("down", _ABOUT_THE_KEY),
+    "MethodNotAllowed": _Reason("down", "check APNS_ADDRESS"),
+    "MissingProviderToken": _Reason("down", _ABOUT_THE_KEY),
+    "MissingTopic": _Reason("down", _ABOUT_THE_TOPIC),
+    "TopicDisallowed": _Reason("down", f"{_ABOUT_THE_TOPIC}, and that the key is for this app"),
+    "UnrelatedKeyIdInToken": _Reason("down", _ABOUT_THE_KEY),
+    # A moment's trouble.
+    "IdleTimeout": _Reason("retry", "Apple closed the connection."),
+    "InternalServerError": _Reason("retry", "Apple has trouble of its own."),
+    "ServiceUnavailable": _Reason("retry", "Apple's service is not available."),
+    "Shutdown": _Reason("retry", "Apple's server is shutting down."),
+    "TooManyProviderTokenUpdates": _Reason("retry", "Apple saw this console change its token too often."),
+    "TooManyRequests": _Reason("retry", "Apple got too many pushes for this device."),
+}
+_REGISTERED_SINCE = "Apple says that the device was gone, but that was before it registered here."
+
+
+@dataclass(frozen=True)
+class _Provider:
+    """Who sends: the connection of this process, and its token."""
+
+    key: tuple[Any, ...]
+    connection: Connection
+    token: ProviderToken
+
+
+_provider: _Provider | None = None
+_changing = threading.Lock()
+
+
+def provider() -> _Provider:
+    """That of this process and of the settings as they are, made at first use: after the fork, not before."""
+    global _provider
+    key = (
+        os.getpid(), settings.APNS_ADDRESS, settings.APNS_CA_FILE, settings.APNS_KEY, settings.APNS_KEY_ID,
+        settings.APNS_TEAM_ID,
+    )  # fmt: skip
+    with _changing:
+        if _provider is None or _provider.key != key:
+            if _provider and _provider.key[0] == key[0]:
+                _provider.connection.close()
+            _provider = _Provider(
+                key,
+                Connection(settings.APNS_ADDRESS, settings.APNS_CA_FILE),
+                ProviderToken(settings.APNS_KEY, settings.APNS_KEY_ID, settings.APNS_TEAM_ID),
+            )
+        return _provider
+
+
+def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
+    """Push each notification to its device; yields an answer each, and ends at the first that is no success."""
+    for notification in notifications:
+        if not may_start():
+            return
+        answer = push(notification)
+        yield answer
+        if not answer.arrived:
+            return
+
+
+def push(notification: Notification) -> Answer:
+    """One attempt. What goes wrong is an answer."""
+    started = time.monotonic()
+    trace = Trace(started + settings.DELIVERY_TIMEOUT)
+    message = formats.FORMATS[notification.format].write(notification)
+    headers = _headers(notification, message)
+    request = {
+        "method": "POST",
+        # Who has a device's token and a key may push to it: what is recorded is read by more people.
+        "url": f"{settings.APNS_ADDRESS}/3/device/{mask(notification.address)}",
+        "headers": {**headers, "authorization": f"bearer {DOTS}"},
+        "body": message.body.decode(),
+    }
+
+    def answer(code: str, text: str, **more: Any) -> Answer:
+        took = int((time.monotonic() - started) * 1000)
+        known: dict[str, Any] = {"request": request, "timings": trace.timings, "dialled": trace.dialled}
+        return Answer(code, text, started, took, **known, **more)
+
+    try:
+        reply = _exchange(notification, headers, message.body, trace)
+    except Unreachable as error:
+        return answer("connection", f"Apple's push service cannot be reached: {error}", transport_down=True)
+    except Late:
+        return answer("time-out", f"Apple did not answer within {settings.DELIVERY_TIMEOUT} s")
+    except Broken:
+        return answer("connection", "Apple closed the connection without an answer")
+    return answer(str(reply.status), **_understood(reply, notification))
+
+
+def _headers(notification: Notification, message: Message) -> dict[str, str]:
+    return {
+        "apns-id": str(notification.delivery),  # the same on every try
+        "apns-topic": settings.APNS_TOPIC,
+        "apns-expiration": str(int(time.time()) + _KEPT_BY_APPLE),
+        "content-type": message.content_type,
+        **message.headers,
+    }
+
+
+def _exchange(notification: Notification, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
+    """Apple's answer. A token of ours that has expired is renewed once, at once."""
+    us, path = provider(), f"/3/device/{notification.address}"
+    token = us.token.current()
+    reply = us.connection.post(path, {**headers, "authorization": f"bearer {token}"}, body, trace)
+    if _said(reply).get("reason") == "ExpiredProviderToken" and (newer := us.token.renewed(token)):
+        reply = us.connection.post(path, {**headers, "authorization": f"bearer {newer}"}, body, trace)
+    return reply
+
+
+def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
+    """What Apple means, as fields of an answer."""
+    wait = retry_after(reply.headers.get("retry-after", ""))
+    kept = {name: value[:200] for name, value in reply.headers.items() if name.startswith("apns-")}
+    if wait is not None:
+        kept["retry-after"] = reply.headers["retry-after"][:200]
+    body = reply.body[:_KEEP].decode("utf-8", "replace").replace("\x00", "�")
+    fields: dict[str, Any] = {
+        "status": reply.status,
+        "response": {"status": reply.status, "headers": kept, "body": body},
+        "retry_after": wait,
+    }
+    if 200 <= reply.status < 300:
+        return {**fields, "text": "Accepted by Apple"}
+    said = _said(reply)
+    name = said.get("reason")
+    reason = REASONS.get(name) if isinstance(name, str) else None
+    if reason is None:
+        # Of a status without a reason, or with one that is new.
+        what = f"Apple's push service answered {plain.line(name, 60) if isinstance(name, str) else 'without a reason'}."
+        return {**fields, "text": what, "meaning": "failed" if reply.status in {400, 413, 422} else "retry"}
+    if reason.meaning == "down":
+        text = f"Apple takes no pushes from this console ({name}): {reason.text}"
+        return {**fields, "text": text, "transport_down": True}
+    meaning, text = reason.meaning, f"{reason.text.rstrip('.')} ({name})."
+    if reply.status == 410 and not _is_news(said.get("timestamp"), notification):
+        meaning, text = "retry", _REGISTERED_SINCE
+    return {**fields, "text": text, "meaning": meaning}
+
+
+def _is_news(since: Any, notification: Notification) -> bool:
+    """Whether the device went away, in milliseconds since 1970, after it had registered here."""
+    registered = notification.options.get("registered_at", 0)
+    return isinstance(since, int | float) and since > registered
+
+
+def _said(reply: Reply) -> dict[str, Any]:
+    if reply.status == 200:
+        return {}
+    try:
+        found = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

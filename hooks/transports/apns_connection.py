@@ -1,0 +1,211 @@
+"""The one connection of a process to APNs, shared by all of its sending threads.
+
+httpx speaks HTTP/2, but threads that share its `Client` change the state of the connection without a lock, and a read
+that times out ends it for all of them. So its `AsyncClient` runs in a loop of its own on one thread, made at first use
+(after the fork, never before); the sending threads hand it their requests, and each has a deadline for all of it.
+
+A connection on which something went wrong is retired: what is under way on it may end, the next request opens another.
+After a GOAWAY, or where APNs has closed it meanwhile, the request is sent again at once, with the same `apns-id`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import certifi
+import httpx
+from h2.exceptions import H2Error
+
+_CONNECT_SECONDS = 5
+_READ = 64 * 1024  # bytes of an answer that are read at the most
+_USER_AGENT = "NotificationsConsole/1"
+# So that a connection that a firewall forgot is known to be dead before the next push is written into it.
+_KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), seconds)
+        for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+        if hasattr(socket, name)
+    ),
+]
+
+
+class Unreachable(Exception):
+    """Nothing was sent: no connection could be opened. The message says why, for the operator."""
+
+
+class Broken(Exception):
+    """The connection was closed without an answer, and the next one was as well, or could not be opened."""
+
+
+class Late(Exception):
+    """The deadline passed without an answer to what was sent."""
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happens to one request."""
+
+    deadline: float
+    on_the_wire: bool = False
+    dialled: str = ""
+    timings: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
+
+    async def note(self, event: str, info: dict[str, Any]) -> None:
+        """What httpx calls at each step."""
+        name, _, step = event.rpartition(".")
+        phase = {"connection.connect_tcp": "connect", "connection.start_tls": "tls"}.get(name)
+        if phase and step == "started":
+            self.begun[phase] = time.monotonic()
+        elif phase and step == "complete":
+            self.timings[phase] = int((time.monotonic() - self.begun[phase]) * 1000)
+        elif event == "http2.send_request_headers.started":
+            self.on_the_wire = True
+
+
+@dataclass(slots=True, eq=False)
+class _Link:
+    """An httpx client, which has one connection, and how many requests are under way on it."""
+
+    client: httpx.AsyncClient
+    users: int = 0
+    retired: bool = False
+
+
+class Connection:
+    """Requests to one server, from any thread."""
+
+    def __init__(self, address: str, ca_file: str = "") -> None:
+        self.address = address
+        self._context = ssl.create_default_context(cafile=ca_file or certifi.where())
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._link: _Link | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="apns", daemon=True)
+        self._thread.start()
+
+    def post(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
+        """The answer to one request, at `trace.deadline` at the latest. Raises Unreachable, Broken or Late."""
+        left = max(0.0, trace.deadline - time.monotonic())
+        asked = asyncio.run_coroutine_threadsafe(self._post(path, headers, body, trace, left), self._loop)
+        try:
+            return asked.result(timeout=left + 1)
+        except TimeoutError:  # the loop itself is stuck
+            asked.cancel()
+            raise Late from None
+
+    def close(self) -> None:
+        """End the loop and its thread, and with them the connection."""
+
+        async def end() -> None:
+            if self._link:
+                self._retire(self._link)
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._loop.close()
+
+    # --- On the loop's thread ----------------------------------------------------------------------------------
+
+    async def _post(self, path: str, headers: dict[str, str], body: bytes, trace: Trace, left: float) -> Reply:
+        try:
+            async with asyncio.timeout(left):
+                return await self._ask(path, headers, body, trace) or await self._ask_again(path, headers, body, trace)
+        except TimeoutError:
+            if trace.on_the_wire:
+                raise Late from None
+            raise Unreachable("the connection was not answered in time") from None
+        except Unreachable:
+            if trace.on_the_wire:  # over a connection that broke
+                raise Broken from None
+            raise
+
+    async def _ask_again(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
+        reply = await self._ask(path, headers, body, trace)
+        if reply is None:
+            raise Broken
+        return reply
+
+    async def _ask(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply | None:
+        """The answer, or None if the connection was closed without one."""
+        link = self._link = self._link or _Link(self._client())
+        link.users += 1
+        try:
+            return await self._exchange(link, path, headers, body, trace)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            self._retire(link)
+            raise Unreachable(_words(error)) from error
+        except (httpx.TransportError, H2Error):
+            self._retire(link)
+            return None
+        except BaseException:  # the deadline: httpx leaves the stream open, and the connection may be dead
+            self._retire(link)
+            raise
+        finally:
+            link.users -= 1
+            self._close_if_unused(link)
+
+    async def _exchange(self, link: _Link, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
+        url, extensions = f"{self.address}{path}", {"trace": trace.note}
+        read = bytearray()
+        async with link.client.stream("POST", url, content=body, headers=headers, extensions=extensions) as response:
+            with suppress(OSError):  # it may have gone already
+                host, port, *_ = response.extensions["network_stream"].get_extra_info("server_addr")
+                trace.dialled = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            async for chunk in response.aiter_raw():
+                read += chunk
+                if len(read) > _READ:
+                    self._retire(link)
+                    break
+        return Reply(response.status_code, dict(response.headers), bytes(read[:_READ]))
+
+    def _client(self) -> httpx.AsyncClient:
+        # A second connection only while the first one ends: as long as it takes requests, all go there.
+        limits = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=None)
+        transport = httpx.AsyncHTTPTransport(
+            verify=self._context,
+            http1=False,
+            http2=True,
+            limits=limits,
+            trust_env=False,
+            socket_options=_KEEP_ALIVE,
+        )
+        return httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+            headers={"user-agent": _USER_AGENT},
+            trust_env=False,
+        )
+
+    def _retire(self, link: _Link) -> None:
+        link.retired = True
+        if self._link is link:
+            self._link = None
+        self._close_if_unused(link)
+
+    def _close_if_unused(self, link: _Link) -> None:
+        if link.retired and not link.users and not link.client.is_closed:
+            task = self._loop.create_task(link.client.aclose())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,47 @@
+"""The token by which APNs knows who sends: a JWT signed with the operator's key.
+
+Apple wants one to be used for 20 minutes at least, and for 60 at most (facts/channels.md, 5).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import jwt
+
+_LASTS = 45 * 60  # seconds
+_LEAST = 20 * 60
+
+
+class ProviderToken:
+    """One process's token, the same for all its threads until it is old."""
+
+    def __init__(self, key: str, key_id: str, team_id: str) -> None:
+        self._key, self._key_id, self._team_id = key, key_id, team_id
+        self._lock = threading.Lock()
+        self._text = ""
+        self._issued = 0.0
+        self._renewed = 0.0
+
+    def current(self) -> str:
+        with self._lock:
+            # (A clock that was set back makes it issued in times to come.)
+            if not 0 <= time.time() - self._issued < _LASTS:
+                self._issue()
+            return self._text
+
+    def renewed(self, spent: str) -> str:
+        """Another one after APNs called `spent` expired; empty if that was new as well: then no newer one helps."""
+        with self._lock:
+            if self._text == spent:
+                if abs(time.time() - self._renewed) < _LEAST:
+                    return ""
+                self._issue()
+                self._renewed = self._issued
+            return self._text
+
+    def _issue(self) -> None:
+        self._issued = time.time()
+        claims = {"iss": self._team_id, "iat": int(self._issued)}
+        self._text = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self._key_id})
