@@ -81,7 +81,7 @@ def find_members(
     if search:
         found = found.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))
     if told is not None:
-        deliveries = Delivery.objects.filter(event=event, state__in=verdicts.TOLD)
+        deliveries = Delivery.objects.filter(verdicts.TELLS, event=event)
         mails = deliveries.filter(endpoint__kind=Endpoint.Kind.EMAIL).annotate(lower=Lower("endpoint__address"))
         own = _own_channels(deliveries).values("endpoint__organization")
         have = Q(lower__in=mails.values("lower")) | Q(user__in=own)
@@ -170,11 +170,11 @@ class Explanation:
             if hook.pk in self.asking and hook.kind == Hook.Kind.EMAIL
             for address in hook.notify_addresses
         }
-        found = []
-        for person in self.outsiders:
-            if person.address.lower() in named or self.then.get(person.key(Kind.EMAIL)):
-                found.append(Explained(person, [self._verdict(person, Kind.EMAIL)]))
-        return found
+        return [
+            Explained(person, [self._verdict(person, Kind.EMAIL)])
+            for person in self.outsiders
+            if person.address.lower() in named or self.then.get(person.key(Kind.EMAIL))
+        ]
 
     def _of(self, person: Person) -> list[Verdict]:
         shown = []
@@ -191,7 +191,7 @@ class Explanation:
         key = person.key(kind)
         deliveries, owed = self.then.get(key, []), self.owed.get(key)
         if deliveries:
-            happened = min(deliveries, key=lambda each: _ORDER.index(verdicts.state_of(each.state)))
+            happened = min(deliveries, key=lambda each: _ORDER.index(verdicts.state_of(each)))
             return self._happened(person, kind, happened, owed)
         if owed is None:
             return Verdict(State.NOT_TOLD, verdicts.sentence(self._why_not(person, kind)), "", kind)
@@ -204,7 +204,7 @@ class Explanation:
         return Verdict(State.NOT_TOLD, before, f"Since then: would be told, because {why}.", kind)
 
     def _happened(self, person: Person, kind: str, delivery: Delivery, owed: Owed | None) -> Verdict:
-        state = verdicts.state_of(delivery.state)
+        state = verdicts.state_of(delivery)
         why = verdicts.because(self.event, delivery.reasons)
         now = verdicts.because(self.event, owed.reasons) if owed else ""
         since = ""
@@ -220,6 +220,8 @@ class Explanation:
         if state == State.WAITING:
             more = self._waits(person, kind, delivery.quiet_until, delivery.due_at is None)
             more = more or sentences.describe_state(delivery, self.now, self.workers)
+        elif verdicts.in_digest(delivery):
+            more = "it waited for a quiet time, and was told in a digest"
         elif state != State.TOLD:
             # What a member's own channel answered may tell where it leads.
             own = kind == Kind.EMAIL or self._is_viewer(person) or state == State.CANCELLED
@@ -235,7 +237,7 @@ class Explanation:
             snoozed = bool(channel and channel.snoozed_until and channel.snoozed_until >= until)
             return f"waits: {verdicts.quiet(kind, until, snoozed)}"
         if kind == Kind.EMAIL and person.address.lower() in self.stopped:
-            return "waits: the mail server refused the address, so that nothing is sent there until somebody tries again"
+            return "waits: the mail server refused the address; nothing is sent there until somebody tries it again"
         if held:
             return f"waits: {'every hook that asks is paused' if kind == Kind.EMAIL else 'the channel was stopped'}"
         return ""

@@ -43,7 +43,8 @@ class _Hooks:
         self.names: dict[str, str] = {}
         self.by: dict[str, str] = {}  # who tested it
         # Most deliveries of an event have the same reasons: grouped, there are few.
-        grouped = self.event.deliveries.order_by().values_list("reasons", "state").annotate(number=Count("pk"))
+        states = self.event.deliveries.order_by().annotate(told=verdicts.state_in_query())
+        grouped = states.values_list("reasons", "told").annotate(number=Count("pk"))
         for reasons, state, number in grouped:
             for reason in reasons:
                 if (public_id := str(reason.get("id", ""))).startswith("hook_"):
@@ -58,8 +59,8 @@ class _Hooks:
         hooks = list(existing.select_related("endpoint").defer("endpoint__secrets").prefetch_related("resources"))
         rows = [ExplainedHook(hook.public_id, hook.name, self._verdict(hook), hook) for hook in hooks]
         there = {hook.public_id for hook in hooks}
-        for public_id in self.counts.keys() - there:
-            rows.append(ExplainedHook(public_id, self.names[public_id], self._of_deleted(public_id)))
+        deleted = self.counts.keys() - there
+        rows += [ExplainedHook(public_id, self.names[public_id], self._of_deleted(public_id)) for public_id in deleted]
         found = [row for row in rows if search.lower() in row.name.lower()]
         return sorted(found, key=lambda row: (not row.verdict.told, row.name.lower(), row.public_id))
 
@@ -77,7 +78,7 @@ class _Hooks:
         if delivery.state != Delivery.State.DELIVERED:
             more = sentences.describe_state(delivery, self.explanation.now, self.explanation.workers)
         told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
-        return Verdict(verdicts.state_of(delivery.state), told, since, delivery=delivery)
+        return Verdict(verdicts.state_of(delivery), told, since, delivery=delivery)
 
     def _of_deleted(self, public_id: str) -> Verdict:
         counted = self.counts[public_id]
@@ -119,7 +120,7 @@ class _Hooks:
 
 def _state(counted: Counter[str]) -> State:
     """The luckiest of its e-mails speaks."""
-    return next(verdicts.state_of(state) for state in _WORDS if counted[state])
+    return next(verdicts.OF_DELIVERY[state] for state in _WORDS if counted[state])
 
 
 def _counted(counted: Counter[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from events.models import Event
@@ -34,14 +35,15 @@ _BADGES = {
     State.CANCELLED: Badge("Cancelled"),
     State.NOT_TOLD: Badge("Not told"),
 }
-_OF_DELIVERY = {
+OF_DELIVERY = {
     Delivery.State.DELIVERED: State.TOLD,
     Delivery.State.PENDING: State.WAITING,
     Delivery.State.FAILED: State.FAILED,
     Delivery.State.CANCELLED: State.CANCELLED,
 }
 _NAMES = {Channel.Kind.EMAIL: "e-mail", Channel.Kind.WEBHOOK: "the webhook"}
-TOLD = (Delivery.State.DELIVERED, Delivery.State.PENDING)  # the states of deliveries that count as telling
+_IN_DIGEST = Q(state=Delivery.State.CANCELLED, outcome__startswith=sentences.TOLD_IN_DIGEST)
+TELLS = Q(state__in=[Delivery.State.DELIVERED, Delivery.State.PENDING]) | _IN_DIGEST  # deliveries that count as telling
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,19 @@ class Verdict:
         return Channel.Kind(self.channel).label if self.channel else ""
 
 
-def state_of(state: str) -> State:
-    """That of a delivery's state."""
-    return _OF_DELIVERY[Delivery.State(state)]
+def state_of(delivery: Delivery) -> State:
+    """What was told in a digest was told."""
+    return State.TOLD if in_digest(delivery) else OF_DELIVERY[Delivery.State(delivery.state)]
+
+
+def in_digest(delivery: Delivery) -> bool:
+    cancelled = delivery.state == Delivery.State.CANCELLED
+    return cancelled and delivery.outcome.startswith(sentences.TOLD_IN_DIGEST)
+
+
+def state_in_query() -> Case:
+    """The state of each delivery of a query; of what was told in a digest, that it was delivered."""
+    return Case(When(_IN_DIGEST, then=Value(str(Delivery.State.DELIVERED))), default=F("state"))
 
 
 def in_words(kind: str) -> str:
@@ -102,7 +114,7 @@ def same_rules(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, An
 
 
 def quiet(kind: str, until: datetime, snoozed: bool) -> str:
-    """"e-mail is snoozed until 14:05", in the reader's own time."""
+    """As "e-mail is snoozed until 14:05", in the reader's own time."""
     local = timezone.localtime(until)
     when = f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local.day} {local:%b, %H:%M}"
     return f"{in_words(kind)} {'is snoozed' if snoozed else 'has quiet hours'} until {when}"
