@@ -45,6 +45,7 @@ class Subject(StrEnum):
     ACCOUNT = "account"
     CREDITS = "credits"
     HOOK = "hook"
+    DIGEST = "digest"
 
 
 class Category(StrEnum):
@@ -64,6 +65,10 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class EventType:
+    """`offered`: people may choose it, and it may be sent from outside. What is not, the console alone records, for
+    somebody whom it tells itself: it is never matched.
+    """
+
     name: str
     label: str
     subject: Subject
@@ -71,6 +76,7 @@ class EventType:
     email_default: EmailDefault
     category: Category
     sample: dict[str, Any] = field(compare=False)
+    offered: bool = True
 
 
 @dataclass(frozen=True)
@@ -212,11 +218,16 @@ _OWN_TYPES = (
         "hook.recovered", "Hook works again",
         Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.hook("recovered"),
     ),
+    EventType(
+        "account.digest", "Notifications from a quiet time",
+        Subject.DIGEST, NEUTRAL, OFF, Category.ORGANIZATION, samples.digest(), offered=False,
+    ),
 )  # fmt: skip
 
 _DEPLOYMENT_RESULT = ("stack.provision.ok", "stack.provision.fail", "stack.redeploy.ok", "stack.redeploy.fail")
 
 TYPES: tuple[EventType, ...] = _PLATFORM_TYPES + _SERVICE_TYPES + _OWN_TYPES
+OFFERED: tuple[EventType, ...] = tuple(each for each in TYPES if each.offered)
 ALL_GROUPS: tuple[EventGroup, ...] = (
     EventGroup("deployment-result", "Result of deployments (success/fail)", _DEPLOYMENT_RESULT),
     EventGroup(
@@ -253,6 +264,12 @@ def label(name: str) -> str:
     return known.label if known else name
 
 
+def is_offered(name: str) -> bool:
+    """Whether it is a type that may be chosen and sent from outside."""
+    known = EVENT_TYPES.get(name)
+    return known is not None and known.offered
+
+
 def by_category() -> dict[Category, list[EventType]]:
-    """Every type under its heading, in the order of `Category`."""
-    return {category: [each for each in TYPES if each.category == category] for category in Category}
+    """Every type that is offered under its heading, in the order of `Category`."""
+    return {category: [each for each in OFFERED if each.category == category] for category in Category}

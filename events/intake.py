@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from events import limits, references, representation, signals
-from events.catalogue import EVENT_TYPES
+from events.catalogue import EVENT_TYPES, is_offered
 from events.limits import MAX_EVENTS, Unfit
 from events.models import Event, Resource
 from events.references import Reference
@@ -73,13 +73,17 @@ class _Checked:
     fingerprint: str
 
 
-def record(organization: Organization, new_events: Sequence[NewEvent], actor: User | None = None) -> list[Event]:
+def record(
+    organization: Organization, new_events: Sequence[NewEvent], actor: User | None = None, *, internal: bool = False
+) -> list[Event]:
     """Store events, all or none; returns them in the order of `new_events`.
+
+    `internal`: types that are not offered may be among them. They are not routed: who records one sees to it.
 
     An event whose key was used before with the same content is the event stored then. Raises Refused or
     Conflict. After the commit `signals.events_recorded` is sent, if there is anything to route.
     """
-    checked = _check_all(new_events)
+    checked = _check_all(new_events, internal)
     with transaction.atomic():
         events, fresh = _store(organization, checked, actor)
         if any(event.routed_at is None for event in fresh):
@@ -95,14 +99,14 @@ def _tell_after_commit(organization: Organization) -> None:
     transaction.on_commit(tell, robust=True)
 
 
-def _check_all(new_events: Sequence[NewEvent]) -> list[_Checked]:
+def _check_all(new_events: Sequence[NewEvent], internal: bool) -> list[_Checked]:
     if not 1 <= len(new_events) <= MAX_EVENTS:
         raise Refused([Problem(0, "events", f"Must be 1 to {MAX_EVENTS} events at once.")])
     now = timezone.now()
     checked, errors = [], []
     for index, sent in enumerate(new_events):
         try:
-            checked.append(_check(index, sent, now))
+            checked.append(_check(index, sent, now, internal))
         except Unfit as unfit:
             errors.append(Problem(index, unfit.field, unfit.message))
     if errors:
@@ -110,8 +114,8 @@ def _check_all(new_events: Sequence[NewEvent]) -> list[_Checked]:
     return checked
 
 
-def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
-    if not isinstance(sent.type, str) or sent.type not in EVENT_TYPES:
+def _check(index: int, sent: NewEvent, now: datetime, internal: bool) -> _Checked:
+    if not isinstance(sent.type, str) or not (is_offered(sent.type) or (internal and sent.type in EVENT_TYPES)):
         raise Unfit("type", "Is not in the catalogue of event types." if sent.type else "Is missing.")
     reference = references.parse(sent.resource)
     occurred_at = limits.moment(sent.occurred_at, now)
@@ -211,7 +215,8 @@ def _row(organization: Organization, each: _Checked, resources: dict[Reference, 
         idempotency_key=each.sent.idempotency_key,
         fingerprint=each.fingerprint,
         is_test=each.sent.is_test,
-        routed_at=timezone.now() if each.sent.is_test else None,  # a test is never matched (DESIGN section 5)
+        # A test is never matched (DESIGN section 5), nor is what the console alone records.
+        routed_at=None if not each.sent.is_test and is_offered(each.sent.type) else timezone.now(),
     )
     event.representation = representation.build(
         event_id=event.public_id,

@@ -188,3 +188,33 @@ def hook(state: str) -> Data:
         "failing_since": "2026-01-05T12:20:03Z",
         "last_answer": "204 No Content" if good else "503 Service Unavailable",
     }
+
+
+def digest() -> Data:
+    """What waited for the end of a user's quiet time: the first of it one by one, the rest counted by type."""
+    acme = {"id": "orga_0f8c2c4e-6a3b-4c1d-8e2f-1a2b3c4d5e6f", "name": "Acme"}
+    shop = {"id": "app_3c2b8a52-4e1f-4f0b-9d3e-2a7f5f6b7c81", "kind": "application", "name": "Shop"}
+    return {
+        "total": 4,
+        "notifications": [
+            {
+                "event_type": "process.down",
+                "timestamp": 1_767_573_041,
+                "event_id": "evt_019b8b7a-1c2d-7e3f-8a4b-5c6d7e8f9a0b",
+                "organization": acme,
+                "resource": shop,
+                "delivery_id": "dlv_019b8b7a-1c2e-7f40-9b5c-6d7e8f9a0b1c",
+                "title": "Process nginx of Shop is down",
+            },
+            {
+                "event_type": "credits.warning",
+                "timestamp": 1_767_580_200,
+                "event_id": "evt_019b8be7-5f60-7a1b-8c2d-3e4f5a6b7c8d",
+                "organization": acme,
+                "resource": None,
+                "delivery_id": "dlv_019b8be7-5f61-7b2c-9d3e-4f5a6b7c8d9e",
+                "title": "The credits of Acme are running out",
+            },
+        ],
+        "more": [{"event_type": "job.fail", "label": "Job run failed", "number": 2}],
+    }

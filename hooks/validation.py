@@ -121,9 +121,7 @@ def rate_problem(limit: RateLimit | None) -> dict[str, str]:
 def events_problem(names: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
     """Names that the hook had already are kept, even if the catalogue has lost them: a restriction stays one."""
     unknown = [
-        name
-        for name in names
-        if name not in known and name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS
+        name for name in names if name not in known and not catalogue.is_offered(name) and name not in catalogue.GROUPS
     ]
     if unknown:
         return {"events": f"Unknown event type or group: {', '.join(map(str, unknown[:5]))}."}

@@ -22,7 +22,7 @@ from django.utils.translation import pgettext
 from events import catalogue
 from events.catalogue import Outcome, Subject
 from hooks.messages import Notification
-from hooks.wording import facts, plain
+from hooks.wording import digest, facts, plain
 from hooks.wording.platform import PLATFORM
 from hooks.wording.services import SERVICES, UNKNOWN
 from hooks.wording.words import Wordings, Words
@@ -58,7 +58,7 @@ def tell(notification: Notification, language: str | None = None) -> Story:
     known = catalogue.EVENT_TYPES.get(notification.event_type)
     subject = known.subject if known else None
     with translation.override(chosen):
-        told = facts.read(data, notification, subject)
+        told = (digest if subject == Subject.DIGEST else facts).read(data, notification, subject)
         values = {"type": plain.name(notification.event_type)} | told.values
         if subject == Subject.REPOSITORY:
             values.setdefault("commits", pgettext("event", "new commits"))

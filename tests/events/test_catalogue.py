@@ -76,7 +76,14 @@ def test_the_console_tells_about_its_own_hooks() -> None:
 
 def test_every_type_stands_under_exactly_one_heading() -> None:
     listed = [each.name for types in catalogue.by_category().values() for each in types]
-    assert sorted(listed) == sorted(EVENT_TYPES)
+    assert sorted(listed) == sorted(each.name for each in catalogue.OFFERED)
+
+
+def test_what_the_console_alone_records_is_not_offered() -> None:
+    assert set(EVENT_TYPES) - {each.name for each in catalogue.OFFERED} == {"account.digest"}
+    assert not catalogue.is_offered("account.digest")
+    assert not catalogue.is_offered("no.such.type")
+    assert catalogue.is_offered("job.fail")
 
 
 def test_expand_gives_the_types_of_types_and_groups_and_ignores_unknown_names() -> None:

@@ -39,7 +39,7 @@ def test_a_new_member_gets_mail_for_every_case_of_the_seed_but_deployment_start(
     assert told() == (set() if type == "stack.deploy.started" else {alice.email})
 
 
-@pytest.mark.parametrize("type", sorted(set(catalogue.EVENT_TYPES) - set(SEED)))
+@pytest.mark.parametrize("type", sorted({each.name for each in catalogue.OFFERED} - set(SEED)))
 def test_of_the_other_types_only_credits_warnings_and_news_of_hooks_are_mailed_by_default(
     type: str, record: Record, alice: User, dave: User
 ) -> None:

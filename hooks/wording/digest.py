@@ -1,0 +1,77 @@
+"""What a digest says: one line for each notification that it names, and how many of what else there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import pgettext
+
+from events.catalogue import Subject
+from hooks.messages import Notification
+from hooks.wording import facts, plain
+
+MOST = 50  # lines
+_OURS = ("total", "notifications", "more")
+
+
+def read(data: facts.Data, notification: Notification, subject: Subject | None) -> facts.Told:
+    """As `facts.read`, whatever the data is; the lines follow the organization, a user's own space."""
+    told = facts.read({name: given for name, given in data.items() if name not in _OURS}, notification, subject)
+    count = _count(data.get("total"))
+    values = told.values | ({"count": str(count)} if count else {})
+    place = 1 if "organization" in values else 0
+    return facts.Told(values, (*told.facts[:place], *_numbered(_lines(data)), *told.facts[place:]))
+
+
+def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
+    notifications = _objects(data.get("notifications"))
+    for each in notifications[:MOST]:
+        if title := plain.phrase(each.get("title")):
+            yield (
+                _when(each.get("timestamp")) or pgettext("event", "When"),
+                plain.cut(_placed(title, each), plain.LONGEST),
+            )
+    rest: Counter[str] = Counter(name for each in notifications[MOST:] if (name := plain.name(each.get("event_type"))))
+    for each in _objects(data.get("more")):
+        if name := plain.name(each.get("label")) or plain.name(each.get("event_type")):
+            rest[name] += _count(each.get("number"))
+    counted = [f"{name}{pgettext('event', ': ')}{count}" for name, count in rest.most_common() if count]
+    if counted:
+        yield pgettext("event", "More"), plain.cut(", ".join(counted), plain.LONGEST)
+
+
+def _placed(title: str, about: dict[str, Any]) -> str:
+    """The title and, as far as that does not say it, where it happened."""
+    names = (plain.name(about.get(part)) for part in ("organization", "resource"))
+    where = ", ".join(name for name in names if name and name not in title)
+    return pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": title, "details": where} if where else title
+
+
+def _numbered(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+    """No two labels alike: some services keep facts by their label."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for label, value in lines:
+        seen[label] += 1
+        numbered.append((label if seen[label] == 1 else f"{label} ({seen[label]})", value))
+    return numbered
+
+
+def _when(timestamp: Any) -> str:
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
+        return ""
+    try:
+        return plain.written_time(datetime.fromtimestamp(timestamp, UTC))
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _count(given: Any) -> int:
+    return given if isinstance(given, int) and not isinstance(given, bool) and 0 < given < 10**9 else 0
+
+
+def _objects(given: Any) -> list[dict[str, Any]]:
+    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
