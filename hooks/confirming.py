@@ -1,8 +1,8 @@
 """Addresses that belong to no member are asked by a mail, once, whether they want to be told.
 
-That an address is to be asked is a fact in the database (`Endpoint.ask_at`), written with the rule that names it. A task
-sends the mail soon after the commit; the minute's sweep sends what a crash or an absent relay left over. Whoever sends
-takes the row first, so that two workers do not both send.
+That an address is to be asked is a fact in the database (`Endpoint.ask_at`), written with the rule that names it. A
+task sends the mail soon after the commit; the minute's sweep sends what a crash or an absent relay left over. Whoever
+sends takes the row first, so that two workers do not both send.
 """
 
 from __future__ import annotations
@@ -110,7 +110,12 @@ def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:
     """The mail that asks."""
     link = mail_links.confirm_url(endpoint.pk)
     words = mailing.confirmation(endpoint.organization.name)
-    context = {"language": words.language, "words": words, "link": link, "hooks": [mailing.named(hook.name) for hook in hooks]}
+    context = {
+        "language": words.language,
+        "words": words,
+        "link": link,
+        "hooks": [mailing.named(hook.name) for hook in hooks],
+    }
     return Message(
         body=render_to_string("mail/confirm.txt", context).encode(),
         content_type="text/plain",

@@ -111,7 +111,9 @@ class _Asked(NamedTuple):
 
 def _asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
     """What is known of these addresses, by lower case."""
-    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(lower=Lower("address"))
+    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(
+        lower=Lower("address")
+    )
     rows = _among(mails, "lower", lowers, *_Asked._fields)
     return {asked.address.lower(): asked for asked in (_Asked(*row) for row in rows)}
 

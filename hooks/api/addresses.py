@@ -15,7 +15,7 @@ from notifications_project.api_shapes import body, check
 
 
 class HookAddress(HookAPIView):
-    """POST `{"address"}`: `resubscribe` who unsubscribed, `ask-again` who is to confirm, `try-again` who was refused."""
+    """POST `{"address"}`: `resubscribe` who left, `ask-again` who is to confirm, `try-again` who was refused."""
 
     permissions = {"POST": Permission.MANAGE_HOOKS}
     action = ""

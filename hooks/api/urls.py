@@ -11,7 +11,11 @@ _of_organization = [
     path("hooks/<hook:hook>/", hooks.HookDetail.as_view(), name="api-hook"),
     path("hooks/<hook:hook>/test/", hooks.HookTest.as_view(), name="api-hook-test"),
     path("hooks/<hook:hook>/verify/", hooks.HookVerify.as_view(), name="api-hook-verify"),
-    path("hooks/<hook:hook>/resubscribe/", addresses.HookAddress.as_view(action="resubscribe"), name="api-hook-resubscribe"),
+    path(
+        "hooks/<hook:hook>/resubscribe/",
+        addresses.HookAddress.as_view(action="resubscribe"),
+        name="api-hook-resubscribe",
+    ),
     path("hooks/<hook:hook>/ask-again/", addresses.HookAddress.as_view(action="ask-again"), name="api-hook-ask-again"),
     path("hooks/<hook:hook>/try-again/", addresses.HookAddress.as_view(action="try-again"), name="api-hook-try-again"),
     path("hooks/<hook:hook>/rotate-secret/", hooks.RotateSecret.as_view(), name="api-hook-rotate-secret"),

@@ -1,7 +1,7 @@
 """Whether a mail server's refusal is about the address itself: then no further mail is tried there.
 
-A 5xx reply to RCPT may speak of the mailbox, but also of the sender's reputation, a policy, a full disk or this message.
-The enhanced status code (RFC 3463) tells which, and goes before the plain one:
+A 5xx reply to RCPT may speak of the mailbox, but also of the sender's reputation, a policy, a full disk or this
+message. The enhanced status code (RFC 3463) tells which, and goes before the plain one:
 
 | enhanced code | about | the address |
 |---|---|---|
@@ -11,8 +11,8 @@ The enhanced status code (RFC 3463) tells which, and goes before the plain one:
 | other 5.2.x | a full mailbox, a message that is too long, a list that cannot be expanded | is not |
 | 5.3.x, 5.4.x, 5.5.x, 5.6.x, 5.7.x | the mail system, the way there, the protocol, the content, policy | is not |
 
-Without one (RFC 5321, 4.2): 550 no such mailbox, 551 not here, 553 no name for a mailbox and 556 no mail for this domain
-stop the address. 552 (too much to store), 554 (no reason given) and the others do not.
+Without one (RFC 5321, 4.2): 550 no such mailbox, 551 not here, 553 no name for a mailbox and 556 no mail for this
+domain stop the address. 552 (too much to store), 554 (no reason given) and the others do not.
 """
 
 from __future__ import annotations

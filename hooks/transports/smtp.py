@@ -162,9 +162,9 @@ def _about_the_relay(error: smtplib.SMTPResponseException) -> bool:
 
 
 class _Mail(EmailMultiAlternatives):
-    def message(self) -> Any:
+    def message(self, **kwargs: Any) -> Any:
         """With each header on a line of its own: not every reader finds a URL on the second."""
-        mail: Any = super().message()
+        mail: Any = super().message(**kwargs)
         mail.policy = mail.policy.clone(max_line_length=_LONGEST_LINE)
         return mail
 

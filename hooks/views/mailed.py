@@ -63,7 +63,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @_says_what_is_wrong
 def change(request: HttpRequest, token: str) -> HttpResponse:
-    """The buttons of that page: `stop` or `resume`, for the `hook`s of the mail that are named, else for all of them."""
+    """The buttons of that page: `stop` or `resume`, for the `hook`s of the mail that are named, else for all."""
     mailed = mail_links.read_unsubscribe(token)
     endpoint = _endpoint(mailed.endpoint)
     chosen = _chosen(request, mailed.hooks)

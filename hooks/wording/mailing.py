@@ -70,8 +70,8 @@ def _confirmation(named_so: dict[str, str]) -> Confirmation:
         link=pgettext("mail", "Yes, send me these e-mails"),
         note=pgettext(
             "mail",
-            "The link works for a week. If you do not want these e-mails, or do not know what this is about, you need do"
-            " nothing.",
+            "The link works for a week. If you do not want these e-mails, or do not know what this is about,"
+            " you need do nothing.",
         ),
         colon=pgettext("event", ": "),
     )

@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 import requests
 from anymail.backends.test import EmailBackend
-from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused, AnymailRequestsAPIError, AnymailSerializationError
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailRecipientsRefused,
+    AnymailRequestsAPIError,
+    AnymailSerializationError,
+)
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 from django.conf import LazySettings, settings
 from django.core import mail

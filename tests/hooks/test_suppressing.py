@@ -174,9 +174,7 @@ def test_trying_again_lets_nothing_go_that_a_paused_hook_alone_asked_for(
     acme: Organization, record: Record, alice: User, dave: User, pump: Run, mailbox: Mailbox
 ) -> None:
     notify = rules.Notify(users=[dave.pk])
-    rules.create_email_hook(
-        organization=acme, actor=None, name="P", notify=notify, events=["git.push"], paused=True
-    )
+    rules.create_email_hook(organization=acme, actor=None, name="P", notify=notify, events=["git.push"], paused=True)
     mailbox.refusals[dave.email] = NO_SUCH_USER
     record("server.stopped")
     pump()

@@ -118,9 +118,7 @@ def test_following_the_link_changes_nothing(team: Hook, dave: User, dave_there: 
 
 
 @pytest.mark.parametrize("body", ["", "List-Unsubscribe=", "List-Unsubscribe=one-click", "action=stop"])
-def test_a_post_that_is_no_one_click_is_refused(
-    body: str, team: Hook, dave_there: Endpoint, stranger: Client
-) -> None:
+def test_a_post_that_is_no_one_click_is_refused(body: str, team: Hook, dave_there: Endpoint, stranger: Client) -> None:
     assert stranger.post(link(dave_there, team), body, content_type=FORM).status_code == 400
     assert not Unsubscription.objects.exists()
 
