@@ -7,17 +7,19 @@ token belongs to whoever registered it last. All of it happens in the user's per
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from hooks import matching
 from hooks.engine import clock
 from hooks.models import Channel, Delivery, Device, Endpoint
 from notifications_project.accounts import audit
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
 
 MOST = 20  # devices of a user
@@ -49,10 +51,11 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     _check(_token_problem(token) | _name_problem(name))
     _wait_for_others(token)
     space = ensure_personal_space(user)
-    Organization.objects.select_for_update(no_key=True).get(pk=space.pk)
-    now = clock.now()
     having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address=token)
-    for other in having.exclude(user=user).order_by("pk"):
+    others = list(having.exclude(user=user).order_by("pk"))
+    _lock_organizations([other.user_id for other in others], space)
+    now = clock.now()
+    for other in others:
         _end(other, None, "It was registered by another user")
     device = having.filter(user=user).first()
     if device and _lock(device.endpoint_id).deleted_at is None:
@@ -79,6 +82,7 @@ def rename(device: Device, name: str) -> None:
 @transaction.atomic
 def remove(device: Device) -> None:
     """Its user no longer wants to be told on it: what waits for it is cancelled. The channel stays."""
+    _lock_organizations([device.user_id])
     _end(device, device.user, "The device was removed")
 
 
@@ -131,6 +135,13 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
 def _options(registered_at: datetime) -> dict[str, int]:
     """What the transport has to know: Apple says in milliseconds since when a token is dead."""
     return {"registered_at": int(registered_at.timestamp() * 1000)}
+
+
+def _lock_organizations(users: Sequence[UUID], *more: Organization) -> None:
+    """Those of the users: who routes there now may have read a device already, and what that owes it is waited for."""
+    owners = Membership.objects.filter(user__in=users).values("organization")
+    wanted = Organization.objects.filter(Q(pk__in=owners) | Q(pk__in=[each.pk for each in more]))
+    list(wanted.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _wait_for_others(token: str) -> None:

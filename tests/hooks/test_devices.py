@@ -11,11 +11,13 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 
-from hooks import devices
+from events import intake
+from hooks import devices, matching
 from hooks.engine import CannotRedeliver, redeliver
-from hooks.models import Channel, Delivery, Device, Endpoint
+from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.pushing import TOKEN
+from tests.hooks.races import Meanwhile
 
 pytestmark = pytest.mark.django_db
 Api = Callable[..., Any]
@@ -230,6 +232,27 @@ def test_a_token_of_one_organization_does_not_open_devices(alice: User, acme: Or
 
 
 # --- At the same time ----------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["removed", "registered by another"])
+def test_what_is_owed_to_a_device_while_it_goes_is_cancelled(
+    alice: User, dave: User, acme: Organization, device: Device, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    NotificationSetting.objects.create(user=alice, event_type="git.push", channel="ios", enabled=True)
+    intake.record(acme, [intake.NewEvent(type="git.push")])
+    meanwhile = Meanwhile(monkeypatch)
+    meanwhile(
+        matching,
+        "_store",
+        (lambda: devices.remove(device)) if way == "removed" else lambda: devices.register(dave, TOKEN, "iPhone"),
+    )
+    while matching.route():
+        pass
+    meanwhile.end()
+    delivery = Delivery.objects.get(endpoint=device.endpoint_id)
+    assert delivery.state == "cancelled"
+    assert not Device.objects.filter(user=alice).exists()
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("users", [1, 2])
 def test_a_token_that_is_registered_many_times_at_once_is_one_device(alice: User, dave: User, users: int) -> None:
