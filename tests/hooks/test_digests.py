@@ -1,0 +1,499 @@
+"""Quiet times: what waits, and how it goes when they are over, once and as one message for each channel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from events import intake
+from events.models import Event
+from hooks import channels, devices, digests, engine, matching, notification_settings, sentences, tasks, trial, waiting
+from hooks.engine import clock, lanes, redelivery
+from hooks.engine.sweep import sweep
+from hooks.models import Channel, Delivery, Endpoint
+from hooks.notification_settings import Choice
+from hooks.quiet import AT_MOST
+from notifications_project.accounts import organizations
+from notifications_project.accounts.models import Organization, User
+from tests.conftest import Api, Receiver
+from tests.hooks.conftest import Mailbox
+from tests.hooks.races import Meanwhile
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
+Record = Callable[..., Event]
+Run = Callable[[], None]
+TYPES = ["process.down", "git.push", "job.fail"]
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meanwhile]:
+    other = Meanwhile(monkeypatch)
+    yield other
+    other.end()
+
+
+@pytest.fixture
+def channel(alice: User, receiver: Receiver) -> Channel:
+    """Alice's own webhook, snoozed, for three types; and no mail of them."""
+    made, _ = channels.set_up(alice, "webhook", url=receiver.url, options={})
+    wanted = [Choice(each, kind, kind == "webhook") for each in TYPES for kind in ("webhook", "email")]
+    notification_settings.choose(alice, wanted)
+    snooze(alice, "webhook")
+    return made
+
+
+def snooze(user: User, kind: str, hours: int = 8) -> None:
+    channels.silence(user, [kind], snooze=(clock.now() + timedelta(hours=hours),))
+
+
+def quiet_time_ends() -> None:
+    """As if the snooze had ended just now."""
+    now = clock.now()
+    Channel.objects.update(snoozed_until=None)
+    waiting = Delivery.objects.filter(state="pending", quiet_until__isnull=False)
+    waiting.filter(due_at__isnull=False).update(quiet_until=now, due_at=now + AT_MOST)
+    waiting.update(quiet_until=now)
+
+
+def folded() -> list[Delivery]:
+    found = Delivery.objects.filter(state="cancelled", outcome__startswith=sentences.TOLD_IN_DIGEST)
+    return list(found.order_by("pk"))
+
+
+def digest() -> Delivery:
+    return Delivery.objects.select_related("event", "endpoint", "organization").get(event__type=digests.TYPE)
+
+
+def titles() -> list[str]:
+    """What is told one by one in the digest."""
+    return [each["title"] for each in json.loads(digest().event.representation)["notifications"]]
+
+
+# --- What goes, and as what --------------------------------------------------------------------------------------
+def test_what_waited_is_one_message(
+    channel: Channel, record: Record, pump: Run, receiver: Receiver, alice: User, acme: Organization
+) -> None:
+    for each in TYPES:
+        record(each)
+    pump()
+    assert receiver.requests == []
+    quiet_time_ends()
+    assert digests.send_due() == 3
+    pump()
+    assert len(receiver.requests) == 1
+    sent = json.loads(receiver.requests[0].data)
+    assert (sent["event_type"], sent["total"], sent["more"]) == ("account.digest", 3, [])
+    assert sent["organization"]["id"] == alice.organizations.get(pk=alice.pk).public_id
+    assert [each["event_type"] for each in sent["notifications"]] == TYPES
+    first = sent["notifications"][0]
+    assert first["title"] == "A process is down"
+    assert first["organization"] == {"id": acme.public_id, "name": "Acme"}
+    assert first["event_id"] == Event.objects.get(type="process.down").public_id
+    assert first["delivery_id"] == folded()[0].public_id
+    assert receiver.requests[0].headers["webhook-id"] == digest().public_id
+    assert receiver.requests[0].headers["webhook-signature"]
+
+
+def test_what_was_told_in_a_digest_says_so(channel: Channel, record: Record, api: Callable[..., Api]) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    quiet_time_ends()
+    tasks.sweep()
+    told = digest()
+    assert {(each.outcome, each.due_at, each.quiet_until) for each in folded()} == {
+        (f"Told in one digest: {told.public_id}", None, None)
+    }
+    assert sentences.describe_state(folded()[0]) == f"Told in one digest: {told.public_id}"
+    assert (told.organization_id, told.hook, told.state) == (channel.user_id, None, "pending")
+    assert (
+        sentences.describe_reasons(told.reasons) == "Told because it waited for the end of a quiet time, with others."
+    )
+    assert told.event.routed_at is not None
+    assert matching.route() == 0
+
+
+def test_one_alone_goes_as_it_is(channel: Channel, record: Record, pump: Run, receiver: Receiver) -> None:
+    record("git.push")
+    matching.route()
+    quiet_time_ends()
+    assert digests.send_due() == 1
+    pump()
+    assert [json.loads(each.data)["event_type"] for each in receiver.requests] == ["git.push"]
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.quiet_until) == ("delivered", None)
+
+
+def test_ending_a_snooze_brings_what_waited_at_once(
+    channel: Channel, alice: User, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    channels.silence(alice, ["webhook"], snooze=(None,))
+    pump()
+    assert len(receiver.requests) == 1
+    assert len(folded()) == 3
+
+
+def test_ending_a_snooze_brings_nobody_else_s(
+    channel: Channel, alice: User, dave: User, record: Record, mailbox: Mailbox
+) -> None:
+    snooze(dave, "email")
+    for _ in range(2):
+        record("process.down")
+    matching.route()
+    quiet_time_ends()
+    assert digests.send_due(alice) == 2
+    assert {each.endpoint.organization_id for each in folded()} == {alice.pk}
+    assert digests.send_due(dave) == 2
+
+
+def test_mail_from_several_organizations_is_one_mail(
+    acme: Organization, alice: User, olga: User, record: Record, pump: Run, mailbox: Mailbox
+) -> None:
+    other = olga.organizations.get(name="Other")
+    organizations.add_member(organization=other, email=alice.email, role="developer", actor=None)
+    snooze(alice, "email")
+    record("process.down", process_name="nginx", server={"name": "Meerkat"})
+    intake.record(other, [intake.NewEvent(type="job.fail", data={"name": "Nightly invoices"})])
+    pump()
+    assert mailbox.told == [olga.email]
+    quiet_time_ends()
+    tasks.sweep()
+    pump()
+    (mail,) = [mail for mail in mailbox.mails if mail["To"] == alice.email]
+    assert mail["Subject"] == "[Alice (personal)] Your quiet time is over: 2 notifications"
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "2 notifications from your quiet time" in text
+    assert "The process nginx is down" not in text
+    assert "Process nginx is down (Acme)" in text
+    assert "Job “Nightly invoices” failed (Other)" in text
+    assert (digest().organization_id, digest().endpoint.address) == (alice.pk, alice.email)
+
+
+def test_each_device_gets_one(alice: User, record: Record, settings: Any) -> None:
+    settings.PUSH_CONFIGURED = True
+    for number in range(2):
+        devices.register(alice, f"{number:064x}", f"Device {number}")
+    notification_settings.choose(alice, [Choice("git.push", "ios", True)])
+    snooze(alice, "ios")
+    for _ in range(3):
+        record("git.push")
+    matching.route()
+    quiet_time_ends()
+    assert digests.send_due() == 6
+    told = Delivery.objects.filter(event__type=digests.TYPE)
+    assert {each.endpoint.device.name for each in told} == {"Device 0", "Device 1"}
+
+
+def test_a_digest_names_fifty_and_counts_the_rest_by_type(channel: Channel, record: Record) -> None:
+    for number in range(70):
+        record("process.down" if number < 55 else "job.fail")
+    matching.route()
+    quiet_time_ends()
+    assert digests.send_due() == 70
+    assert len(titles()) == 50
+    assert json.loads(digest().event.representation)["more"] == [
+        {"event_type": "job.fail", "label": "Job run failed", "number": 15},
+        {"event_type": "process.down", "label": "Process is down", "number": 5},
+    ]
+
+
+# --- What does not go ----------------------------------------------------------------------------------------
+def test_what_is_quiet_again_waits_on(channel: Channel, alice: User, record: Record) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    quiet_time_ends()
+    until = datetime.combine(clock.now().date() + timedelta(days=1), time(6), UTC)
+    Channel.objects.update(quiet_from=time(6, 1), quiet_until=time(6))
+    assert digests.send_due() in (0, 3)  # 3 within that minute
+    if Delivery.objects.filter(state="pending").count() == 3:
+        found = Delivery.objects.first()
+        assert found
+        assert found.quiet_until
+        assert found.quiet_until.astimezone(UTC).time() == until.time()
+        assert found.due_at == found.quiet_until + AT_MOST
+
+
+def test_a_test_does_not_wait(channel: Channel, alice: User, record: Record, pump: Run, receiver: Receiver) -> None:
+    assert channel.endpoint
+    trial.send_test_to(channel.endpoint, "git.push", alice)
+    pump()
+    assert len(receiver.requests) == 1
+
+
+def test_a_digest_cannot_be_asked_for(
+    alice: User, channel: Channel, acme: Organization, api: Callable[..., Api]
+) -> None:
+    assert channel.endpoint
+    with pytest.raises(trial.CannotTest):
+        trial.send_test_to(channel.endpoint, digests.TYPE, alice)
+    with pytest.raises(notification_settings.InvalidSetting):
+        notification_settings.choose(alice, [Choice(digests.TYPE, "email", True)])
+    base = f"/api/v1/organizations/{acme.public_id}"
+    assert api(alice).post(f"{base}/events/", {"type": digests.TYPE}).status_code == 422
+    hook = {"kind": "webhook", "name": "Digests", "url": "http://127.0.0.1:9/", "events": [digests.TYPE]}
+    assert api(alice).post(f"{base}/hooks/", hook).json()["errors"][0]["field"] == "events"
+    assert digests.TYPE not in str(api(alice).get("/api/v1/event-types/").json())
+
+
+def test_what_a_person_had_sent_is_told_by_itself(
+    channel: Channel, alice: User, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    engine.redeliver(Delivery.objects.get(event__type="git.push"), alice)
+    quiet_time_ends()
+    assert digests.send_due() == 2
+    pump()
+    sent = [json.loads(each.data) for each in receiver.requests]
+    assert sorted(each["event_type"] for each in sent) == ["account.digest", "git.push"]
+    assert [each["event_type"] for each in sent if "total" in each for each in each["notifications"]] == [
+        "process.down",
+        "job.fail",
+    ]
+
+
+def test_what_was_tried_already_is_tried_again_by_itself(
+    channel: Channel, alice: User, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    quiet_time_ends()
+    late = Delivery.objects.get(event__type="git.push")
+    Delivery.objects.filter(pk=late.pk).update(due_at=clock.now())
+    lanes.touch([late.lane_id])
+    receiver.status = 503
+    pump()
+    late.refresh_from_db()
+    assert late.tries == 1
+    assert digests.send_due() == 2
+    late.refresh_from_db()
+    assert (late.state, late.quiet_until) == ("pending", None)
+
+
+def test_what_nobody_told_in_time_goes_one_by_one(
+    channel: Channel, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    quiet_time_ends()
+    Delivery.objects.update(due_at=clock.now() + timedelta(seconds=30))
+    assert digests.send_due() == 0, "a pump may take them before this is committed"
+    Delivery.objects.update(due_at=clock.now() - timedelta(seconds=1))
+    assert digests.send_due() == 0
+    sweep()  # wakes the lane
+    pump()
+    assert len(receiver.requests) == 3
+
+
+def test_a_stopped_channel_keeps_what_waits_and_brings_it_when_it_is_put_to_work_again(
+    channel: Channel, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    with transaction.atomic():
+        waiting.disable(Endpoint.objects.get(pk=channel.endpoint_id), "for the test")
+    quiet_time_ends()
+    assert digests.send_due() == 0
+    assert set(Delivery.objects.values_list("state", "due_at", "quiet_until")) == {("pending", None, None)}
+    channels.enable(channel)
+    pump()
+    assert len(receiver.requests) == 3
+
+
+def test_a_channel_that_works_again_in_its_quiet_time_stays_quiet(
+    channel: Channel, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    with transaction.atomic():
+        waiting.disable(Endpoint.objects.get(pk=channel.endpoint_id), "for the test")
+    channels.enable(channel)
+    pump()
+    assert receiver.requests == []
+    quiet_time_ends()
+    assert digests.send_due() == 3
+
+
+def test_where_mail_to_the_address_has_stopped_at_home_each_goes_by_itself(
+    alice: User, record: Record, pump: Run, mailbox: Mailbox
+) -> None:
+    snooze(alice, "email")
+    for _ in range(2):
+        record("process.down")
+    matching.route()
+    home = matching.mail_endpoint(Organization.objects.get(pk=alice.pk), alice.email)
+    Endpoint.objects.filter(pk=home.pk).update(disabled_at=clock.now())
+    quiet_time_ends()
+    assert digests.send_due() == 2
+    pump()
+    assert [mail["Subject"] for mail in mailbox.mails] == ["[Acme] A process is down"] * 2
+
+
+def test_a_new_address_gets_what_waited_for_the_old_one_nowhere(alice: User, record: Record) -> None:
+    snooze(alice, "email")
+    for _ in range(2):
+        record("process.down")
+    matching.route()
+    User.objects.filter(pk=alice.pk).update(email="alice@new.example")
+    quiet_time_ends()
+    assert digests.send_due() == 2
+    assert not Event.objects.filter(type=digests.TYPE).exists()
+
+
+def test_news_that_passes_does_not_wait(
+    channel: Channel, alice: User, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    notification_settings.mark_urgent(alice, "job.fail", True)
+    for each in TYPES:
+        record(each)
+    pump()
+    assert [json.loads(each.data)["event_type"] for each in receiver.requests] == ["job.fail"]
+
+
+def test_a_later_snooze_does_not_put_off_what_is_due(channel: Channel, alice: User, record: Record) -> None:
+    """A pump may be sending it."""
+    record("git.push")
+    matching.route()
+    Delivery.objects.update(quiet_until=clock.now() - AT_MOST, due_at=clock.now())
+    before = Delivery.objects.get().due_at
+    snooze(alice, "webhook")
+    assert Delivery.objects.get().due_at == before
+
+
+# --- Two at once, and crashes --------------------------------------------------------------------------------
+@pytest.fixture
+def waited(channel: Channel, record: Record) -> Channel:
+    for each in TYPES:
+        record(each)
+    matching.route()
+    quiet_time_ends()
+    return channel
+
+
+def test_two_workers_tell_it_once(waited: Channel, meanwhile: Meanwhile, pump: Run, receiver: Receiver) -> None:
+    meanwhile(digests, "_serve", digests.send_due)
+    digests.send_due()
+    meanwhile.end()
+    pump()
+    assert len(folded()) == 3
+    assert len(receiver.requests) == 1
+
+
+def test_two_workers_in_the_middle_of_it_tell_it_once(
+    waited: Channel, meanwhile: Meanwhile, pump: Run, receiver: Receiver
+) -> None:
+    meanwhile(digests, "_digest", digests.send_due)
+    digests.send_due()
+    meanwhile.end()
+    pump()
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("step", ["_digest", "_settle"])
+def test_a_worker_that_is_killed_leaves_it_to_the_next(
+    step: str, waited: Channel, monkeypatch: pytest.MonkeyPatch, pump: Run, receiver: Receiver
+) -> None:
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(digests, step, killed)
+        digests.send_due()
+    assert not Event.objects.filter(type=digests.TYPE).exists()
+    digests.send_due()
+    pump()
+    assert len(receiver.requests) == 1
+
+
+def test_what_is_sent_now_just_before_is_not_told_again(
+    waited: Channel, alice: User, meanwhile: Meanwhile, pump: Run, receiver: Receiver
+) -> None:
+    one = Delivery.objects.get(event__type="git.push")
+    meanwhile(digests, "_serve", lambda: engine.redeliver(one, alice))
+    digests.send_due()
+    meanwhile.end()
+    pump()
+    sent = [json.loads(each.data) for each in receiver.requests]
+    assert sorted(each["event_type"] for each in sent) == ["account.digest", "git.push"]
+    assert "git.push" not in {each["event_type"] for each in json.loads(digest().event.representation)["notifications"]}
+
+
+def test_what_is_turned_off_meanwhile_is_not_told(waited: Channel, alice: User, meanwhile: Meanwhile) -> None:
+    off = [Choice("git.push", "webhook", False)]
+    meanwhile(digests, "_serve", lambda: notification_settings.choose(alice, off))
+    digests.send_due()
+    meanwhile.end()
+    assert len(folded()) == 2
+    assert Delivery.objects.get(event__type="git.push").outcome == "Its user turned this off"
+
+
+def test_what_becomes_due_while_a_worker_waits_is_left_to_the_pump(
+    waited: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = digests._locked
+
+    def later(deliveries: Any) -> Any:
+        Delivery.objects.filter(event__type="git.push").update(due_at=clock.now() + timedelta(seconds=5))
+        return original(deliveries)
+
+    monkeypatch.setattr(digests, "_locked", later)
+    digests.send_due()
+    assert len(folded()) == 2
+    assert Delivery.objects.get(event__type="git.push").state == "pending"
+
+
+def test_a_channel_that_is_removed_meanwhile_is_told_nothing(waited: Channel, meanwhile: Meanwhile) -> None:
+    meanwhile(digests, "_serve", lambda: channels.remove(waited))
+    digests.send_due()
+    meanwhile.end()
+    assert folded() == []
+    assert set(Delivery.objects.values_list("outcome", flat=True)) == {"The channel was removed"}
+
+
+def test_a_digest_is_removed_with_its_channel(waited: Channel, meanwhile: Meanwhile) -> None:
+    meanwhile(digests, "_digest", lambda: channels.remove(waited))
+    digests.send_due()
+    meanwhile.end()
+    assert digest().outcome == "The channel was removed"
+
+
+def test_sending_now_what_was_told_just_before_sends_it_again(
+    waited: Channel, alice: User, meanwhile: Meanwhile
+) -> None:
+    one = Delivery.objects.get(event__type="git.push")
+    meanwhile(redelivery, "_send", digests.send_due)
+    engine.redeliver(one, alice)
+    meanwhile.end()
+    one.refresh_from_db()
+    assert one.state == "pending"
+    assert one.due_at == lanes.AT_ONCE
+
+
+def test_two_users_are_told_their_own(
+    waited: Channel, dave: User, record: Record, receiver: Receiver, pump: Run
+) -> None:
+    channels.set_up(dave, "webhook", url=f"{receiver.url}/dave", options={})
+    notification_settings.choose(dave, [Choice("git.push", "webhook", True)])
+    snooze(dave, "webhook")
+    for _ in range(2):
+        record("git.push")
+    matching.route()
+    quiet_time_ends()
+    digests.send_due()
+    pump()
+    by_path = {each.path: json.loads(each.data).get("total") for each in receiver.requests}
+    assert by_path["/hook/dave"] == 2
