@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import engine, overview
-from hooks.api.presentation import attempt_json, delivery_json
+from hooks import engine, overview, privacy
+from hooks.api.presentation import attempt_json, delivery_json, private_json
 from hooks.context import workers_running
 from hooks.models import Delivery
 from notifications_project import ids
@@ -33,10 +34,17 @@ class DeliveryAPIView(OrganizationAPIView):
         found = self.deliveries().filter(pk=pk).first()
         if found is None:
             raise NotFound("There is no such delivery in this organization.")
+        self.look([found])
         return found
 
     def json(self, delivery: Delivery) -> dict[str, Any]:
+        if privacy.is_private(delivery):
+            return private_json(delivery, self._whose[delivery.pk])
         return delivery_json(delivery, secret=self.secret, workers=self._workers_running)
+
+    def look(self, deliveries: Sequence[Delivery]) -> None:
+        """Before `json`: whose own channels these go to."""
+        self._whose = privacy.whose(deliveries)
 
     def _workers_running(self) -> bool:
         return workers_running(self.request._request)
@@ -60,7 +68,7 @@ class DeliveryList(DeliveryAPIView):
             filters["hook"] = identifier(query["hook"], "hook", "hook")
         if "event" in query:
             filters["event"] = identifier(query["event"], "event", "evt")
-        return newest(request, self.deliveries(**filters), "dlv", self.json)
+        return newest(request, self.deliveries(**filters), "dlv", self.json, self.look)
 
 
 class DeliveryDetail(DeliveryAPIView):
@@ -68,7 +76,7 @@ class DeliveryDetail(DeliveryAPIView):
 
     def get(self, request: Request, owner: UUID, delivery: UUID) -> Response:
         found = self.delivery(delivery)
-        attempts = found.attempts.order_by("pk")
+        attempts = found.attempts.none() if privacy.is_private(found) else found.attempts.order_by("pk")
         return Response(
             self.json(found) | {"attempts": [attempt_json(attempt, found, secret=self.secret) for attempt in attempts]}
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hooks import sentences
+from hooks import privacy, sentences
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.recipients import Silent, Why
 from hooks.rules import RateLimit
@@ -26,7 +26,7 @@ def hook_json(hook: Hook, silent: Iterable[Silent], *, secret: bool) -> dict[str
         "enabled": hook.enabled,
         "state": sentences.hook_state(hook).word.lower(),
         "description": sentences.describe_hook(hook),
-        "health": _health(hook.endpoint) if hook.endpoint else None,
+        "health": endpoint_health(hook.endpoint) if hook.endpoint else None,
         "created_at": hook.created_at,
     }
 
@@ -65,7 +65,7 @@ def _silent(silent: Iterable[Silent]) -> dict[str, Any]:
     }
 
 
-def _health(endpoint: Endpoint) -> dict[str, Any]:
+def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
@@ -90,13 +90,35 @@ def delivery_json(delivery: Delivery, *, secret: bool, workers: Callable[[], boo
         },
         "state": delivery.state,
         "explanation": sentences.describe_state(delivery, workers=workers),
-        "reasons": [{**reason, "explanation": sentences.describe_reason(reason)} for reason in delivery.reasons],
+        "reasons": _reasons(delivery),
         "tries": delivery.tries,
         "outcome": delivery.outcome,
         "created_at": delivery.created_at,
         "next_try_at": sentences.next_try(delivery),
         "settled_at": delivery.settled_at,
     }
+
+
+def private_json(delivery: Delivery, whose: str) -> dict[str, Any]:
+    """The same for one to a member's own channel, `whose`: that it was made, and whether it arrived."""
+    return {
+        "id": delivery.public_id,
+        "event": {"id": delivery.event.public_id, "type": delivery.event.type, "test": delivery.event.is_test},
+        "hook": None,
+        "endpoint": {"kind": "private", "address": whose, "format": None},
+        "state": delivery.state,
+        "explanation": privacy.state(delivery),
+        "reasons": _reasons(delivery),
+        "tries": None,
+        "outcome": "",
+        "created_at": delivery.created_at,
+        "next_try_at": None,
+        "settled_at": delivery.settled_at,
+    }
+
+
+def _reasons(delivery: Delivery) -> list[dict[str, Any]]:
+    return [{**reason, "explanation": sentences.describe_reason(reason)} for reason in delivery.reasons]
 
 
 def attempt_json(attempt: Attempt, delivery: Delivery, *, secret: bool) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hooks.engine import clock, stop, watchdog
-from hooks.engine.redelivery import CannotRedeliver, redeliver, redeliver_many
+from hooks.engine.redelivery import MOST_AT_ONCE, CannotRedeliver, redeliver, redeliver_many, redeliver_these
 from hooks.engine.wakeup import wake
 from hooks.models import Pump
 
@@ -47,4 +47,13 @@ def workers_running() -> bool:
     return Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists() or not watchdog.work_is_due(_SOON)
 
 
-__all__ = ["CannotRedeliver", "redeliver", "redeliver_many", "stopping", "wake", "workers_running"]
+__all__ = [
+    "MOST_AT_ONCE",
+    "CannotRedeliver",
+    "redeliver",
+    "redeliver_many",
+    "redeliver_these",
+    "stopping",
+    "wake",
+    "workers_running",
+]

@@ -55,9 +55,7 @@ def redeliver_these(deliveries: Collection[Delivery], actor: User) -> tuple[list
     """The same for deliveries that were found already, of whatever organizations."""
     endpoints = _locked_endpoints(deliveries)
     refused = {
-        each.pk: problem
-        for each in deliveries
-        if (problem := _obstacle(each, endpoints[each.endpoint_id], actor))
+        each.pk: problem for each in deliveries if (problem := _obstacle(each, endpoints[each.endpoint_id], actor))
     }
     sent = sorted((each for each in deliveries if each.pk not in refused), key=lambda each: each.pk)
     _send([each.pk for each in sent], [each.lane_id for each in sent])

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from events.models import Event
-from hooks import overview, sentences
+from hooks import overview, privacy, sentences
 from hooks.context import workers_running
 from hooks.models import Delivery, Endpoint
 
@@ -21,6 +21,7 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
     """The deliveries that an event owes, in the order of routing, each with its state and its reason."""
     loaded = overview.with_back_off(event.deliveries.select_related("endpoint", "hook").defer("endpoint__secrets"))
     found = list(loaded.order_by("pk")[: _MOST + 1])
+    private = privacy.whose(found[:_MOST])
     return {
         "organization": context["organization"],
         "event": event,
@@ -28,8 +29,10 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
             {
                 "delivery": delivery,
                 "badge": sentences.delivery_badge(delivery.state),
-                "state": sentences.describe_state(delivery, workers=lambda: workers_running(context["request"])),
-                "target": _target(delivery),
+                "state": privacy.state(delivery)
+                if delivery.pk in private
+                else sentences.describe_state(delivery, workers=lambda: workers_running(context["request"])),
+                "target": private.get(delivery.pk) or _target(delivery),
                 "reasons": sentences.describe_reasons(delivery.reasons),
             }
             for delivery in found[:_MOST]

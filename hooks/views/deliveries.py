@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from events.models import Event
-from hooks import engine, overview, sentences
+from hooks import engine, overview, privacy, sentences
 from hooks.context import workers_running
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.views.attempts import curl, pretty, shown
@@ -49,10 +50,13 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         overview.with_back_off(found).select_related("event__resource", "endpoint", "hook").defer("endpoint__secrets")
     )
     page = newest_first(loaded, _id(before, "dlv") if before else None)
-    now = timezone.now()
+    now, private = timezone.now(), privacy.whose(page.items)
     context = {
         "organization": organization,
-        "rows": [_line(delivery, now, lambda: workers_running(request)) for delivery in page.items],
+        "rows": [
+            _line(delivery, now, lambda: workers_running(request), private.get(delivery.pk, ""))
+            for delivery in page.items
+        ],
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
@@ -71,12 +75,38 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
 @organization_page()
 def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
     found = find_delivery(organization, delivery)
-    secret = may(request, Permission.MANAGE_HOOKS)
+    if privacy.is_private(found):
+        return _private(request, organization, found)
+    context = described(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
+        "organization": organization,
+        "redeliver_page": reverse("hooks:redeliver", args=[organization.public_id, found.public_id])
+        if may(request, Permission.TEST_HOOKS)
+        else "",
+    }
+    return render(request, "hooks/delivery.html", context)
+
+
+def _private(request: HttpRequest, organization: Organization, delivery: Delivery) -> HttpResponse:
+    """A delivery to a member's own channel, as others may see it."""
+    context = {
+        "organization": organization,
+        "delivery": delivery,
+        "badge": sentences.delivery_badge(delivery.state),
+        "state": privacy.state(delivery),
+        "label": catalogue.label(delivery.event.type),
+        "target": privacy.whose([delivery])[delivery.pk],
+        "reasons": sentences.describe_reasons(delivery.reasons),
+        "mine": privacy.is_owner(delivery, signed_in(request)),
+    }
+    return render(request, "hooks/delivery_private.html", context)
+
+
+def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[str, Any]:
+    """Everything about a delivery, for its page. `secret`: whether who looks may read whole addresses."""
     attempts = list(found.attempts.order_by("-pk")[:_MOST_ATTEMPTS])
     last: Attempt | None = attempts[0] if attempts else None
     now = timezone.now()
-    context = {
-        "organization": organization,
+    return {
         "delivery": found,
         "badge": sentences.delivery_badge(found.state),
         "state": sentences.describe_state(found, now, lambda: workers_running(request)),
@@ -91,10 +121,9 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
         "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
         "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),
         "curl": curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
-        "address": found.endpoint.address if secret else sentences.where(found.endpoint),
+        "address": sentences.where(found.endpoint, secret=secret),
         "again": _again(found),
     }
-    return render(request, "hooks/delivery.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -150,13 +179,15 @@ def _again(delivery: Delivery) -> str:
     return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"
 
 
-def _line(delivery: Delivery, now: datetime, workers: Callable[[], bool]) -> dict[str, object]:
+def _line(delivery: Delivery, now: datetime, workers: Callable[[], bool], private: str) -> dict[str, object]:
+    """`private`: whose own channel it goes to, if it does."""
     return {
         "delivery": delivery,
         "badge": sentences.delivery_badge(delivery.state),
-        "state": sentences.describe_state(delivery, now, workers),
+        "state": privacy.state(delivery) if private else sentences.describe_state(delivery, now, workers),
         "label": catalogue.label(delivery.event.type),
-        "target": target(delivery),
+        "target": private or target(delivery),
+        "private": bool(private),
     }
 
 

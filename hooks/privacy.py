@@ -1,0 +1,59 @@
+"""Deliveries to members' own channels, as their organizations may see them: that somebody was told, or not.
+
+The URL, the room, the device, the body, and what came back are the member's alone (DESIGN section 5). Such a delivery
+belongs to the event's organization, and its endpoint to the member's personal space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from hooks.models import Channel, Delivery, Endpoint
+from notifications_project.accounts.models import User
+
+_STATES = {
+    Delivery.State.PENDING: "Waits",
+    Delivery.State.DELIVERED: "Delivered",
+    Delivery.State.FAILED: "Failed",
+    Delivery.State.CANCELLED: "Cancelled",
+}
+
+
+def is_private(delivery: Delivery) -> bool:
+    """Whether it goes to a member's own channel. Give one with its endpoint loaded."""
+    return delivery.endpoint.organization_id != delivery.organization_id
+
+
+def is_owner(delivery: Delivery, user: User) -> bool:
+    """Whether it goes to a channel of this user. (A personal space has its user's id.)"""
+    return delivery.endpoint.organization_id == user.pk
+
+
+def state(delivery: Delivery) -> str:
+    """What goes on with it, and nothing of what came back."""
+    return _STATES[Delivery.State(delivery.state)]
+
+
+def whose(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
+    """To whom the private ones of these go, "HipChat of Ada", by delivery; in two queries, or none."""
+    private = [delivery for delivery in deliveries if is_private(delivery)]
+    if not private:
+        return {}
+    owners = User.objects.in_bulk({delivery.endpoint.organization_id for delivery in private})
+    kinds = dict(
+        Channel.objects.filter(endpoint__in={delivery.endpoint_id for delivery in private}).values_list(
+            "endpoint", "kind"
+        )
+    )
+    return {
+        delivery.pk: f"{_kind(delivery.endpoint, kinds)} of {owners.get(delivery.endpoint.organization_id, 'somebody')}"
+        for delivery in private
+    }
+
+
+def _kind(endpoint: Endpoint, kinds: dict[UUID, str]) -> str:
+    if endpoint.kind == Endpoint.Kind.DEVICE:
+        return Channel.Kind.IOS.label
+    kind = kinds.get(endpoint.pk)
+    return Channel.Kind(kind).label if kind else "A former channel"
