@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from hooks import digests, endpoints, waiting
+from hooks import digests, endpoints, suppressing, waiting
 from hooks.engine import clock, wake
 from hooks.formats import FORMATS
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
@@ -77,22 +77,29 @@ def rotate_secret(channel: Channel) -> str:
     """A new signing secret, shown this once. Raises InvalidRule."""
     space = _locked_space(channel.user)
     endpoint = _locked(channel)
-    if endpoint is None or not FORMATS[endpoint.format].signed:
+    if endpoint is None or endpoint.deleted_at or not FORMATS[endpoint.format].signed:
         raise InvalidRule({"secret": "What it sends is not signed."})
     secret, _ = endpoints.rotate_secret(endpoint)
     audit.record(space, channel.user, "channel.secret_rotated", channel.get_kind_display())
     return secret
 
 
-@transaction.atomic
 def enable(channel: Channel) -> None:
-    """Put a channel to work again that was stopped: what waits for it goes out."""
-    space = _locked_space(channel.user)
-    endpoint = _locked(channel)
-    if endpoint and endpoint.disabled_at:
-        waiting.reactivate(endpoint)
-        audit.record(space, channel.user, "channel.enabled", channel.get_kind_display())
-        wake()
+    """Put a channel to work again that was stopped: what waits for it goes out.
+
+    Of e-mail: have the user's address tried again in every organization where the mail server refused it.
+    """
+    if channel.kind == Kind.EMAIL:
+        for refused in endpoints_of(channel).filter(disabled_at__isnull=False).order_by("pk"):
+            suppressing.try_again(refused, channel.user)
+        return
+    with transaction.atomic():
+        space = _locked_space(channel.user)
+        endpoint = _locked(channel)
+        if endpoint and endpoint.disabled_at and not endpoint.deleted_at:
+            waiting.reactivate(endpoint)
+            audit.record(space, channel.user, "channel.enabled", channel.get_kind_display())
+            wake()
 
 
 def going(channel: Channel) -> Going:
@@ -106,10 +113,14 @@ def going(channel: Channel) -> Going:
 def remove(channel: Channel) -> None:
     """The user is no longer told there; what waits is cancelled. What was chosen for it is kept for a next one."""
     if channel.kind not in WITH_ENDPOINT:
-        raise InvalidRule({"channel": "E-mail cannot be removed: turn it off, or snooze it."})
-    space = _locked_space(channel.user)
+        instead = "turn it off, or snooze it" if channel.kind == Kind.EMAIL else "remove its devices"
+        raise InvalidRule({"channel": f"{channel.get_kind_display()} cannot be removed: {instead}."})
+    space = ensure_personal_space(channel.user)
+    # Who routes now may have read this channel already: what that owes it is waited for, and cancelled with the rest.
+    owners = channel.user.memberships.values("organization")
+    list(Organization.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk").values_list("pk"))
     endpoint = _locked(channel)
-    if endpoint is None:
+    if endpoint is None or not Channel.objects.filter(pk=channel.pk).delete()[0]:
         return  # it was removed meanwhile
     now = clock.now()
     endpoint.deleted_at = now
@@ -117,7 +128,6 @@ def remove(channel: Channel) -> None:
     waiting_for(channel).update(
         state=Delivery.State.CANCELLED, outcome="The channel was removed", settled_at=now, due_at=None
     )
-    channel.delete()
     audit.record(space, channel.user, "channel.removed", channel.get_kind_display())
 
 
@@ -150,7 +160,7 @@ def silence(
             channel.save()
             waiting = waiting_for(channel).filter(quiet_until__isnull=False)
             digests.wait_until(waiting, quiet_until(channel, user.time_zone, now) or now)
-    digests.send_due()
+    digests.send_due(user)
 
 
 def waiting_for(channel: Channel) -> QuerySet[Delivery]:

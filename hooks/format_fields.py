@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,9 +65,12 @@ class OptionFields:
     form: forms.Form
     asked: dict[str, list[_Asked]] = field(default_factory=dict)  # by format
 
-    def add(self, endpoint: Endpoint | None, *, lost: bool) -> None:
-        """`endpoint`: that of the hook that is edited. `lost`: whether its secrets cannot be read any more."""
-        for known in webhook_formats():
+    def add(self, endpoint: Endpoint | None, *, lost: bool, formats: Sequence[Format] = ()) -> None:
+        """`endpoint`: the one that is edited. `lost`: whether its secrets cannot be read any more.
+
+        `formats`: those to ask about, if not all.
+        """
+        for known in formats or webhook_formats():
             stands = endpoint.options if endpoint and endpoint.format == known.name else {}
             self.asked[known.name] = [
                 self._add(f"option_{known.name}_{option.name}", option, stands, lost=lost) for option in known.options
@@ -85,10 +88,10 @@ class OptionFields:
         return asked
 
     @property
-    def names(self) -> set[str]:
+    def names(self) -> list[str]:
         """All fields, of whatever format."""
         every = [asked for fields in self.asked.values() for asked in fields]
-        return {name for asked in every for name in (asked.field, asked.removed) if name}
+        return [name for asked in every for name in (asked.field, asked.removed) if name]
 
     def called(self, format: str, option: str) -> str | None:
         """The name of the field of an option."""

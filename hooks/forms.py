@@ -7,16 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.urls import reverse
-from django.utils.html import format_html
 
 from events import catalogue
 from events.models import Resource
 from hooks import sentences
-from hooks.format_fields import Advice, Offer, OptionFields
-from hooks.formats import FORMATS, webhook_formats
+from hooks.destination import DestinationForm
 from hooks.models import Hook
-from hooks.rules import InvalidRule, Notify, RateLimit, has_lost_secret
+from hooks.rules import InvalidRule, Notify, RateLimit
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
@@ -51,11 +50,6 @@ class Checkboxes(forms.CheckboxSelectMultiple):
         return context
 
 
-class Radios(forms.RadioSelect):
-    template_name = "components/radios.html"
-    option_template_name = "components/choice.html"
-
-
 class NotifyWidget(forms.MultiWidget):
     """The four ways to say who is told, in one box."""
 
@@ -72,6 +66,11 @@ class NotifyWidget(forms.MultiWidget):
                 "addresses": addresses,
             }
         )
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["confirms"] = settings.EMAIL_CONFIRM_ADDRESSES
+        return context
 
     def decompress(self, value: Notify | None) -> list[Any]:
         value = value or Notify()
@@ -209,19 +208,7 @@ class HookForm(forms.Form):
         return name if name in self.fields else None
 
 
-class WebhookForm(HookForm):
-    url = forms.CharField(  # type: ignore[call-arg]
-        label="Webhook URL",
-        help_text="It receives the data through a POST request.",
-        required=False,
-        widget=forms.URLInput(
-            attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}
-        ),
-        template_name="hooks/url.html",
-    )
-    format = forms.ChoiceField(  # type: ignore[call-arg]
-        widget=Radios, initial="raw", template_name="hooks/formats.html"
-    )
+class WebhookForm(HookForm, DestinationForm):
     ordered = forms.BooleanField(
         label="In strict order",
         help_text="A delivery is not begun before the one before it is settled. "
@@ -234,75 +221,22 @@ class WebhookForm(HookForm):
     )
 
     field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused", *_PACE]
-    verdict: tuple[bool, str] | None = None  # what the service says of the token, if it was asked
 
     def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, hook=hook, **kwargs)
-        self.fields["format"].choices = [  # type: ignore[attr-defined]
-            (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
-            for known in webhook_formats()
-        ]
-        self.initial = {**self.initial}
         owner = organization.public_id
-        self.verify_page = (
-            reverse("hooks:verify", args=[owner, hook.public_id]) if hook else reverse("hooks:verify-new", args=[owner])
+        self.ask_where(
+            hook.endpoint if hook else None,
+            verify_page=reverse("hooks:verify", args=[owner, hook.public_id])
+            if hook
+            else reverse("hooks:verify-new", args=[owner]),
+            advice_page=reverse("hooks:advice", args=[owner]),
         )
-        self.options = OptionFields(self)
-        self.options.add(hook.endpoint if hook else None, lost=bool(hook and has_lost_secret(hook)))
-        if self.advice.chosen and self.advice.chosen.default_url:
-            del self.fields["url"].widget.attrs["required"]
-        self.fields["url"].widget.attrs |= {
-            "hx-post": reverse("hooks:advice", args=[owner]),
-            "hx-trigger": "input changed delay:400ms, change from:.format",
-            "hx-params": "url,format,csrfmiddlewaretoken",
-            "hx-target": "#advice",
-            "hx-sync": "this:queue last",
-        }
 
     @property
     def paced(self) -> bool:
         """Whether order or rate is chosen, or was typed and is wrong."""
         return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
-
-    @property
-    def advice(self) -> Advice:
-        return Advice(str(self["url"].value() or "").strip(), str(self["format"].value() or ""))
-
-    @property
-    def offers(self) -> list[Offer]:
-        return self.options.offers(self["format"])
-
-    @property
-    def by_a_person(self) -> bool:
-        """Whether a person has chosen the format already: then a URL proposes, and no longer chooses."""
-        return self.hook is not None or self.is_bound
-
-    def get_context(self) -> dict[str, Any]:
-        context = super().get_context()
-        own = self.options.names
-        context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in own]
-        return context
-
-    def proposes(self) -> bool:
-        """Choose the format of the service that the URL is of, unless the person saw this proposal and chose Raw.
-
-        True: the form is to be shown again, once.
-        """
-        typed = Advice(self.cleaned_data["url"], self.cleaned_data["format"])
-        proposed = typed.proposed
-        if typed.format != "raw" or proposed is None or self.data.get("proposed") == proposed.name:
-            return False
-        if self.hook and not {"url", "format"}.intersection(self.changed_data):
-            return False
-        data = self.data.copy()  # type: ignore[attr-defined]
-        data["format"] = proposed.name
-        self.data = data
-        self.add_error(
-            "format",
-            f"This URL is an address of {proposed.label}, so the format {proposed.label} is chosen now. "
-            f"Send the form again, with this format or with {FORMATS['raw'].label}.",
-        )
-        return True
 
     def values(self) -> dict[str, Any]:
         own = self.options.names

@@ -70,17 +70,33 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
         raise Http404("No such delivery.") from None
     if delivery.hook_id != hook.pk or not delivery.event.is_test:
         raise Http404("This delivery is no test of this hook.")
+    return shown_result(
+        request,
+        delivery,
+        enables=sentences.describe_enabling(delivery, hook),
+        delivery_page=reverse("hooks:delivery", args=[organization.public_id, delivery.public_id]),
+        result_page=request.get_full_path(),
+    )
+
+
+def shown_result(
+    request: HttpRequest, delivery: Delivery, *, enables: str, delivery_page: str, result_page: str
+) -> dict[str, Any]:
+    """What came of a test, for `test_result.html`. `enables`: what it means for an endpoint that was stopped."""
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
     result: Shown | None = shown(delivery, attempt, secret=False) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING
-    no_mail = sentences.lacks_mail_server(delivery)
+    no_mail, no_push = sentences.lacks_mail_server(delivery), sentences.lacks_push_key(delivery)
     return {
         "result": True,
         "delivery": delivery,
         "attempt": result,
         "waiting": waiting,
-        "enables": sentences.describe_enabling(delivery, hook),
-        "no_worker": waiting and not no_mail and not workers_running(request),
+        "enables": enables,
+        "no_worker": waiting and not no_mail and not no_push and not workers_running(request),
         "no_mail": waiting and no_mail,
+        "no_push": waiting and no_push,
         "advice": sentences.advice(attempt.code) if attempt and attempt.verdict != "delivered" else "",
+        "delivery_page": delivery_page,
+        "result_page": result_page,
     }

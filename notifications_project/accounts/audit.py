@@ -37,7 +37,15 @@ _PHRASES = {
     "hook.resubscribed": "undid unsubscribing from the hook",
     "address.asked_again": "sent the mail to confirm again to",
     "address.tried_again": "had mail tried again to",
+    "channel.secret_rotated": "made a new secret for the channel",
+    "channel.token_verified": "checked the token of the channel",
+    "channel.awake": "ended the snooze of the channel",
+    "channel.quiet_hours_set": "set quiet hours for the channel",
+    "channel.quiet_hours_ended": "ended the quiet hours of the channel",
     "delivery.redelivered": "sent again the delivery",
+    "notification_settings.changed": "changed the notification settings for",
+    "notification_settings.made_urgent": "is told even when snoozed of",
+    "notification_settings.made_not_urgent": "is no longer told when snoozed of",
     "event.recorded": "recorded the event",
 }
 _NOUNS = {"addon": "add-on", "token": "API token", "email_hook": "e-mail hook"}

@@ -1,0 +1,112 @@
+"""*Channels*: every way to reach who is signed in, how each is doing, and what one button does to it.
+
+Signing in may return to one of the buttons by GET: that leads to the tab and does nothing.
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from events import catalogue
+from hooks import channel_cards, channels, notification_settings
+from hooks.context import workers_running
+from hooks.models import Channel
+from hooks.validation import InvalidRule
+from hooks.views.cells import Cell
+from notifications_project import handover
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.models import User
+
+
+@require_safe
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    found = channel_cards.cards(signed_in(request), now, lambda: workers_running(request))
+    context = {"cards": found, "in_trouble": [card for card in found if card.trouble]}
+    return render(request, "hooks/channels.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def rotate_secret(request: HttpRequest, kind: str) -> HttpResponse:
+    """Leads to the page that shows the new secret, this once."""
+    channel = find_channel(signed_in(request), kind)
+    if request.method != "POST":
+        return redirect("hooks:channels")
+    try:
+        secret = channels.rotate_secret(channel)
+    except InvalidRule as problem:
+        messages.error(request, " ".join(problem.errors.values()))
+        return redirect("hooks:channels")
+    leave_secret(request, channel, secret, created=False)
+    return redirect("hooks:channel-secret", kind)
+
+
+def leave_secret(request: HttpRequest, channel: Channel, secret: str, *, created: bool) -> None:
+    """For the page that shows it: that one can be loaded again without doing anything again."""
+    handover.leave(request, channel.public_id, {"secret": secret, "created": created})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def enable(request: HttpRequest, kind: str) -> HttpResponse:
+    """Put it to work again; of e-mail: have the user's address tried again where the mail server refused it."""
+    user = signed_in(request)
+    if request.method == "POST":
+        channel = find_channel(user, kind)
+        channels.enable(channel)
+        messages.success(request, f"{channel.get_kind_display()} is tried again, first with what has waited.")
+    return redirect("hooks:channels")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def remove(request: HttpRequest, kind: str) -> HttpResponse:
+    """GET says which settings go quiet, POST removes."""
+    channel = find_channel(signed_in(request), kind)
+    if kind not in channels.WITH_ENDPOINT:
+        raise Http404("It cannot be removed.")
+    if request.method == "POST":
+        try:
+            channels.remove(channel)
+        except InvalidRule as problem:
+            messages.error(request, " ".join(problem.errors.values()))
+        else:
+            messages.success(request, f"{channel.get_kind_display()} was removed.")
+        return redirect("hooks:channels")
+    going = channels.going(channel)
+    context = {
+        "card": channel_cards.card(channel, timezone.now()),
+        "going": going,
+        "types": [catalogue.label(name) for name in going.types],
+    }
+    return render(request, "hooks/channel_remove.html", context)
+
+
+def find_channel(user: User, kind: str) -> Channel:
+    """The user's own; e-mail is there without having been set up. Raises Http404."""
+    if kind not in Channel.Kind.values:
+        raise Http404("There is no such channel.")
+    found = channels.own(user).get(kind)
+    if found is None and kind != Channel.Kind.EMAIL:
+        raise Http404("This channel is not set up.")
+    channel = found or Channel(user=user, kind=kind)
+    channel.user = user
+    return channel
+
+
+def turned_on(request: HttpRequest, cell: Cell) -> bool:
+    """Turn on the cell that was clicked, and say so."""
+    try:
+        cell.turn_on(signed_in(request))
+    except notification_settings.InvalidSetting as problem:
+        messages.error(request, " ".join(problem.errors.values()))
+        return False
+    messages.success(request, f"{cell.name} is on.")
+    return True
