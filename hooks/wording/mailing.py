@@ -84,6 +84,8 @@ def named(hook: str) -> str:
 
 def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[Why]:
     named_so = {"organization": plain.name(notification.organization)}
+    settings_page = f"{settings.PUBLIC_URL}/account/notifications/"
+    own = ((pgettext("mail", "Change this in your settings"), settings_page),)
     rules = {reason["rule"] for reason in notification.reasons}
     if hooks:
         because = npgettext(
@@ -96,16 +98,16 @@ def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[W
         links = tuple((named(reason["name"]), f"{owner}/hooks/{reason['id']}/") for reason in hooks)
         yield Why(because % named_so, links)
     if "setting" in rules:
-        yield Why(pgettext("mail", "You get this because you chose it in your notification settings."))
+        yield Why(pgettext("mail", "You get this because you chose it in your notification settings."), own)
     if "default" in rules:
         text = pgettext(
             "mail",
             "You get this as a member of %(organization)s: such events are e-mailed to members by default.",
         )
-        yield Why(text % named_so)
+        yield Why(text % named_so, own)
     if "role" in rules:
         text = pgettext(
             "mail",
             "You get this as an administrator or manager of %(organization)s: they are told about trouble with hooks.",
         )
-        yield Why(text % named_so)
+        yield Why(text % named_so, own)

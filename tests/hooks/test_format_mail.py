@@ -85,6 +85,7 @@ def test_it_says_every_reason_in_the_language_of_the_mail(settings: LazySettings
     assert "such events are e-mailed to members by default" in text
     assert "as an administrator or manager of Acme" in text
     assert "because you chose it in your notification settings" in text
+    assert text.count("Change this in your settings: http://localhost:8000/account/notifications/") == 3
     assert "Unsubscribe from this hook: http://localhost:8000/unsubscribe/" in text
     settings.LANGUAGE_CODE = "fr"
     message = written(notification("process.down", reasons=(hook, {**hook, "id": "hook_2"})))
