@@ -32,7 +32,7 @@ def tell_who_left_no_more(sender: object, organization: Organization, user: User
     """Who left is not told any more: neither by hooks that chose them by name, nor of what waits."""
     for hook in Hook.objects.existing().filter(organization=organization, notify_users=user):
         hook.notify_users.remove(user)
-    waiting.forget_member(organization, user.email)
+    waiting.forget_member(organization, user)
 
 
 @receiver(post_migrate, sender=apps.get_app_config("hooks"))

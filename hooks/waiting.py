@@ -16,7 +16,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from hooks.engine import clock, lanes
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.quiet import AT_MOST
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.models import Organization, User
 
 _CHUNK = 500
 # In one statement, as a test may be sent meanwhile; the reason is read only of what is to go at once.
@@ -47,14 +47,17 @@ def cancel(hook: Hook, why: str, only: Endpoint | None = None) -> None:
     lanes.touch(touched)  # last, as everywhere
 
 
-def forget_member(organization: Organization, address: str) -> None:
-    """Cancel what waits for somebody who is a member no more, unless a hook names the very address."""
+def forget_member(organization: Organization, user: User) -> None:
+    """Cancel what waits for somebody who is a member no more; not the mail that a hook owes to the very address."""
+    address, now = user.email, clock.now()
     hooks = Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL)
     naming = {hook.public_id for hook in hooks if address.lower() in map(str.lower, hook.notify_addresses)}
     pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING)
+    own = pending.filter(endpoint__organization=user.pk).exclude(endpoint__organization=organization)
+    own.update(state=Delivery.State.CANCELLED, outcome="No member any more", settled_at=now, due_at=None)
     waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=address.lower())
     waiting = waiting.select_related("endpoint").defer("endpoint__secrets")
-    now, active = clock.now(), _active_hooks(organization.pk)
+    active = _active_hooks(organization.pk)
     for delivery in waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"):
         delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
         if not delivery.reasons:
