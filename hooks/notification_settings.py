@@ -6,7 +6,7 @@ audit entry in the user's personal space.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -117,15 +117,24 @@ def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
         audit.record(ensure_personal_space(user), user, action, catalogue.label(event_type))
 
 
-def _check(user: User, wanted: Iterable[Choice], scope: Scope) -> None:
+def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSetting]]:
+    """What is wrong with which of them, by their place."""
     known, there = set(offered()), channels.own(user)
-    for each in wanted:
+    found: list[tuple[int, InvalidSetting]] = []
+    for index, each in enumerate(wanted):
         if each.event_type not in known:
-            raise InvalidSetting({"event_type": f"Unknown event type: {each.event_type}."})
-        if each.channel not in Channel.Kind.values:
-            raise InvalidSetting({"channel": f"Unknown channel: choose one of {', '.join(Channel.Kind.values)}."})
-        if each.enabled and each.channel != Channel.Kind.EMAIL and each.channel not in there:
-            raise NotSetUp(each.channel)
+            found.append((index, InvalidSetting({"event_type": f"Unknown event type: {each.event_type}."})))
+        elif each.channel not in Channel.Kind.values:
+            one_of = ", ".join(Channel.Kind.values)
+            found.append((index, InvalidSetting({"channel": f"Unknown channel: choose one of {one_of}."})))
+        elif each.enabled and each.channel != Channel.Kind.EMAIL and each.channel not in there:
+            found.append((index, NotSetUp(each.channel)))
+    return found
+
+
+def _check(user: User, wanted: Sequence[Choice], scope: Scope) -> None:
+    for _, problem in problems(user, wanted):
+        raise problem
     organization = scope.resource.organization_id if scope.resource else scope.organization and scope.organization.pk
     if organization and not Membership.objects.filter(user=user, organization=organization).exists():
         raise InvalidSetting({"scope": "You are not a member there."})

@@ -18,6 +18,7 @@ Shape = type | tuple[type] | UnionType  # `(str,)` is a list of texts, `dict | N
 _WORDS: dict[Any, str] = {
     bool: "true or false",
     str: "a text",
+    str | None: "a text or null",
     int: "a whole number",
     int | float: "a number",
     dict: "an object",
@@ -52,7 +53,7 @@ def _fits(value: Any, shape: Shape) -> bool:
     if isinstance(shape, tuple):
         return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
     if isinstance(value, str):
-        return shape is str
+        return shape in (str, str | None)
     if isinstance(value, bool):  # which Python takes for a number too
         return shape is bool
     return isinstance(value, shape)

@@ -8,33 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import status
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from hooks import devices
+from hooks.api.own import OwnAPIView
 from hooks.models import Device
-from notifications_project.accounts.access import signed_in
-from notifications_project.accounts.models import ApiToken, User
 from notifications_project.api_errors import invalid
 from notifications_project.api_lists import whole
 from notifications_project.api_shapes import body, check
 from notifications_project.masking import mask
 
 
-class _OwnAPIView(APIView):
-    """What belongs to the user, not to an organization: a token that opens one organization does not open it."""
-
-    user: User
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        self.user = signed_in(request)
-        token = request.auth
-        if isinstance(token, ApiToken) and token.organization_id not in {None, self.user.pk}:
-            raise PermissionDenied("This token opens one organization only; your devices are your own.")
-
+class DeviceAPIView(OwnAPIView):
     def device(self, pk: UUID) -> Device:
         found = Device.objects.select_related("endpoint", "user").filter(user=self.user, pk=pk).first()
         if found is None:
@@ -51,7 +38,7 @@ def _by_the_rules() -> Iterator[None]:
         raise invalid(problem.errors) from None
 
 
-class DeviceList(_OwnAPIView):
+class DeviceList(DeviceAPIView):
     """GET: all of them by name. POST `{"token", "name"}`: register one; 201, or 200 if it was known already."""
 
     def get(self, request: Request) -> Response:
@@ -68,7 +55,7 @@ class DeviceList(_OwnAPIView):
         )
 
 
-class DeviceDetail(_OwnAPIView):
+class DeviceDetail(DeviceAPIView):
     """GET; PATCH `{"name"}`; DELETE."""
 
     def get(self, request: Request, device: UUID) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from hooks.api import addresses, deliveries, devices, explanations, formats, hooks
+from hooks.api import addresses, channels, deliveries, devices, explanations, formats, hooks
 
 _of_organization = [
     path("hooks/", hooks.HookList.as_view(), name="api-hooks"),
@@ -26,7 +26,17 @@ _of_organization = [
     path("deliveries/<delivery:delivery>/redeliver/", deliveries.Redeliver.as_view(), name="api-delivery-redeliver"),
 ]
 
+_one_channel = [
+    path("", channels.ChannelDetail.as_view(), name="api-channel"),
+    path("test/", channels.ChannelTest.as_view(), name="api-channel-test"),
+    path("verify/", channels.ChannelVerify.as_view(), name="api-channel-verify"),
+    path("rotate-secret/", channels.ChannelRotateSecret.as_view(), name="api-channel-rotate-secret"),
+    path("enable/", channels.ChannelEnable.as_view(), name="api-channel-enable"),
+]
+
 urlpatterns = [
+    path("me/channels/", channels.ChannelList.as_view(), name="api-channels"),
+    path("me/channels/<slug:kind>/", include(_one_channel)),
     path("me/devices/", devices.DeviceList.as_view(), name="api-devices"),
     path("me/devices/<device:device>/", devices.DeviceDetail.as_view(), name="api-device"),
     path("formats/", formats.FormatList.as_view(), name="api-formats"),

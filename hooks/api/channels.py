@@ -1,0 +1,270 @@
+"""The caller's own channels by API: set up, changed, silenced, tested, verified, removed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, time
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hooks import channel_cards, channels, devices, matching, trial, verifying
+from hooks.api.own import OwnAPIView
+from hooks.api.presentation import endpoint_health
+from hooks.models import Channel, Device, Endpoint
+from hooks.options import stored_options
+from hooks.preview import Draft, first_type
+from hooks.quiet import quiet_until
+from hooks.validation import InvalidRule
+from notifications_project import ids
+from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.api_errors import invalid
+from notifications_project.api_lists import whole
+from notifications_project.api_shapes import Shape, body, check
+
+Kind = Channel.Kind
+_QUIET: dict[str, Shape] = {"snoozed_until": str | None, "quiet_hours": dict | None}
+_LEADS: dict[str, Shape] = {"url": str, "format": str, "options": dict}
+_READ_ONLY = frozenset(
+    {"id", "kind", "set_up", "state", "address", "devices", "quiet_until", "waiting", "health", "explanation"}
+)
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+
+
+@contextmanager
+def _by_the_rules() -> Iterator[None]:
+    """A broken rule is the API's 422."""
+    try:
+        yield
+    except InvalidRule as problem:
+        raise invalid(problem.errors) from None
+
+
+class ChannelAPIView(OwnAPIView):
+    def channel(self, kind: str) -> Channel:
+        """E-mail and iOS are always there; HipChat and the webhook once they are set up."""
+        found = self.every()[kind] if kind in Kind.values else None
+        if found is None or not _is_there(found):
+            raise NotFound("You have no such channel.")
+        return found
+
+    def every(self) -> dict[str, Channel]:
+        """One of each kind; what is not set up is not stored."""
+        there = channels.own(self.user)
+        found = {kind: there.get(kind) or Channel(user=self.user, kind=kind) for kind in Kind.values}
+        for channel in found.values():
+            channel.user = self.user
+        return found
+
+
+class ChannelList(ChannelAPIView):
+    """GET: all kinds, those that are not set up as well."""
+
+    def get(self, request: Request) -> Response:
+        return whole(map(channel_json, self.every().values()))
+
+
+class ChannelDetail(ChannelAPIView):
+    """GET; PUT sets up or replaces where it leads, PATCH changes what is named; DELETE.
+
+    The answer to the PUT that makes a signed webhook has its `secret`, this once.
+    """
+
+    def get(self, request: Request, kind: str) -> Response:
+        return Response(channel_json(self.channel(kind)))
+
+    def put(self, request: Request, kind: str) -> Response:
+        known = kind in channels.WITH_ENDPOINT and not _is_there(self.every()[kind])
+        sent = self._sent(request, kind if known else self.channel(kind).kind)
+        secret = ""
+        with _by_the_rules():
+            if kind in channels.WITH_ENDPOINT:
+                leads = {"url": "", "format": "", "options": {}} | {name: sent[name] for name in _LEADS if name in sent}
+                _, secret = channels.set_up(self.user, kind, **leads)
+            self._silence(kind, sent)
+        shown = channel_json(self.channel(kind)) | ({"secret": secret} if secret else {})
+        return Response(shown, status=status.HTTP_201_CREATED if known else status.HTTP_200_OK)
+
+    def patch(self, request: Request, kind: str) -> Response:
+        channel = self.channel(kind)
+        sent = self._sent(request, kind)
+        with _by_the_rules():
+            if channel.endpoint and sent.keys() & _LEADS.keys():
+                stands = _leads(channel.endpoint)
+                if sent.get("format", stands["format"]) != stands["format"]:
+                    stands["options"] = {}  # another format has options of its own
+                channels.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
+            self._silence(kind, sent)
+        return Response(channel_json(self.channel(kind)))
+
+    def delete(self, request: Request, kind: str) -> Response:
+        with _by_the_rules():
+            channels.remove(self.channel(kind))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _sent(self, request: Request, kind: str) -> dict[str, Any]:
+        """What may be set, without what reading gives and nobody sets."""
+        sent = {name: value for name, value in body(request.data).items() if name not in _READ_ONLY}
+        leads = _LEADS if kind in channels.WITH_ENDPOINT else {}
+        check(sent, leads | _QUIET)
+        if kind == Kind.HIPCHAT and sent.pop("format", "hipchat") != "hipchat":
+            raise invalid({"format": "HipChat has one format. A webhook has others."})
+        sent |= {
+            name: read(sent[name])
+            for name, read in (("snoozed_until", _until), ("quiet_hours", _hours))
+            if name in sent
+        }
+        return sent
+
+    def _silence(self, kind: str, sent: dict[str, Any]) -> None:
+        """What is sent as it stands is no change: a snooze that was read may be over by now."""
+        stands = self.channel(kind)
+        snooze = (
+            (sent["snoozed_until"],)
+            if sent.get("snoozed_until", stands.snoozed_until) != stands.snoozed_until
+            else None
+        )
+        own = (stands.quiet_from, stands.quiet_until) if stands.quiet_from and stands.quiet_until else None
+        hours = (sent["quiet_hours"],) if sent.get("quiet_hours", own) != own else None
+        if snooze or hours:
+            try:
+                channels.silence(self.user, [kind], snooze=snooze, hours=hours)
+            except InvalidRule as problem:
+                names = {"until": "snoozed_until", "quiet_until": "quiet_hours.until"}
+                raise invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None
+
+
+class ChannelTest(ChannelAPIView):
+    """POST `{"event_type"?, "device"?}`: a real test; its delivery, in the personal space, shows what came of it."""
+
+    def post(self, request: Request, kind: str) -> Response:
+        channel, sent = self.channel(kind), body(request.data)
+        check(sent, {"event_type": str, "device": str})
+        try:
+            endpoint = self._endpoint(channel, sent.get("device"))
+            delivery = trial.send_test_to(endpoint, sent.get("event_type") or first_type([]), self.user)
+        except trial.CannotTest as problem:
+            raise invalid({"event_type": str(problem)}) from None
+        return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
+
+    def _endpoint(self, channel: Channel, device: str | None) -> Endpoint:
+        """Of several devices the named one, else the first by name."""
+        if channel.endpoint:
+            return channel.endpoint
+        if channel.kind == Kind.EMAIL:
+            return matching.mail_endpoint(ensure_personal_space(self.user), self.user.email)
+        mine = Device.objects.filter(user=self.user).select_related("endpoint__organization").order_by("name", "pk")
+        found = next((each for each in mine if device in (None, each.public_id)), None)
+        if found is None:
+            raise invalid({"device": "You have no such device." if device else "There is no device yet."})
+        return found.endpoint
+
+
+class ChannelVerify(ChannelAPIView):
+    """POST: asks the service whether the token is valid; nothing is posted there."""
+
+    def post(self, request: Request, kind: str) -> Response:
+        channel = self.channel(kind)
+        check(body(request.data), {})
+        endpoint = channel.endpoint
+        if endpoint is None or not verifying.can_verify(endpoint.format):
+            raise invalid({"format": "In this format there is no token that could be verified."})
+        draft = Draft(channel.get_kind_display(), endpoint.format, endpoint.address, stored_options(endpoint))
+        verified, explanation = verifying.verify_channel(channel, draft)
+        return Response({"verified": verified, "explanation": explanation})
+
+
+class ChannelRotateSecret(ChannelAPIView):
+    """POST: a new signing secret, shown this once; the one before is signed with as well for a while."""
+
+    def post(self, request: Request, kind: str) -> Response:
+        channel = self.channel(kind)
+        check(body(request.data), {})
+        with _by_the_rules():
+            return Response({"secret": channels.rotate_secret(channel)})
+
+
+class ChannelEnable(ChannelAPIView):
+    """POST: put a channel to work again that was stopped; what waits for it goes out."""
+
+    def post(self, request: Request, kind: str) -> Response:
+        channel = self.channel(kind)
+        check(body(request.data), {})
+        channels.enable(channel)
+        return Response(channel_json(self.channel(kind)))
+
+
+def channel_json(channel: Channel) -> dict[str, Any]:
+    """Of one's own: whole URLs; secret options by their beginning."""
+    card = channel_cards.card(channel, timezone.now())
+    hours = (
+        channel.quiet_from
+        and channel.quiet_until
+        and {
+            "from": f"{channel.quiet_from:%H:%M}",
+            "until": f"{channel.quiet_until:%H:%M}",
+        }
+    )
+    return {
+        "kind": channel.kind,
+        "id": ids.encode("chan", channel.pk) if _is_stored(channel) else None,
+        "set_up": card.there,
+        "state": card.state.word.lower(),
+        **_particulars(channel),
+        "snoozed_until": channel.snoozed_until,
+        "quiet_hours": hours or None,
+        "quiet_until": quiet_until(channel, channel.user.time_zone, timezone.now()),
+        "waiting": card.waiting,
+        "health": endpoint_health(channel.endpoint) if channel.endpoint else None,
+        "explanation": devices.explanation() if channel.kind == Kind.IOS else card.trouble,
+    }
+
+
+def _particulars(channel: Channel) -> dict[str, Any]:
+    if channel.kind == Kind.EMAIL:
+        return {"address": channel.user.email}
+    if channel.kind == Kind.IOS:
+        mine = Device.objects.filter(user=channel.user).order_by("name", "pk")
+        return {"devices": [ids.encode("dev", pk) for pk in mine.values_list("pk", flat=True)]}
+    if channel.endpoint is None:
+        return {"url": "", "format": "", "options": {}}
+    return _leads(channel.endpoint)
+
+
+def _leads(endpoint: Endpoint) -> dict[str, Any]:
+    return {"url": endpoint.address, "format": endpoint.format, "options": endpoint.options}
+
+
+def _is_stored(channel: Channel) -> bool:
+    return not channel._state.adding
+
+
+def _is_there(channel: Channel) -> bool:
+    return channel.kind not in channels.WITH_ENDPOINT or _is_stored(channel)
+
+
+def _until(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid({"snoozed_until": "Must be a time such as 2026-01-05T12:30:45Z, or null."}) from None
+    if when.tzinfo is None:
+        raise invalid({"snoozed_until": "Needs its offset from UTC: Z, or one such as +02:00."})
+    return when
+
+
+def _hours(sent: dict[str, Any] | None) -> tuple[time, time] | None:
+    if sent is None:
+        return None
+    check(sent, {"from": str, "until": str}, frozenset({"from", "until"}), where="quiet_hours.")
+    if wrong := [name for name, text in sent.items() if not _CLOCK.fullmatch(text)]:
+        raise invalid({f"quiet_hours.{name}": "Must be a time of the day such as 22:00." for name in wrong})
+    return time.fromisoformat(sent["from"]), time.fromisoformat(sent["until"])

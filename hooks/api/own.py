@@ -1,0 +1,25 @@
+"""What belongs to the caller and to no organization: the base of `me/…` in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.models import ApiToken, User
+
+
+class OwnAPIView(APIView):
+    """Sets `self.user`. A token that opens one organization does not open it; one for the personal space does."""
+
+    user: User
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.user = signed_in(request)
+        token = request.auth
+        if isinstance(token, ApiToken) and token.organization_id not in {None, self.user.pk}:
+            raise PermissionDenied("This token opens one organization only; what is asked for is your own.")
