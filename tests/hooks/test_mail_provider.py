@@ -82,7 +82,7 @@ def test_an_address_that_the_provider_refuses_is_stopped(
     provider.trouble = AnymailRecipientsRefused()
     record("server.stopped")
     pump()
-    assert Delivery.objects.get().state == "failed"
+    assert (Delivery.objects.get().state, Delivery.objects.get().due_at) == ("pending", None)
     assert Endpoint.objects.get(kind="email").disabled_at is not None
 
 

@@ -39,14 +39,14 @@ def test_a_mail_has_text_html_and_an_id_that_stays(record: Record, alice: User, 
     assert (delivery.state, delivery.outcome) == ("delivered", "smtp 250 Accepted by the mail relay")
 
 
-def test_a_refused_recipient_fails_alone(record: Record, alice: User, dave: User, pump: Run, mailbox: Mailbox) -> None:
+def test_a_refused_recipient_waits_alone(record: Record, alice: User, dave: User, pump: Run, mailbox: Mailbox) -> None:
     mailbox.refusals[dave.email] = "550 No such mailbox"
     record("server.stopped")
     pump()
     assert {mail["To"] for mail in mailbox.mails} == {alice.email}
-    failed = Delivery.objects.get(endpoint__address=dave.email)
-    assert failed.state == "failed"
-    assert "No such mailbox" in failed.outcome
+    refused = Delivery.objects.get(endpoint__address=dave.email)
+    assert (refused.state, refused.due_at) == ("pending", None)
+    assert "No such mailbox" in refused.outcome
 
 
 def test_a_recipient_that_is_busy_is_tried_again(record: Record, alice: User, pump: Run, mailbox: Mailbox) -> None:
