@@ -257,7 +257,8 @@ class Rules:
     def _to_channels(self, event: Event) -> list[Owed]:
         """To members' own channels, where they turned it on."""
         owed = []
-        for channel in (kind for kind in kinds() if kind != Channel.Kind.EMAIL):
+        concerned = concerned_channel(event)
+        for channel in (kind for kind in kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
             for member in self._who_chose(event.type, channel):
                 decision = self.choices.of(member, event.type, channel, event.resource_id)
                 if not decision.on:
@@ -291,6 +292,12 @@ def concerned_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
     about = _about(event).get("hook")
     return about.get("id") if isinstance(about, dict) else None
+
+
+def concerned_channel(event: Event) -> str | None:
+    """The kind of the channel that a `hook.*` event of a personal space is about: it is not told of its own trouble."""
+    about = _about(event).get("channel")
+    return about.get("kind") if isinstance(about, dict) else None
 
 
 def concerned_address(event: Event) -> str | None:

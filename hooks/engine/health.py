@@ -3,7 +3,7 @@
 Of an e-mail address only this matters: that the mail server takes no mail for it at all.
 
 These events go to administrators and managers (and to hooks that ask for them), never to the endpoint they
-are about, and raise no further ones (DESIGN section 10).
+are about, and raise no further ones (DESIGN section 10). Trouble of a personal channel is told to its user only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID
 from events import intake
 from hooks import devices, waiting
 from hooks.engine.outcome import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, Outcome
-from hooks.models import Endpoint, Hook
+from hooks.models import Channel, Endpoint, Hook
 
 
 def all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
@@ -78,10 +78,15 @@ def _disable(endpoint: Endpoint, why: str) -> None:
 
 
 def _tell(event_type: str, endpoint: Endpoint, reason: str) -> None:
-    hook = Hook.objects.existing().filter(endpoint=endpoint).select_related("organization").first()
-    if hook is None:
-        return
-    data: dict[str, Any] = {"hook": {"id": hook.public_id, "name": hook.name}, "reason": reason}
+    """Tell whom it concerns: of a hook, its organization; of a channel, its user alone, in the personal space."""
+    data: dict[str, Any] = {"reason": reason}
     if endpoint.failing_since:
         data["failing_since"] = endpoint.failing_since.isoformat()
-    intake.record(hook.organization, [intake.NewEvent(type=event_type, data=data)])
+    if hook := Hook.objects.existing().filter(endpoint=endpoint).first():
+        data["hook"] = {"id": hook.public_id, "name": hook.name}
+    elif channel := Channel.objects.filter(endpoint=endpoint).first():
+        data["channel"] = {"id": channel.public_id, "kind": channel.kind, "name": channel.get_kind_display()}
+        data["state"] = f"channel_{event_type.removeprefix('hook.')}"
+    else:
+        return
+    intake.record(endpoint.organization, [intake.NewEvent(type=event_type, data=data)])

@@ -39,6 +39,7 @@ _KNOWN = (
     _Known("application", pgettext_lazy("event", "Application"), ("application", "stack.name")),
     _Known("addon", pgettext_lazy("event", "Add-on"), ("addon",)),
     _Known("hook", pgettext_lazy("event", "Hook"), ("hook",)),
+    _Known("channel", pgettext_lazy("event", "Channel"), ("channel",)),
     _Known("refused", pgettext_lazy("event", "Refused address"), ("refused",), plain.phrase),
     _Known("job", pgettext_lazy("event", "Job"), ("job", "job_name")),
     _Known("process", pgettext_lazy("event", "Process"), ("process_name", "process")),
@@ -114,7 +115,7 @@ _SILENT_ABOUT: dict[Subject, frozenset[str]] = {
     Subject.SERVER: frozenset({"status"}),
     Subject.JOB: frozenset({"status", "type", "paused", "stack"}),
     Subject.REPOSITORY: frozenset({"before", "commits"}),
-    Subject.HOOK: frozenset({"hook.kind", "state"}),
+    Subject.HOOK: frozenset({"hook.kind", "channel.kind", "state"}),
 }  # fmt: skip
 
 

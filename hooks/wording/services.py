@@ -255,6 +255,34 @@ SERVICES: dict[str, Words] = {
             _("These notifications waited for the end of your quiet time"),
         ),
     ),
+    # Of a personal channel, told to its user only.
+    "hook.failing channel_failing": Words(
+        what=(_("your channel %(channel)s is failing"), _("a channel of yours is failing")),
+        title=(_("Your channel %(channel)s is failing"), _("A channel of yours is failing")),
+        line=(
+            _("Your channel %(channel)s has been failing since %(since)s"),
+            _("Your channel %(channel)s fails to deliver"),
+            _("A channel of yours fails to deliver"),
+        ),
+    ),
+    "hook.disabled channel_disabled": Words(
+        what=(_("your channel %(channel)s was stopped"), _("a channel of yours was stopped")),
+        title=(_("Your channel %(channel)s was stopped"), _("A channel of yours was stopped")),
+        line=(
+            _("Your channel %(channel)s, which had been failing since %(since)s, was stopped"),
+            _("Your channel %(channel)s is not tried any more"),
+            _("A channel of yours is not tried any more"),
+        ),
+    ),
+    "hook.recovered channel_recovered": Words(
+        what=(_("your channel %(channel)s works again"), _("a channel of yours works again")),
+        title=(_("Your channel %(channel)s works again"), _("A channel of yours works again")),
+        line=(
+            _("Your channel %(channel)s works again after failing since %(since)s"),
+            _("Your channel %(channel)s delivers again"),
+            _("A channel of yours delivers again"),
+        ),
+    ),
 }
 
 # A type that the catalogue has lost.
