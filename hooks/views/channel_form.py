@@ -42,7 +42,7 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
     if kind == Channel.Kind.IOS:
         return _ios(request, cell)
     channel = _own(request, kind)
-    form = form_of(kind, request.POST or None, channel.endpoint if channel else None)
+    form = form_of(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
     if form.is_valid() and not form.proposes():
         try:
             saved, secret = channels.set_up(signed_in(request), kind, **form.values())

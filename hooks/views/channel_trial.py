@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from events import catalogue
-from hooks import channel_cards, channels, devices, matching, own, sentences, trial
+from hooks import channel_cards, devices, matching, own, sentences, trial
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.preview import first_type
 from hooks.views.cells import asked

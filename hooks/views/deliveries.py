@@ -25,7 +25,7 @@ from hooks.views.finding import find_delivery, may
 from hooks.views.lists import counts_by_kind
 from notifications_project import ids
 from notifications_project.accounts.access import organization_page, signed_in
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
 from notifications_project.paging import newest_first
 from notifications_project.templatetags.look import plural
@@ -54,7 +54,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     context = {
         "organization": organization,
         "rows": [
-            _line(delivery, now, lambda: workers_running(request), private.get(delivery.pk, ""))
+            _line(delivery, now, signed_in(request), lambda: workers_running(request), private.get(delivery.pk, ""))
             for delivery in page.items
         ],
         "next": ids.encode("dlv", page.next) if page.next else None,
@@ -179,7 +179,9 @@ def _again(delivery: Delivery) -> str:
     return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"
 
 
-def _line(delivery: Delivery, now: datetime, workers: Callable[[], bool], private: str) -> dict[str, object]:
+def _line(
+    delivery: Delivery, now: datetime, user: User, workers: Callable[[], bool], private: str
+) -> dict[str, object]:
     """`private`: whose own channel it goes to, if it does."""
     return {
         "delivery": delivery,
@@ -187,7 +189,7 @@ def _line(delivery: Delivery, now: datetime, workers: Callable[[], bool], privat
         "state": privacy.state(delivery) if private else sentences.describe_state(delivery, now, workers),
         "label": catalogue.label(delivery.event.type),
         "target": private or target(delivery),
-        "private": bool(private),
+        "locked": bool(private) and not privacy.is_owner(delivery, user),
     }
 
 

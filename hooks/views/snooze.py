@@ -32,7 +32,7 @@ def snooze(request: HttpRequest) -> HttpResponse:
     hours = [HoursForm(request.POST if sent == "hours" else None, channel) for channel in mine]
     if (
         (sent == "snooze" and form.is_valid() and _snoozed(request, user, form))
-        or (sent == "hours" and all([each.is_valid() for each in hours]) and _hours_set(request, user, hours))
+        or (sent == "hours" and all(each.is_valid() for each in hours) and _hours_set(request, user, hours))
         or (sent == "wake" and _woken(request, user, mine))
     ):
         return redirect("hooks:snooze")
