@@ -5,7 +5,21 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from hooks.models import Hook
-from hooks.views import addresses, deliveries, editing, explain, lists, mailed, preview, switches, trial, verify
+from hooks.views import (
+    addresses,
+    deliveries,
+    editing,
+    explain,
+    lists,
+    mailed,
+    my_last_days,
+    my_notifications,
+    my_scopes,
+    preview,
+    switches,
+    trial,
+    verify,
+)
 
 app_name = "hooks"
 
@@ -46,8 +60,19 @@ of_organization: list[URLPattern | URLResolver] = [
     path("deliveries/<delivery:delivery>/redeliver/", deliveries.redeliver, name="redeliver"),
 ]
 
+my_notifications_urls: list[URLPattern | URLResolver] = [
+    path("", my_notifications.index, name="my-notifications"),
+    path("set/", my_notifications.change, name="my-notifications-set"),
+    path("undo/", my_notifications.undo, name="my-notifications-undo"),
+    path("always/", my_notifications.mark, name="my-notifications-always"),
+    path("choose/", my_scopes.choose, name="my-notifications-scopes"),
+    path("last-days/", my_last_days.index, name="my-notifications-last-days"),
+]
+
 urlpatterns = [
     path("organizations/<owner:owner>/", include(of_organization)),
+    path("account/notifications/", include("hooks.own_urls")),
+    path("account/notifications/", include(my_notifications_urls)),
     # The addresses of `mail_links`.
     path("unsubscribe/<str:token>/", mailed.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/change/", mailed.change, name="unsubscribe-change"),

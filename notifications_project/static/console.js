@@ -50,7 +50,7 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest(".selection");
   if (!form) return;
   const all = form.querySelector("[data-select-all] input");
-  const boxes = [...form.querySelectorAll(".pick input")];
+  const boxes = [...form.querySelectorAll(".pick input:enabled")];
   if (event.target === all) for (const box of boxes) box.checked = all.checked;
   const chosen = boxes.filter((box) => box.checked).length;
   all.checked = chosen === boxes.length;
@@ -67,6 +67,23 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.boosted) location.href = event.detail.pathInfo.requestPath;
 });
+
+// A menu whose button has done its work closes.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const menu = event.target.closest("details.more[open]");
+  if (!menu) return;
+  const within = menu.contains(document.activeElement) || document.activeElement === document.body;
+  menu.open = false;
+  if (within) menu.querySelector("summary").focus();
+});
+
+// What was to be said after a change, when nothing came back.
+for (const failure of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(failure, (event) => {
+    const said = document.getElementById("said");
+    if (said && !event.detail.boosted) said.textContent = "That did not work, and nothing was changed. Load the page again.";
+  });
+}
 
 document.addEventListener("htmx:load", (event) => {
   reveal(event.detail.elt);

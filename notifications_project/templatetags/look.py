@@ -141,19 +141,24 @@ def plural(count: int, forms: str) -> str:
 def nav_link(
     context: RequestContext, name: str, symbol: str, label: str, owner: Named | None = None, **options: Any
 ) -> dict[str, Any]:
-    """A link of the side navigation. `under`: the path words below the organization (or `/`) where it is current."""
+    """A link of the side navigation. `under`: the path words below the organization (or `/`) where it is current.
+
+    `but`: those further below of which another link is for.
+    """
     request: HttpRequest = context["request"]
     try:
         href = reverse(name, args=[owner.public_id] if owner else [])
     except NoReverseMatch:
         href = ""
     words = [word for word in request.path.split("/") if word]
-    depth = 2 if words[:1] == ["organizations"] else 1
-    here = {"/".join(words[depth : depth + 1])} if owner else {"/".join(words[:2]), *words[:1]}
+    if owner:
+        here = set(words[2:3]) if words[:1] == ["organizations"] else set()
+    else:
+        here = {"/".join(words[:deep]) for deep in (1, 2, 3)}
     return {
         "href": href,
         "symbol": symbol,
         "label": label,
         "count": options.get("count"),
-        "current": not here.isdisjoint(options.get("under", "").split()),
+        "current": not here.isdisjoint(options.get("under", "").split()) and options.get("but") not in here,
     }
