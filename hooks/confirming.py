@@ -25,6 +25,7 @@ from hooks.formats.mail import domain
 from hooks.messages import Answer, Message
 from hooks.models import Endpoint, Hook
 from hooks.transports import smtp
+from hooks.transports.mail_connections import connected
 from hooks.wording import mailing
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
@@ -91,7 +92,7 @@ def send_due() -> int:
     if not waiting:
         return 0
     begun, taken = time.monotonic(), 0
-    with smtp.connected() as connection:
+    with connected() as connection:
         for pk in waiting:
             endpoint = _take(pk)
             hooks = naming(endpoint) if endpoint else []

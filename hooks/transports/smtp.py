@@ -1,4 +1,4 @@
-"""SMTP: a run of mails over one connection to the operator's relay, one message a recipient.
+"""SMTP: a run of mails over one connection to the operator's relay, kept for the next; one message a recipient.
 
 Django's mail backend sends: the one for SMTP, or a provider's (django-anymail), whose errors `provider` understands.
 A relay that is away costs no try. Once a message is on the wire it does: the relay may have taken it, although its
@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, refusals
+from hooks.transports.mail_connections import connected
 from hooks.wording import plain
 
 _LONGEST_LINE = 998  # characters, of a header (RFC 5322)
@@ -51,18 +52,6 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
             yield answer
             if answer.transport_down or answer.meaning == "gone":
                 return
-
-
-@contextmanager
-def connected() -> Iterator[Any]:
-    """A connection for `post`, opened at the first and closed at the end."""
-    # A step of opening it may not take the whole deadline, as nothing can be cut before it is open.
-    connection = get_connection(timeout=settings.DELIVERY_TIMEOUT * 2 / 3)
-    try:
-        yield connection
-    finally:
-        with suppress(OSError, smtplib.SMTPException):
-            connection.close()
 
 
 def post(connection: Any, address: str, message: Message, started: float) -> Answer:

@@ -113,9 +113,21 @@ class Mailbox:
         self.refusals: dict[str, str] = {}
         self.sender_refused = ""
         self.connections: set[Any] = set()
+        self.open_connections = 0
         self.drops_after = 0  # mails, when it closes the connection once
         self.takes = 0.0  # seconds for each step
         self.takes_for_data = 0.0
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self.open_connections += 1
+        return responses
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.open_connections -= 1
+        return "221 Bye"
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -16,7 +16,7 @@ from hooks.engine import clock, lanes, taking
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Attempt, Circuit, Delivery, Hook
-from hooks.transports import smtp
+from hooks.transports import mail_connections, smtp
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.conftest import Mailbox, free_port
@@ -143,6 +143,22 @@ def test_a_run_of_mails_takes_one_connection(mailbox: Mailbox) -> None:
     assert {answer.status for answer in a_run(8)} == {250}
     assert len(mailbox.mails) == 8
     assert len(mailbox.connections) == 1
+
+
+def test_the_next_run_goes_on_with_the_connection_of_the_one_before(mailbox: Mailbox) -> None:
+    for _ in range(3):
+        assert {answer.status for answer in a_run(2)} == {250}
+    assert len(mailbox.connections) == 1
+
+
+def test_a_connection_that_nobody_needs_is_closed(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_connections, "KEPT_FOR", 0.05)
+    a_run(1)
+    deadline = time.monotonic() + 10
+    while mailbox.open_connections and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert mailbox.open_connections == 0
+    assert {answer.status for answer in a_run(1)} == {250}
 
 
 def test_a_connection_that_was_dropped_is_opened_again_and_nothing_is_lost_or_sent_twice(mailbox: Mailbox) -> None:

@@ -1,0 +1,104 @@
+"""Open connections to the operator's mail relay, kept for a moment: a run that follows another goes on with its own.
+
+Without that a relay that is far away would cost a TLS handshake and a sign-in for nearly every mail, as runs are short
+where answers take long. Each process has its own connections, made after the fork.
+"""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import get_connection
+
+KEPT_FOR = 5.0  # seconds without a mail after which one is closed
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    relay: tuple[object, ...]
+    connection: Any
+    since: float
+
+
+_kept: list[_Kept] = []
+_lock = threading.Lock()
+_looks_in: int | None = None  # the process in which somebody looks after them
+
+
+@contextmanager
+def connected() -> Iterator[Any]:
+    """A connection of Django's mail backend: one that is open already, or one that opens at the first mail.
+
+    If the relay has closed it meanwhile, the first mail finds that out: whoever sends opens it again.
+    """
+    relay = _relay()
+    # A step of opening it may not take the whole deadline, as nothing can be cut before it is open.
+    connection = _take(relay) or get_connection(timeout=settings.DELIVERY_TIMEOUT * 2 / 3)
+    try:
+        yield connection
+    except GeneratorExit:  # whoever asked for the answers has enough of them
+        _keep(relay, connection)
+        raise
+    except BaseException:
+        _close(connection)
+        raise
+    else:
+        _keep(relay, connection)
+
+
+def _relay() -> tuple[object, ...]:
+    return os.getpid(), settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_HOST_USER
+
+
+def _take(relay: tuple[object, ...]) -> Any:
+    with _lock:
+        for kept in reversed(_kept):  # the one used last, so that those too many grow old
+            if kept.relay == relay:
+                _kept.remove(kept)
+                return kept.connection
+    return None
+
+
+def _keep(relay: tuple[object, ...], connection: Any) -> None:
+    if getattr(connection, "connection", None) is None:  # not open, or of a backend that speaks no SMTP
+        _close(connection)
+        return
+    with _lock:
+        _kept.append(_Kept(relay, connection, time.monotonic()))
+        if _looks_in != os.getpid():
+            _look_later()
+
+
+def _look_later() -> None:
+    global _looks_in
+    _looks_in = os.getpid()
+    timer = threading.Timer(KEPT_FOR, _close_old)
+    timer.daemon = True
+    timer.start()
+
+
+def _close_old() -> None:
+    global _looks_in
+    now = time.monotonic()
+    with _lock:
+        old = [kept for kept in _kept if now - kept.since >= KEPT_FOR]
+        _kept[:] = [kept for kept in _kept if kept not in old]
+        _looks_in = None
+        if _kept:
+            _look_later()
+    for kept in old:
+        if kept.relay[0] == os.getpid():
+            _close(kept.connection)
+
+
+def _close(connection: Any) -> None:
+    with suppress(OSError, smtplib.SMTPException):
+        connection.close()
