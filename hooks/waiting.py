@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from hooks.engine import clock, lanes
-from hooks.models import Delivery, Endpoint, Hook
-from hooks.quiet import AT_MOST
+from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
+from hooks.quiet import AT_MOST, quiet_until
 from notifications_project.accounts.models import Organization, User
 
 _CHUNK = 500
@@ -49,19 +49,51 @@ def cancel(hook: Hook, why: str, only: Endpoint | None = None) -> None:
 
 def forget_member(organization: Organization, user: User) -> None:
     """Cancel what waits for somebody who is a member no more; not the mail that a hook owes to the very address."""
+    _end_own(user, "No member any more", organization)
+    _end_mails(organization, user, "No member any more", named=True)
+
+
+def forget_user(user: User) -> None:
+    """Cancel all that waits for somebody who is deactivated, wherever it comes from."""
+    owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
+    # Who routes now has read the members already: what that owes is waited for, and cancelled with the rest.
+    organizations = list(owners.order_by("pk"))
+    _end_own(user, "Its user was deactivated")
+    for organization in organizations:
+        _end_mails(organization, user, "Its user was deactivated", named=False)
+
+
+def _end_own(user: User, why: str, organization: Organization | None = None) -> None:
+    """Cancel what waits for the user's own channels, of one organization or of all."""
+    of_space = Endpoint.objects.filter(organization=user.pk).exclude(kind=Endpoint.Kind.EMAIL)
+    mine = of_space.exclude(Exists(Hook.objects.filter(endpoint=OuterRef("pk"))))
+    # Before what waits for them, and in this order: so do workers that write results.
+    endpoints = list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk", "lane"))
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
+    waiting = pending.filter(endpoint__in=[pk for pk, _ in endpoints], lane__in={lane for _, lane in endpoints})
+    if organization:
+        waiting = waiting.filter(organization=organization)
+    rows = waiting.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
+    found, now = list(rows), clock.now()
+    for start in range(0, len(found), _CHUNK):
+        Delivery.objects.filter(pk__in=found[start : start + _CHUNK]).update(
+            state=Delivery.State.CANCELLED, outcome=why, settled_at=now, due_at=None
+        )
+
+
+def _end_mails(organization: Organization, user: User, why: str, *, named: bool) -> None:
+    """Cancel the mail that waits for a user in an organization; `named`: but for what a hook owes to the address."""
     address, now = user.email, clock.now()
     hooks = Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL)
-    naming = {hook.public_id for hook in hooks if address.lower() in map(str.lower, hook.notify_addresses)}
+    naming = {hook.public_id for hook in hooks if named and address.lower() in map(str.lower, hook.notify_addresses)}
     pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING)
-    own = pending.filter(endpoint__organization=user.pk).exclude(endpoint__organization=organization)
-    own.update(state=Delivery.State.CANCELLED, outcome="No member any more", settled_at=now, due_at=None)
     waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=address.lower())
     waiting = waiting.select_related("endpoint").defer("endpoint__secrets")
     active = _active_hooks(organization.pk)
     for delivery in waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"):
         delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
         if not delivery.reasons:
-            delivery.state, delivery.outcome = Delivery.State.CANCELLED, "No member any more"
+            delivery.state, delivery.outcome = Delivery.State.CANCELLED, why
             delivery.settled_at = now
         delivery.due_at = delivery.due_at if _may_go(delivery, active) else None
         delivery.save(update_fields=["reasons", "state", "outcome", "settled_at", "due_at"])
@@ -116,6 +148,8 @@ def reactivate(endpoint: Endpoint) -> None:
         _release_mail(endpoint, clock.now())
         return
     hook = Hook.objects.filter(endpoint=endpoint).first()
+    if hook is None:
+        _keep_quiet(endpoint, clock.now())
     if hook is None or not hook.paused:
         _release(endpoint, clock.now())
     lanes.reset(endpoint.lane_id)
@@ -126,6 +160,17 @@ def forget_answers(endpoint: Endpoint) -> None:
     endpoint.last_attempt_at = endpoint.last_delivered_at = None
     endpoint.last_answer = ""
     endpoint.save(update_fields=["last_attempt_at", "last_delivered_at", "last_answer"])
+
+
+def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
+    """What was held for a channel that is snoozed now, or in its quiet hours, waits for the end of that."""
+    channel = Channel.objects.filter(endpoint=endpoint).select_related("user").first()
+    until = quiet_until(channel, channel.user.time_zone, now) if channel else None
+    if channel and until:
+        waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+        passing = Urgent.objects.filter(user=channel.user_id).values("event_type")
+        held = waiting.filter(due_at__isnull=True).exclude(event__type__in=passing)
+        held.update(quiet_until=until, due_at=until + AT_MOST)
 
 
 def _release(endpoint: Endpoint, now: Any) -> None:
