@@ -73,7 +73,9 @@ class _Hooks:
         why = TEST if self.event.is_test else "it asks for this" if asks else "it asked for this"
         if delivery is None:
             assert counted
-            return Verdict(_state(counted), verdicts.sentence(f"{why}: {_counted(counted)}"), since)
+            return Verdict(
+                _state(counted), verdicts.sentence(f"{why}. {_counted(counted, 'e-mail', 'e-mails')}"), since
+            )
         more = ""
         if delivery.state != Delivery.State.DELIVERED:
             more = sentences.describe_state(delivery, self.explanation.now, self.explanation.workers)
@@ -82,7 +84,11 @@ class _Hooks:
 
     def _of_deleted(self, public_id: str) -> Verdict:
         counted = self.counts[public_id]
-        return Verdict(_state(counted), f"It asked for this: {_counted(counted)}.", "Since then: it was deleted.")
+        return Verdict(
+            _state(counted),
+            f"It asked for this. {_counted(counted, 'message', 'messages')}.",
+            "Since then: it was deleted.",
+        )
 
     def _untold(self, hook: Hook, asks: bool) -> Verdict:
         if not asks:
@@ -123,8 +129,11 @@ def _state(counted: Counter[str]) -> State:
     return next(verdicts.OF_DELIVERY[state] for state in _WORDS if counted[state])
 
 
-def _counted(counted: Counter[str]) -> str:
-    """How many e-mails, and what became of them: "14 e-mails, 12 delivered and 2 waiting"."""
+def _counted(counted: Counter[str], one: str, many: str) -> str:
+    """How many messages, and what became of them: "12 e-mails delivered", "14 e-mails: 12 delivered and 2 waiting"."""
     total = sum(counted.values())
-    parts = [f"{counted[state]:,} {word}" for state, word in _WORDS.items() if counted[state]]
-    return f"{total:,} {'e-mail' if total == 1 else 'e-mails'}, {sentences.listed(parts)}"
+    messages = f"{total:,} {one if total == 1 else many}"
+    found = [(counted[state], word) for state, word in _WORDS.items() if counted[state]]
+    if len(found) == 1:
+        return f"{messages} {found[0][1]}"
+    return f"{messages}: {sentences.listed([f'{number:,} {word}' for number, word in found])}"

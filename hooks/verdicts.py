@@ -97,8 +97,11 @@ def scope(event: Event, breadth: str) -> str:
 
 
 def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
-    """Every rule that asked: "the hook “Ops” asks for it and the member's own setting for shop asks for it"."""
-    return sentences.listed([_rule(event, reason) for reason in reasons]) or "no rule asks for it any more"
+    """Every rule that asked: "the hooks “Ops” and “Shop” ask for it, and members get such e-mails by default"."""
+    hooks = [f"“{reason.get('name')}”" for reason in reasons if reason.get("rule") == "hook"]
+    asking = f"the hooks {sentences.listed(hooks)} ask for it" if len(hooks) > 1 else ""
+    rest = [_rule(event, reason) for reason in reasons if not asking or reason.get("rule") != "hook"]
+    return ", and ".join(filter(None, [asking, *rest])) or "no rule asks for it any more"
 
 
 def _rule(event: Event, reason: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ BENCHMARKS = {
     ),
     "scale": Benchmark("Scale: full tables against empty ones", "scale", "scale"),
     "intake": Benchmark("Intake", "intake", "intake"),
+    "matching": Benchmark("Matching: one event, an organization of many members", "members", "matching"),
     "memory": Benchmark("Memory of the whole cluster", "footprint", "memory"),
     "idle": Benchmark("Cost of an idle cluster", "footprint", "idle", (POSTGRES_REDIS, POSTGRES)),
 }

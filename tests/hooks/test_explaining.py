@@ -246,7 +246,7 @@ def test_a_hook_that_was_changed_disabled_added_or_deleted_since(
     since = "Since then: would not be told: it asks for other events: Add-on created."
     assert of_hook(event, "Changed") == ("told", told, since)
     assert "it is disabled" in of_hook(event, "Disabled")[2]
-    assert of_hook(event, "Deleted")[2] == "Since then: it was deleted."
+    assert of_hook(event, "Deleted")[1:] == ("It asked for this. 1 message delivered.", "Since then: it was deleted.")
     assert of_hook(event, "Added")[:2] == ("not_told", "It was added later.")
     later = routed(record, "git.push")
     assert of_hook(later, "Changed")[:2] == ("not_told", "It asks for other events: Add-on created.")
@@ -259,13 +259,22 @@ def test_a_hook_that_was_changed_disabled_added_or_deleted_since(
 def test_an_email_hook_says_how_many_it_told(record: Record, acme: Organization, alice: User, dave: User) -> None:
     event = routed(record, "stack.redeploy.ok")
     Delivery.objects.filter(event=event, endpoint__address=dave.email).update(state="delivered", due_at=None)
-    assert of_hook(event, DEFAULT)[:2] == ("told", "It asks for this: 2 e-mails, 1 delivered and 1 waiting.")
+    assert of_hook(event, DEFAULT)[:2] == ("told", "It asks for this. 2 e-mails: 1 delivered and 1 waiting.")
 
 
 def test_news_about_a_hook_never_go_to_it(record: Record, webhook: Webhook) -> None:
     failing = webhook(name="Failing")
     event = routed(record, "hook.failing", hook={"id": failing.public_id, "name": "Failing"})
     assert of_hook(event, "Failing")[1] == "News about a hook never go to that hook."
+
+
+def test_every_rule_that_asks_is_named(record: Record, acme: Organization, alice: User) -> None:
+    rules.create_email_hook(organization=acme, actor=None, name="Ops", notify=rules.Notify(roles=["admin"]))
+    turn(alice, "stack.redeploy.ok", "email", True)
+    event = routed(record, "stack.redeploy.ok")
+    deliver(event)
+    rule = "The hooks “Default deployment result e-mails” and “Ops” ask for it"
+    assert said(event, alice)[1] == f"{rule}, and the member’s own setting for everything asks for it."
 
 
 # --- What others may see -------------------------------------------------------------------------------------

@@ -1,0 +1,107 @@
+"""Matching one event for an organization of 10,000 members, of whom more or fewer are due: time and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from hooks.models import Channel, Endpoint, Lane, NotificationSetting
+from notifications_project.accounts.models import Organization, User
+from tests.benchmarks.arena import Arena
+from tests.benchmarks.intake import Routed, add_members, routed
+from tests.benchmarks.report import Aim, Findings, median, number, spread
+
+_MAILED = "server.stopped"  # every member gets it by e-mail, but for those who turned it off
+_SILENT = "git.push"  # nobody does, but for those who turned it on
+_BATCH = 1_000
+
+
+def matching(arena: Arena) -> Findings:
+    members = arena.options.size(10_000, 1_000)
+    dues = [0, members // 100, members // 10, members]
+    users = add_members(arena, members)
+    _with_hipchat(users)
+    # The admin, who was there before, is in nobody's count.
+    _choose([arena.admin], _MAILED, Channel.Kind.EMAIL, False)
+    findings = Findings(
+        notes=["What is asked of the database is the same however many are due, but for the chunks of inserts."]
+    )
+    routed(arena, _MAILED, members)  # the addresses of new members are made once
+    for way, event_type, channel in (
+        ("e-mail, by default", _MAILED, Channel.Kind.EMAIL),
+        ("HipChat, by their settings", _SILENT, Channel.Kind.HIPCHAT),
+    ):
+        runs = {due: _measure(arena, users, event_type, channel, due) for due in dues}
+        _tell(findings, members, way, runs)
+    return findings
+
+
+def _measure(arena: Arena, users: Sequence[User], event_type: str, channel: str, due: int) -> list[Routed]:
+    """With so many of them due: who wants no e-mail turned it off, who wants HipChat turned it on."""
+    mine = NotificationSetting.objects.filter(event_type=event_type, channel=channel).exclude(
+        user__email__startswith="bench"
+    )
+    mine.delete()
+    by_mail = channel == Channel.Kind.EMAIL
+    _choose(users[due:] if by_mail else users[:due], event_type, channel, not by_mail)
+    return [routed(arena, event_type, due) for _ in range(arena.options.runs)]
+
+
+def _tell(findings: Findings, members: int, way: str, runs: dict[int, list[Routed]]) -> None:
+    times = {due: median(each.routing for each in found) for due, found in runs.items()}
+    for due, found in runs.items():
+        findings.rows.append(
+            {
+                "members": f"{members:,}",
+                "told by": way,
+                "due": f"{due:,}",
+                "ms": spread([each.routing for each in found]),
+                "ms a message, beyond none due": number((times[due] - times[0]) / due) if due else "",
+                "queries": str(found[-1].queries),
+            }
+        )
+    most, some = max(times), sorted(times)[-2]
+    each_of_most, each_of_some = ((times[due] - times[0]) / due for due in (most, some))
+    measured = f"{number(times[most])} ms, {runs[most][-1].queries} queries"
+    findings.aims.append(Aim(f"{members:,} members, {most:,} due by {way}", measured))
+    shares = f"{number(each_of_most)} ms each of {most:,}, {number(each_of_some)} ms each of {some:,}"
+    findings.aims.append(Aim(f"by {way}: linear in the messages due", shares, each_of_most <= 1.5 * each_of_some))
+
+
+def _choose(users: Sequence[User], event_type: str, channel: str, enabled: bool) -> None:
+    NotificationSetting.objects.bulk_create(
+        (NotificationSetting(user=user, event_type=event_type, channel=channel, enabled=enabled) for user in users),
+        batch_size=_BATCH,
+    )
+
+
+@transaction.atomic
+def _with_hipchat(users: Sequence[User]) -> None:
+    """A personal space and a HipChat for each, as setting it up makes them."""
+    personal = Organization.Kind.PERSONAL
+    spaces = [Organization(pk=user.pk, kind=personal, name=f"{user} (personal)") for user in users]
+    Organization.objects.bulk_create(spaces, batch_size=_BATCH)
+    lanes = Lane.objects.bulk_create(
+        [Lane(organization=space, transport="http") for space in spaces], batch_size=_BATCH
+    )
+    endpoints = Endpoint.objects.bulk_create(
+        [
+            Endpoint(
+                organization=space,
+                kind=Endpoint.Kind.WEBHOOK,
+                address="https://chat.example",
+                format="hipchat",
+                lane=lane,
+            )
+            for space, lane in zip(spaces, lanes, strict=True)
+        ],
+        batch_size=_BATCH,
+    )
+    Channel.objects.bulk_create(
+        (
+            Channel(user=user, kind=Channel.Kind.HIPCHAT, endpoint=endpoint)
+            for user, endpoint in zip(users, endpoints, strict=True)
+        ),
+        batch_size=_BATCH,
+    )
