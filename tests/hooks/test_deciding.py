@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from events.intake import NewEvent, record
@@ -200,7 +200,12 @@ def read(event: Event) -> Event:
     choices=distinct_choices,
     size=st.integers(1, 6),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example is small, and shrinking it takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_matching_the_explanation_and_the_rule_agree_about_everybody(
     world: World, event_type: str, about: str, hooks: list[HookDrawn], choices: list[Choice], size: int
 ) -> None:
