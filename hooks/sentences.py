@@ -290,8 +290,13 @@ _ADVICE = {
 }
 
 
-def advice(code: str) -> str:
-    """What to check after an attempt that ended with `code`, where its explanation does not say so already."""
+def advice(code: str, kind: str = Endpoint.Kind.WEBHOOK) -> str:
+    """What to check after an attempt that ended with `code`, where its explanation does not say so already.
+
+    `kind`, of the endpoint: people who are mailed or pushed to cannot check the way there.
+    """
+    if kind != Endpoint.Kind.WEBHOOK:
+        return ""
     if code in _ADVICE:
         return _ADVICE[code]
     if code.startswith("5") and code.isdecimal():

@@ -134,7 +134,7 @@ def attempt_json(attempt: Attempt, delivery: Delivery, *, secret: bool) -> dict[
         "verdict": attempt.verdict,
         "code": attempt.code,
         "explanation": attempt.explanation,
-        "advice": "" if attempt.verdict == "delivered" else sentences.advice(attempt.code),
+        "advice": "" if attempt.verdict == "delivered" else sentences.advice(attempt.code, delivery.endpoint.kind),
         "request": request,
         "response": attempt.response or None,
         "timings": attempt.timings,

@@ -116,7 +116,7 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
         "reasons": sentences.describe_reasons(found.reasons),
         "attempts": [shown(found, attempt, secret=secret) for attempt in attempts],
         "last": shown(found, last, secret=secret) if last else None,
-        "advice": sentences.advice(last.code) if last and last.verdict != "delivered" else "",
+        "advice": sentences.advice(last.code, found.endpoint.kind) if last and last.verdict != "delivered" else "",
         # What a format has not written yet cannot be shown; a raw body is the event's own.
         "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
         "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),

@@ -96,7 +96,9 @@ def shown_result(
         "no_worker": waiting and not no_mail and not no_push and not workers_running(request),
         "no_mail": waiting and no_mail,
         "no_push": waiting and no_push,
-        "advice": sentences.advice(attempt.code) if attempt and attempt.verdict != "delivered" else "",
+        "advice": sentences.advice(attempt.code, delivery.endpoint.kind)
+        if attempt and attempt.verdict != "delivered"
+        else "",
         "delivery_page": delivery_page,
         "result_page": result_page,
     }

@@ -189,5 +189,9 @@ def test_what_to_check_after_a_failure(code: str) -> None:
     assert sentences.advice(code)
 
 
+def test_who_is_mailed_or_pushed_to_is_not_told_to_check_a_receiver() -> None:
+    assert {sentences.advice(code, kind) for code in ("time-out", "400", "503") for kind in ("email", "device")} == {""}
+
+
 def test_a_success_needs_no_advice() -> None:
     assert sentences.advice("204") == ""
