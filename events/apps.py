@@ -5,4 +5,4 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        from events import checks  # noqa: F401  (registers the system check of the catalogue)
+        from events import checks, receivers  # noqa: F401  (register the system check, and what is told by signals)

@@ -16,7 +16,8 @@ from django.core import signing
 
 from notifications_project import ids
 
-_UNSUBSCRIBE, _CONFIRM = "hooks.unsubscribe", "hooks.confirm"
+_UNSUBSCRIBE, _CONFIRM, _UNDO = "hooks.unsubscribe", "hooks.confirm", "hooks.undo"
+_UNDONE_WITHIN = 24 * 3600  # seconds
 _CONFIRMS_FOR = 7 * 24 * 3600  # seconds
 # A header's line has at most 998 characters. The next mail names those hooks that this one has no room for.
 _MOST_HOOKS = 20
@@ -32,15 +33,21 @@ class BadLink(Exception):
 
 @dataclass(frozen=True)
 class Mailed:
-    """What a link to unsubscribe is about: a mail to this endpoint that these hooks asked for."""
+    """What a link to unsubscribe is about: a mail to this endpoint that these hooks asked for.
+
+    `event_type`: if the settings of its receiver, or a default, asked for it as well, the type that it was about.
+    """
 
     endpoint: UUID
     hooks: tuple[UUID, ...]
+    event_type: str = ""
 
 
-def unsubscribe_url(endpoint: UUID, hooks: Sequence[str]) -> str:
+def unsubscribe_url(endpoint: UUID, hooks: Sequence[str], event_type: str = "") -> str:
     """`hooks`: their public ids."""
-    payload = {"endpoint": str(endpoint), "hooks": list(hooks[:_MOST_HOOKS])}
+    payload: dict[str, Any] = {"endpoint": str(endpoint), "hooks": list(hooks[:_MOST_HOOKS])}
+    if event_type:
+        payload["type"] = event_type
     return _url("unsubscribe", signing.dumps(payload, salt=_UNSUBSCRIBE, compress=True))
 
 
@@ -48,9 +55,21 @@ def read_unsubscribe(token: str) -> Mailed:
     """Raises BadLink."""
     payload = _read(token, _UNSUBSCRIBE)
     try:
-        return Mailed(UUID(payload["endpoint"]), tuple(ids.decode(hook, "hook") for hook in payload["hooks"]))
+        hooks = tuple(ids.decode(hook, "hook") for hook in payload["hooks"])
+        return Mailed(UUID(payload["endpoint"]), hooks, str(payload.get("type", "")))
     except (KeyError, TypeError, ValueError):
         raise BadLink from None
+
+
+def undo_token(before: list[Any]) -> str:
+    """What stood before something was turned off by a link, for the button that takes it back; valid for a day."""
+    return signing.dumps(before, salt=_UNDO, compress=True)
+
+
+def read_undo(token: str) -> list[Any]:
+    """Raises BadLink."""
+    before: list[Any] = _read(token, _UNDO, _UNDONE_WITHIN)
+    return before
 
 
 def confirm_url(endpoint: UUID) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.db.models.signals import post_migrate
+from django.db import transaction
+from django.db.models.signals import post_migrate, post_save
 from django.dispatch import receiver
 from django_q.models import Schedule
 
@@ -33,6 +34,17 @@ def tell_who_left_no_more(sender: object, organization: Organization, user: User
     for hook in Hook.objects.existing().filter(organization=organization, notify_users=user):
         hook.notify_users.remove(user)
     waiting.forget_member(organization, user)
+
+
+@receiver(post_save, sender=User)
+def tell_who_is_deactivated_no_more(
+    sender: object, instance: User, created: bool, update_fields: frozenset[str] | None = None, **kwargs: Any
+) -> None:
+    """However it was done: nothing is matched to them any more, and what waits ends here."""
+    if instance.is_active or created or (update_fields is not None and "is_active" not in update_fields):
+        return
+    with transaction.atomic():
+        waiting.forget_user(instance)
 
 
 @receiver(post_migrate, sender=apps.get_app_config("hooks"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from hooks.api import addresses, channels, deliveries, devices, explanations, formats, hooks
+from hooks.api import addresses, channels, deliveries, devices, explanations, formats, hooks, settings
 
 _of_organization = [
     path("hooks/", hooks.HookList.as_view(), name="api-hooks"),
@@ -35,6 +35,7 @@ _one_channel = [
 ]
 
 urlpatterns = [
+    path("me/notification-settings/", settings.NotificationSettings.as_view(), name="api-notification-settings"),
     path("me/channels/", channels.ChannelList.as_view(), name="api-channels"),
     path("me/channels/<slug:kind>/", include(_one_channel)),
     path("me/devices/", devices.DeviceList.as_view(), name="api-devices"),

@@ -20,9 +20,10 @@ class Mail(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        # Only hooks are left so: what members get without one they turn off in their settings.
         hooks = [reason["id"] for reason in notification.reasons if reason["rule"] == "hook"]
-        leave = mail_links.unsubscribe_url(notification.endpoint, hooks) if hooks else ""
+        own = any(reason["rule"] in mailing.OWN for reason in notification.reasons)
+        told_about = notification.event_type if own else ""
+        leave = mail_links.unsubscribe_url(notification.endpoint, hooks, told_about) if hooks or own else ""
         context = {
             "story": story,
             "facts": [*story.facts, story.when],

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from hooks import confirming, mail_links, unsubscribing
-from hooks.mail_links import BadLink
+from events import catalogue
+from hooks import confirming, mail_links, own_mails, unsubscribing
+from hooks.mail_links import BadLink, Mailed
 from hooks.models import Endpoint, Unsubscription
 from notifications_project import ids
+from notifications_project.accounts.models import User
 
 _ONE_CLICK = "One-Click"
 View = Callable[[HttpRequest, str], HttpResponse]
@@ -47,6 +51,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         if request.POST.get("List-Unsubscribe") != _ONE_CLICK:
             return HttpResponse("Send List-Unsubscribe=One-Click.\n", "text/plain", status=400)
         unsubscribing.unsubscribe(endpoint, mailed.hooks, endpoint.address)
+        if user := _owner(endpoint, mailed):
+            own_mails.turn_off(user, mailed.event_type)
         return HttpResponse("Unsubscribed.\n", "text/plain")
     hooks = unsubscribing.existing_hooks(endpoint, mailed.hooks)
     left = set(Unsubscription.objects.filter(endpoint=endpoint, hook__in=hooks).values_list("hook", flat=True))
@@ -56,6 +62,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         "told": [hook for hook in hooks if hook.pk not in left],
         "left": [hook for hook in hooks if hook.pk in left],
     }
+    if user := _owner(endpoint, mailed):
+        off = own_mails.is_off(user, mailed.event_type)
+        context |= {"own": "left" if off else "told", "kind": catalogue.label(mailed.event_type)}
+    context["undo"] = request.GET.get("undo", "")
     return render(request, "hooks/unsubscribe.html", context)
 
 
@@ -63,15 +73,30 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @_says_what_is_wrong
 def change(request: HttpRequest, token: str) -> HttpResponse:
-    """The buttons of that page: `stop` or `resume`, for the `hook`s of the mail that are named, else for all."""
+    """The buttons of that page: `stop` or `resume`, for the `hook`s of the mail, or the `kind`, that are named.
+
+    If none is named, for all of it.
+    """
     mailed = mail_links.read_unsubscribe(token)
     endpoint = _endpoint(mailed.endpoint)
+    page = reverse("hooks:unsubscribe", args=[token])
+    resume = request.POST.get("action") == "resume"
     chosen = _chosen(request, mailed.hooks)
-    if request.POST.get("action") == "resume":
-        unsubscribing.resubscribe(endpoint, chosen, endpoint.address)
-    else:
-        unsubscribing.unsubscribe(endpoint, chosen, endpoint.address)
-    return redirect("hooks:unsubscribe", token)
+    (unsubscribing.resubscribe if resume else unsubscribing.unsubscribe)(endpoint, chosen, endpoint.address)
+    if (user := _owner(endpoint, mailed)) and ("kind" in request.POST or "hook" not in request.POST):
+        if resume:
+            own_mails.turn_on(user, mailed.event_type, _stood(request))
+        elif before := own_mails.turn_off(user, mailed.event_type):
+            return redirect(f"{page}?{urlencode({'undo': mail_links.undo_token(before)})}")
+    return redirect(page)
+
+
+def _stood(request: HttpRequest) -> own_mails.Before:
+    """What stood before it was turned off, if the page knows it still."""
+    try:
+        return [(key, enabled) for key, enabled in mail_links.read_undo(request.POST.get("undo", ""))]
+    except BadLink:
+        return []
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -87,6 +112,11 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "hooks/confirm.html", {"endpoint": endpoint, "hooks": hooks})
 
 
+def _owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
+    """The member whose settings the mail came from, if it did."""
+    return own_mails.owner(endpoint) if catalogue.is_offered(mailed.event_type) else None
+
+
 def _endpoint(pk: UUID) -> Endpoint:
     mails = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL).select_related("organization").defer("secrets")
     found = mails.filter(pk=pk).first()
@@ -98,4 +128,5 @@ def _endpoint(pk: UUID) -> Endpoint:
 def _chosen(request: HttpRequest, hooks: tuple[UUID, ...]) -> list[UUID]:
     """Those of the mail's hooks that the request names; no other can be named."""
     named = set(request.POST.getlist("hook"))
-    return [hook for hook in hooks if not named or ids.encode("hook", hook) in named]
+    everything = not named and "kind" not in request.POST
+    return [hook for hook in hooks if everything or ids.encode("hook", hook) in named]

@@ -12,6 +12,7 @@ from django.utils.translation import npgettext, pgettext
 from hooks.messages import Notification
 from hooks.wording import plain
 
+OWN = frozenset({"setting", "default", "role"})  # the rules of which members have the say themselves
 _LONGEST_NAME = 100
 
 
@@ -45,7 +46,9 @@ def footer(notification: Notification, language: str) -> Footer:
     """Why its receiver gets this, for every rule that asked."""
     hooks = [reason for reason in notification.reasons if reason["rule"] == "hook"]
     with translation.override(language):
-        leave = npgettext("mail", "Unsubscribe from this hook", "Unsubscribe from these hooks", len(hooks))
+        leave = pgettext("mail", "No more e-mails of this kind")
+        if hooks:
+            leave = npgettext("mail", "Unsubscribe from this hook", "Unsubscribe from these hooks", len(hooks))
         return Footer(tuple(_whys(notification, hooks)), leave)
 
 
@@ -111,3 +114,5 @@ def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[W
             "You get this as an administrator or manager of %(organization)s: they are told about trouble with hooks.",
         )
         yield Why(text % named_so, own)
+    if "digest" in rules:
+        yield Why(pgettext("mail", "You get this because your quiet time is over."), own)

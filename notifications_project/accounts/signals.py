@@ -7,3 +7,7 @@ organization_created = Signal()
 
 # organization, user: sent inside the transaction in which the membership ends.
 member_removed = Signal()
+
+# user, name: of an API token. Sent inside the transaction in which its user made it, or revoked it.
+token_made = Signal()
+token_revoked = Signal()

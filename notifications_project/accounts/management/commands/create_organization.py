@@ -105,5 +105,5 @@ def _token(admin: User, organization: Organization) -> tuple[str | None, str]:
                 None,
                 f"The token {token.token_key}… was made before and is not shown again; revoke it to get another.",
             )
-    _, secret = make_token(user=admin, name=TOKEN_NAME, organization=organization, lasts=TOKEN_LASTS)
+    _, secret = make_token(user=admin, name=TOKEN_NAME, organization=organization, lasts=TOKEN_LASTS, by_operator=True)
     return secret, f"The token expires in {TOKEN_LASTS.days} days and is shown only now."

@@ -1,0 +1,146 @@
+"""The caller's notification settings by API: what is chosen, what holds and why; some of it changed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events import catalogue
+from hooks import notification_settings
+from hooks.api.own import OwnAPIView
+from hooks.models import Channel, Urgent
+from hooks.notification_settings import Choice, InvalidSetting, Scope
+from hooks.quiet import can_be_urgent
+from hooks.standing import Cell, Standing
+from hooks.views.cells import find_scope, scope_key
+from notifications_project.accounts.models import User
+from notifications_project.api_errors import ApiError, error, invalid
+from notifications_project.api_lists import parameters
+from notifications_project.api_shapes import body, check
+
+_MOST = 1000  # changed at once
+_SETTING = {"event_type", "channel", "enabled"}
+
+
+class NotificationSettings(OwnAPIView):
+    """GET `?scope=`: every event type on every channel. PATCH: some of them, all or nothing.
+
+    The scope is `everything`, an organization, or an application or add-on. PATCH answers what stood before, in the
+    form in which it is sent: sent back, it undoes the change.
+    """
+
+    def get(self, request: Request) -> Response:
+        scope = _scope(self.user, parameters(request, "scope").get("scope", "everything"))
+        memberships = list(self.user.memberships.select_related("organization").order_by("joined_at", "pk"))
+        standing = Standing.read(self.user, memberships)
+        chosen = notification_settings.chosen(self.user, scope)
+        types = [each for listed in catalogue.by_category().values() for each in listed]
+        return Response(
+            {
+                "scope": scope_key(scope),
+                "settings": [
+                    {
+                        "event_type": each.name,
+                        "label": each.label,
+                        "channels": {
+                            kind: _cell(standing.cell(each.name, kind, scope), chosen) for kind in Channel.Kind.values
+                        },
+                    }
+                    for each in types
+                ],
+                "urgent": _urgent(self.user),
+            }
+        )
+
+    def patch(self, request: Request) -> Response:
+        sent = body(request.data)
+        check(sent, {"settings": (dict,), "scope": str, "urgent": dict})
+        scope = _scope(self.user, sent.get("scope", "everything"))
+        wanted = _choices(sent.get("settings", []))
+        urgent = _marks(sent.get("urgent", {}))
+        if wrong := notification_settings.problems(self.user, wanted):
+            raise ApiError(
+                422, [error(text, name, index) for index, found in wrong for name, text in found.errors.items()]
+            )
+        return Response(self._change(scope, wanted, urgent))
+
+    @transaction.atomic
+    def _change(self, scope: Scope, wanted: Sequence[Choice], urgent: Mapping[str, bool]) -> dict[str, Any]:
+        marked = _urgent(self.user)
+        try:
+            before = notification_settings.choose(self.user, wanted, scope)
+            for name, mark in urgent.items():
+                notification_settings.mark_urgent(self.user, name, mark)
+        except InvalidSetting as problem:  # a channel was removed, a membership ended meanwhile
+            raise invalid(problem.errors) from None
+        return {
+            "scope": scope_key(scope),
+            "settings": [
+                {"event_type": each.event_type, "channel": each.channel, "enabled": each.enabled} for each in before
+            ],
+            "urgent": {name: marked[name] for name, mark in urgent.items() if marked[name] != mark},
+        }
+
+
+def _scope(user: User, key: str) -> Scope:
+    try:
+        return find_scope(user, key)
+    except Http404:
+        known = "everything, or the id of an organization, application or add-on of yours"
+        raise invalid({"scope": f"Must be {known}."}) from None
+
+
+def _cell(cell: Cell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
+    """`enabled` as it is sent: null where nothing was chosen in this scope, and what is wider decides."""
+    return {
+        "enabled": chosen.get((cell.event_type, cell.channel)),
+        "state": str(cell.state),
+        "why": cell.why,
+        "differs": cell.differs,
+        "usable": cell.usable,
+    }
+
+
+def _urgent(user: User) -> dict[str, bool]:
+    """Of every type that may pass quiet times, whether it does."""
+    marked = set(Urgent.objects.filter(user=user).values_list("event_type", flat=True))
+    return {each.name: each.name in marked for each in catalogue.OFFERED if can_be_urgent(each.name)}
+
+
+def _choices(sent: Sequence[dict[str, Any]]) -> list[Choice]:
+    """Raises the API's 422, which says of each setting what is wrong with it."""
+    if len(sent) > _MOST:
+        raise invalid({"settings": f"At most {_MOST} can be changed at once."})
+    problems = [error(text, name, index) for index, each in enumerate(sent) for name, text in _misshapen(each)]
+    if problems:
+        raise ApiError(422, problems)
+    return [Choice(each["event_type"], each["channel"], each["enabled"]) for each in sent]
+
+
+def _misshapen(sent: dict[str, Any]) -> list[tuple[str, str]]:
+    found = [
+        (name, f"Is not known here; the fields are {', '.join(sorted(_SETTING))}.") for name in sent.keys() - _SETTING
+    ]
+    found += [(name, "Is missing.") for name in sorted(_SETTING - sent.keys())]
+    texts = ("event_type", "channel")
+    found += [(name, "Must be a text.") for name in texts if name in sent and not isinstance(sent[name], str)]
+    if not (sent.get("enabled") is None or isinstance(sent["enabled"], bool)):
+        found.append(("enabled", "Must be true, false or null."))
+    return found
+
+
+def _marks(sent: dict[str, Any]) -> dict[str, bool]:
+    problems = {}
+    for name, mark in sent.items():
+        if not can_be_urgent(name):
+            problems[f"urgent.{name}"] = "Only bad news can pass quiet times."
+        elif not isinstance(mark, bool):
+            problems[f"urgent.{name}"] = "Must be true or false."
+    if problems:
+        raise invalid(problems)
+    return sent
