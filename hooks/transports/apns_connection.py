@@ -15,7 +15,6 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -166,9 +165,7 @@ class Connection:
         url, extensions = f"{self.address}{path}", {"trace": trace.note}
         read = bytearray()
         async with link.client.stream("POST", url, content=body, headers=headers, extensions=extensions) as response:
-            with suppress(OSError):  # it may have gone already
-                host, port, *_ = response.extensions["network_stream"].get_extra_info("server_addr")
-                trace.dialled = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            trace.dialled = _server(response) or trace.dialled
             async for chunk in response.aiter_raw():
                 read += chunk
                 if len(read) > _READ:
@@ -205,6 +202,18 @@ class Connection:
             task = self._loop.create_task(link.client.aclose())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+
+def _server(response: httpx.Response) -> str:
+    """The address that answered; empty if the connection has gone already."""
+    try:
+        found = response.extensions["network_stream"].get_extra_info("server_addr")
+    except OSError:
+        return ""
+    if not found:
+        return ""
+    host, port = found[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _words(error: Exception) -> str:

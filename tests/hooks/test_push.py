@@ -128,6 +128,7 @@ def push_at_once(count: int) -> list[Any]:
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(answers) == count
     return answers
 
 
