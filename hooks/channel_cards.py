@@ -120,6 +120,18 @@ def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], b
     ]
 
 
+def kind_of(delivery: Delivery) -> str:
+    """What a delivery of the user's own goes to: "HipChat", "e-mail address", a device by its name."""
+    endpoint = delivery.endpoint
+    if endpoint.kind == Endpoint.Kind.EMAIL:
+        return "e-mail address"
+    if endpoint.kind == Endpoint.Kind.DEVICE:
+        device = Device.objects.filter(endpoint=endpoint).first()
+        return device.name if device else "former device"
+    channel = Channel.objects.filter(endpoint=endpoint).first()
+    return channel.get_kind_display() if channel else "former channel"
+
+
 # --- In words ------------------------------------------------------------------------------------------------
 
 

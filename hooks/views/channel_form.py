@@ -54,7 +54,6 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | None, cell: Cell | None) -> HttpResponse:
-    known = FORMATS["hipchat"]
     context = {
         "form": form,
         "kind": kind,
@@ -63,7 +62,6 @@ def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | No
         "cell": cell,
         "query": cell.query if cell else "",
         "types": catalogue.by_category(),
-        "known": known,
         "verify_page": reverse("hooks:channel-verify", args=[kind]),
     }
     return render(request, "hooks/channel_form.html", context, status=422 if form.errors else 200)

@@ -16,7 +16,9 @@ from events import catalogue
 from hooks import channel_cards, channels, notification_settings
 from hooks.context import workers_running
 from hooks.models import Channel
+from hooks.notification_settings import EVERYTHING
 from hooks.validation import InvalidRule
+from hooks.views import my_scopes
 from hooks.views.cells import Cell
 from notifications_project import handover
 from notifications_project.accounts.access import signed_in
@@ -28,7 +30,11 @@ from notifications_project.accounts.models import User
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     found = channel_cards.cards(signed_in(request), now, lambda: workers_running(request))
-    context = {"cards": found, "in_trouble": [card for card in found if card.trouble]}
+    context = {
+        "cards": found,
+        "in_trouble": [card for card in found if card.trouble],
+        "tabs": my_scopes.tabs(my_scopes.standing_of(request), EVERYTHING),
+    }
     return render(request, "hooks/channels.html", context)
 
 

@@ -47,10 +47,17 @@ def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
     """The name of each such webhook, with each of its secrets that is still good."""
     endpoints = Endpoint.objects.filter(
         kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address__in=addresses
-    ).select_related("hook")
+    ).select_related("hook", "channel__user")
     for endpoint in endpoints:
         if isinstance(endpoint.secrets, Unreadable):
             continue
         for secret in endpoint.secrets.get("signing", []):
             if secret.get("until") is None or secret["until"] > time.time():
-                yield str(endpoint.hook), secret["key"]
+                yield _name(endpoint), secret["key"]
+
+
+def _name(endpoint: Endpoint) -> str:
+    """What it is of: a hook, or a user's own webhook."""
+    if hasattr(endpoint, "hook"):
+        return str(endpoint.hook)
+    return f"the webhook of {endpoint.channel.user}" if hasattr(endpoint, "channel") else "a webhook"

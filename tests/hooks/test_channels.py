@@ -7,9 +7,8 @@ from collections.abc import Callable
 from datetime import time, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
-from events import intake
 from events.models import Event
 from hooks import channels, engine, matching, notification_settings
 from hooks.engine import clock
@@ -17,7 +16,7 @@ from hooks.models import Channel, Delivery, Endpoint, NotificationSetting
 from hooks.notification_settings import Choice
 from hooks.validation import InvalidRule
 from notifications_project.accounts.models import AuditEntry, Organization, User
-from tests.conftest import Receiver, on_postgresql
+from tests.conftest import Receiver
 from tests.hooks.formats.hipchat_server import OPTIONS, ROOM, TOKEN
 from tests.hooks.races import Meanwhile, in_thread
 

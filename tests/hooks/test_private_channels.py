@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -49,7 +49,7 @@ class Told:
 
 
 @pytest.fixture
-def told(dave: User, record: Record, pump: Run, receiver: Receiver, settings: LazySettings) -> Iterator[Told]:
+def told(dave: User, record: Record, pump: Run, receiver: Receiver, settings: LazySettings) -> Told:
     settings.PUSH_CONFIGURED = False
     receiver.status, receiver.body = 404, ANSWER
     address = receiver.url.replace("http://", "http://dave:url-secret@")
@@ -70,7 +70,7 @@ def told(dave: User, record: Record, pump: Run, receiver: Receiver, settings: La
     )  # fmt: skip
     Delivery.objects.filter(pk=found["apns"].pk).update(outcome=ANSWER)
     secrets = [TOKEN, ROOM, DEVICE, "Dave's iPhone", "Dave&#x27;s iPhone", "url-secret", "-chat", "-raw", ANSWER, "404"]
-    yield Told(found["hipchat"], found["raw"], found["apns"], [*secrets, device.public_id])
+    return Told(found["hipchat"], found["raw"], found["apns"], [*secrets, device.public_id])
 
 
 def words(html: str) -> str:
