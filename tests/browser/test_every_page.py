@@ -63,6 +63,7 @@ def addresses(chromium: Browser, demo: Demo) -> list[str]:
     for listed, link in LINKED:
         page.goto(listed if listed.startswith("/") else f"{organization}/{listed}")
         found.append(str(page.locator(f"main a[href*='{link}']").first.get_attribute("href")))
+    found += [f"{address}explain/{who}" for address in found if "/events/evt_" in address for who in ("", "?who=me")]
     for kind in ("emails", "webhooks"):
         page.goto(f"{organization}/notifications/{kind}/")
         one = page.locator("main a[href*='/hooks/hook_']").first.get_attribute("href")
