@@ -32,6 +32,7 @@ from hooks.reach import Reach, To, read
 from hooks.recipients import Member, Silence, members_of, named_by
 from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Role
 
 CHUNK = 500  # events routed in one transaction
 _MOST_DELIVERIES = 5_000  # after which a chunk is cut, so that no transaction grows without bound
@@ -55,7 +56,7 @@ _DELIVERY = [
 _OWN = "hook."  # begins the types of the events that are about hooks
 
 Reason = dict[str, Any]
-_OWN_NEWS: Reason = {"rule": "role", "name": "admin or manager"}
+_BY_ROLE: dict[str, Reason] = {role.value: {"rule": "role", "name": role.value} for role in Role}
 logger = logging.getLogger(__name__)
 
 
@@ -229,7 +230,7 @@ class Rules:
         for member in self._who_may_be_mailed(event.type):
             decision = self.choices.of(member, event.type, Channel.Kind.EMAIL, event.resource_id)
             if decision.on:
-                own.append((member, self._because(event, decision)))
+                own.append((member, self._because(event, member, decision)))
             elif decision.chosen:
                 unwanted.add(member.email.lower())
         for hook in self.asking(event):
@@ -265,15 +266,15 @@ class Rules:
                     continue
                 quiet_until = self.quiet.of(member.user_id, channel, event.type)
                 for to in self.reach.to.get((member.user_id, channel), ()):
-                    reasons, held = [self._because(event, decision)], to.disabled_at is not None
+                    reasons, held = [self._because(event, member, decision)], to.disabled_at is not None
                     owed.append(Owed(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
         return owed
 
-    def _because(self, event: Event, decision: Decision) -> Reason:
+    def _because(self, event: Event, member: Member, decision: Decision) -> Reason:
         if decision.chosen:
             return self.settings[decision.by]
         if catalogue.EVENT_TYPES[event.type].subject == catalogue.Subject.HOOK:
-            return _OWN_NEWS
+            return _BY_ROLE[member.role]
         return self.defaults.setdefault(event.type, {"rule": "default", "name": event.type})
 
     def asking(self, event: Event) -> Iterator[Hook]:

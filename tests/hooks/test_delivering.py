@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from events.models import Event
-from hooks import engine, rules, trial
+from hooks import endpoints, engine, rules, trial
 from hooks.engine import clock, lanes
 from hooks.models import Attempt, Delivery, Endpoint, Hook, Lane
 from notifications_project.accounts.models import User
