@@ -48,7 +48,7 @@ def count(standing: Standing, scope: Scope, now: datetime) -> Told:
     told: Counter[str] = Counter()
     number = 0
     for row in found.values("organization_id", "type", "about").annotate(number=Count("pk")):
-        number += row["number"]
+        number += row["number"] if catalogue.is_offered(row["type"]) else 0
         for channel in rules.channels(row["organization_id"], row["type"], row["about"]):
             told[channel] += row["number"]
     return Told(told, happened=number > 0, more=number > MOST)
@@ -106,7 +106,7 @@ class _Rules:
         return [kind for kind in self.usable if kind == Channel.Kind.EMAIL or (event_type, kind) in chosen]
 
     def channels(self, organization: UUID, event_type: str, resource: UUID | None) -> Iterator[str]:
-        if event_type in catalogue.EVENT_TYPES:
+        if catalogue.is_offered(event_type):
             for channel in self.kinds(event_type):
                 if self.of(organization, event_type, channel).of(resource):
                     yield channel
@@ -123,7 +123,7 @@ class _Rules:
         """Which of an organization's events any channel tells of; None if there are none."""
         always: list[str] = []
         asked = Q()
-        for event_type in catalogue.EVENT_TYPES:
+        for event_type in (each.name for each in catalogue.OFFERED):
             rules = [self.of(organization, event_type, channel) for channel in self.kinds(event_type)]
             named = {resource for rule in rules for resource in rule.exceptions}
             on = {each for each in named if any(rule.of(each) for rule in rules)}

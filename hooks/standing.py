@@ -102,7 +102,7 @@ class Standing:
         """How many choices there are for everything (None), for each organization and each resource."""
         counts: dict[UUID | None, int] = defaultdict(int)
         for (event_type, _), by_scope in self.chosen.items():
-            for scope in by_scope if event_type in catalogue.EVENT_TYPES else ():
+            for scope in by_scope if catalogue.is_offered(event_type) else ():
                 counts[scope] += 1
         return counts
 

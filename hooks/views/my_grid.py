@@ -17,7 +17,6 @@ ALL = "*"
 STATES = {"on": True, "off": False, "default": None}
 SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}
 _PRESSED = {State.ON: "true", State.OFF: "false", State.PARTLY: "mixed"}
-_WORDS = {State.ON: "On", State.OFF: "Off", State.PARTLY: "Partly on"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +88,10 @@ def _spot(event_type: EventType, cell: Cell) -> Spot:
         symbol=SYMBOLS[kind],
         look=" ".join(filter(None, looks)) if cell.usable else "unset",
         pressed=_PRESSED[cell.state],
-        words=_words(cell),
+        words="; ".join(filter(None, [cell.why, cell.differs])),
         wants=f"{where} {'off' if cell.state == State.ON else 'on'}",
         back=f"{where} default" if cell.own else "",
     )
-
-
-def _words(cell: Cell) -> str:
-    """All that is to be said of a cell: "On by default, differs in Acme (off)"."""
-    why = f"{_WORDS[cell.state]}. {cell.why}" if not cell.why.startswith(("On", "Off")) and cell.usable else cell.why
-    return f"{why}; {cell.differs}" if cell.differs else why
 
 
 def read(wish: str, standing: Standing) -> list[Choice]:
