@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from events import catalogue
 from hooks import channels, devices, own, sentences
@@ -19,7 +20,7 @@ from hooks.verifying import can_verify
 from notifications_project.accounts.models import User
 from notifications_project.encryption import Unreadable
 from notifications_project.masking import DOTS, mask
-from notifications_project.templatetags.look import plural
+from notifications_project.templatetags.look import plural, span
 
 Kind = Channel.Kind
 SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}
@@ -184,7 +185,7 @@ def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:
         why = f" {endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""
         return f"was stopped.{why} {wait} for it to be enabled again."
     if endpoint.failing_since:
-        since = sentences.span((now - endpoint.failing_since).total_seconds())
+        since = span((now - endpoint.failing_since).total_seconds())
         return f"has not answered well for {since}: {endpoint.last_answer.rstrip('.')}. {wait}."
     return ""
 
@@ -226,10 +227,10 @@ def _is_there(channel: Channel, mine: list[Device]) -> bool:
     return channel.kind == Kind.EMAIL or channel.endpoint is not None
 
 
-def _devices(user: User) -> Sequence[Device]:
+def _devices(user: User) -> QuerySet[Device]:
     return Device.objects.filter(user=user).select_related("endpoint").defer("endpoint__secrets").order_by("name", "pk")
 
 
-def _refusing(channel: Channel) -> Sequence[Endpoint]:
+def _refusing(channel: Channel) -> QuerySet[Endpoint]:
     refused = channels.endpoints_of(channel).filter(disabled_at__isnull=False)
     return refused.select_related("organization").defer("secrets").order_by("organization__name")

@@ -59,9 +59,8 @@ class HipChatForm(ChannelForm):
     )
     verdict: tuple[bool, str] | None = None
 
-    def __init__(self, *args: Any, endpoint: Endpoint | None, **kwargs: Any) -> None:
-        initial = {"url": endpoint.address if endpoint else ""}
-        super().__init__(*args, initial=initial, **kwargs)
+    def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
+        super().__init__(data, initial={"url": endpoint.address if endpoint else ""})
         self.options = OptionFields(self)
         self.options.add(endpoint, lost=has_lost_secret(endpoint), formats=[HIPCHAT])
         self.order_fields([*self.options.names, "url"])
@@ -76,9 +75,9 @@ class WebhookChannelForm(DestinationForm, ChannelForm):
 
     field_order = ("url", "format")
 
-    def __init__(self, *args: Any, endpoint: Endpoint | None, **kwargs: Any) -> None:
+    def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
         initial = {"url": endpoint.address, "format": endpoint.format} if endpoint else {}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         self.ask_where(
             endpoint,
             verify_page=reverse("hooks:channel-verify", args=[Channel.Kind.WEBHOOK]),

@@ -178,7 +178,7 @@ def endpoints_of(channel: Channel) -> QuerySet[Endpoint]:
         return mails.filter(address__iexact=address)
     if channel.kind == Kind.IOS:
         return Endpoint.objects.filter(pk__in=Device.objects.filter(user=channel.user).values("endpoint"))
-    return Endpoint.objects.filter(pk=channel.endpoint_id)
+    return Endpoint.objects.filter(pk=channel.endpoint_id) if channel.endpoint_id else Endpoint.objects.none()
 
 
 def _having(user: User, kind: str) -> Channel:
@@ -203,4 +203,7 @@ def _locked_space(user: User) -> Organization:
 
 def _locked(channel: Channel) -> Endpoint | None:
     """Its endpoint, as workers lock it who write results."""
-    return Endpoint.objects.select_for_update(no_key=True).defer("secrets").filter(pk=channel.endpoint_id).first()
+    if channel.endpoint_id is None:
+        return None
+    rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets")
+    return rows.filter(pk=channel.endpoint_id).first()

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from standardwebhooks import Webhook
 
-from hooks import rules
+from hooks import channels, rules
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from notifications_project.inbox import receiving, views
@@ -51,6 +51,16 @@ def test_what_arrives_is_kept_as_it_came() -> None:
 
 def test_a_message_is_named_by_its_event_type() -> None:
     assert send().title == "process.down"
+
+
+def test_a_signature_of_somebody_s_own_webhook_verifies(alice: User) -> None:
+    _, secret = channels.set_up(alice, "webhook", url=URL, options={})
+    message = send(signed(secret))
+
+    assert (message.signature, message.signature_reason) == (
+        Message.Signature.VERIFIED,
+        "It was signed with the secret of the webhook of Alice.",
+    )
 
 
 def test_a_signature_made_with_the_hooks_secret_verifies(hook_and_secret: tuple[Hook, str]) -> None:
