@@ -65,6 +65,12 @@ def wait_until(deliveries: QuerySet[Delivery], when: datetime) -> None:
     deliveries.filter(due_at__gt=clock.now(), tries=0).update(quiet_until=when, due_at=when + AT_MOST)
 
 
+def told_in(delivery: Delivery) -> str:
+    """The public id of the digest in which a delivery was told; empty if it was not."""
+    folded = delivery.state == Delivery.State.CANCELLED and delivery.outcome.startswith(TOLD_IN_DIGEST)
+    return delivery.outcome.removeprefix(TOLD_IN_DIGEST) if folded else ""
+
+
 def send_due(user: User | None = None) -> int:
     """Let go what waits for quiet times that are over, of everybody or of one user; how many deliveries go.
 
@@ -175,7 +181,8 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     due: dict[_Row, datetime | None] = {}
     for some in _in_chunks(deliveries):
         rows = _waiting(clock.now()).select_for_update(no_key=True).filter(pk__in=some).order_by("pk")
-        due |= {_Row(*row): due_at for *row, due_at in rows.values_list("pk", "event_id", "lane_id", "due_at")}
+        for pk, event, lane, due_at in rows.values_list("pk", "event_id", "lane_id", "due_at"):
+            due[_Row(pk, event, lane)] = due_at
     now = clock.now()
     return [row for row, due_at in due.items() if due_at and due_at > now + _MARGIN], now
 

@@ -197,7 +197,7 @@ def test_what_is_not_signed_has_no_secret_and_what_has_no_token_is_not_verified(
 def test_a_channel_that_was_stopped_is_put_to_work_again(alice: User, api: Client, receiver: Receiver) -> None:
     made, _ = channels.set_up(alice, "webhook", url=receiver.url, options={})
     with transaction.atomic():
-        waiting.disable(Endpoint.objects.get(pk=made.endpoint_id), "Too long dead")
+        waiting.disable(Endpoint.objects.get(channel=made), "Too long dead")
     read = api(alice).get(of("webhook")).json()
     assert (read["state"], read["health"]["disabled_reason"]) == ("stopped", "Too long dead")
     assert api(alice).post(of("webhook", "enable")).json()["health"]["disabled_at"] is None

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 
 from events import intake
 from events.models import Event
@@ -23,6 +25,7 @@ from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api, Receiver
 from tests.hooks.conftest import Mailbox
 from tests.hooks.races import Meanwhile
+from tests.pages import get
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
 Record = Callable[..., Event]
@@ -304,7 +307,7 @@ def test_a_stopped_channel_keeps_what_waits_and_brings_it_when_it_is_put_to_work
         record(each)
     matching.route()
     with transaction.atomic():
-        waiting.disable(Endpoint.objects.get(pk=channel.endpoint_id), "for the test")
+        waiting.disable(Endpoint.objects.get(channel=channel), "for the test")
     quiet_time_ends()
     assert digests.send_due() == 0
     assert set(Delivery.objects.values_list("state", "due_at", "quiet_until")) == {("pending", None, None)}
@@ -320,7 +323,7 @@ def test_a_channel_that_works_again_in_its_quiet_time_stays_quiet(
         record(each)
     matching.route()
     with transaction.atomic():
-        waiting.disable(Endpoint.objects.get(pk=channel.endpoint_id), "for the test")
+        waiting.disable(Endpoint.objects.get(channel=channel), "for the test")
     channels.enable(channel)
     pump()
     assert receiver.requests == []
@@ -372,6 +375,16 @@ def test_a_later_snooze_does_not_put_off_what_is_due(channel: Channel, alice: Us
     before = Delivery.objects.get().due_at
     snooze(alice, "webhook")
     assert Delivery.objects.get().due_at == before
+
+
+def test_what_was_told_in_a_digest_leads_its_user_to_it(
+    waited: Channel, alice: User, client_of: Callable[[User], Client]
+) -> None:
+    digests.send_due()
+    html = get(client_of(alice), reverse("hooks:own-delivery", args=[folded()[0].public_id]))
+    address = reverse("hooks:own-delivery", args=[digest().public_id])
+    assert f'href="{address}"' in html
+    assert "it waited for the end of a quiet time" in get(client_of(alice), address)
 
 
 # --- Two at once, and crashes --------------------------------------------------------------------------------
