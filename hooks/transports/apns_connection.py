@@ -18,11 +18,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import anyio
 import certifi
 import httpx
 from h2.exceptions import H2Error
 
 _CONNECT_SECONDS = 5
+_MOST_CONNECTIONS = 4  # of one request, while it was sent over none of them, or one
 _READ = 64 * 1024  # bytes of an answer that are read at the most
 _USER_AGENT = "NotificationsConsole/1"
 # So that a connection that a firewall forgot is known to be dead before the next push is written into it.
@@ -41,7 +43,7 @@ class Unreachable(Exception):
 
 
 class Broken(Exception):
-    """The connection was closed without an answer, and the next one was as well, or could not be opened."""
+    """What was sent was not answered: the connection was closed, and the next one was as well, or not to be had."""
 
 
 class Late(Exception):
@@ -59,7 +61,7 @@ class Trace:
     """What happens to one request."""
 
     deadline: float
-    on_the_wire: bool = False
+    sent: int = 0  # how often it was put on the wire
     dialled: str = ""
     timings: dict[str, int] = field(default_factory=dict)
     begun: dict[str, float] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Trace:
         elif phase and step == "complete":
             self.timings[phase] = int((time.monotonic() - self.begun[phase]) * 1000)
         elif event == "http2.send_request_headers.started":
-            self.on_the_wire = True
+            self.sent += 1
 
 
 @dataclass(slots=True, eq=False)
@@ -126,21 +128,22 @@ class Connection:
     async def _post(self, path: str, headers: dict[str, str], body: bytes, trace: Trace, left: float) -> Reply:
         try:
             async with asyncio.timeout(left):
-                return await self._ask(path, headers, body, trace) or await self._ask_again(path, headers, body, trace)
+                for _ in range(_MOST_CONNECTIONS):
+                    if reply := await self._ask(path, headers, body, trace):
+                        return reply
+                    if trace.sent > 1:
+                        break
         except TimeoutError:
-            if trace.on_the_wire:
+            if trace.sent:
                 raise Late from None
             raise Unreachable("the connection was not answered in time") from None
         except Unreachable:
-            if trace.on_the_wire:  # over a connection that broke
+            if trace.sent:  # over a connection that broke
                 raise Broken from None
             raise
-
-    async def _ask_again(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
-        reply = await self._ask(path, headers, body, trace)
-        if reply is None:
+        if trace.sent:
             raise Broken
-        return reply
+        raise Unreachable("every connection was closed at once")
 
     async def _ask(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply | None:
         """The answer, or None if the connection was closed without one."""
@@ -151,7 +154,7 @@ class Connection:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self._retire(link)
             raise Unreachable(_words(error)) from error
-        except (httpx.TransportError, H2Error):
+        except (httpx.TransportError, H2Error, anyio.EndOfStream):
             self._retire(link)
             return None
         except BaseException:  # the deadline: httpx leaves the stream open, and the connection may be dead
