@@ -210,6 +210,8 @@ class Explanation:
         since = ""
         if self.event.is_test:
             why = f"{TEST}: {why}"
+        elif owed is None and delivery.reasons and delivery.reasons[0].get("rule") == "digest":
+            since = ""  # nobody else is ever told of it
         elif owed is None:
             since = f"Since then: would not be told: {self._why_not(person, kind)}."
         elif state == State.CANCELLED:

@@ -172,7 +172,7 @@ class Rules:
         self.silence = Silence.of(organization, self.hooks, self.members)
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
         for hook in self.hooks:
-            for name in catalogue.expand(hook.events) if hook.events else catalogue.EVENT_TYPES:
+            for name in catalogue.expand(hook.events) if hook.events else (each.name for each in catalogue.OFFERED):
                 self.by_type[name].append(hook)
         self.reasons: dict[UUID, Reason] = {
             hook.pk: {"rule": "hook", "id": hook.public_id, "name": hook.name} for hook in self.hooks

@@ -14,7 +14,20 @@ from django.urls import reverse
 
 from events import intake
 from events.models import Event
-from hooks import channels, devices, digests, engine, matching, notification_settings, sentences, tasks, trial, waiting
+from hooks import (
+    channels,
+    devices,
+    digests,
+    engine,
+    explaining,
+    matching,
+    notification_settings,
+    rules,
+    sentences,
+    tasks,
+    trial,
+    waiting,
+)
 from hooks.engine import clock, lanes, redelivery
 from hooks.engine.sweep import sweep
 from hooks.models import Channel, Delivery, Endpoint
@@ -385,6 +398,18 @@ def test_what_was_told_in_a_digest_leads_its_user_to_it(
     address = reverse("hooks:own-delivery", args=[digest().public_id])
     assert f'href="{address}"' in html
     assert "it waited for the end of a quiet time" in get(client_of(alice), address)
+
+
+def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: Receiver) -> None:
+    space = Organization.objects.get(pk=alice.pk)
+    rules.create_webhook(organization=space, actor=alice, name="All", url=receiver.url)
+    digests.send_due()
+    event = matching.with_about(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
+    explanation = explaining.Explanation(event, list(space.memberships.select_related("user")), alice.pk)
+    verdicts = {each.channel: each for person in explanation.members() for each in person.verdicts}
+    assert verdicts["webhook"].why.startswith("It waited for the end of a quiet time, with others.")
+    assert verdicts["webhook"].since == ""
+    assert not explanation.asking
 
 
 # --- Two at once, and crashes --------------------------------------------------------------------------------
