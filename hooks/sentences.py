@@ -235,7 +235,7 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
     if delivery.state == Delivery.State.CANCELLED:
         return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"
     if delivery.due_at is None:
-        return "Waits: its hook is paused or its address is stopped"
+        return f"Waits: {'its hook is paused or ' if delivery.hook_id else ''}its address is stopped"
     when = next_try(delivery, now)
     if when is None:
         push = delivery.endpoint.kind == Endpoint.Kind.DEVICE

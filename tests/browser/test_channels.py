@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pytest_httpserver import HTTPServer
 
 from tests.browser.demo import Demo
@@ -32,8 +32,8 @@ def seen(page: Page, name: str) -> None:
     assert looked_at(page) == []
 
 
-def cell(page: Page) -> object:
-    return page.get_by_role("button", name=re.compile(f"^{re.escape(CELL)}"))
+def cell(page: Page) -> Locator:
+    return page.get_by_role("button", name=CELL, exact=True)
 
 
 def happens(demo: Demo, event_type: str) -> None:
