@@ -52,7 +52,7 @@ class Column:
 
 
 def columns(standing: Standing) -> list[Column]:
-    return [Column(kind.value, kind.label, standing.missing.get(kind, "")) for kind in Kind]
+    return [Column(kind.value, kind.label, standing.missing.get(kind, "").partition(":")[0]) for kind in Kind]
 
 
 def categories(standing: Standing, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
@@ -97,7 +97,7 @@ def _spot(event_type: EventType, cell: Cell) -> Spot:
 def read(wish: str, standing: Standing) -> list[Choice]:
     """What one button asks for: `<event type or *> <channel or *> <on, off or default>`; empty if it is no wish.
 
-    All of a row or column: only channels that work are turned on.
+    Of a whole row, only the channels that work are turned on or off.
     """
     words = wish.split()
     if len(words) != 3 or words[2] not in STATES:
@@ -105,7 +105,7 @@ def read(wish: str, standing: Standing) -> list[Choice]:
     event_type, channel, state = words
     types = list(_all_types()) if event_type == ALL else [event_type]
     wanted = Kind.values if channel == ALL else [channel]
-    if ALL in (event_type, channel) and STATES[state]:
+    if channel == ALL and STATES[state] is not None:
         wanted = [kind for kind in wanted if kind not in standing.missing]
     return [Choice(name, kind, STATES[state]) for name in types for kind in wanted]
 

@@ -65,6 +65,23 @@ def furnish(page: Page, demo: Demo) -> None:
         api.post("events/", {"type": kind, "resource": resource, "data": data})
 
 
+def decide(page: Page, demo: Demo) -> None:
+    """One's own webhook, a few choices, and another one for an organization."""
+    page.goto("/account/notifications/")
+    page.get_by_role("button", name="Stack redeploy failed: Webhook").click()
+    page.get_by_label("Webhook URL").fill(f"{demo.url}/inbox/mine/")
+    page.locator("main form button.primary[type=submit]").click()
+    page.wait_for_url(lambda url: "/channels/webhook/?" not in url)
+    page.goto("/account/notifications/")
+    for name in ("Stack provision failed: Webhook", "Stack provisioned succesfully: E-mail", "Git push: E-mail"):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_role("status").get_by_text(name)).to_be_visible()
+    page.get_by_role("button", name="Stack redeploy failed: even when snoozed").click()
+    page.get_by_role("link", name="Analytical Engines", exact=True).last.click()
+    page.get_by_role("button", name="Server heartbeat stopped: E-mail", exact=True).click()
+    expect(page.get_by_label("My notifications").get_by_text("1 changed")).to_be_visible()
+
+
 def take(page: Page, name: str) -> None:
     file = PICTURES / f"{name}.png"
     page.screenshot(path=file, animations="disabled")
@@ -89,6 +106,11 @@ def tour(chromium: Browser, demo: Demo, color_scheme: Any) -> None:
     page.locator("main a[href*='/deliveries/dlv_']").first.click()
     expect(page.locator(".line > li.bad")).to_have_count(2)
     take(page, f"delivery-{color_scheme}")
+    if color_scheme == "light":
+        decide(page, demo)
+    page.goto("/account/notifications/")
+    expect(page.get_by_role("heading", name="My notifications")).to_be_visible()
+    take(page, f"settings-{color_scheme}")
     page.context.close()
 
 
