@@ -203,7 +203,7 @@ def _facts(channel: Channel) -> list[tuple[str, str]]:
             ("API token", str(options.get("token", ""))),
             ("Room", str(options.get("room", ""))),
             ("Base URL", sentences.where(endpoint)),
-            (version.label, str(options.get(version.name, version.default))),
+            (version.label, dict(version.choices).get(options.get(version.name, version.default), "")),
         ]
     known = FORMATS.get(endpoint.format)
     facts = [("URL", sentences.where(endpoint)), ("Format", known.label if known else endpoint.format)]

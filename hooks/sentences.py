@@ -182,13 +182,13 @@ def where(endpoint: Endpoint, *, secret: bool = False) -> str:
 # --- Deliveries ----------------------------------------------------------------------------------------------
 
 
-def describe_reason(reason: Mapping[str, Any]) -> str:
-    """One rule that asked for a delivery, to follow "Told because"."""
+def describe_reason(reason: Mapping[str, Any], *, own: bool = False) -> str:
+    """One rule that asked for a delivery, to follow "Told because". `own`: said to whom it goes."""
     name, rule = reason.get("name"), reason.get("rule")
     if rule == "hook":
         return f"the hook “{name}” asks for it"
     if rule == "setting":
-        return "the member's own setting asks for it"
+        return "you turned it on" if own else "the member's own setting asks for it"
     if rule == "default":
         return "members get such e-mails by default"
     if rule == "role":
@@ -200,11 +200,11 @@ def describe_reason(reason: Mapping[str, Any]) -> str:
     return f"{name or 'a rule'} asks for it"
 
 
-def describe_reasons(reasons: Sequence[Mapping[str, Any]]) -> str:
-    """A sentence, "Told because …", with every rule that asked."""
+def describe_reasons(reasons: Sequence[Mapping[str, Any]], *, own: bool = False) -> str:
+    """A sentence, "Told because …", with every rule that asked. `own`: said to whom it goes."""
     if not reasons:
         return "No rule asks for it any more."
-    return f"Told because {listed([describe_reason(reason) for reason in reasons])}."
+    return f"Told because {listed([describe_reason(reason, own=own) for reason in reasons])}."
 
 
 _STATES = {

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from hooks import channel_cards, digests, engine, own
+from hooks import channel_cards, digests, engine, own, sentences
 from hooks.context import workers_running
 from hooks.models import Channel, Delivery
 from hooks.views.channels import find_channel
@@ -43,6 +43,7 @@ def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
     """The same page as the organization's, with everything on it: it is the user's own."""
     found = _find(request, delivery)
     context = described(request, found, secret=True) | {
+        "reasons": sentences.describe_reasons(found.reasons, own=True),
         "target": f"your {channel_cards.kind_of(found)}",
         "organization": found.organization,
         "own": True,

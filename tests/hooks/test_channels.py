@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import time, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -108,7 +109,7 @@ def test_set_up_many_times_at_once_it_is_one_channel(alice: User) -> None:
         except Exception as error:
             problems.append(error)
 
-    threads = [in_thread(lambda number=number: set_up(number)) for number in range(4)]
+    threads = [in_thread(partial(set_up, number)) for number in range(4)]
     for thread in threads:
         thread.join()
     assert problems == []

@@ -69,7 +69,7 @@ def told(dave: User, record: Record, pump: Run, receiver: Receiver, settings: La
         explanation=f"503 {ANSWER}", request={"url": f"https://push/{DEVICE}", "body": "{}"}, response={"body": ANSWER},
     )  # fmt: skip
     Delivery.objects.filter(pk=found["apns"].pk).update(outcome=ANSWER)
-    secrets = [TOKEN, ROOM, DEVICE, "Dave's iPhone", "Dave&#x27;s iPhone", "url-secret", "-chat", "-raw", ANSWER, "404"]
+    secrets = [TOKEN, ROOM, DEVICE, "Dave's iPhone", "Dave&#x27;s iPhone", "url-secret", "-chat", "-raw", ANSWER, "404 "]
     return Told(found["hipchat"], found["raw"], found["apns"], [*secrets, device.public_id])
 
 
@@ -237,7 +237,16 @@ def test_nothing_selected_nothing_sent(told: Told, dave: User, client_of: Client
 def test_the_member_sees_all_of_it(told: Told, dave: User, client_of: ClientOf, home: str) -> None:
     client = client_of(dave)
     html = get(client, f"{OWN}{told.webhook.public_id}/")
-    for shown in (ANSWER, "url-secret", "-raw", "job.fail", "Retry now", "curl -X POST"):
+    for shown in (
+        "Told because you turned it on.",
+        "to your Webhook",
+        ANSWER,
+        "url-secret",
+        "-raw",
+        "job.fail",
+        "Retry now",
+        "curl -X POST",
+    ):
         assert shown in html, shown
     assert ANSWER in get(client, f"{OWN}{told.device.public_id}/")
     assert DEVICE not in words(get(client, f"{OWN}{told.device.public_id}/")).replace(f"push/{DEVICE}", "")
