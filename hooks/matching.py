@@ -240,8 +240,8 @@ class Rules:
             mail(member.email, reason)
         if self.quiet.until:
             for lower, owed in mails.items():
-                if member := self.by_address.get(lower):
-                    owed.quiet_until = self.quiet.of(member.user_id, Channel.Kind.EMAIL, event.type)
+                if whose := self.by_address.get(lower):
+                    owed.quiet_until = self.quiet.of(whose.user_id, Channel.Kind.EMAIL, event.type)
         return list(mails.values())
 
     def _who_may_be_mailed(self, event_type: str) -> Iterable[Member]:

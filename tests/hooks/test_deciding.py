@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
@@ -232,8 +230,9 @@ def test_matching_the_explanation_and_the_rule_agree_about_everybody(
         route()
         event = read(stored)
         assert explained(event, size) == decided, "what was done"
-        everything = [*Explanation(event, find_members(event)[0]).members(), *explain_hooks(Explanation(event, []))]
-        verdicts: list[Any] = [each for row in everything for each in getattr(row, "verdicts", None) or [row.verdict]]
+        people = Explanation(event, find_members(event)[0])
+        verdicts = [verdict for row in people.members() for verdict in row.verdicts]
+        verdicts += [row.verdict for row in explain_hooks(people)]
         assert all(verdict.why.endswith(".") for verdict in verdicts)
         assert all(not verdict.since for verdict in verdicts), "nothing was changed since"
         transaction.set_rollback(True)

@@ -21,6 +21,7 @@ from hooks.explaining_hooks import explain_hooks
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.notification_settings import Scope
 from notifications_project.accounts.models import Membership, Organization, User
+from notifications_project.accounts.roles import Role
 from tests.conftest import Api, member
 from tests.hooks.pages import ClientOf, Record, Webhook
 from tests.hooks.people import application, members, turn, with_hipchat, with_webhook
@@ -34,7 +35,7 @@ def explanation(event: Event, *users: User, viewer: User | None = None) -> Expla
     """Of an event as it is stored, for these members."""
     loaded = matching.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
     memberships = Membership.objects.filter(organization=loaded.organization, user__in=users).select_related("user")
-    return Explanation(loaded, list(memberships), viewer=viewer and viewer.pk)
+    return Explanation(loaded, list(memberships), viewer=viewer.pk if viewer else None)
 
 
 def said(event: Event, user: User, channel: str = "email", viewer: User | None = None) -> tuple[str, str, str]:
@@ -228,7 +229,7 @@ def test_not_told_then_and_turned_on_since(record: Record, alice: User) -> None:
 
 def test_who_joined_later(record: Record, acme: Organization) -> None:
     event = routed(record, "server.stopped")
-    late = member(acme, "Late", "developer")
+    late = member(acme, "Late", Role.DEVELOPER)
     assert said(event, late)[:2] == ("not_told", "They joined later.")
 
 
@@ -386,7 +387,8 @@ def test_members_in_pages_by_key(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     members(acme, [f"Member{number:03}" for number in range(120)])
-    client, seen, address = client_of(alice), set(), page
+    client, address = client_of(alice), page
+    seen: set[str] = set()
     pages = 0
     while address:
         with django_assert_max_num_queries(40):
