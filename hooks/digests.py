@@ -51,7 +51,7 @@ TYPE = "account.digest"
 LISTED = 50  # notifications that a digest names one by one; the rest it counts by type
 MOST = 5_000  # deliveries that are told in one digest
 _FOUND = 50_000  # deliveries that one call looks at
-_SECONDS = 25.0  # after which a call leaves the rest to the next
+_SECONDS = 25.0  # after which a call leaves the rest to the next: a task of workers has 60
 _MARGIN = timedelta(minutes=1)  # more than any transaction here takes
 _CHUNK = 500
 _REPEATED = ("event_type", "timestamp", "event_id", "organization", "resource")  # of each event, as its own JSON has it
@@ -79,11 +79,12 @@ def send_due(user: User | None = None) -> int:
     if user is None:
         _forget_what_no_longer_waits()
     ends, gone = time.monotonic() + _SECONDS, 0
-    for target in _targets(user):
-        for start in range(0, len(target.deliveries), MOST):
-            if time.monotonic() > ends:
-                return gone
-            gone += _serve(target, target.deliveries[start : start + MOST])
+    work = [(target, some) for target in _targets(user) for some in _in_chunks(target.deliveries, MOST)]
+    for done, (target, some) in enumerate(work):
+        if time.monotonic() > ends:
+            _keep_for_the_next([pk for _, left in work[done:] for pk in left])
+            break
+        gone += _serve(target, some)
     return gone
 
 
@@ -132,17 +133,25 @@ def _forget_what_no_longer_waits() -> None:
         Delivery.objects.filter(pk__in=some).update(quiet_until=None)
 
 
+def _keep_for_the_next(deliveries: Sequence[UUID]) -> None:
+    """What nobody came to in time goes no sooner one by one: many quiet times may end at the same moment."""
+    for some in _in_chunks(sorted(deliveries)):
+        with transaction.atomic():
+            now = clock.now()
+            soon = _waiting(now).filter(pk__in=some, due_at__lt=now + AT_MOST / 2)
+            rows = soon.select_for_update(skip_locked=True, no_key=True).order_by("pk")
+            Delivery.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(due_at=now + AT_MOST)
+
+
 @transaction.atomic
 def _serve(target: _Target, deliveries: Sequence[UUID]) -> int:
     """Let go what waits for one channel, if it may; how many of these deliveries went."""
     channel, endpoint = _channel(target)
-    if channel:
-        ensure_personal_space(channel.user)
-        Organization.objects.select_for_update(no_key=True).get(pk=channel.user_id)
+    space = _locked_space(channel.user) if channel else None
     if endpoint:
         list(Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).values_list("pk"))
     rows, now = _locked(deliveries)
-    if channel is None:
+    if channel is None or space is None:
         return _let_go(rows, now)  # nobody has the address any more
     if not channel.user.is_active:
         return _settle(rows, now, "Its user was deactivated")
@@ -152,12 +161,16 @@ def _serve(target: _Target, deliveries: Sequence[UUID]) -> int:
         return 0
     if len(rows) < 2:
         return _let_go(rows, now)
-    space = Organization.objects.get(pk=channel.user_id)
     to = endpoint or matching.mail_endpoint(space, channel.user.email)
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
         return _let_go(rows, now)
     digest = _digest(space, to, channel, rows, now)
     return _settle(rows, now, f"{TOLD_IN_DIGEST}{digest.public_id}")
+
+
+def _locked_space(user: User) -> Organization:
+    locked = Organization.objects.select_for_update(no_key=True).filter(pk=user.pk)
+    return locked.first() or locked.get(pk=ensure_personal_space(user).pk)
 
 
 def _channel(target: _Target) -> tuple[Channel | None, Endpoint | None]:
@@ -262,5 +275,5 @@ def _told(row: _Row, event: Event) -> dict[str, Any]:
     return {**repeated, "delivery_id": notification.webhook_id, "title": tell(notification).title}
 
 
-def _in_chunks(pks: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    return (pks[start : start + _CHUNK] for start in range(0, len(pks), _CHUNK))
+def _in_chunks(pks: Sequence[UUID], size: int = _CHUNK) -> Iterator[Sequence[UUID]]:
+    return (pks[start : start + size] for start in range(0, len(pks), size))

@@ -64,7 +64,7 @@ def _when(timestamp: Any) -> str:
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         return ""
     try:
-        return plain.written_time(datetime.fromtimestamp(timestamp, UTC))
+        return plain.written_time(datetime.fromtimestamp(timestamp, UTC), seconds=True)
     except (ValueError, OverflowError, OSError):
         return ""
 

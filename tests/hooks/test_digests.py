@@ -313,6 +313,25 @@ def test_what_nobody_told_in_time_goes_one_by_one(
     assert len(receiver.requests) == 3
 
 
+def test_what_one_call_has_no_time_for_is_kept_for_the_next(
+    channel: Channel, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At seven o'clock many quiet times end."""
+    for each in TYPES:
+        record(each)
+    matching.route()
+    quiet_time_ends()
+    Delivery.objects.filter(event__type="git.push").update(due_at=clock.now() + timedelta(minutes=2))
+    Delivery.objects.filter(event__type="job.fail").update(due_at=clock.now() + timedelta(seconds=5))
+    with monkeypatch.context() as patch:
+        patch.setattr(digests, "_SECONDS", -1.0)
+        assert digests.send_due() == 0
+    waits = dict(Delivery.objects.values_list("event__type", "due_at"))
+    assert waits["git.push"] > clock.now() + AT_MOST / 2
+    assert waits["job.fail"] < clock.now() + timedelta(minutes=1), "a pump may take it"
+    assert digests.send_due() == 2
+
+
 def test_a_stopped_channel_keeps_what_waits_and_brings_it_when_it_is_put_to_work_again(
     channel: Channel, record: Record, pump: Run, receiver: Receiver
 ) -> None:

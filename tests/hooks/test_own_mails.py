@@ -131,7 +131,7 @@ def test_it_is_undone_to_what_stood_before(
     notification_settings.choose(alice, [Choice("git.push", "email", True)], Scope(organization=acme))
     notification_settings.choose(alice, [Choice("git.push", "email", True)], Scope(resource=shop))
     page = link(at_acme, "git.push")
-    after = press(stranger, page, "No more e-mails of this kind")
+    after = press(stranger, page, "Unsubscribe")
     assert chosen(alice) == {"everything": False}
     assert "You are unsubscribed" in get(stranger, after)
     press(stranger, after, "Undo")
