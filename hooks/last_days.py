@@ -91,7 +91,12 @@ class _Rules:
 
     def __init__(self, standing: Standing) -> None:
         self.standing = standing
-        self.usable = [kind.value for kind in Channel.Kind if kind.value not in standing.missing]
+        usable = [kind.value for kind in Channel.Kind if kind.value not in standing.missing]
+        # The kinds of channels that may be on for a type: but for e-mail, what nobody chose is off.
+        self.kinds = {
+            name: [kind for kind in usable if kind == Channel.Kind.EMAIL or (name, kind) in standing.chosen]
+            for name in (each.name for each in catalogue.OFFERED)
+        }
         self.known: dict[tuple[UUID, str, str], Rule] = {}
 
     def of(self, organization: UUID, event_type: str, channel: str) -> Rule:
@@ -100,16 +105,10 @@ class _Rules:
             self.known[key] = self.standing.rule(*key)
         return self.known[key]
 
-    def kinds(self, event_type: str) -> list[str]:
-        """The kinds of channels that may be on for a type: but for e-mail, what nobody chose is off."""
-        chosen = self.standing.chosen
-        return [kind for kind in self.usable if kind == Channel.Kind.EMAIL or (event_type, kind) in chosen]
-
     def channels(self, organization: UUID, event_type: str, resource: UUID | None) -> Iterator[str]:
-        if catalogue.is_offered(event_type):
-            for channel in self.kinds(event_type):
-                if self.of(organization, event_type, channel).of(resource):
-                    yield channel
+        for channel in self.kinds.get(event_type, ()):
+            if self.of(organization, event_type, channel).of(resource):
+                yield channel
 
     def about(self) -> F | Case:
         """A column: the resource of an event if there may be a rule for it, else nothing."""
@@ -123,8 +122,8 @@ class _Rules:
         """Which of an organization's events any channel tells of; None if there are none."""
         always: list[str] = []
         asked = Q()
-        for event_type in (each.name for each in catalogue.OFFERED):
-            rules = [self.of(organization, event_type, channel) for channel in self.kinds(event_type)]
+        for event_type, kinds in self.kinds.items():
+            rules = [self.of(organization, event_type, channel) for channel in kinds]
             named = {resource for rule in rules for resource in rule.exceptions}
             on = {each for each in named if any(rule.of(each) for rule in rules)}
             if any(rule.base for rule in rules):

@@ -14,7 +14,6 @@ from hooks.models import Channel
 from hooks.views.cells import find_scope, scope_key
 from hooks.views.my_grid import SYMBOLS
 from hooks.views.my_scopes import page_of, standing_of
-from hooks.views.my_words import would_have
 from notifications_project import ids
 from notifications_project.accounts.access import signed_in
 
@@ -24,8 +23,8 @@ from notifications_project.accounts.access import signed_in
 def index(request: HttpRequest) -> HttpResponse:
     scope = find_scope(signed_in(request), request.GET.get("scope") or "everything")
     before = request.GET.get("before")
-    standing, now = standing_of(request), timezone.now()
-    rows, following = last_days.page(standing, scope, now, _event_id(before) if before else None)
+    at = _event_id(before) if before else None
+    rows, following = last_days.page(standing_of(request), scope, timezone.now(), at)
     context = {
         "rows": [
             {
@@ -35,7 +34,6 @@ def index(request: HttpRequest) -> HttpResponse:
             }
             for each in rows
         ],
-        "would": would_have(last_days.count(standing, scope, now)),
         "next": ids.encode("evt", following) if following else None,
         "before": before,
         "scope": scope,
