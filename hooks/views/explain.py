@@ -30,12 +30,13 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     search = "" if mine else request.GET.get("q", "").strip()[:100]
     chosen = request.GET.get("told", "")
     told = None if mine else _TOLD.get(chosen)
-    members, more = _members(request, found, mine, search, told)
+    unknown = bool(chosen) and chosen not in _TOLD and not mine
+    members, more = ([], None) if unknown else _members(request, found, mine, search, told)
     me = signed_in(request)
     explanation = Explanation(found, members, viewer=me.pk, workers=lambda: workers_running(request))
     after = request.GET.get("after", "")
-    hooks = [] if mine or after else explain_hooks(explanation, search)
-    addresses = [] if mine or after else explanation.addresses()
+    hooks = [] if mine or after or unknown else explain_hooks(explanation, search)
+    addresses = [] if mine or after or unknown else explanation.addresses()
     context = {
         "organization": organization,
         "event": found,
@@ -51,7 +52,7 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
         "after": after,
         "q": search,
         "told": chosen if chosen in _TOLD else "",
-        "unknown_filter": bool(chosen) and chosen not in _TOLD,
+        "unknown_filter": unknown,
     }
     return render(request, "hooks/explain.html", context)
 
