@@ -292,7 +292,9 @@ def test_what_was_tried_already_is_tried_again_by_itself(
     pump()
     late.refresh_from_db()
     assert late.tries == 1
-    assert digests.send_due() == 2
+    Delivery.objects.filter(pk=late.pk).update(due_at=clock.now() + timedelta(minutes=5))
+    assert digests.send_due(alice) == 2
+    digests.send_due()
     late.refresh_from_db()
     assert (late.state, late.quiet_until) == ("pending", None)
 
@@ -498,19 +500,17 @@ def test_what_is_turned_off_meanwhile_is_not_told(waited: Channel, alice: User, 
     assert Delivery.objects.get(event__type="git.push").outcome == "Its user turned this off"
 
 
-def test_what_becomes_due_while_a_worker_waits_is_left_to_the_pump(
+def test_what_becomes_due_while_a_worker_waits_for_its_locks_is_left_to_the_pump(
     waited: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = digests._locked
-
-    def later(deliveries: Any) -> Any:
-        Delivery.objects.filter(event__type="git.push").update(due_at=clock.now() + timedelta(seconds=5))
-        return original(deliveries)
-
-    monkeypatch.setattr(digests, "_locked", later)
+    original = digests._waiting
+    monkeypatch.setattr(digests, "_waiting", lambda now: original(now - timedelta(seconds=20)))  # it waited that long
+    Delivery.objects.update(quiet_until=clock.now() - timedelta(minutes=1))
+    soon = clock.now() + timedelta(seconds=50)
+    Delivery.objects.filter(event__type="git.push").update(due_at=soon)
     digests.send_due()
     assert len(folded()) == 2
-    assert Delivery.objects.get(event__type="git.push").state == "pending"
+    assert Delivery.objects.get(event__type="git.push").due_at == soon
 
 
 def test_a_channel_that_is_removed_meanwhile_is_told_nothing(waited: Channel, meanwhile: Meanwhile) -> None:
