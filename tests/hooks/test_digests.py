@@ -328,7 +328,7 @@ def test_what_one_call_has_no_time_for_is_kept_for_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(digests, "_SECONDS", -1.0)
         assert digests.send_due() == 0
-    waits = dict(Delivery.objects.values_list("event__type", "due_at"))
+    waits: dict[str, Any] = dict(Delivery.objects.values_list("event__type", "due_at"))
     assert waits["git.push"] > clock.now() + AT_MOST / 2
     assert waits["job.fail"] < clock.now() + timedelta(minutes=1), "a pump may take it"
     assert digests.send_due() == 2
