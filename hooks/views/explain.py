@@ -18,6 +18,7 @@ from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Membership, Organization
 
 _TOLD = {"yes": True, "no": False}
+MOST_HOOKS = 500  # of a page
 
 
 @require_safe
@@ -37,13 +38,15 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     after = request.GET.get("after", "")
     hooks = [] if mine or after or unknown else explain_hooks(explanation, search)
     addresses = [] if mine or after or unknown else explanation.addresses()
+    shown = [row for row in hooks if told is None or row.verdict.told == told]
     context = {
         "organization": organization,
         "event": found,
         "label": catalogue.label(found.type),
         "known": found.type in catalogue.EVENT_TYPES,
         "mine": mine,
-        "hooks": [row for row in hooks if told is None or row.verdict.told == told],
+        "hooks": shown[:MOST_HOOKS],
+        "more_hooks": len(shown) > MOST_HOOKS,
         "members": explanation.members(),
         "addresses": [
             row for row in addresses if search.lower() in row.person.address.lower() and told in {None, row.told}

@@ -20,6 +20,7 @@ from hooks.explaining import Explanation
 from hooks.explaining_hooks import explain_hooks
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.notification_settings import Scope
+from hooks.views import explain
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.roles import Role
 from tests.conftest import Api, member
@@ -432,6 +433,18 @@ def test_ten_times_the_members_take_no_more_queries(record: Record, acme: Organi
         return len(counted)
 
     assert queries(5) == queries(50)
+
+
+def test_more_hooks_than_fit_are_found_by_name(
+    webhook: Webhook, page: str, alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = webhook(name="First"), webhook(name="Second")
+    monkeypatch.setattr(explain, "MOST_HOOKS", 2)
+    html = get(client_of(alice), page)
+    assert first.public_id in html
+    assert second.public_id not in html
+    assert "More hooks than fit here" in html
+    assert second.public_id in get(client_of(alice), f"{page}?q=second")
 
 
 def test_an_organization_without_hooks_says_so(
