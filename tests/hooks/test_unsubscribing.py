@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
@@ -11,6 +12,7 @@ from django.core import signing
 from django.test import Client
 from django.urls import resolve
 from hypothesis import given
+from hypothesis import settings as settled
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -210,15 +212,19 @@ def test_no_text_is_a_link(text: str) -> None:
         mail_links.read_confirm(text)
 
 
-@given(st.uuids(), st.lists(st.uuids(), max_size=40))
-def test_a_link_says_what_it_was_made_of_and_fits_into_a_header(endpoint, hooks) -> None:
-    url = mail_links.unsubscribe_url(endpoint, [f"hook_{hook}" for hook in hooks])
+@settled(deadline=None)  # the first look for an address loads all of them
+@given(st.uuids(), st.lists(st.uuids(), max_size=40), st.sampled_from(["", "process.down", f"a.{'b' * 58}"]))
+def test_a_link_says_what_it_was_made_of_and_fits_into_a_header(
+    endpoint: UUID, hooks: list[UUID], event_type: str
+) -> None:
+    url = mail_links.unsubscribe_url(endpoint, [f"hook_{hook}" for hook in hooks], event_type)
     assert len(f"List-Unsubscribe: <{url}>") < 998
     match = resolve(url.removeprefix("http://localhost:8000"))
     assert match.view_name == "hooks:unsubscribe"
     mailed = mail_links.read_unsubscribe(match.kwargs["token"])
     assert mailed.endpoint == endpoint
     assert list(mailed.hooks) == hooks[:20]
+    assert mailed.event_type == event_type
 
 
 def test_what_waits_because_of_that_hook_alone_is_cancelled_for_that_address_alone(
