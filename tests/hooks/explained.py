@@ -1,0 +1,45 @@
+"""What tests of explanations ask, and events that were decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from events.models import Event
+from hooks import matching
+from hooks.explaining import Explanation
+from hooks.explaining_hooks import explain_hooks
+from hooks.models import Delivery
+from notifications_project.accounts.models import Membership, User
+from tests.hooks.pages import Record
+
+DEFAULT = "Default deployment result e-mails"
+
+
+def explanation(event: Event, *users: User, viewer: User | None = None) -> Explanation:
+    """Of an event as it is stored, for these members."""
+    loaded = matching.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
+    memberships = Membership.objects.filter(organization=loaded.organization, user__in=users).select_related("user")
+    return Explanation(loaded, list(memberships), viewer=viewer.pk if viewer else None)
+
+
+def said(event: Event, user: User, channel: str = "email", viewer: User | None = None) -> tuple[str, str, str]:
+    """State, sentence and what holds since then, of a member by a channel."""
+    [row] = explanation(event, user, viewer=viewer).members()
+    [found] = [each for each in row.verdicts if each.channel == channel]
+    return str(found.state), found.why, found.since
+
+
+def of_hook(event: Event, name: str) -> tuple[str, str, str]:
+    [found] = [row.verdict for row in explain_hooks(explanation(event)) if row.name == name]
+    return str(found.state), found.why, found.since
+
+
+def routed(record: Record, *args: Any, **data: Any) -> Event:
+    event: Event = record(*args, **data)
+    matching.route()
+    return event
+
+
+def deliver(event: Event, **fields: Any) -> None:
+    """As if the workers had been at it."""
+    Delivery.objects.filter(event=event).update(state="delivered", tries=1, due_at=None, **fields)
