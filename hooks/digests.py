@@ -22,6 +22,7 @@ twice:
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -55,6 +56,8 @@ _SECONDS = 25.0  # after which a call leaves the rest to the next: a task of wor
 _MARGIN = timedelta(minutes=1)  # more than any transaction here takes
 _CHUNK = 500
 _REPEATED = ("event_type", "timestamp", "event_id", "organization", "resource")  # of each event, as its own JSON has it
+
+logger = logging.getLogger(__name__)
 
 
 def wait_until(deliveries: QuerySet[Delivery], when: datetime) -> None:
@@ -84,7 +87,12 @@ def send_due(user: User | None = None) -> int:
         if time.monotonic() > ends:
             _keep_for_the_next([pk for _, left in work[done:] for pk in left])
             break
-        gone += _serve(target, some)
+        try:
+            gone += _serve(target, some)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # a defect, a rotten row: nobody else waits for that
+            logger.exception("what waited for endpoint %s cannot be told at once: it goes one by one", target.endpoint)
     return gone
 
 

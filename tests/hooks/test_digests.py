@@ -540,6 +540,22 @@ def test_sending_now_what_was_told_just_before_sends_it_again(
     assert one.due_at == lanes.AT_ONCE
 
 
+def test_what_cannot_be_told_keeps_nobody_else_waiting(
+    waited: Channel, dave: User, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    Event.objects.update(representation="[")
+    snooze(dave, "email")
+    for _ in range(2):
+        record("process.down")
+    matching.route()
+    quiet_time_ends()
+    assert digests.send_due() == 2
+    assert digest().endpoint.address == dave.email
+    assert "it goes one by one" in caplog.text
+    left = Delivery.objects.filter(endpoint=waited.endpoint_id, state="pending", quiet_until__isnull=False)
+    assert [each.due_at is not None for each in left] == [True] * 3
+
+
 def test_two_users_are_told_their_own(
     waited: Channel, dave: User, record: Record, receiver: Receiver, pump: Run
 ) -> None:
