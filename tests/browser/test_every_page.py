@@ -32,6 +32,9 @@ OF_THE_ORGANIZATION = [
     "rename/",
 ]
 OF_THE_ACCOUNT = [
+    "/account/notifications/",
+    "/account/notifications/choose/",
+    "/account/notifications/last-days/",
     "/account/tokens/",
     "/account/tokens/add/",
     "/account/organizations/add/",

@@ -33,7 +33,7 @@ def press(page: Page, name: str) -> None:
 def seen(page: Page, name: str) -> None:
     """Nothing is wrong with the page as it stands."""
     if SHOTS:
-        width = page.viewport_size["width"]
+        width = page.evaluate("innerWidth")
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)

@@ -188,7 +188,7 @@ def test_what_was_chosen_for_a_channel_that_was_removed_is_not_shown_as_on(
 
 
 def test_a_channel_that_was_stopped_is_said_above_the_grid(client: Client, webhook: Channel) -> None:
-    Endpoint.objects.filter(pk=webhook.endpoint_id).update(disabled_at=timezone.now())
+    Endpoint.objects.filter(pk=webhook.endpoint.pk).update(disabled_at=timezone.now())
     assert "Webhook was stopped" in get(client, PAGE)
 
 

@@ -74,16 +74,24 @@ def webhook_on(world: World) -> None:
     world.choose({DOWN: True}, Scope(resource=world.shop), kind="webhook")
 
 
+def restrict(world: World) -> None:
+    world.drop_default_hook()
+    world.add_hook(REDEPLOYED, resources=(world.shop,))
+
+
+def differ(world: World) -> None:
+    world.choose({DOWN: False, PUSHED: False})
+    world.choose({DOWN: True}, Scope(organization=world.acme))
+    world.choose({DOWN: False, PUSHED: True}, Scope(resource=world.shop))
+
+
 SITUATIONS: dict[str, Callable[[World], object]] = {
     "nothing chosen": lambda world: None,
     "without the default hook": World.drop_default_hook,
     "an admin": make_admin,
     "a hook for another type": lambda world: world.add_hook(PUSHED),
     "a hook for every event": lambda world: world.add_hook(),
-    "a hook for one application": lambda world: (
-        world.drop_default_hook(),
-        world.add_hook(REDEPLOYED, resources=(world.shop,)),
-    ),
+    "a hook for one application": restrict,
     "a hook for developers": lambda world: world.add_hook(PUSHED, roles=["developer"]),
     "a hook for admins": lambda world: world.add_hook(PUSHED, roles=["admin"]),
     "a hook that names the user": lambda world: world.add_hook(PUSHED, users=[world.user.pk]),
@@ -93,13 +101,9 @@ SITUATIONS: dict[str, Callable[[World], object]] = {
     "off for everything": lambda world: world.choose({DOWN: False, REDEPLOYED: False}),
     "on for everything": lambda world: world.choose({PUSHED: True, "stack.deploy.started": True}),
     "off for the organization": lambda world: world.choose({DOWN: False}, Scope(organization=world.acme)),
-    "off, and on for one application": lambda world: (
-        world.choose({DOWN: False, PUSHED: False}),
-        world.choose({DOWN: True}, Scope(organization=world.acme)),
-        world.choose({DOWN: False, PUSHED: True}, Scope(resource=world.shop)),
-    ),
+    "off, and on for one application": differ,
     "one's own webhook": webhook_on,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
