@@ -25,7 +25,7 @@ CELL = "Process is down: HipChat"
 def seen(page: Page, name: str) -> None:
     """Nothing is wrong with the page as it stands."""
     if SHOTS:
-        width = (page.viewport_size or {})["width"]
+        width = page.evaluate("window.innerWidth")
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)

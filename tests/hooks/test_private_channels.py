@@ -69,7 +69,8 @@ def told(dave: User, record: Record, pump: Run, receiver: Receiver, settings: La
         explanation=f"503 {ANSWER}", request={"url": f"https://push/{DEVICE}", "body": "{}"}, response={"body": ANSWER},
     )  # fmt: skip
     Delivery.objects.filter(pk=found["apns"].pk).update(outcome=ANSWER)
-    secrets = [TOKEN, ROOM, DEVICE, "Dave's iPhone", "Dave&#x27;s iPhone", "url-secret", "-chat", "-raw", ANSWER, "404 "]
+    secrets = [TOKEN, ROOM, DEVICE, "Dave's iPhone", "Dave&#x27;s iPhone", "url-secret", "-chat", "-raw", ANSWER]
+    secrets.append("404 ")
     return Told(found["hipchat"], found["raw"], found["apns"], [*secrets, device.public_id])
 
 
