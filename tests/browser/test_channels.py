@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -12,24 +11,13 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_httpserver import HTTPServer
 
 from tests.browser.demo import Demo
-from tests.browser.test_every_page import looked_at
+from tests.browser.looking import seen
 from tests.browser.visitor import WAIT, sign_in
 from tests.hooks.formats import hipchat_server
 from tests.hooks.formats.hipchat_server import ROOM, TOKEN, HipChatServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_only]  # which the demo is
-SHOTS = os.environ.get("SHOTS", "")  # a directory to leave pictures of the pages in
 CELL = "Process is down: HipChat"
-
-
-def seen(page: Page, name: str) -> None:
-    """Nothing is wrong with the page as it stands."""
-    if SHOTS:
-        width = page.evaluate("window.innerWidth")
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)
-    assert looked_at(page) == []
 
 
 def cell(page: Page) -> Locator:

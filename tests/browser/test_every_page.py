@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.demo import Demo
+from tests.browser.looking import looked_at
 from tests.browser.visitor import add_webhook_to_the_inbox, press_test, sign_in, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_only]  # which the demo is
@@ -90,29 +89,3 @@ def test_every_page_fits_and_is_accessible(
 
     found = {address: said for address, said in problems.items() if said}
     assert not found, json.dumps(found, indent=2)
-
-
-def looked_at(page: Page) -> list[str]:
-    """What is wrong with the page that is shown."""
-    problems = []
-    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-        problems.append("scrolls sideways")
-    if page.locator(".card").count() != page.locator("main .card").count():
-        problems.append("has content outside of its main part")
-    if page.locator("h1").count() != 1:
-        problems.append(f"has {page.locator('h1').count()} main headings")
-    problems += barriers(page)
-    page.emulate_media(color_scheme="dark")
-    problems += [f"dark: {each}" for each in barriers(page, runOnly=["color-contrast"])]
-    page.emulate_media(color_scheme="light")
-    return problems
-
-
-def barriers(page: Page, **options: Any) -> list[str]:
-    """What axe finds that keeps somebody out."""
-    response = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
-    return [
-        f"{each['impact']}: {each['help']}: {', '.join(str(node['target']) for node in each['nodes'][:3])}"
-        for each in response["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]

@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from hooks.formats import webhook_formats
 from tests.browser.demo import Demo
-from tests.browser.test_every_page import looked_at
+from tests.browser.looking import looked_at
 from tests.browser.visitor import sign_in
 from tests.hooks.formats.hipchat_server import ROOM, TOKEN, HipChatServer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 
@@ -10,11 +9,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.demo import Demo
-from tests.browser.test_every_page import looked_at
+from tests.browser.looking import seen
 from tests.browser.visitor import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_only]
-SHOTS = os.environ.get("SHOTS", "")  # a directory to leave pictures of the pages in
 PAGE = "/account/notifications/"
 DOWN = "Process is down: E-mail"
 
@@ -28,16 +26,6 @@ def press(page: Page, name: str) -> None:
     before = cell(page, name).get_attribute("aria-pressed")
     cell(page, name).click()
     expect(cell(page, name)).not_to_have_attribute("aria-pressed", str(before))
-
-
-def seen(page: Page, name: str) -> None:
-    """Nothing is wrong with the page as it stands."""
-    if SHOTS:
-        width = page.evaluate("innerWidth")
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)
-    assert looked_at(page) == []
 
 
 @pytest.mark.timeout(180)

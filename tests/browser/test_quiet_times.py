@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 
@@ -10,22 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.demo import Demo
-from tests.browser.test_every_page import looked_at
+from tests.browser.looking import seen
 from tests.browser.test_mailed import link_in_newest_mail
 from tests.browser.visitor import WAIT, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_only]
-SHOTS = os.environ.get("SHOTS", "")  # a directory to leave pictures of the pages in
-
-
-def seen(page: Page, name: str) -> None:
-    """Nothing is wrong with the page as it stands."""
-    if SHOTS:
-        width = page.evaluate("innerWidth")
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)
-    assert looked_at(page) == []
 
 
 def record(demo: Demo, event_type: str) -> None:
@@ -73,8 +61,6 @@ def test_what_came_while_snoozed_is_one_mail_and_mail_of_a_kind_can_be_ended(
     sign_in(inbox, new_demo)
     settings = link_in_newest_mail(inbox, "Your quiet time is over: 3 notifications", "account/notifications")
     expect(inbox.get_by_text("3 notifications from your quiet time").first).to_be_visible()
-    if SHOTS:
-        inbox.screenshot(path=f"{SHOTS}/digest-mail-{width}.png", full_page=True)
     assert settings.endswith("/account/notifications/")
     page.goto("/account/notifications/channels/email/deliveries/")
     page.get_by_role("link", name="Process is down").first.click()
