@@ -67,10 +67,10 @@ def test_an_organization_that_cannot_be_routed_does_not_stop_another(
     record("git.push")
     sound = matching.Rules
 
-    def rules_of(organization: Organization) -> Any:
+    def rules_of(organization: Organization, types: set[str]) -> Any:
         if organization == broken:
             raise ValueError("rotten")
-        return sound(organization)
+        return sound(organization, types)
 
     monkeypatch.setattr(matching, "Rules", rules_of)
     for _ in range(3):
