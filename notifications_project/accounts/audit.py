@@ -48,6 +48,7 @@ _PHRASES = {
     "notification_settings.made_not_urgent": "is no longer told when snoozed of",
     "event.recorded": "recorded the event",
 }
+_NAMED = 3  # settings that an entry names
 _NOUNS = {"addon": "add-on", "token": "API token", "email_hook": "e-mail hook"}
 
 
@@ -66,6 +67,11 @@ def particulars(entry: AuditEntry) -> str:
     words = [f"from {before}" if before else "", f"to {after}" if after else ""]
     if role := detail.pop("role", ""):
         words.append(f"as {role}")
+    if isinstance(settings := entry.detail.get("settings"), list):
+        more = int(entry.detail.get("number", 0)) - len(settings[:_NAMED])
+        del detail["settings"]
+        detail.pop("number", None)
+        words.append(f"({', '.join(settings[:_NAMED])}{f' and {more} more' if more > 0 else ''})")
     rest = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in detail.items() if value)
     return " ".join(filter(None, [*words, f"({rest})" if rest else ""]))
 
