@@ -137,6 +137,7 @@ def test_every_page_of_channels_fits_and_is_accessible(
     seen(page, "secret")
     page.goto("/account/notifications/snooze/")
     page.get_by_role("button", name="Snooze", exact=True).click()
+    expect(page.get_by_text("snoozed until").first).to_be_visible()
     seen(page, "snooze")
     for path in ("", "ios/", "hipchat/", "hipchat/deliveries/", "hipchat/remove/", "email/test/"):
         page.goto(f"{channels}{path}")
