@@ -105,7 +105,7 @@ class Endpoint(models.Model):
 
 
 class Circuit(models.Model):
-    """The circuit of a whole transport (`smtp`: the mail relay, `apns`). Open: nothing of it is tried before `not_before`."""
+    """The circuit of a whole transport (`smtp`: the mail relay, `apns`); open, nothing is tried before `not_before`."""
 
     transport = models.CharField(max_length=10, primary_key=True)
     not_before = models.DateTimeField(null=True, blank=True)

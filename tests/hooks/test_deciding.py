@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
