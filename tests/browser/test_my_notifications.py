@@ -85,6 +85,7 @@ def test_one_organization_says_otherwise(new_demo: Demo, open_page: Callable[...
     page.get_by_role("link", name="Everything").click()
     expect(cell(page, DOWN)).to_have_attribute("title", "On by default; differs in Analytical Engines (off)")
     page.get_by_role("link", name="Another…").click()
+    expect(page.get_by_role("button", name="Find")).to_be_visible()
     seen(page, "my-notifications-choose")
     page.get_by_label("Name").fill("shop-db")
     page.get_by_role("button", name="Find").click()
