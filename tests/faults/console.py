@@ -191,7 +191,7 @@ class Console:
         leases.check()
         self.one_message_a_delivery()
         conflicts = [*self.receiver.conflicts, *leases.strangers(self.receiver)]
-        assert not [each for each in conflicts if self.frozen not in each.processes]
+        assert [each for each in conflicts if self.frozen not in each.processes] == []
         # What was frozen may at worst finish what it had started: one request a lane, where they go one by one.
         assert self.frozen is None or max(self.late(self.frozen).values(), default=0) <= 1
 

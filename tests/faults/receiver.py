@@ -46,7 +46,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
-        self.behaviours: dict[str, Callable[[Request], bool]] = {}
+        self.behaviours: dict[str, Callable[[Request], None]] = {}
         self.takes = TAKES
         self.conflicts: list[Conflict] = []
         self._sending: dict[str, Counter[int | None]] = defaultdict(Counter)  # by hook, and by webhook-id
@@ -116,12 +116,18 @@ class Request(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         hook, event = self.path.strip("/"), str(json.loads(body)["event_id"])
         arrival = Arrival(hook, event, self.headers["webhook-id"], body, self.process, time.time())
+        self.under_way: Arrival | None = arrival
         receiver.begin(arrival)
-        taken = False
         try:
-            taken = receiver.behaviours.get(hook, take)(self)
+            receiver.behaviours.get(hook, take)(self)
         finally:
-            receiver.end(arrival, taken)
+            self.over(False)
+
+    def over(self, taken: bool) -> None:
+        """Nothing is under way here any more. Said before the answer goes: with it the next may be sent elsewhere."""
+        if self.under_way:
+            self.server.receiver.end(self.under_way, taken)
+        self.under_way = None
 
     def log_message(self, *args: object) -> None:
         pass
@@ -135,46 +141,42 @@ class Request(BaseHTTPRequestHandler):
         return self.server.receiver.stopping.is_set()
 
 
-# --- Behaviours: each returns whether the delivery was taken -------------------------------------------------
-def take(request: Request) -> bool:
+# --- Behaviours: what is taken is over before the answer -----------------------------------------------------
+def take(request: Request) -> None:
     request.server.receiver.stopping.wait(request.server.receiver.takes)
+    request.over(True)
     request.send_response_only(204)
     request.end_headers()
-    return True
 
 
-def reset(request: Request) -> bool:
+def reset(request: Request) -> None:
     request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     os.close(request.connection.detach())
     request.close_connection = True
-    return False
 
 
-def hang(request: Request) -> bool:
+def hang(request: Request) -> None:
     request.left_within(600)
     request.close_connection = True
-    return False
 
 
-def drip(request: Request) -> bool:
+def drip(request: Request) -> None:
     """One byte a second, for as long as somebody listens."""
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n" + 600 * b".":
         request.connection.sendall(bytes([byte]))
         if request.left_within(1):
             break
     request.close_connection = True
-    return False
 
 
-def redirect(request: Request) -> bool:
+def redirect(request: Request) -> None:
     request.send_response_only(302)
     request.send_header("Location", request.server.receiver.url("elsewhere"))
     request.send_header("Content-Length", "0")
     request.end_headers()
-    return False
 
 
-def flood(request: Request) -> bool:
+def flood(request: Request) -> None:
     """10 MB of an error page."""
     request.send_response_only(500)
     request.send_header("Content-Length", str(10_000_000))
@@ -182,13 +184,11 @@ def flood(request: Request) -> bool:
     request.close_connection = True
     with contextlib.suppress(OSError):
         request.connection.sendall(b"x" * 10_000_000)
-    return False
 
 
-def babble(request: Request) -> bool:
+def babble(request: Request) -> None:
     request.connection.sendall(b"what is this\x00\xff\r\n\r\nno HTTP\r\n\r\n")
     request.close_connection = True
-    return False
 
 
 # --- Who is at the other end ---------------------------------------------------------------------------------
