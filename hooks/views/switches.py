@@ -14,9 +14,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from hooks import overview, rules, sentences
+from hooks import loss, overview, rules, sentences
 from hooks.models import Hook
-from hooks.recipients import members_of, named_by
 from hooks.rules import InvalidRule
 from hooks.views.editing import list_of, show_secret
 from hooks.views.finding import find_hook
@@ -78,21 +77,16 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         else:
             messages.success(request, f"{found.name} was deleted.")
         return redirect(list_of(found), organization.public_id)
+    lost = loss.of(found)
     context = {
         "organization": organization,
         "hook": found,
         "row": overview.row(found, timezone.now()),
-        "loss": sentences.describe_loss(found, _people(found)),
+        "loss": sentences.describe_loss(found, lost.stop),
+        "keep": lost.keep,
         "is_default": found.name == rules.DEFAULT_HOOK_NAME,
     }
     return render(request, "hooks/delete.html", context)
-
-
-def _people(hook: Hook) -> int:
-    """How many an e-mail hook tells, counting each person once."""
-    if hook.kind != Hook.Kind.EMAIL:
-        return 0
-    return len({address.lower() for address in named_by(hook, members_of(hook.organization))})
 
 
 def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any) -> HttpResponse:

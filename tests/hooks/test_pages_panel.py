@@ -10,9 +10,11 @@ from django.conf import LazySettings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from events import catalogue
 from events.models import Resource
-from hooks import rules
+from hooks import notification_settings, rules
 from hooks.models import Delivery, Endpoint, Hook
+from hooks.notification_settings import Choice
 from hooks.rules import Notify
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.pages import ClientOf, add_webhook, page_of
@@ -139,6 +141,13 @@ def test_the_confirmation_says_what_stops(
     client = client_of(alice)
     html = get(client, page_of(home, default, "delete/"))
     assert "3 members stop getting e-mails about: Result of deployments (success/fail)" in html
+    assert "keeps getting these" not in html
+    types = catalogue.GROUPS["deployment-result"].types
+    notification_settings.choose(dave, [Choice(name, "email", True) for name in types])
+    notification_settings.choose(anna, [Choice(name, "email", False) for name in types])
+    html = get(client, page_of(home, default, "delete/"))
+    assert "1 member stops getting e-mails about: Result of deployments (success/fail)" in html
+    assert "1 person keeps getting these e-mails, by default or because they chose them in their own settings" in html
     assert Hook.objects.existing().filter(pk=default.pk).exists()
     client.post(page_of(home, default, "delete/"))
     assert not Hook.objects.existing().filter(pk=default.pk).exists()
