@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
-from hooks import channel_cards, channels, notification_settings
+from hooks import channel_cards, channels, devices, notification_settings
 from hooks.context import workers_running
 from hooks.models import Channel
 from hooks.notification_settings import EVERYTHING
@@ -108,7 +108,10 @@ def find_channel(user: User, kind: str) -> Channel:
 
 
 def turned_on(request: HttpRequest, cell: Cell) -> bool:
-    """Turn on the cell that was clicked, and say so."""
+    """Turn on the cell that was clicked, and say so; or say why not."""
+    if cell.kind == Channel.Kind.IOS and (explanation := devices.explanation()):
+        messages.error(request, f"{cell.name} was not turned on. {explanation}")
+        return False
     try:
         cell.turn_on(signed_in(request))
     except notification_settings.InvalidSetting as problem:

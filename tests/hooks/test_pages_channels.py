@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from pytest_httpserver import HTTPServer
 
@@ -425,11 +426,27 @@ def test_another_s_device_is_not_there(client: Client, dave: User) -> None:
         assert client.post(f"{CHANNELS}devices/{device.public_id}/{action}/", {"name": "Mine"}).status_code == 404
 
 
-def test_ios_says_how_to_register_and_turns_the_cell_on_once_there_is_a_device(client: Client, alice: User) -> None:
+def test_ios_says_how_to_register_and_turns_the_cell_on_once_there_is_a_device(
+    client: Client, alice: User, settings: LazySettings
+) -> None:
+    settings.PUSH_CONFIGURED = True
     page = f"{CHANNELS}ios/?type=job.fail"
     assert "/api/v1/me/devices/" in get(client, page)
     early = client.post(page, follow=True)
     assert "iOS is not set up." in early.content.decode()
     devices.register(alice, DEVICE, "iPhone")
+    assert "Turn Job run failed: iOS on" in words(get(client, page))
     assert client.post(page)["Location"].endswith("#job.fail-ios")
     assert NotificationSetting.objects.get(user=alice).channel == "ios"
+
+
+def test_ios_is_not_turned_on_where_push_is_not_configured(client: Client, alice: User) -> None:
+    devices.register(alice, DEVICE, "iPhone")
+    page = f"{CHANNELS}ios/?type=job.fail"
+    shown = words(get(client, page))
+    assert devices.NOT_CONFIGURED in shown
+    assert "Turn Job run failed" not in shown
+    told = words(assert_strict(client.post(page)))
+    assert f"Job run failed: iOS was not turned on. {devices.NOT_CONFIGURED}" in told
+    assert "is on" not in told
+    assert not NotificationSetting.objects.exists()
