@@ -1,7 +1,7 @@
 """`pagerduty`: incidents that are opened and resolved, and changes (facts/channels.md, section 4.6: Events API v2).
 
-Bad news triggers an alert; the good news that answers it resolves it by the same key; all else is a change event,
-which pages nobody.
+Bad news triggers an alert; the good news that answers it, where there is any, resolves it by the same key; all else is
+a change event, which pages nobody.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from hooks.wording import Story, plain, tell
 _SUMMARY = 1024
 _SEVERITIES = {Outcome.BAD: "error", Outcome.GOOD: "info", Outcome.NEUTRAL: "info"}
 
-# Types about the same trouble: what is bad of them opens it, what is good ends it. Others are of their own.
+# Types about the same trouble: what is bad of them opens it, what is good ends it. Bad news of other types is of its own,
+# and nothing ends it but somebody in PagerDuty.
 _TROUBLES = {
     "server.stopped": "server",
     "server.backon": "server",
@@ -49,7 +50,10 @@ _FITS = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 class PagerDuty(Format):
     name = "pagerduty"
     label = "PagerDuty"
-    help = "Alerts that bad news opens and good news resolves; other events as changes, which page nobody."
+    help = (
+        "Alerts that bad news opens and its good counterpart resolves; a process that is down and a failed redeploy hook"
+        " have none and are resolved in PagerDuty. Other events are changes, which page nobody."
+    )
     setup: ClassVar[str] = (
         "In PagerDuty open the service, choose Integrations, then Add an integration, then Events API V2, and copy its"
         " Integration Key. For an account in the European region the URL is"
@@ -116,6 +120,11 @@ def dedup_key(notification: Notification) -> str:
     return "/".join(["test", *parted] if notification.is_test else parted)
 
 
+def is_ended(event_type: str) -> bool:
+    """Whether some event resolves what this type of bad news opens."""
+    return event_type in _TROUBLES
+
+
 def _action(event_type: str, outcome: Outcome) -> str | None:
     if outcome == Outcome.BAD:
         return "trigger"
@@ -123,7 +132,7 @@ def _action(event_type: str, outcome: Outcome) -> str | None:
 
 
 def _payload(notification: Notification, story: Story) -> dict[str, Any]:
-    details = dict(story.facts)
+    details = {"message": story.line, **dict(story.facts)}
     if story.note:
         details["test"] = story.note
     return {

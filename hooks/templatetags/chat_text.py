@@ -10,7 +10,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from hooks.formats import attachments, discord, teams
+from hooks.formats import attachments, discord, pagerduty, teams
 
 register = template.Library()
 
@@ -59,6 +59,12 @@ def emoji(tag: object) -> str:
 def pairs(found: object) -> list[tuple[object, object]]:
     """The names and values of an object, whatever the names are: to a template `.items` may be one of them."""
     return list(found.items()) if isinstance(found, dict) else []
+
+
+@register.filter
+def is_ended(event_type: object) -> bool:
+    """Whether some event resolves the alert that this type opens in PagerDuty."""
+    return pagerduty.is_ended(str(event_type))
 
 
 @register.filter

@@ -58,10 +58,14 @@ class Service:
         return self.check(self.write(event_type, data, **fields))
 
     def check(self, message: Message) -> dict[str, Any]:
-        assert message.content_type == "application/json"
-        body: dict[str, Any] = json.loads(message.body.decode())
+        return self.check_body(message.content_type, message.body)
+
+    def check_body(self, content_type: str, raw: bytes) -> dict[str, Any]:
+        """What was written, or what arrived: in the service's form and within its limits."""
+        assert content_type == "application/json"
+        body: dict[str, Any] = json.loads(raw.decode())
         Draft202012Validator(self.schema).validate(body)
-        self.limits(message.body, body)
+        self.limits(raw, body)
         return body
 
     def understand(self, status: int, body: Any = "", **fields: Any) -> Answer:
@@ -102,6 +106,8 @@ class Delivering:
         hook = self.webhook(format=service.name, options=service.options, events=[event_type])
         self.record(event_type)
         self.pump()
+        arrived = self.receiver.requests[-1]
+        service.check_body(arrived.headers.get("content-type", ""), arrived.get_data())
         return Delivery.objects.get(hook=hook)
 
     def brings(self, service: Service, case: Case) -> None:

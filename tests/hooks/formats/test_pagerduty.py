@@ -10,10 +10,12 @@ import pytest
 from events import catalogue, samples
 from events.catalogue import Outcome
 from hooks.formats import FORMATS, proposed_for
+from hooks.formats.pagerduty import is_ended
 from hooks.models import Attempt
+from hooks.wording import tell
 from tests.conftest import Receiver
 from tests.hooks.formats.services import TIME, TYPES, URL, Case, Delivering, Service, array, obj, text
-from tests.hooks.notifications import ORGANIZATION
+from tests.hooks.notifications import ORGANIZATION, notification
 
 KEY = "R0123456789abcdef0123456789ABCDE"
 LINKS = array(obj({"href": URL, "text": text(100)}), 1, 1)
@@ -51,7 +53,9 @@ def test_an_alert_tells_the_story() -> None:
     assert (body["event_action"], body["routing_key"]) == ("trigger", KEY)
     assert body["payload"]["summary"] == "Job “Nightly invoices” of front failed"
     assert (body["payload"]["severity"], body["payload"]["source"]) == ("error", "front")
-    assert body["payload"]["custom_details"]["Application"] == "front"
+    details = body["payload"]["custom_details"]
+    assert next(iter(details.items())) == ("message", tell(notification("job.fail")).line)
+    assert details["Application"] == "front"
     assert SERVICE.write("job.fail").url == ""
 
 
@@ -79,6 +83,15 @@ def test_what_went_wrong_is_resolved_by_its_counterpart(bad: str, good: str) -> 
     assert key(bad) == key(good)
     assert key(bad).startswith(f"{ORGANIZATION}/")
     assert key(bad) != key(good, organization_id="orga_11111111-2222-4333-8444-555555555555")
+
+
+def test_it_is_known_which_trouble_no_event_ends() -> None:
+    bodies = [SERVICE.body(event_type) for event_type in TYPES]
+    resolved = {body["dedup_key"].split("/")[1] for body in bodies if body.get("event_action") == "resolve"}
+    for event_type, body in zip(TYPES, bodies, strict=True):
+        if body.get("event_action") == "trigger":
+            assert is_ended(event_type) == (body["dedup_key"].split("/")[1] in resolved), event_type
+    assert not is_ended("process.down")
 
 
 def test_troubles_of_different_things_are_kept_apart() -> None:

@@ -28,7 +28,7 @@ every_service = pytest.mark.parametrize("service", SERVICES, ids=[service.name f
 @every_service
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_message_of_every_type_is_valid(language: str, service: Service, settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     for event_type in TYPES:
         body = json.dumps(service.body(event_type), ensure_ascii=False)
         assert ("Organisation" in body) == (language == "fr"), event_type
@@ -91,12 +91,11 @@ def drawn(service: Service, body: dict[str, Any]) -> Html:
 @every_service
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_preview_shows_the_message(service: Service, language: str, settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     for event_type in TYPES:
         about = notification(event_type, is_test=True)
         shown, story = drawn(service, service.body(event_type, is_test=True)), tell(about)
-        lines = [] if service.name == "pagerduty" else [story.line]  # which takes a title and facts alone
-        for told in (story.title, *lines, story.note, *story.facts[0]):
+        for told in (story.title, story.line, story.note, *story.facts[0]):
             assert told in shown.text, event_type
         assert story.url in [given.get("href") for _, given in shown.tags]
 
@@ -127,6 +126,8 @@ def test_what_is_no_message_is_drawn_as_nothing(body: Any, service: Service) -> 
     ("event_type", "words", "tone"),
     [
         ("server.stopped", ["Triggered", "until good news with the same key resolves it"], "bad"),
+        ("process.down", ["Triggered", "Resolve it in PagerDuty: no event ends it."], "bad"),
+        ("stack.redeploy.hook.fail", ["Triggered", "Resolve it in PagerDuty: no event ends it."], "bad"),
         ("server.backon", ["Resolved", "It ends the alert with the key"], "good"),
         ("git.push", ["Change event", "pages nobody"], None),
     ],
