@@ -150,7 +150,8 @@ LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 SIGN_UP_OPEN = environment.choice("SIGN_UP", "closed", "open") == "open"
 if SIGN_UP_OPEN and not (environment.text("EMAIL_URL") or environment.text("EMAIL_PROVIDER")):
-    raise environment.BadSetting("SIGN_UP", "can be open only with EMAIL_URL: new addresses are confirmed by mail")
+    why = "can be open only with EMAIL_URL or EMAIL_PROVIDER: new addresses are confirmed by mail"
+    raise environment.BadSetting("SIGN_UP", why)
 ACCOUNT_ADAPTER = "notifications_project.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "notifications_project.accounts.sign_in.LoginForm",
@@ -244,6 +245,8 @@ Q_CLUSTER: dict[str, Any] = {
 # --- Language, time, logs, policy ----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en", "English"), ("fr", "Français")]  # of messages; pages speak the one above
+# Not LANGUAGE: that is gettext's, and many desktops set it to a list such as `en_GB:en`.
+MESSAGE_LANGUAGE = environment.choice("MESSAGE_LANGUAGE", "en", "fr")
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -90,9 +90,9 @@ def tell(notification: Notification, language: str | None = None) -> Story:
 def _supported(language: str | None) -> str:
     """The language that comes nearest, else the platform's."""
     try:
-        return translation.get_supported_language_variant(language or settings.LANGUAGE_CODE)
+        return translation.get_supported_language_variant(language or settings.MESSAGE_LANGUAGE)
     except (LookupError, ValueError):
-        return settings.LANGUAGE_CODE
+        return settings.MESSAGE_LANGUAGE
 
 
 def _data(representation: str) -> facts.Data:

@@ -54,13 +54,13 @@ def footer(notification: Notification, language: str) -> Footer:
 
 def confirmation(organization: str) -> Confirmation:
     """The words of the mail that asks an address whether it wants to be told, in the platform's language."""
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(settings.MESSAGE_LANGUAGE):
         return _confirmation({"organization": plain.name(organization)})
 
 
 def _confirmation(named_so: dict[str, str]) -> Confirmation:
     return Confirmation(
-        language=settings.LANGUAGE_CODE.partition("-")[0],
+        language=settings.MESSAGE_LANGUAGE.partition("-")[0],
         subject=pgettext("mail", "[%(organization)s] Please confirm this address") % named_so,
         title=pgettext("mail", "%(organization)s would like to send you notifications") % named_so,
         line=pgettext(

@@ -357,7 +357,7 @@ def test_routing_asks_no_more_for_more_addresses(
 
 
 def test_french_is_asked_in_french(acme: Organization, mailbox: Mailbox, settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = "fr"
+    settings.MESSAGE_LANGUAGE = "fr"
     naming(acme)
     tasks.sweep()
     [mail] = mailbox.mails

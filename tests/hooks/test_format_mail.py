@@ -50,7 +50,7 @@ def test_nobody_s_data_becomes_markup_or_another_header() -> None:
 
 
 def test_french_mail_is_french(settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = "fr"
+    settings.MESSAGE_LANGUAGE = "fr"
     message = written(notification("stack.redeploy.fail"))
     assert message.subject == "[Acme] front\u00a0: échec du déploiement"
     assert '<html lang="fr">' in message.html
@@ -87,7 +87,7 @@ def test_it_says_every_reason_in_the_language_of_the_mail(settings: LazySettings
     assert "because you chose it in your notification settings" in text
     assert text.count("Change this in your settings: http://localhost:8000/account/notifications/") == 3
     assert "Unsubscribe from this hook: http://localhost:8000/unsubscribe/" in text
-    settings.LANGUAGE_CODE = "fr"
+    settings.MESSAGE_LANGUAGE = "fr"
     message = written(notification("process.down", reasons=(hook, {**hook, "id": "hook_2"})))
     for part in ("en raison de hooks e-mail de Acme\u00a0:", "Se désabonner de ces hooks"):
         assert part in message.body.decode()

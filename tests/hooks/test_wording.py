@@ -248,7 +248,7 @@ def test_the_nearest_language_is_spoken(asked: str, given: str) -> None:
 
 def test_without_a_language_the_platform_s_is_spoken(settings: LazySettings) -> None:
     assert tell(notification("job.fail")).language == "en"
-    settings.LANGUAGE_CODE = "fr"
+    settings.MESSAGE_LANGUAGE = "fr"
     assert (
         tell(notification("job.fail")).title
         == "Échec de la tâche «\u00a0Nightly invoices\u00a0» de l’application front"

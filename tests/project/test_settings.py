@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from django.conf import settings
+from django.conf import LazySettings, settings
 
+from hooks.formats import FORMATS
 from notifications_project import start
 from notifications_project.environment import BadSetting
 from tests.hooks.fake_apns import new_key, pem
+from tests.hooks.notifications import notification
 
 pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough
 
@@ -60,6 +62,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
         ("DEMO", "maybe"),
         ("BEHIND_PROXY", "perhaps"),
         ("SIGN_UP", "ajar"),
+        *(("MESSAGE_LANGUAGE", value) for value in ("de", "fr-FR", "fr_FR:fr")),
         ("WORKERS", "0"),
         ("WORKERS", "many"),
         ("WORKERS", "9" * 5000),
@@ -110,6 +113,25 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(
 )
 def test_a_right_value_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert read(monkeypatch, **{name: value})
+
+
+def test_messages_are_in_the_chosen_language_and_pages_in_english(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    assert read(monkeypatch)["MESSAGE_LANGUAGE"] == "en"
+    monkeypatch.setenv("LANGUAGE", "de_DE:de")  # what a desktop sets for its own programs
+    found = read(monkeypatch, MESSAGE_LANGUAGE="fr")
+    assert found["LANGUAGE_CODE"] == "en-gb"
+    settings.MESSAGE_LANGUAGE = found["MESSAGE_LANGUAGE"]
+    for name in ("mail", "slack"):
+        assert "échoué" in FORMATS[name].write(notification("stack.redeploy.fail")).body.decode()
+
+
+def test_signing_up_needs_a_way_to_send_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMAIL_URL", raising=False)
+    with pytest.raises(BadSetting, match=r"^SIGN_UP: .*EMAIL_URL or EMAIL_PROVIDER"):
+        read(monkeypatch, SIGN_UP="open")
+    assert read(monkeypatch, SIGN_UP="open", EMAIL_PROVIDER="mailgun")["SIGN_UP_OPEN"]
 
 
 def test_the_host_of_the_public_address_is_answered_whatever_else_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def check(message: Message) -> dict[str, Any]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("event_type", TYPES)
 def test_an_alert_tells_the_story(event_type: str, language: str, settings: Any) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     about = notification(event_type)
     story, body = tell(about), check(FORMATS["apns"].write(about))
     assert body["aps"]["alert"] == {"title": story.title, "subtitle": "Acme", "body": story.line}
@@ -118,11 +118,11 @@ def test_an_address_that_is_too_long_is_left_out(settings: Any) -> None:
 @given(about=notifications(), language=some.sampled_from(LANGUAGES))
 @example(about=notification("x" * 5000, {"reason": HOSTILE[-2]}, organization="&" * 500), language="en")
 def test_any_event_gives_an_alert_that_apple_takes(about: Notification, language: str) -> None:
-    before, django_settings.LANGUAGE_CODE = django_settings.LANGUAGE_CODE, language
+    before, django_settings.MESSAGE_LANGUAGE = django_settings.MESSAGE_LANGUAGE, language
     try:
         check(FORMATS["apns"].write(about))
     finally:
-        django_settings.LANGUAGE_CODE = before
+        django_settings.MESSAGE_LANGUAGE = before
 
 
 def test_it_is_no_format_for_webhooks() -> None:

@@ -175,7 +175,7 @@ def test_the_url_says_which_api_is_meant(address: str, token: str, meant: str) -
 @pytest.mark.parametrize("meant", ADDRESSES)
 @pytest.mark.parametrize("event_type", TYPES)
 def test_every_type_is_told_to_each_api(event_type: str, meant: str, language: str, settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     about = told(ADDRESSES[meant], event_type)
     body, story = written(about), tell(about)
     assert kind(body) == meant
@@ -200,7 +200,7 @@ def test_an_application_is_one_thread_whose_state_is_the_last_news() -> None:
 
 
 def test_the_state_is_french_where_people_read_french(settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = "fr"
+    settings.MESSAGE_LANGUAGE = "fr"
     assert written(told(MESSAGES, "stack.redeploy.fail"))["thread"]["status"]["value"] == "échec du déploiement"
 
 

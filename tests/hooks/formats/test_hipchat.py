@@ -96,7 +96,7 @@ def written(about: Notification) -> dict[str, Any]:
 def test_every_type_is_told_in_both_versions(
     event_type: str, language: str, version: str, settings: LazySettings
 ) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     about = told(event_type, options={"version": version})
     body, story = written(about), tell(about)
     markup = Markup(body["message"])

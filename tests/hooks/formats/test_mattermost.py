@@ -61,7 +61,7 @@ def shown(written: str) -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("event_type", TYPES)
 def test_mattermost_takes_every_type(event_type: str, language: str, settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     story, box = tell(notification(event_type)), box_of(MATTERMOST.body(event_type))
     assert (box["title"], box["fallback"], box["title_link"]) == (story.title, story.title, story.url)
     assert shown(box["text"]) == story.line

@@ -118,7 +118,7 @@ def links(shown: str) -> int:
 def test_slack_takes_every_type(
     event_type: str, language: str, is_test: bool, settings: LazySettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     story = tell(notification(event_type, is_test=is_test))
     with caplog.at_level(logging.WARNING):
         body = FOR_SLACK.body(event_type, is_test=is_test)
@@ -136,7 +136,7 @@ def test_slack_takes_every_type(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("event_type", TYPES)
 def test_others_get_the_same_facts_without_blocks(event_type: str, language: str, settings: LazySettings) -> None:
-    settings.LANGUAGE_CODE = language
+    settings.MESSAGE_LANGUAGE = language
     about = notification(event_type)
     story, body = tell(about), FOR_OTHERS.body(event_type)
     box = body["attachments"][0]
