@@ -38,6 +38,8 @@ _CHUNK = 500
 M = TypeVar("M", bound=Model)
 TEST = "a test goes only to what is tested"
 _ORDER = [State.TOLD, State.WAITING, State.FAILED, State.CANCELLED]  # of several devices, the luckiest speaks
+# What others read of a member's own channel: an answer may tell where it leads, an outcome what became of a device.
+_CLOSED = {State.FAILED: "It failed", State.CANCELLED: "Cancelled"}
 _Key = tuple[UUID | str, str]  # a user and a channel; for e-mail, the address in lower case
 
 
@@ -190,6 +192,10 @@ class Explanation:
     def _is_viewer(self, person: Person) -> bool:
         return person.membership is not None and person.membership.user_id == self.viewer
 
+    def _is_open(self, person: Person, kind: str) -> bool:
+        """Whether the viewer may read more than that it was told: what ended it, or how the channel is set up."""
+        return kind == Kind.EMAIL or self._is_viewer(person)
+
     def _verdict(self, person: Person, kind: str) -> Verdict:
         key = person.key(kind)
         deliveries, owed = self.then.get(key, []), self.owed.get(key)
@@ -216,7 +222,8 @@ class Explanation:
         elif owed is None and delivery.reasons and delivery.reasons[0].get("rule") == "digest":
             since = ""  # nobody else is ever told of it
         elif owed is None:
-            since = f"Since then: would not be told: {self._why_not(person, kind)}."
+            said = f": {self._why_not(person, kind)}" if self._is_open(person, kind) else ""
+            since = f"Since then: would not be told{said}."
         elif state == State.CANCELLED:
             since = f"Since then: would be told, because {now}."
         elif not verdicts.same_rules(delivery.reasons, owed.reasons):
@@ -228,11 +235,9 @@ class Explanation:
         elif verdicts.in_digest(delivery):
             more = "it waited for a quiet time, and was told in a digest"
         elif state != State.TOLD:
-            # What a member's own channel answered may tell where it leads.
-            own = kind == Kind.EMAIL or self._is_viewer(person) or state == State.CANCELLED
-            more = sentences.describe_state(delivery) if own else "It failed"
+            more = sentences.describe_state(delivery) if self._is_open(person, kind) else _CLOSED[state]
         told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
-        seen = delivery if kind == Kind.EMAIL or self._is_viewer(person) else None
+        seen = delivery if self._is_open(person, kind) else None
         return Verdict(state, told, since, kind, seen)
 
     def _waits(self, person: Person, kind: str, until: datetime | None, held: bool) -> str:
@@ -286,6 +291,8 @@ class Explanation:
                     return f"unsubscribed from the hook “{hook.name}”"
                 if why == Why.UNCONFIRMED:
                     return "the address has not confirmed yet that it wants to be told"
+                if why == Why.DEACTIVATED:
+                    return "the address is of a user who was deactivated"
         for hook in naming:
             if not self.rules.covers(hook, self.event):
                 return f"the hook “{hook.name}” {verdicts.restriction(hook)}"

@@ -263,6 +263,28 @@ def test_others_see_that_a_member_was_told_and_by_what_and_never_where(
     assert "Secret room" in said(event, dave, "hipchat", viewer=dave)[1], "their own, they may read"
 
 
+def test_others_do_not_see_what_became_of_a_member_s_channel(
+    record: Record, alice: User, dave: User, client_of: ClientOf, home: str, api: Callable[..., Api]
+) -> None:
+    with_webhook(dave)
+    turn(dave, "git.push", "webhook", True)
+    event = routed(record, "git.push")
+    asked = "The member’s own setting for everything asks for it."
+    outcome = "The app was removed from the device, or push was turned off there"
+    Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome=outcome)
+    assert said(event, dave, "webhook", viewer=alice)[:2] == ("cancelled", f"{asked} Cancelled.")
+    assert said(event, dave, "webhook", viewer=dave)[:2] == ("cancelled", f"{asked} Cancelled: {outcome}.")
+    channels.remove(channels.own(dave)["webhook"])
+    assert said(event, dave, "webhook", viewer=alice)[2] == "Since then: would not be told."
+    since = "Since then: would not be told: the webhook is turned on, but not set up."
+    assert said(event, dave, "webhook", viewer=dave)[2] == since
+    html = get(client_of(alice), f"{home}/events/{event.public_id}/explain/")
+    sent = api(alice).get(f"/api/v1{home}/events/{event.public_id}/explanation/").content.decode()
+    for page in (html, sent):
+        assert "Cancelled." in page
+        assert not [word for word in ("The app was removed", "turned on, but") if word in page]
+
+
 def test_oneself_sees_every_channel(record: Record, dave: User, settings: LazySettings) -> None:
     event = routed(record, "git.push")
     [row] = explanation(event, dave, viewer=dave).members()
