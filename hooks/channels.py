@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -27,6 +27,7 @@ from notifications_project.accounts.organizations import ensure_personal_space
 
 Kind = Channel.Kind
 WITH_ENDPOINT = (Kind.HIPCHAT, Kind.WEBHOOK)
+LONGEST_SNOOZE = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,7 @@ def remove(channel: Channel) -> None:
     if channel.kind not in WITH_ENDPOINT:
         instead = "turn it off, or snooze it" if channel.kind == Kind.EMAIL else "remove its devices"
         raise InvalidRule({"channel": f"{channel.get_kind_display()} cannot be removed: {instead}."})
-    space = ensure_personal_space(channel.user)
-    # Who routes now may have read this channel already: what that owes it is waited for, and cancelled with the rest.
-    owners = channel.user.memberships.values("organization")
-    list(Organization.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk").values_list("pk"))
+    space = _locked_space(channel.user)
     endpoint = _locked(channel)
     if endpoint is None or not Channel.objects.filter(pk=channel.pk).delete()[0]:
         return  # it was removed meanwhile
@@ -144,8 +142,8 @@ def silence(
     What waits because of that waits until the new time, or goes out at once. Raises InvalidRule.
     """
     now = clock.now()
-    if snooze and snooze[0] and snooze[0] <= now:
-        raise InvalidRule({"until": "Choose a time that is still to come."})
+    if snooze and snooze[0]:
+        snooze = (_checked(snooze[0], now),)
     if hours and hours[0] and hours[0][0] == hours[0][1]:
         raise InvalidRule({"quiet_until": "Quiet hours end at another time than they begin."})
     with transaction.atomic():
@@ -162,6 +160,19 @@ def silence(
             waiting = waiting_for(channel).filter(quiet_until__isnull=False)
             digests.wait_until(waiting, quiet_until(channel, user.time_zone, now) or now)
     digests.send_due(user)
+
+
+def _checked(until: datetime, now: datetime) -> datetime:
+    """The end of a snooze. Far from what calendars and databases can hold, whatever zone it is shown in."""
+    try:
+        until = until.astimezone(UTC)
+    except OverflowError:
+        until = datetime.max.replace(tzinfo=UTC)
+    if until <= now:
+        raise InvalidRule({"until": "Choose a time that is still to come."})
+    if until > now + LONGEST_SNOOZE:
+        raise InvalidRule({"until": "Choose a time within the next year."})
+    return until
 
 
 def waiting_for(channel: Channel) -> QuerySet[Delivery]:
@@ -197,9 +208,19 @@ def _told_of(begun: str, ended: str, channel: Channel, value: object) -> tuple[s
 
 
 def _locked_space(user: User) -> Organization:
-    """The personal space, locked: two requests of one user take turns, and so does routing there."""
+    """The personal space, locked with all of the user's organizations: two requests of one user take turns.
+
+    So does routing, which may have read before what is changed now: what it owes is waited for.
+    """
     space = ensure_personal_space(user)
-    return Organization.objects.select_for_update(no_key=True).get(pk=space.pk)
+    take_turns(user)
+    return space
+
+
+def take_turns(user: User) -> None:
+    """Lock all of a user's organizations, the personal space among them."""
+    owners = Organization.objects.filter(pk__in=user.memberships.values("organization")).order_by("pk")
+    list(owners.select_for_update(no_key=True).values_list("pk"))
 
 
 def _locked(channel: Channel) -> Endpoint | None:

@@ -291,20 +291,24 @@ class Rules:
 
 def concerned_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
-    about = _about(event).get("hook")
-    return about.get("id") if isinstance(about, dict) else None
+    return _text_of(_about(event).get("hook"), "id")
 
 
 def concerned_channel(event: Event) -> str | None:
     """The kind of the channel that a `hook.*` event of a personal space is about: it is not told of its own trouble."""
-    about = _about(event).get("channel")
-    return about.get("kind") if isinstance(about, dict) else None
+    return _text_of(_about(event).get("channel"), "kind")
 
 
 def concerned_address(event: Event) -> str | None:
     """The address that a `hook.*` event is about, in lower case: it is not e-mailed that it cannot be e-mailed."""
     about = _about(event).get("refused")
     return about.lower() if isinstance(about, str) else None
+
+
+def _text_of(about: Any, name: str) -> str | None:
+    """What an event says may be anything: programs may send such events, too."""
+    found = about.get(name) if isinstance(about, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _about(event: Event) -> dict[str, Any]:

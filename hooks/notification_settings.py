@@ -90,7 +90,7 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
     _check(user, wanted, scope)
     with transaction.atomic():
         space = ensure_personal_space(user)
-        Organization.objects.select_for_update(no_key=True).get(pk=space.pk)
+        channels.take_turns(user)
         stands = chosen(user, scope)
         last = {(each.event_type, each.channel): each.enabled for each in wanted}
         changes = {key: enabled for key, enabled in last.items() if stands.get(key) != enabled}
@@ -155,13 +155,17 @@ def _write(user: User, scope: Scope, changes: dict[tuple[str, str], bool | None]
 
 def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) -> None:
     """Cancel what waits although its user wants no more of it, by what stands now."""
-    for kind in kinds:
+    for kind in sorted(kinds):
         channel = channels.own(user).get(kind) or Channel(user=user, kind=kind)
+        # Before what waits for them, and by id: so do workers that write results.
+        endpoints = channels.endpoints_of(channel).select_for_update(no_key=True, of=("self",)).order_by("pk")
+        if not list(endpoints.values_list("pk")):
+            continue
         waiting = channels.waiting_for(channel).filter(event__type__in=types, event__is_test=False)
-        waiting = waiting.select_related("event", "organization").defer("event__representation")
+        rows = waiting.select_related("event", "organization").defer("event__representation")
         unwanted: list[UUID] = []
         read: dict[UUID, Choices] = {}
-        for delivery in waiting.iterator(_CHUNK):
+        for delivery in rows.select_for_update(no_key=True, of=("self",)).order_by("pk").iterator(_CHUNK):
             member = Member(user.pk, "", user.email)
             if delivery.organization_id not in read:
                 read[delivery.organization_id] = Choices.read(delivery.organization, types, [member])
@@ -170,7 +174,7 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
             if not decision.on and (decision.chosen or kind != Channel.Kind.EMAIL):
                 unwanted.append(delivery.pk)
         for start in range(0, len(unwanted), _CHUNK):
-            Delivery.objects.filter(pk__in=unwanted[start : start + _CHUNK], state=Delivery.State.PENDING).update(
+            Delivery.objects.filter(pk__in=unwanted[start : start + _CHUNK]).update(
                 state=Delivery.State.CANCELLED,
                 outcome="Its user turned this off",
                 settled_at=clock.now(),

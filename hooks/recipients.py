@@ -20,7 +20,7 @@ from django.db.models.functions import Lower
 
 from hooks.engine import clock
 from hooks.models import Endpoint, Hook, Unsubscription
-from notifications_project.accounts.models import Membership, Organization
+from notifications_project.accounts.models import Membership, Organization, User
 
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time asks an address
 
@@ -59,6 +59,7 @@ class Silence:
     unsubscribed: dict[UUID, set[str]]  # by hook
     unconfirmed: set[str] = field(default_factory=set)
     unasked: dict[str, str] = field(default_factory=dict)
+    deactivated: set[str] = field(default_factory=set)  # of users who may no longer sign in
 
     @classmethod
     def of(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> Silence:
@@ -72,6 +73,9 @@ class Silence:
         typed = _typed(hooks)
         for member in members:
             typed.pop(member.email.lower(), None)
+        silence.deactivated = _deactivated(typed)
+        for lower in silence.deactivated:
+            del typed[lower]
         if typed and settings.EMAIL_CONFIRM_ADDRESSES:
             known = _asked(organization, typed)
             silence.unconfirmed = {lower for lower in typed if lower not in known or not known[lower].confirmed_at}
@@ -87,6 +91,8 @@ class Silence:
         lower = address.lower()
         if lower in self.unsubscribed.get(hook.pk, ()):
             return Why.UNSUBSCRIBED
+        if lower in self.deactivated:
+            return Why.DEACTIVATED
         return Why.UNCONFIRMED if lower in self.unconfirmed else None
 
 
@@ -95,10 +101,16 @@ def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[st
     typed = {address.lower(): address for address in addresses}
     if not typed or not settings.EMAIL_CONFIRM_ADDRESSES:
         return {}
-    for lower in members_among(organization, typed):
+    for lower in {*members_among(organization, typed), *_deactivated(typed)}:
         del typed[lower]
     known = _asked(organization, typed)
     return {lower: typed[lower] for lower in typed if lower not in known or not known[lower].confirmed_at}
+
+
+def _deactivated(lowers: Collection[str]) -> set[str]:
+    """Those of the addresses that belong to users who are deactivated: they are told nothing, and asked nothing."""
+    users = User.objects.filter(is_active=False).annotate(lower=Lower("email"))
+    return {lower for (lower,) in _among(users, "lower", lowers, "lower")}
 
 
 class _Asked(NamedTuple):
@@ -151,6 +163,7 @@ class Why(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed"
     UNCONFIRMED = "unconfirmed"
     STOPPED = "stopped"
+    DEACTIVATED = "deactivated"
 
 
 @dataclass(frozen=True)

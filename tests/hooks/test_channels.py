@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta, timezone
 from functools import partial
 
 import pytest
@@ -299,3 +299,12 @@ def test_a_refused_address_is_tried_again_everywhere(alice: User, acme: Organiza
     channels.enable(Channel(user=alice, kind="email"))
     assert not Endpoint.objects.filter(disabled_at__isnull=False).exists()
     assert AuditEntry.objects.filter(action="address.tried_again").count() == 2
+
+
+@pytest.mark.parametrize("hours", [0, 12, -12])
+def test_a_snooze_has_an_end_that_calendars_know(alice: User, hours: int) -> None:
+    """What no database can hold, in whatever zone, would stop the routing of all her organizations."""
+    far = datetime(9999, 12, 31, 23, 0, tzinfo=timezone(timedelta(hours=hours)))
+    with pytest.raises(InvalidRule, match="within the next year"):
+        channels.silence(alice, ["email"], snooze=(far,))
+    assert not Channel.objects.filter(user=alice, snoozed_until__isnull=False).exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.conf import LazySettings
 from pytest_django import DjangoAssertNumQueries
 
 from events import catalogue, intake
@@ -209,3 +210,23 @@ def test_a_hook_whose_last_recipient_left_matches_nothing_and_says_so(
     assert sentences.describe_recipients(hook) == "Nobody: who was chosen is gone"
     assert sentences.hook_state(hook).word == "Matches nothing"
     rules.update_hook(hook, None, name="Renamed", notify=rules.Notify())  # it can be put back as it was read
+
+
+@pytest.mark.parametrize("said", [["x"], {"kind": 1}, {"kind": ["x"], "id": ["x"]}, None, 7])
+def test_whatever_an_event_about_a_hook_says_it_is_routed(said: object, record: Record, acme: Organization) -> None:
+    record("hook.failing", hook=said, channel=said, refused=said)
+    record("server.stopped")
+    matching.route()
+    assert not Event.objects.filter(routed_at__isnull=True).exists()
+
+
+def test_a_deactivated_user_is_told_nothing_although_the_address_was_typed(
+    record: Record, acme: Organization, dave: User, settings: LazySettings
+) -> None:
+    settings.EMAIL_CONFIRM_ADDRESSES = False
+    notify = rules.Notify(addresses=[dave.email.upper()])
+    rules.create_email_hook(organization=acme, actor=None, name="Typed", notify=notify)
+    User.objects.filter(pk=dave.pk).update(is_active=False)
+    record("server.stopped")
+    matching.route()
+    assert not Delivery.objects.filter(endpoint__address__iexact=dave.email).exists()
