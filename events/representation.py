@@ -49,9 +49,3 @@ def dumps(value: Any) -> str:
 def of(event: Event) -> bytes:
     """The representation of a stored event."""
     return event.representation.encode()
-
-
-def data_of(event: Event) -> dict[str, Any]:
-    """An event's own data, without the five names that the representation adds."""
-    loaded: dict[str, Any] = json.loads(event.representation)
-    return {name: value for name, value in loaded.items() if name not in RESERVED}

@@ -16,8 +16,6 @@ import uuid6
 _last = 0
 _counting = threading.Lock()
 
-PREFIXES = ("orga", "user", "app", "addon", "hook", "evt", "dlv", "att", "chan", "dev")
-
 
 def uuid7() -> UUID:
     """A new version 7 UUID: later ones of this process compare greater.

@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from hooks import loss, overview, rules, sentences
-from hooks.models import Hook
 from hooks.rules import InvalidRule
 from hooks.views.editing import list_of, show_secret
 from hooks.views.finding import find_hook
