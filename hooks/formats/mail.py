@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from events import catalogue
+from events.catalogue import Category
 from hooks import mail_links
 from hooks.formats.base import Format
 from hooks.messages import Message, Notification
@@ -23,7 +25,8 @@ class Mail(Format):
         hooks = [reason["id"] for reason in notification.reasons if reason["rule"] == "hook"]
         own = any(reason["rule"] in mailing.OWN for reason in notification.reasons)
         told_about = notification.event_type if own else ""
-        leave = mail_links.unsubscribe_url(notification.endpoint, hooks, told_about) if hooks or own else ""
+        may_leave = not _is_about_access(notification) if own else bool(hooks)
+        leave = mail_links.unsubscribe_url(notification.endpoint, hooks, told_about) if may_leave else ""
         context = {
             "story": story,
             "facts": [*story.facts, story.when],
@@ -32,7 +35,8 @@ class Mail(Format):
             "footer": mailing.footer(notification, story.language),
             "leave": leave,
         }
-        # The same for all of an application but for what happened, so that clients keep it together.
+        # Clients keep an application's mails together by References. Gmail does so only under the same subject too;
+        # the news stands in it all the same: who reads a list of subjects should see what failed without opening any.
         thread = f"<{story.thread}@{domain()}>"
         subject = f"{'[Test] ' if story.is_test else ''}[{plain.name(notification.organization)}] {story.subject}"
         return Message(
@@ -53,6 +57,12 @@ class Mail(Format):
             html=render_to_string("mail/event.html", context),
             private=leave.rstrip("/").rpartition("/")[2],
         )
+
+
+def _is_about_access(notification: Notification) -> bool:
+    """Who may do what with an account: no button of a mail client may end such news, only the settings may."""
+    known = catalogue.EVENT_TYPES.get(notification.event_type)
+    return known is not None and known.category == Category.ACCESS
 
 
 def _unsubscribing(url: str) -> dict[str, str]:

@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -18,10 +20,10 @@ from hooks.formats import proposed_for
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
 from hooks.rules import InvalidRule
-from hooks.views.finding import find_hook
+from hooks.views.finding import find_hook, may
 from hooks.views.preview import with_frames
 from notifications_project import handover
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import organization_page, refusal, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
@@ -66,9 +68,14 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@organization_page(Permission.MANAGE_HOOKS)
+@organization_page()
 def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """The form; mails lead here as well, so who may only read is led on to the hook in the list."""
     found = find_hook(organization, hook)
+    if not may(request, Permission.MANAGE_HOOKS):
+        if request.method == "POST":
+            raise PermissionDenied(refusal(Permission.MANAGE_HOOKS))
+        return redirect(f"{reverse(list_of(found), args=[organization.public_id])}#{found.public_id}")
     form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
     form = form_class(request.POST or None, organization=organization, hook=found, initial=initial_of(found))
     if form.is_valid() and not (isinstance(form, WebhookForm) and form.proposes()):

@@ -145,15 +145,24 @@ def _url(notification: Notification, data: facts.Data) -> str:
     return f"{events}{event}/" if isinstance(event, str) and _ID.fullmatch(event) else events
 
 
-def _thread(notification: Notification, data: facts.Data, subject: Subject | None) -> str:
-    """The application's or add-on's id; for what has none, the organization's and what it is about."""
+def resource_of(notification: Notification) -> str:
+    """The public id of the application or add-on that it is about; empty if it is about none."""
+    return _resource(_data(notification.representation))
+
+
+def _resource(data: facts.Data) -> str:
     resource = data.get("resource")
     key = resource.get("id") if isinstance(resource, dict) else None
-    if isinstance(key, str) and _ID.fullmatch(key):
-        return key
+    return key if isinstance(key, str) and _ID.fullmatch(key) else ""
+
+
+def _thread(notification: Notification, data: facts.Data, subject: Subject | None) -> str:
+    """The application's or add-on's id; for what has none, the organization's and what it is about."""
+    if about := _resource(data):
+        return about
     key = f"{notification.organization_id}.{subject or 'event'}"
     fits = _ID.fullmatch(notification.organization_id)
     return key if fits else hashlib.sha256(key.encode(errors="replace")).hexdigest()[:32]
 
 
-__all__ = ["Story", "tell"]
+__all__ = ["Story", "resource_of", "tell"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import npgettext, pgettext
 
+from events import catalogue
 from hooks.messages import Notification
-from hooks.wording import plain
+from hooks.wording import plain, resource_of
 
 OWN = frozenset({"setting", "default", "role"})  # the rules of which members have the say themselves
 _LONGEST_NAME = 100
@@ -87,8 +89,7 @@ def named(hook: str) -> str:
 
 def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[Why]:
     named_so = {"organization": plain.name(notification.organization)}
-    settings_page = f"{settings.PUBLIC_URL}/account/notifications/"
-    own = ((pgettext("mail", "Change this in your settings"), settings_page),)
+    own = ((pgettext("mail", "Change this in your settings"), _settings_page(notification)),)
     rules = {reason["rule"] for reason in notification.reasons}
     if hooks:
         because = npgettext(
@@ -116,3 +117,16 @@ def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[W
         yield Why(text % named_so, own)
     if "digest" in rules:
         yield Why(pgettext("mail", "You get this because your quiet time is over."), own)
+
+
+def _settings_page(notification: Notification) -> str:
+    """The very cell of *My notifications* that asked for the mail, where one did (`views.cells.Cell.page`)."""
+    page = f"{settings.PUBLIC_URL}/account/notifications/"
+    if not catalogue.is_offered(notification.event_type):
+        return page
+    chosen = {reason.get("name") for reason in notification.reasons if reason["rule"] == "setting"}
+    scope = notification.organization_id if "organization" in chosen else ""
+    if "resource" in chosen:
+        scope = resource_of(notification)
+    query = f"?{urlencode({'scope': scope})}" if scope else ""
+    return f"{page}{query}#{notification.event_type}-email"

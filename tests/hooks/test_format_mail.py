@@ -11,7 +11,7 @@ from events import catalogue
 from hooks.formats import FORMATS
 from hooks.messages import Message, Notification
 from hooks.wording import tell
-from tests.hooks.notifications import notification
+from tests.hooks.notifications import APPLICATION, ORGANIZATION, notification
 
 
 def written(about: Notification) -> Message:
@@ -85,7 +85,8 @@ def test_it_says_every_reason_in_the_language_of_the_mail(settings: LazySettings
     assert "such events are e-mailed to members by default" in text
     assert "as an administrator or manager of Acme" in text
     assert "because you chose it in your notification settings" in text
-    assert text.count("Change this in your settings: http://localhost:8000/account/notifications/") == 3
+    here = "http://localhost:8000/account/notifications/#process.down-email"
+    assert text.count(f"Change this in your settings: {here}\n") == 3
     assert "Unsubscribe from this hook: http://localhost:8000/unsubscribe/" in text
     settings.MESSAGE_LANGUAGE = "fr"
     message = written(notification("process.down", reasons=(hook, {**hook, "id": "hook_2"})))
@@ -115,3 +116,37 @@ def test_it_is_readable_in_dark_mode_without_images_and_without_styles_in_the_he
     for tag in re.findall(r'<(?:td|table|body)[^>]* class="[^"]*"[^>]*>', html):
         if set(re.findall(r"[\w-]+", tag)) & {"card", "ink", "quiet", "note", "button"}:
             assert "color: #" in tag, tag
+
+
+@pytest.mark.parametrize(
+    ("reason", "query"),
+    [
+        ({"rule": "setting", "name": "resource"}, f"?scope={APPLICATION}"),
+        ({"rule": "setting", "name": "organization"}, f"?scope={ORGANIZATION}"),
+        ({"rule": "setting", "name": "everything"}, ""),
+        ({"rule": "default", "name": "process.down"}, ""),
+    ],
+)
+def test_the_settings_are_linked_where_the_reason_stands(reason: dict[str, str], query: str) -> None:
+    message = written(notification("process.down", reasons=(reason,)))
+    address = f"http://localhost:8000/account/notifications/{query}#process.down-email"
+    assert f": {address}\n" in message.body.decode()
+    assert f'href="{address}"' in message.html
+
+
+def test_what_nobody_chooses_has_no_place_among_the_settings() -> None:
+    text = written(notification("account.digest", reasons=({"rule": "digest"},))).body.decode()
+    assert "settings: http://localhost:8000/account/notifications/\n" in text
+
+
+@pytest.mark.parametrize("event_type", ["app.auth", "app.deauth"])
+@pytest.mark.parametrize("rule", ["default", "setting"])
+def test_mail_about_access_ends_in_the_settings_alone(event_type: str, rule: str) -> None:
+    hook = {"rule": "hook", "id": "hook_1", "name": "Ops"}
+    for reasons in (({"rule": rule},), (hook, {"rule": rule})):
+        message = written(notification(event_type, reasons=reasons))
+        assert not {name for name in message.headers if name.startswith("List-Unsubscribe")}
+        for shown in (message.body.decode(), message.html):
+            assert "/unsubscribe/" not in shown
+            assert f"/account/notifications/#{event_type}-email" in shown
+    assert "List-Unsubscribe" in written(notification(event_type, reasons=(hook,))).headers

@@ -15,6 +15,7 @@ from hooks.models import Delivery, Endpoint, NotificationSetting, Unsubscription
 from hooks.notification_settings import EVERYTHING, Choice, Scope
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.conftest import Mailbox
+from tests.hooks.pages import ClientOf
 from tests.pages import get
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_default_mail")]
@@ -86,6 +87,29 @@ def test_one_click_ends_mail_by_default_by_a_setting_and_by_role(
     assert [mail["Subject"] for mail in mailbox.mails] == ["[Acme] A server stopped responding"]
     entry = AuditEntry.objects.filter(action="notification_settings.changed").latest("pk")
     assert (entry.organization_id, entry.actor) == (alice.pk, alice)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("person", ["alice", "dave", "anna"])
+def test_every_member_may_follow_the_links_of_a_mail(
+    person: str, acme: Organization, record: Record, pump: Run, mailbox: Mailbox, client_of: ClientOf,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
+    user: User = request.getfixturevalue(person)
+    shop = Resource.objects.create(organization=acme, kind="application", name="shop")
+    hook = rules.create_email_hook(organization=acme, actor=None, name="Ops", notify=rules.Notify(members=True))
+    notification_settings.choose(user, [Choice("git.push", "email", True)], Scope(resource=shop))
+    record("git.push", shop)
+    pump()
+    [mail] = [mail for mail in mailbox.mails if mail["To"] == user.email]
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    links = re.findall(r"http://localhost:8000(\S+)", text)
+    for place in (hook.public_id, "git.push-email"):
+        [link] = [each for each in links if place in each]
+        response = client_of(user).get(link, follow=True)
+        assert response.status_code == 200
+        assert f'id="{place}"' in response.content.decode() or hook.name in response.content.decode()
+    assert any(f"?scope={shop.public_id}#git.push-email" in each for each in links)
 
 
 @pytest.mark.django_db(transaction=True)
