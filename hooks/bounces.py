@@ -9,6 +9,8 @@ from hooks.wording import plain
 
 # A bounce for another reason (a filter, a full mailbox, a server that is away) is not about the address.
 _FOR_GOOD = {"bounced", "invalid", None}
+# Why a provider itself sends nothing to an address any more. Blocked or timed out may be about the message.
+_REJECTED_FOR_GOOD = {"bounced", "invalid", "unsubscribed", "spam"}
 
 
 def listen() -> None:
@@ -24,5 +26,8 @@ def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
     said = plain.line(str(event.mta_response or event.description or ""), 120)
     if event.event_type == "bounced" and event.reject_reason in _FOR_GOOD:
         stop_everywhere(event.recipient, f"{esp_name} says that mail to it bounces{f': {said}' if said else '.'}")
+    elif event.event_type == "rejected" and event.reject_reason in _REJECTED_FOR_GOOD:
+        why = f"{event.reject_reason}: {said}" if said else f"{event.reject_reason}."
+        stop_everywhere(event.recipient, f"{esp_name} says that it sends nothing to it: {why}")
     elif event.event_type == "complained":
         stop_everywhere(event.recipient, f"{esp_name} says that its receiver marked a mail as spam.")

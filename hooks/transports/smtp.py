@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.smtp import EmailBackend
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
@@ -92,7 +93,9 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
             connection.connection = None
             text = f"The mail relay cannot be reached: {error}"
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
-        return _answer("smtp 250", "Accepted by the mail relay", started, request, status=250)
+        if isinstance(connection, EmailBackend):
+            return _answer("smtp 250", "Accepted by the mail relay", started, request, status=250)
+        return _answer("accepted", "Accepted by the mail provider", started, request, meaning="delivered")
     raise AssertionError("unreachable: the second round always returns")
 
 

@@ -72,7 +72,8 @@ def test_a_mail_goes_out_with_its_headers(record: Record, alice: User, provider:
     params = sent.anymail_test_params
     assert [address.addr_spec for address in params["to"]] == [alice.email]
     assert params["extra_headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert Delivery.objects.get().state == "delivered"
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.outcome) == ("delivered", "Accepted by the mail provider")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -143,6 +144,7 @@ def reports(settings: LazySettings) -> Iterator[Callable[..., int]]:
     ("report", "words"),
     [
         ({"Type": "HardBounce", "Details": "smtp;550 5.1.1 unknown"}, "Postmark says that mail to it bounces: "),
+        ({"Type": "BadEmailAddress", "Details": "No such host"}, "sends nothing to it: invalid: No such host"),
         ({"RecordType": "SpamComplaint", "Type": "SpamComplaint"}, "marked a mail as spam"),
     ],
 )
@@ -176,6 +178,26 @@ def test_other_reports_stop_nothing(
     assert reports(**({"Email": alice.email} | report)) == 200
     endpoint.refresh_from_db()
     assert endpoint.disabled_at is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("reason", "stops"),
+    [
+        ("bounced", True), ("invalid", True), ("unsubscribed", True), ("spam", True),
+        ("blocked", False), ("timed_out", False), ("other", False), (None, False),
+    ],
+)  # fmt: skip
+def test_what_the_provider_rejects_stops_the_address_if_the_address_is_why(
+    reason: str | None, stops: bool, reports: Callable[..., int], acme: Organization, alice: User
+) -> None:
+    from anymail.signals import AnymailTrackingEvent, tracking
+
+    endpoint = matching.mail_endpoint(acme, alice.email)
+    event = AnymailTrackingEvent(event_type="rejected", recipient=alice.email, reject_reason=reason)
+    tracking.send(sender=None, event=event, esp_name="Mailgun")
+    endpoint.refresh_from_db()
+    assert (endpoint.disabled_at is not None) is stops
 
 
 @pytest.mark.django_db
