@@ -169,7 +169,7 @@ def test_removing_cancels_what_waits_and_keeps_what_was_chosen(
     record("job.fail")
     pump()
     going = channels.going(webhook)
-    assert (going.types, going.waiting) == (["job.fail"], 1)
+    assert ([each.event_type for each in going.chosen], going.waiting) == (["job.fail"], 1)
     channels.remove(webhook)
     assert states() == ["cancelled"]
     assert Endpoint.objects.get(kind="webhook").deleted_at is not None
@@ -308,3 +308,29 @@ def test_a_snooze_has_an_end_that_calendars_know(alice: User, hours: int) -> Non
     with pytest.raises(InvalidRule, match="within the next year"):
         channels.silence(alice, ["email"], snooze=(far,))
     assert not Channel.objects.filter(user=alice, snoozed_until__isnull=False).exists()
+
+
+def test_what_is_routed_while_a_snooze_is_ended_goes_at_once(
+    alice: User, webhook: Channel, record: Record, pump: Run, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    """Routing has read the snooze when its user ends it."""
+    channels.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(days=20),))
+    record("job.fail")
+    meanwhile(matching, "_store", lambda: channels.silence(alice, ["webhook"], snooze=(None,)))
+    matching.route()
+    meanwhile.end()
+    pump()
+    assert (states(), len(receiver.requests)) == (["delivered"], 1)
+
+
+def test_what_is_routed_while_it_is_turned_off_is_cancelled(
+    alice: User, webhook: Channel, record: Record, pump: Run, receiver: Receiver, meanwhile: Meanwhile
+) -> None:
+    """Routing has read the choice when its user changes it."""
+    record("job.fail")
+    off = [Choice("job.fail", "webhook", False)]
+    meanwhile(matching, "_store", lambda: notification_settings.choose(alice, off))
+    matching.route()
+    meanwhile.end()
+    pump()
+    assert (states(), receiver.requests) == (["cancelled"], [])
