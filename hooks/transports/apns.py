@@ -25,6 +25,7 @@ from hooks.wording import plain
 from notifications_project.masking import DOTS, mask
 
 _KEPT_BY_APPLE = 24 * 3600  # seconds for which a device that is off is waited for
+_AFTER_TROUBLE = 15 * 60  # seconds after which Apple wants a push again that it answered with a 5xx
 _KEEP = 4 * 1024  # bytes of an answer that are kept
 _ABOUT_THE_KEY = "check APNS_KEY, APNS_KEY_ID and APNS_TEAM_ID"
 _ABOUT_THE_TOPIC = "check APNS_TOPIC"
@@ -184,7 +185,7 @@ def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "status": reply.status,
         "response": {"status": reply.status, "headers": kept, "body": body},
-        "retry_after": wait,
+        "retry_after": _AFTER_TROUBLE if wait is None and reply.status >= 500 else wait,
     }
     if 200 <= reply.status < 300:
         return {**fields, "text": "Accepted by Apple"}

@@ -66,6 +66,37 @@ def test_a_moment_s_trouble_is_tried_again(
     assert not Circuit.objects.exists()
 
 
+@pytest.mark.parametrize(("status", "reason"), [*(each for each in RETRIED if each[0] >= 500), (502, ""), (500, "New")])
+def test_apple_is_left_alone_for_a_while_when_it_has_trouble_of_its_own(
+    apns: FakeApns, device: Device, owe: Owe, pump: Run, status: int, reason: str
+) -> None:
+    apns.answer = lambda push: Reply(status, reason)
+    delivery = owe(device)
+    pump()
+    delivery.refresh_from_db()
+    assert delivery.due_at is not None
+    assert 890 < (delivery.due_at - clock.now()).total_seconds() <= 900
+    lane = Lane.objects.get(pk=device.endpoint.lane_id)
+    assert lane.next_at is not None
+    assert 890 < (lane.next_at - clock.now()).total_seconds() <= 900
+    apns.answer = lambda push: Reply()
+    again(device.endpoint.lane_id)
+    pump()
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
+
+
+@pytest.mark.parametrize(("status", "reason"), [each for each in RETRIED if each[0] < 500])
+def test_other_trouble_is_over_in_a_moment(
+    apns: FakeApns, device: Device, owe: Owe, pump: Run, status: int, reason: str
+) -> None:
+    apns.answer = lambda push: Reply(status, reason)
+    delivery = owe(device)
+    pump()
+    delivery.refresh_from_db()
+    assert delivery.due_at is not None
+    assert (delivery.due_at - clock.now()).total_seconds() < 6
+
+
 @pytest.mark.parametrize(("status", "reason"), FAILED)
 def test_a_message_that_apple_does_not_take_has_failed(
     apns: FakeApns, device: Device, owe: Owe, pump: Run, status: int, reason: str
