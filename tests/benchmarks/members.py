@@ -65,9 +65,10 @@ def _tell(findings: Findings, members: int, way: str, runs: dict[int, list[Route
     measured = f"{number(times[most])} ms, {runs[most][-1].queries} queries"
     findings.aims.append(Aim(f"{members:,} members, {most:,} due by {way}", measured))
     # Of what the messages add: reading the members costs the same however many are due.
-    growth = (times[most] - times[0]) / (times[some] - times[0])
+    few, many = times[some] - times[0], times[most] - times[0]
     aim = f"by {way}: {most:,} due instead of {some:,} add at most {1.2 * most / some:g} times as much time"
-    findings.aims.append(Aim(aim, f"{number(growth)} times", growth <= 1.2 * most / some))
+    measured = f"{number(many / few)} times" if few > 0 else f"{some:,} add less than runs differ by"
+    findings.aims.append(Aim(aim, measured, few > 0 and many <= 1.2 * few * most / some))
 
 
 def _choose(users: Sequence[User], event_type: str, channel: str, enabled: bool) -> None:
