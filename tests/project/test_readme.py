@@ -19,6 +19,13 @@ def test_every_setting_is_in_the_table_and_no_other() -> None:
     assert told == read | {"CONSOLE_VENV"}  # which manage.py reads before there are settings
 
 
+def test_the_mail_providers_package_is_named_in_the_version_that_tests_run_with() -> None:
+    pins = (settings.BASE_DIR / "requirements" / "test.txt").read_text()
+    assert re.findall(r"pip install (django-anymail==[\d.]+)`", README) == re.findall(
+        r"^django-anymail==[\d.]+", pins, re.MULTILINE
+    )
+
+
 def test_every_file_that_it_names_is_there() -> None:
     named = re.findall(r"\]\(([^):]+)\)", README)
     named += re.findall(r"src(?:set)?=\"([^\"]+)\"", README)
