@@ -23,8 +23,8 @@ from hooks.wording import Story, plain, tell
 _SUMMARY = 1024
 _SEVERITIES = {Outcome.BAD: "error", Outcome.GOOD: "info", Outcome.NEUTRAL: "info"}
 
-# Types about the same trouble: what is bad of them opens it, what is good ends it. Bad news of other types is of its own,
-# and nothing ends it but somebody in PagerDuty.
+# Types about the same trouble: what is bad of them opens it, what is good ends it. Bad news of other types is of its
+# own, and nothing ends it but somebody in PagerDuty.
 _TROUBLES = {
     "server.stopped": "server",
     "server.backon": "server",
@@ -51,8 +51,8 @@ class PagerDuty(Format):
     name = "pagerduty"
     label = "PagerDuty"
     help = (
-        "Alerts that bad news opens and its good counterpart resolves; a process that is down and a failed redeploy hook"
-        " have none and are resolved in PagerDuty. Other events are changes, which page nobody."
+        "Alerts that bad news opens and its good counterpart resolves; a process that is down and a failed redeploy"
+        " hook have none and are resolved in PagerDuty. Other events are changes, which page nobody."
     )
     setup: ClassVar[str] = (
         "In PagerDuty open the service, choose Integrations, then Add an integration, then Events API V2, and copy its"
