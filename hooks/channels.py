@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
 from hooks import digests, endpoints, suppressing, waiting
@@ -32,9 +32,9 @@ LONGEST_SNOOZE = timedelta(days=366)
 
 @dataclass(frozen=True)
 class Going:
-    """What goes quiet when a channel is removed: the event types that were chosen for it, and what waits."""
+    """What goes quiet when a channel is removed: what is chosen for it, and what waits."""
 
-    types: list[str] = field(default_factory=list)
+    chosen: list[NotificationSetting] = field(default_factory=list)  # with their organizations and resources
     waiting: int = 0
 
 
@@ -105,10 +105,14 @@ def enable(channel: Channel) -> None:
 
 
 def going(channel: Channel) -> Going:
-    """What goes quiet if it is removed."""
+    """What goes quiet if it is removed. Of where its user is no member, nothing comes anyway."""
     chosen = NotificationSetting.objects.filter(user=channel.user, channel=channel.kind, enabled=True)
-    types = chosen.order_by("event_type").values_list("event_type", flat=True).distinct()
-    return Going(list(types), waiting_for(channel).count())
+    owners = channel.user.memberships.values("organization")
+    everything = Q(organization=None, resource=None)
+    chosen = chosen.filter(everything | Q(organization__in=owners) | Q(resource__organization__in=owners))
+    chosen = chosen.select_related("organization", "resource__organization")
+    in_order = chosen.order_by("event_type", F("organization__name").asc(nulls_first=True), "resource__name", "pk")
+    return Going(list(in_order), waiting_for(channel).count())
 
 
 @transaction.atomic

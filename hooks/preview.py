@@ -23,7 +23,7 @@ from events.models import Resource
 from hooks.endpoints import new_secret
 from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification
-from hooks.models import Hook
+from hooks.models import Endpoint, Hook
 from hooks.options import secret_options, stored_options
 from hooks.transports.http import headers_of, without
 from hooks.validation import format_problem
@@ -49,6 +49,7 @@ class Draft:
     events: Sequence[str] = ()
     resources: Sequence[str] = ()  # the keys of those that it is restricted to
     hook: Hook | None = None  # as it is stored
+    endpoint: Endpoint | None = None  # that of the hook or the channel, as it is stored: its secret signs
 
     @classmethod
     def of(cls, hook: Hook, recipient: str) -> Draft:
@@ -58,7 +59,7 @@ class Draft:
         if endpoint is None:
             return cls(hook.name, "mail", recipient, {}, hook.events, resources, hook)
         options = stored_options(endpoint)
-        return cls(hook.name, endpoint.format, endpoint.address, options, hook.events, resources, hook)
+        return cls(hook.name, endpoint.format, endpoint.address, options, hook.events, resources, hook, endpoint)
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _notification(organization: Organization, draft: Draft, event_type: str) -> 
         address=draft.address,
         format=draft.format,
         options=dict(draft.options),
-        signing_keys=_signing_keys(draft.hook),
+        signing_keys=_signing_keys(draft.endpoint),
         reasons=({"rule": "hook", "id": hook, "name": draft.name},),
     )
 
@@ -181,9 +182,8 @@ def _resource(organization: Organization, draft: Draft, known: EventType) -> Res
     return chosen or called or existing.first() or Resource(kind=kind, name=_NAMES[kind])
 
 
-def _signing_keys(hook: Hook | None) -> tuple[str, ...]:
-    """Those that sign now; for a hook that has none yet, one that is made up."""
-    endpoint = hook.endpoint if hook else None
+def _signing_keys(endpoint: Endpoint | None) -> tuple[str, ...]:
+    """Those that sign now; where there are none yet, one that is made up."""
     if endpoint is None or isinstance(endpoint.secrets, Unreadable):
         return (new_secret(),)
     now = time.time()

@@ -168,7 +168,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     chosen = asked_for if asked_for in catalogue.EVENT_TYPES else first_type([])
     shown = preview(ensure_personal_space(signed_in(request)), draft, chosen)
     context: dict[str, Any] = {"preview": shown, "label": catalogue.label(chosen), "kind": kind, "draft": True}
-    context["channel"] = Channel.Kind(kind).label
+    context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
     fragment = request.headers.get("HX-Request") == "true"
     return render(request, "hooks/preview_result.html" if fragment else "hooks/channel_preview.html", context)
 
@@ -183,7 +183,7 @@ def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Fo
     if endpoint:
         options = options_after(endpoint, format, options)
     address = values["url"] or (FORMATS[format].default_url if format in FORMATS else "")
-    return form, Draft(Channel.Kind(kind).label, format, address, options)
+    return form, Draft(Channel.Kind(kind).label, format, address, options, endpoint=endpoint)
 
 
 def _own(request: HttpRequest, kind: str) -> Channel | None:

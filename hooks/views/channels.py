@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from events import catalogue
 from hooks import channel_cards, channels, devices, notification_settings
 from hooks.context import workers_running
-from hooks.models import Channel
+from hooks.models import Channel, NotificationSetting
 from hooks.notification_settings import EVERYTHING
 from hooks.validation import InvalidRule
 from hooks.views import my_scopes
@@ -90,9 +90,16 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
     context = {
         "card": channel_cards.card(channel, timezone.now()),
         "going": going,
-        "types": [catalogue.label(name) for name in going.types],
+        "quiet": [_in_words(setting) for setting in going.chosen],
     }
     return render(request, "hooks/channel_remove.html", context)
+
+
+def _in_words(setting: NotificationSetting) -> str:
+    """As "Process is down", for everything, or "Git push for shop"."""
+    scope = setting.resource or setting.organization
+    label = catalogue.label(setting.event_type)
+    return f"{label} for {scope.name}" if scope else label
 
 
 def find_channel(user: User, kind: str) -> Channel:

@@ -51,6 +51,7 @@ def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> 
         "events": typed["events"],
         "resources": typed["resources"],
         "hook": hook,
+        "endpoint": hook.endpoint if hook else None,
     }
     if "format" not in typed:
         return Draft(format="mail", address=signed_in(request).email, options={}, **shared)

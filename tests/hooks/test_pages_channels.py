@@ -14,17 +14,20 @@ from django.test import Client
 from pytest_httpserver import HTTPServer
 
 from events import intake
-from hooks import channels, devices, notification_settings
+from hooks import channels, devices, notification_settings, preview
 from hooks.engine import clock
 from hooks.formats import webhook_formats
+from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
 from hooks.notification_settings import Choice, Scope
+from hooks.transports.http import headers_of
 from hooks.views.cells import Cell
 from notifications_project import ids
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Receiver
 from tests.hooks.formats.hipchat_server import OPTIONS, ROOM, TOKEN, HipChatServer
 from tests.hooks.pages import ClientOf
+from tests.hooks.people import application
 from tests.pages import assert_strict, get
 
 pytestmark = pytest.mark.django_db
@@ -368,6 +371,28 @@ def test_the_preview_shows_what_would_be_sent_and_sends_nothing(client: Client, 
     assert hipchat.requests == []
 
 
+def test_the_preview_of_a_webhook_is_signed_with_its_secret(
+    client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[tuple[str, ...]] = []
+
+    def noted(about: Notification, *args: Any, **kwargs: Any) -> dict[str, str]:
+        used.append(about.signing_keys)
+        return headers_of(about, *args, **kwargs)
+
+    monkeypatch.setattr(preview, "headers_of", noted)
+    fields = {"url": URL, "format": "raw", "event_type": "job.fail"}
+    new = words(assert_strict(client.post(f"{CHANNELS}webhook/preview/", fields)))
+    assert "the secret is made when the channel is set up" in new
+    _, secret = channels.set_up(alice, "webhook", url=URL, options={})
+    html = assert_strict(client.post(f"{CHANNELS}webhook/preview/", fields))
+    assert "webhook-signature: v1," in html
+    assert "the secret is made" not in html
+    assert secret not in html
+    assert used[0] != (secret,)
+    assert used[1] == (secret,)
+
+
 def test_a_new_secret_is_shown_once(client: Client, webhook: Channel, room: Channel) -> None:
     before = Endpoint.objects.get(channel=webhook).secrets["signing"][0]["key"]
     answer = client.post(f"{CHANNELS}webhook/rotate-secret/")
@@ -395,6 +420,34 @@ def test_a_removed_channel_asks_first_and_says_what_goes_quiet(
     waiting.refresh_from_db()
     assert (waiting.state, waiting.outcome) == ("cancelled", "The channel was removed")
     assert actions(alice)[-1] == "channel.removed"
+
+
+def test_what_goes_quiet_is_said_with_its_scope_and_only_where_one_is_a_member(
+    client: Client, room: Channel, acme: Organization, alice: User, olga: User
+) -> None:
+    other = Organization.objects.get(name="Other")
+    shop = application(acme, "shop")
+    strange = application(other, "strange")
+    for event_type, scope in (
+        ("job.fail", {}),
+        ("job.fail", {"organization": acme}),
+        ("git.push", {"resource": shop}),
+        ("git.push", {"resource": strange}),
+        ("server.stopped", {"organization": other}),
+    ):
+        NotificationSetting.objects.create(user=alice, event_type=event_type, channel="hipchat", enabled=True, **scope)
+    html = get(client, f"{CHANNELS}hipchat/remove/")
+    listed = re.findall(r"<li>([^<]*)</li>", html.partition("You are no longer told")[2].partition("</ul>")[0])
+    assert listed == ["Git push for shop", "Job run failed", "Job run failed for Acme"]
+    assert "strange" not in html
+
+
+def test_what_is_forgotten_with_a_channel_is_said(client: Client, room: Channel, webhook: Channel) -> None:
+    page = words(get(client, f"{CHANNELS}hipchat/remove/"))
+    assert "The token and the room are forgotten" in page
+    assert "cannot be undone" not in page
+    page = words(get(client, f"{CHANNELS}webhook/remove/"))
+    assert "The URL and the secret are forgotten" in page
 
 
 @pytest.mark.parametrize("path", ["enable/", "rotate-secret/", "verify/", "deliveries/redeliver/"])
