@@ -176,7 +176,7 @@ def _said(
         "undone": undone,
     }
     undo = signing.dumps(kept, salt=_SALT, compress=True) if before else ""
-    return {"text": f"Undone: {done}." if undone else f"{done}.", "undo": undo, "undone": undone}
+    return {"text": f"Taken back: “{done}”." if undone else f"{done}.", "undo": undo, "undone": undone}
 
 
 def _to_set_up(request: HttpRequest, choice: Choice, scope: Scope) -> HttpResponse:

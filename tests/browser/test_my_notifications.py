@@ -43,7 +43,7 @@ def test_a_click_decides_and_can_be_undone(new_demo: Demo, open_page: Callable[.
     expect(page.get_by_text("this would have sent you nothing.")).to_be_visible()
     expect(cell(page, "Stack redeployed succesfully: E-mail")).to_be_focused()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Undone: Stack redeployed succesfully: E-mail is off.")).to_be_visible()
+    expect(page.get_by_text("Taken back: “Stack redeployed succesfully: E-mail is off”.")).to_be_visible()
     expect(cell(page, "Stack redeployed succesfully: E-mail")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("this would have sent you 1 e-mail.")).to_be_visible()
 

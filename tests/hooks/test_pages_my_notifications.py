@@ -203,11 +203,11 @@ def test_everything_goes_back_to_the_defaults(client: Client, dave: User) -> Non
 def test_a_change_is_undone_and_done_again(client: Client, dave: User) -> None:
     html = undo(client, press(client, f"{DOWN} email off"))
     assert chosen(dave) == {}
-    assert "Undone: Process is down: E-mail is off." in html
+    assert "Taken back: “Process is down: E-mail is off”." in html
     assert "Do it again" in html
     html = undo(client, html)
     assert chosen(dave) == {(DOWN, "email"): False}
-    assert "Undone" not in html
+    assert "Taken back" not in html
 
 
 def test_undoing_is_of_the_scope_of_the_change(client: Client, dave: User, acme: Organization) -> None:
