@@ -38,6 +38,17 @@ def posted(page: Page, hipchat: HipChatServer, count: int) -> None:
     assert len(hipchat.posted) == count
 
 
+def told(page: Page, kind: str, count: int) -> None:
+    """Wait until a channel has so many deliveries of the type; it has no more of them."""
+    rows = page.get_by_role("link", name="Process is down")
+    for _ in range(WAIT // 100):
+        page.goto(f"/account/notifications/channels/{kind}/deliveries/")
+        if rows.count() >= count:
+            break
+        page.wait_for_timeout(100)
+    expect(rows).to_have_count(count)
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_hipchat_from_the_icon_to_the_room(
@@ -63,6 +74,11 @@ def test_hipchat_from_the_icon_to_the_room(
 
     cell(page).click()
     expect(cell(page)).to_have_attribute("aria-pressed", "false")
+    happens(new_demo, "process.down")
+    told(page, "email", 2)  # decided together with what the room is owed
+    told(page, "hipchat", 1)
+    assert len(hipchat.posted) == 1, "the room stays as it was"
+    page.goto("/account/notifications/")
     cell(page).click()
     expect(cell(page)).to_have_attribute("aria-pressed", "true")
 
