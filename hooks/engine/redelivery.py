@@ -26,8 +26,9 @@ def redeliver(delivery: Delivery, actor: User) -> None:
 
     The webhook-id and the body stay the same; attempts made before are kept.
     """
-    endpoint = _locked_endpoints([delivery])[delivery.endpoint_id]
-    if problem := _obstacle(delivery, endpoint, actor):
+    endpoints = _locked_endpoints([delivery])
+    endpoint = endpoints[delivery.endpoint_id]
+    if problem := _obstacles([delivery], endpoints, actor).get(delivery.pk):
         raise CannotRedeliver(problem)
     _send([delivery.pk], [delivery.lane_id])
     _tell(delivery, endpoint, actor)
@@ -54,9 +55,7 @@ def redeliver_many(
 def redeliver_these(deliveries: Collection[Delivery], actor: User) -> tuple[list[Delivery], dict[UUID, str]]:
     """The same for deliveries that were found already, of whatever organizations."""
     endpoints = _locked_endpoints(deliveries)
-    refused = {
-        each.pk: problem for each in deliveries if (problem := _obstacle(each, endpoints[each.endpoint_id], actor))
-    }
+    refused = _obstacles(deliveries, endpoints, actor)
     sent = sorted((each for each in deliveries if each.pk not in refused), key=lambda each: each.pk)
     _send([each.pk for each in sent], [each.lane_id for each in sent])
     for each in sent:
@@ -76,6 +75,15 @@ def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
     rows = Endpoint.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
     rows = rows.select_related("organization").defer("secrets")
     return {row.pk: row for row in rows.filter(pk__in={each.endpoint_id for each in deliveries})}
+
+
+def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
+    """Why `actor` cannot have some of them sent, by id."""
+    from hooks import mail_again  # not above: what it asks needs the engine's clock, and so all that is imported here
+
+    unwanted = mail_again.obstacles(deliveries, endpoints, actor)
+    found = {each.pk: _obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
+    return {pk: problem for pk, first in found.items() if (problem := first or unwanted.get(pk, ""))}
 
 
 def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
