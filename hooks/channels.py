@@ -110,7 +110,7 @@ def going(channel: Channel) -> Going:
     owners = channel.user.memberships.values("organization")
     everything = Q(organization=None, resource=None)
     chosen = chosen.filter(everything | Q(organization__in=owners) | Q(resource__organization__in=owners))
-    chosen = chosen.select_related("organization", "resource__organization")
+    chosen = chosen.select_related("organization", "resource")
     in_order = chosen.order_by("event_type", F("organization__name").asc(nulls_first=True), "resource__name", "pk")
     return Going(list(in_order), waiting_for(channel).count())
 
