@@ -61,14 +61,21 @@ def read_unsubscribe(token: str) -> Mailed:
         raise BadLink from None
 
 
-def undo_token(before: list[Any]) -> str:
-    """What stood before something was turned off by a link, for the button that takes it back; valid for a day."""
-    return signing.dumps(before, salt=_UNDO, compress=True)
+def undo_token(mailed: Mailed, before: list[Any]) -> str:
+    """What stood before a link turned mail off, for the button that takes it back: good for that link, for a day."""
+    payload = {"endpoint": str(mailed.endpoint), "type": mailed.event_type, "before": before}
+    return signing.dumps(payload, salt=_UNDO, compress=True)
 
 
-def read_undo(token: str) -> list[Any]:
-    """Raises BadLink."""
-    before: list[Any] = _read(token, _UNDO, _UNDONE_WITHIN)
+def read_undo(token: str, mailed: Mailed) -> list[Any]:
+    """What stood before. Raises BadLink, also if that was of another address or of another type."""
+    payload = _read(token, _UNDO, _UNDONE_WITHIN)
+    try:
+        of, before = (payload["endpoint"], payload["type"]), list(payload["before"])
+    except (KeyError, TypeError):
+        raise BadLink from None
+    if of != (str(mailed.endpoint), mailed.event_type):
+        raise BadLink
     return before
 
 

@@ -85,16 +85,17 @@ def change(request: HttpRequest, token: str) -> HttpResponse:
     (unsubscribing.resubscribe if resume else unsubscribing.unsubscribe)(endpoint, chosen, endpoint.address)
     if (user := _owner(endpoint, mailed)) and ("kind" in request.POST or "hook" not in request.POST):
         if resume:
-            own_mails.turn_on(user, mailed.event_type, _stood(request))
+            own_mails.turn_on(user, mailed.event_type, _stood(request, mailed))
         elif before := own_mails.turn_off(user, mailed.event_type):
-            return redirect(f"{page}?{urlencode({'undo': mail_links.undo_token(before)})}")
+            return redirect(f"{page}?{urlencode({'undo': mail_links.undo_token(mailed, before)})}")
     return redirect(page)
 
 
-def _stood(request: HttpRequest) -> own_mails.Before:
+def _stood(request: HttpRequest, mailed: Mailed) -> own_mails.Before:
     """What stood before it was turned off, if the page knows it still."""
     try:
-        return [(key, enabled) for key, enabled in mail_links.read_undo(request.POST.get("undo", ""))]
+        stood = mail_links.read_undo(request.POST.get("undo", ""), mailed)
+        return [(key, enabled) for key, enabled in stood]
     except BadLink:
         return []
 

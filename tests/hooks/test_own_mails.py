@@ -194,6 +194,25 @@ def test_an_undo_that_was_tampered_with_is_as_none(alice: User, at_acme: Endpoin
     assert chosen(alice) == {}
 
 
+@pytest.mark.parametrize("of", ["another address", "another type"])
+def test_an_undo_of_another_link_is_as_none(
+    of: str, alice: User, dave: User, acme: Organization, at_acme: Endpoint, stranger: Client
+) -> None:
+    """What somebody had on would be turned on for another, or for what was never asked for."""
+    if of == "another address":
+        notification_settings.choose(dave, [Choice("git.push", "email", True)], Scope(organization=acme))
+        other = link(matching.mail_endpoint(acme, dave.email), "git.push")
+    else:
+        notification_settings.choose(alice, [Choice("job.fail", "email", True)], Scope(organization=acme))
+        other = link(at_acme, "job.fail")
+    undo = press(stranger, other, "Unsubscribe").partition("?")[2]
+    page = link(at_acme, "git.push")
+    press(stranger, page, "Unsubscribe")
+    press(stranger, f"{page}?{undo}", "Undo")
+    mine = NotificationSetting.objects.filter(user=alice, event_type="git.push").select_related("organization")
+    assert [(row.organization, row.enabled) for row in mine] == [(None, True)], "as if nothing was known"
+
+
 # --- Whose it is ---------------------------------------------------------------------------------------------
 def test_who_has_another_address_now_is_left_alone(alice: User, at_acme: Endpoint, stranger: Client) -> None:
     User.objects.filter(pk=alice.pk).update(email="alice@new.example")
