@@ -18,6 +18,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
+from notifications_project.searching import search_text
 
 AT_ONCE = 100
 
@@ -39,10 +40,10 @@ class AddForm(NameForm):
 @organization_page()
 def resource_list(request: HttpRequest, organization: Organization) -> HttpResponse:
     """By name, in pages by key; `archived` shows those, `q` filters by name."""
-    archived, wanted = "archived" in request.GET, request.GET.get("q", "").strip()
+    archived, wanted = "archived" in request.GET, search_text(request)
     found = Resource.objects.filter(organization=organization, archived_at__isnull=not archived)
     if wanted:
-        found = found.filter(name__icontains=wanted.replace("\0", ""))
+        found = found.filter(name__icontains=wanted)
     rows = list(_after(organization, found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1])
     context = {
         "organization": organization,

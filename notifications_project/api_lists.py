@@ -21,10 +21,15 @@ _LIMIT, _MOST = 50, 100
 
 
 def parameters(request: Request, *allowed: str) -> dict[str, str]:
-    """The query's parameters. One that is not `allowed` is refused: a misspelt filter must not show everything."""
+    """The query's parameters. One that is not `allowed` is refused: a misspelt filter must not show everything.
+
+    So is NUL, which PostgreSQL's text does not hold.
+    """
     if unknown := sorted(request.query_params.keys() - {*allowed, "before", "limit"}):
         known = ", ".join([*allowed, "before", "limit"])
         raise ApiError(422, [error(f"There is no such parameter here, only {known}.", name) for name in unknown])
+    if without := [name for name, value in request.query_params.items() if "\0" in value]:
+        raise ApiError(422, [error("Must not contain the character NUL.", name) for name in without])
     return {name: str(value) for name, value in request.query_params.items()}
 
 

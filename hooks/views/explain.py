@@ -16,6 +16,7 @@ from hooks.explaining import Explanation
 from hooks.explaining_hooks import explain_hooks
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Membership, Organization
+from notifications_project.searching import search_text
 
 _TOLD = {"yes": True, "no": False}
 MOST_HOOKS = 500  # of a page
@@ -28,7 +29,7 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     loaded = Event.objects.select_related("organization", "resource")
     found = get_object_or_404(matching.with_about(loaded), organization=organization, pk=event)
     mine = request.GET.get("who") == "me"
-    search = "" if mine else request.GET.get("q", "").strip()[:100]
+    search = "" if mine else search_text(request)
     chosen = request.GET.get("told", "")
     told = None if mine else _TOLD.get(chosen)
     unknown = bool(chosen) and chosen not in _TOLD and not mine

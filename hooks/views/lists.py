@@ -16,6 +16,7 @@ from hooks.views.finding import may
 from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
+from notifications_project.searching import search_text
 
 _SEARCH_FROM = 12  # hooks; fewer are found by looking
 
@@ -39,7 +40,7 @@ def webhooks(request: HttpRequest, organization: Organization) -> HttpResponse:
 
 
 def _panel(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
-    search = request.GET.get("q", "").strip()[:100]
+    search = search_text(request)
     secret = may(request, Permission.MANAGE_HOOKS)
     rows, more = overview.rows(organization, kind, search, timezone.now(), secret=secret)
     counts = counts_by_kind(organization)

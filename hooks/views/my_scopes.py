@@ -17,6 +17,7 @@ from hooks.standing import Standing, scope_id
 from hooks.views.cells import scope_key
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.context import memberships_of
+from notifications_project.searching import search_text
 
 _ORGANIZATIONS = 5  # shown as tabs, those with choices of their own first
 _RESOURCES = 3
@@ -68,7 +69,7 @@ def _tab(standing: Standing, scope: Scope, changed: int, *, current: bool = Fals
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
     """All of the user's organizations, applications and add-ons, found by a part of their names."""
-    standing, search = standing_of(request), request.GET.get("q", "").strip()[:100]
+    standing, search = standing_of(request), search_text(request)
     changed = standing.changed()
     organizations = [
         _tab(standing, Scope(organization=each.organization), changed[organization])

@@ -1,0 +1,12 @@
+"""What somebody searches for on a page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+_LONGEST = 100
+
+
+def search_text(request: HttpRequest) -> str:
+    """The address's `q`, as a database can be asked for it: PostgreSQL's text holds no NUL."""
+    return request.GET.get("q", "").replace("\0", "").strip()[:_LONGEST]
