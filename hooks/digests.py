@@ -16,6 +16,7 @@ twice:
   again, as they asked.
 * The channel is removed, its user leaves or turns something off meanwhile: they lock the same rows, so that what is
   cancelled is not told, and what was told is no longer there to be cancelled.
+* More waits than one call has time for: whoever is served gets all of it, and the rest is kept for the next call.
 * What is held (its endpoint is stopped, its hook is paused) is due at no time, and stays.
 """
 
@@ -24,15 +25,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
 from events import catalogue, intake
@@ -51,8 +51,10 @@ from notifications_project.accounts.organizations import ensure_personal_space
 TYPE = "account.digest"
 LISTED = 50  # notifications that a digest names one by one; the rest it counts by type
 MOST = 5_000  # deliveries that are told in one digest
-_FOUND = 50_000  # deliveries that one call looks at
+_TARGETS = 10_000  # endpoints that one call looks at
+_FOUND = 50_000  # deliveries that are read, or kept for the next call, at a time
 _SECONDS = 25.0  # after which a call leaves the rest to the next: a task of workers has 60
+_KEEPING = 15.0  # seconds in which it keeps that for the next
 _MARGIN = timedelta(minutes=1)  # more than any transaction here takes
 _CHUNK = 500
 _REPEATED = ("event_type", "timestamp", "event_id", "organization", "resource")  # of each event, as its own JSON has it
@@ -82,17 +84,18 @@ def send_due(user: User | None = None) -> int:
     if user is None:
         _forget_what_no_longer_waits()
     ends, gone = time.monotonic() + _SECONDS, 0
-    work = [(target, some) for target in _targets(user) for some in _in_chunks(target.deliveries, MOST)]
-    for done, (target, some) in enumerate(work):
+    stuck: set[_Target] = set()
+    for target, some in _work(user):
         if time.monotonic() > ends:
-            _keep_for_the_next([pk for _, left in work[done:] for pk in left])
             break
         try:
             gone += _serve(target, some)
         except (OperationalError, InterfaceError):
             raise
         except Exception:  # a defect, a rotten row: nobody else waits for that
+            stuck.add(target)
             logger.exception("what waited for endpoint %s cannot be told at once: it goes one by one", target.endpoint)
+    _keep_for_the_next(user, stuck)
     return gone
 
 
@@ -102,27 +105,67 @@ class _Row(NamedTuple):
     lane_id: int
 
 
-@dataclass(frozen=True)
-class _Target:
+class _Target(NamedTuple):
     """Where a digest would go, an endpoint of a channel or of a device, or (e-mail) an address wherever it is known."""
 
     endpoint: UUID | None
     address: str
-    deliveries: list[UUID]
+
+    @classmethod
+    def of(cls, endpoint: UUID, kind: str, address: str) -> _Target:
+        return cls(None, address.lower()) if kind == Endpoint.Kind.EMAIL else cls(endpoint, "")
 
 
-def _targets(user: User | None) -> list[_Target]:
-    """Whatever waits for a quiet time that is over, by where it goes; who waits longest comes first."""
-    found = _waiting(clock.now())
-    if user:
-        known_by = {"endpoint__kind": Endpoint.Kind.EMAIL, "lower": user.email.lower()}
-        mine = Q(endpoint__organization=user.pk) | Q(**known_by)
-        found = found.annotate(lower=Lower("endpoint__address")).filter(mine)
-    columns = ("pk", "endpoint", "endpoint__kind", "endpoint__address")
-    grouped: dict[tuple[UUID | None, str], list[UUID]] = defaultdict(list)
-    for pk, endpoint, kind, address in found.order_by("quiet_until", "pk").values_list(*columns)[:_FOUND]:
-        grouped[(None, address.lower()) if kind == Endpoint.Kind.EMAIL else (endpoint, "")].append(pk)
-    return [_Target(endpoint, address, sorted(pks)) for (endpoint, address), pks in grouped.items()]
+def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
+    """What is to be told at once and where, one digest after the other: all that waits there, up to `MOST`."""
+    for targets in _batches(_targets(user)):
+        found: dict[_Target, list[UUID]] = {target: [] for target in targets}
+        rows = _at(_waiting(clock.now()), targets).order_by("quiet_until", "pk")
+        columns = ("pk", "endpoint", "endpoint__kind", "endpoint__address")
+        # One that has more than are read at a time is alone.
+        for pk, *to in rows.values_list(*columns)[: _FOUND if len(targets) == 1 else None]:
+            found[_Target.of(*to)].append(pk)
+        for target, pks in found.items():
+            for some in _in_chunks(sorted(pks), MOST):
+                yield target, some
+
+
+def _targets(user: User | None) -> Counter[_Target]:
+    """Where whatever waits for a quiet time that is over would go, and how much; who waits longest comes first."""
+    rows = _of_user(_waiting(clock.now()), user).values_list("endpoint", "endpoint__kind", "endpoint__address")
+    found = rows.annotate(first=Min("quiet_until"), number=Count("pk")).order_by("first", "endpoint_id")
+    numbers: Counter[_Target] = Counter()
+    for endpoint, kind, address, _, number in found[:_TARGETS]:
+        numbers[_Target.of(endpoint, kind, address)] += number
+    return numbers
+
+
+def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
+    """As many targets at a time as have `_FOUND` deliveries; one at least."""
+    batch: list[_Target] = []
+    total = 0
+    for target, number in numbers.items():
+        if batch and (total + number > _FOUND or len(batch) == _CHUNK):
+            yield batch
+            batch, total = [], 0
+        batch.append(target)
+        total += number
+    if batch:
+        yield batch
+
+
+def _at(deliveries: QuerySet[Delivery], targets: Collection[_Target]) -> QuerySet[Delivery]:
+    """Those of deliveries that would go to one of these targets."""
+    endpoints = [target.endpoint for target in targets if target.endpoint]
+    mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower__in=[each.address for each in targets if not each.endpoint])
+    return deliveries.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__in=endpoints) | mails)
+
+
+def _of_user(deliveries: QuerySet[Delivery], user: User | None) -> QuerySet[Delivery]:
+    if user is None:
+        return deliveries
+    mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower=user.email.lower())
+    return deliveries.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__organization=user.pk) | mails)
 
 
 def _waiting(now: datetime) -> QuerySet[Delivery]:
@@ -141,14 +184,24 @@ def _forget_what_no_longer_waits() -> None:
         Delivery.objects.filter(pk__in=some).update(quiet_until=None)
 
 
-def _keep_for_the_next(deliveries: Sequence[UUID]) -> None:
-    """What nobody came to in time goes no sooner one by one: many quiet times may end at the same moment."""
-    for some in _in_chunks(sorted(deliveries)):
+def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
+    """What nobody came to goes no sooner one by one: many quiet times may end at the same moment.
+
+    But for what cannot be told at once: that goes one by one.
+    """
+    ends, more = time.monotonic() + _KEEPING, True
+    while more:
         with transaction.atomic():
             now = clock.now()
-            soon = _waiting(now).filter(pk__in=some, due_at__lt=now + AT_MOST / 2)
-            rows = soon.select_for_update(skip_locked=True, no_key=True).order_by("pk")
-            Delivery.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(due_at=now + AT_MOST)
+            soon = _of_user(_waiting(now), user).filter(due_at__lt=now + AT_MOST / 2)
+            if stuck:
+                soon = soon.exclude(pk__in=_at(_waiting(now), stuck).values("pk"))
+            # None of them is waited for, so that their order is no matter.
+            rows = soon.select_for_update(skip_locked=True, no_key=True, of=("self",)).order_by("quiet_until", "pk")
+            found, now = list(rows.values_list("pk", flat=True)[:_FOUND]), clock.now()
+            for some in _in_chunks(found):
+                Delivery.objects.filter(pk__in=some, due_at__gt=now + _MARGIN).update(due_at=now + AT_MOST)
+        more = len(found) == _FOUND and time.monotonic() < ends
 
 
 @transaction.atomic

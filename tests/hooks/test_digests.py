@@ -334,6 +334,47 @@ def test_what_one_call_has_no_time_for_is_kept_for_the_next(
     assert digests.send_due() == 2
 
 
+@pytest.mark.parametrize("small", [{"_FOUND": 4}, {"_TARGETS": 1}, {"_FOUND": 4, "_CHUNK": 2}])
+def test_however_much_waits_each_is_told_all_of_it_at_once(
+    small: dict[str, int], acme: Organization, alice: User, dave: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (alice, dave):
+        snooze(user, "email")
+    for _ in range(3):
+        record("process.down")
+    matching.route()
+    quiet_time_ends()
+    for name, value in small.items():
+        monkeypatch.setattr(digests, name, value)
+    while digests.send_due():
+        pass
+    told = Delivery.objects.filter(event__type=digests.TYPE).select_related("event", "endpoint")
+    totals = {each.endpoint.address: json.loads(each.event.representation)["total"] for each in told}
+    assert len(told) == 2
+    assert totals == {alice.email: 3, dave.email: 3}
+
+
+@pytest.mark.parametrize("found", [2, 50_000])
+def test_what_one_call_did_not_even_find_is_kept_for_the_next(
+    found: int, alice: User, dave: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (alice, dave):
+        snooze(user, "email")
+    for _ in range(4):
+        record("process.down")
+    matching.route()
+    quiet_time_ends()
+    later = clock.now()
+    of_dave = Delivery.objects.filter(endpoint__address=dave.email)
+    of_dave.update(quiet_until=later, due_at=later + timedelta(minutes=2))
+    monkeypatch.setattr(digests, "_TARGETS", 1)
+    monkeypatch.setattr(digests, "_FOUND", found)
+    assert digests.send_due() == min(found, 4)
+    left = of_dave.filter(state="pending", event__type="process.down")
+    assert [each.due_at and each.due_at > later + AT_MOST / 2 for each in left] == [True] * 4
+    assert digests.send_due() == min(found, 4)
+
+
 def test_a_stopped_channel_keeps_what_waits_and_brings_it_when_it_is_put_to_work_again(
     channel: Channel, record: Record, pump: Run, receiver: Receiver
 ) -> None:
@@ -554,6 +595,10 @@ def test_what_cannot_be_told_keeps_nobody_else_waiting(
     assert "it goes one by one" in caplog.text
     left = Delivery.objects.filter(endpoint=waited.endpoint_id, state="pending", quiet_until__isnull=False)
     assert [each.due_at is not None for each in left] == [True] * 3
+    soon = clock.now() + timedelta(minutes=3)
+    left.update(due_at=soon)
+    digests.send_due()
+    assert {each.due_at for each in left} == {soon}, "it is not kept for ever"
 
 
 def test_two_users_are_told_their_own(
