@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from events import intake
 from events.models import Event
@@ -169,6 +171,48 @@ def test_leaving_and_writing_results_do_not_wait_for_each_other(
     for thread in threads:
         thread.join()
     assert set(Delivery.objects.filter(endpoint=endpoint).values_list("tries", "state")) == {(1, "cancelled")}
+
+
+def test_deactivating_and_writing_mails_of_two_organizations_do_not_wait_for_each_other(
+    dave: User, acme: Organization, olga: User
+) -> None:
+    """Mails are locked by id, whatever organization they are of, by both."""
+    other = olga.organizations.get(name="Other")
+    Membership.objects.create(organization=other, user=dave, role="developer")
+    last, first = sorted((acme, other), key=lambda each: each.pk)
+    for organization in (first, last):
+        intake.record(organization, [intake.NewEvent(type="server.stopped")])
+        route()
+    mails = Delivery.objects.filter(endpoint__address=dave.email).order_by("pk")
+    assert [mail.organization_id for mail in mails] == [first.pk, last.pk]
+    begun = threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            for mail in mails:
+                Delivery.objects.filter(pk=mail.pk).update(tries=1)
+                begun.set()
+                time.sleep(0.3)
+
+    writing = in_thread(write)
+    begun.wait(10)
+    dave.is_active = False
+    dave.save()
+    writing.join()
+    assert set(mails.values_list("tries", "state")) == {(1, "cancelled")}
+
+
+def test_many_mails_end_in_as_many_queries_as_few(dave: User, record: Record) -> None:
+    def queries(number: int) -> int:
+        for _ in range(number):
+            record("server.stopped")
+        route()
+        with CaptureQueriesContext(connection) as counted, transaction.atomic():
+            waiting.forget_user(dave)
+        assert not Delivery.objects.filter(endpoint__address=dave.email).exclude(state="cancelled").exists()
+        return len(counted)
+
+    assert queries(1) == queries(20)
 
 
 def test_forgetting_somebody_twice_changes_nothing(reachable: User, record: Record, acme: Organization) -> None:
