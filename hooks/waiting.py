@@ -6,16 +6,21 @@ has another reason stays (DESIGN section 5). A held delivery (`due_at` empty) wa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
+from events import catalogue
+from events.models import Event
 from hooks.engine import clock, lanes
 from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
-from hooks.quiet import AT_MOST, quiet_until
+from hooks.quiet import AT_MOST, Quiet, can_be_urgent, quiet_until
+from hooks.recipients import Member, members_among, members_of
+from notifications_project import bulk
 from notifications_project.accounts.models import Organization, User
 
 _CHUNK = 500
@@ -120,9 +125,10 @@ def resume(hook: Hook) -> None:
             _release(hook.endpoint, now)
         return
     touched: set[int] = set()
+    receivers = _Receivers.read(hook.organization, members_of(hook.organization), now)
     for chunk in _told_by(hook):
-        held = [each.pk for each in chunk if each.due_at is None and each.endpoint.disabled_at is None]
-        Delivery.objects.filter(pk__in=held).update(due_at=_once_quiet_is_over(now))
+        held = [each for each in chunk if each.due_at is None and each.endpoint.disabled_at is None]
+        receivers.let_go([_Held(each.pk, each.event_id, each.endpoint.address) for each in held], now)
         touched |= {delivery.lane_id for delivery in chunk}
     lanes.touch(touched)
 
@@ -187,10 +193,54 @@ def _release_mail(endpoint: Endpoint, now: Any) -> None:
     held = waiting.filter(due_at__isnull=True).select_related("endpoint").defer("endpoint__secrets")
     active = _active_hooks(endpoint.organization_id)
     rows = held.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    may_go = [delivery.pk for delivery in rows.iterator(_CHUNK) if _may_go(delivery, active)]
-    for start in range(0, len(may_go), _CHUNK):
-        Delivery.objects.filter(pk__in=may_go[start : start + _CHUNK]).update(due_at=_once_quiet_is_over(now))
+    may_go = [_Held(row.pk, row.event_id, endpoint.address) for row in rows.iterator(_CHUNK) if _may_go(row, active)]
+    members = members_among(endpoint.organization, [endpoint.address.lower()])
+    _Receivers.read(endpoint.organization, list(members.values()), now).let_go(may_go, now)
     lanes.touch({endpoint.lane_id})
+
+
+class _Held(NamedTuple):
+    """A mail that was held, and may go."""
+
+    pk: UUID
+    event: UUID
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Receivers:
+    """The quiet times that members of an organization have now: what was held meanwhile waits for their end."""
+
+    quiet: Quiet
+    by_address: dict[str, UUID]  # in lower case
+
+    @classmethod
+    def read(cls, organization: Organization, members: Sequence[Member], now: datetime) -> _Receivers:
+        passing = [name for name in catalogue.EVENT_TYPES if can_be_urgent(name)]
+        by_address = {member.email.lower(): member.user_id for member in members}
+        return cls(Quiet.read(organization, passing, members, now), by_address)
+
+    def let_go(self, held: Sequence[_Held], now: datetime) -> None:
+        """Each at once, or as what was not held while its receiver has a quiet time (`hooks.digests`)."""
+        for start in range(0, len(held), _CHUNK):
+            some = held[start : start + _CHUNK]
+            ends = self._ends(some)
+            at_once = [each.pk for each in some if each.pk not in ends]
+            Delivery.objects.filter(pk__in=at_once).update(due_at=now, quiet_until=None)
+            later = [Delivery(pk=pk, due_at=end + AT_MOST, quiet_until=end) for pk, end in ends.items()]
+            bulk.update(Delivery, ["due_at", "quiet_until"], later)
+
+    def _ends(self, held: Sequence[_Held]) -> dict[UUID, datetime]:
+        """Until when those wait that do not go at once."""
+        if not self.quiet.until:
+            return {}
+        types = dict(Event.objects.filter(pk__in={each.event for each in held}).values_list("pk", "type"))
+        ends = {}
+        for each in held:
+            user = self.by_address.get(each.address.lower())
+            if user and (end := self.quiet.of(user, Channel.Kind.EMAIL, types[each.event])):
+                ends[each.pk] = end
+        return ends
 
 
 def _once_quiet_is_over(now: datetime) -> Case:
