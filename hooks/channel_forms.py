@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -28,8 +29,9 @@ class ChannelForm(forms.Form):
     options: OptionFields
 
     @property
+    @abstractmethod
     def format_name(self) -> str:
-        raise NotImplementedError
+        """Of the format that is written for the channel."""
 
     def values(self) -> dict[str, Any]:
         """What to hand to `channels.set_up`."""

@@ -126,6 +126,16 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
     }
 
 
+def send_again(request: HttpRequest, delivery: Delivery) -> None:
+    """Send a delivery again, and say in a message that it goes or why it cannot."""
+    try:
+        engine.redeliver(delivery, signed_in(request))
+    except engine.CannotRedeliver as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
@@ -133,12 +143,7 @@ def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) 
     found = find_delivery(organization, delivery)
     if request.method != "POST":
         return redirect("hooks:delivery", organization.public_id, found.public_id)
-    try:
-        engine.redeliver(found, signed_in(request))
-    except engine.CannotRedeliver as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
+    send_again(request, found)
     return redirect("hooks:delivery", organization.public_id, found.public_id)
 
 

@@ -17,7 +17,7 @@ from hooks import channel_cards, digests, engine, own, sentences
 from hooks.context import workers_running
 from hooks.models import Channel, Delivery
 from hooks.views.channels import find_channel
-from hooks.views.deliveries import described
+from hooks.views.deliveries import described, send_again
 from notifications_project import ids
 from notifications_project.accounts.access import signed_in
 from notifications_project.templatetags.look import plural
@@ -59,12 +59,7 @@ def redeliver(request: HttpRequest, delivery: UUID) -> HttpResponse:
     """POST sends again; GET, to which signing in may return, leads to the delivery."""
     found = _find(request, delivery)
     if request.method == "POST":
-        try:
-            engine.redeliver(found, signed_in(request))
-        except engine.CannotRedeliver as refused:
-            messages.error(request, str(refused))
-        else:
-            messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
+        send_again(request, found)
     return redirect("hooks:own-delivery", found.public_id)
 
 
