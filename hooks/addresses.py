@@ -8,6 +8,7 @@ from hooks import confirming, recipients, suppressing, unsubscribing
 from hooks.models import Endpoint, Hook
 from hooks.recipients import Silent, Why
 from notifications_project.accounts.models import User
+from notifications_project.mail_addresses import comparable
 
 
 class UnknownAddress(Exception):
@@ -42,7 +43,7 @@ ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
 
 def _silent(hook: Hook, address: str, why: Why, otherwise: str) -> Silent:
     for silent in recipients.silent(hook.organization, [hook]).get(hook.pk, []):
-        if silent.why == why and silent.address.lower() == address.lower():
+        if silent.why == why and silent.address.lower() == comparable(address):
             return silent
     raise UnknownAddress(f"{address or 'No address'} {otherwise}.")
 

@@ -10,6 +10,7 @@ from hooks.engine import health, wake
 from hooks.models import Endpoint
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
+from notifications_project.mail_addresses import comparable
 
 
 @transaction.atomic
@@ -33,7 +34,7 @@ def stop_everywhere(address: str, why: str) -> int:
     A provider says so of the account that all organizations send with, and would not send there for another either.
     """
     known = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL, disabled_at__isnull=True)
-    here = known.annotate(lower=Lower("address")).filter(lower=address.lower()).values_list("pk", flat=True)
+    here = known.annotate(lower=Lower("address")).filter(lower=comparable(address)).values_list("pk", flat=True)
     rows = Endpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
     endpoints = list(rows.filter(pk__in=list(here), disabled_at__isnull=True).defer("secrets").order_by("pk"))
     for endpoint in endpoints:

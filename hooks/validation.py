@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
 from events import catalogue
 from events.models import Resource
 from hooks.formats import webhook_formats
@@ -18,6 +15,7 @@ from hooks.transports import outbound
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 from notifications_project.ids import PublicId
+from notifications_project.mail_addresses import BadMailAddress, normalize, normalize_if_valid
 
 _MOST = 100  # recipients of one kind, resources or events of one hook
 
@@ -40,8 +38,10 @@ class Notify:
     addresses: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name in ("roles", "users", "addresses"):  # so that what is the same compares equal
+        for name in ("roles", "users"):  # so that what is the same compares equal
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        # One spelling of each address; what is none stays as it was written, for the check to refuse.
+        object.__setattr__(self, "addresses", tuple(map(normalize_if_valid, self.addresses)))
 
     @classmethod
     def of(cls, hook: Hook) -> Notify:
@@ -150,7 +150,7 @@ def notify_problem(organization: Organization, notify: Notify) -> dict[str, str]
         return {"notify": "A chosen user is not a member."}
     for address in notify.addresses:
         try:
-            validate_email(address)
-        except ValidationError:
-            return {"notify": f"{address!r} is not an e-mail address."}
+            normalize(address)
+        except BadMailAddress as error:
+            return {"notify": str(error)}
     return {}

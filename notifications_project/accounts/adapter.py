@@ -9,12 +9,14 @@ from urllib.parse import urljoin, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
 
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.mail_addresses import BadMailAddress, normalize
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.SIGN_UP_OPEN
+
+    def clean_email(self, email: str) -> str:
+        """Give the stored form of the address that signs up or asks for a new password."""
+        try:
+            return normalize(email)
+        except BadMailAddress as error:
+            raise ValidationError(str(error)) from None
 
     @transaction.atomic
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission, Role
+from notifications_project.forms import MailAddressField
 
 LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
 
@@ -31,7 +32,7 @@ class RoleForm(forms.Form):
 
 
 class AddMemberForm(RoleForm):
-    email = forms.EmailField(label="E-mail address", help_text="The address they sign in with here.")
+    email = MailAddressField(label="E-mail address", help_text="The address they sign in with here.")
     role = forms.ChoiceField(
         choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}), initial=Role.DEVELOPER
     )

@@ -13,18 +13,19 @@ from knox.models import AbstractAuthToken
 
 from notifications_project import ids
 from notifications_project.accounts.roles import Role
+from notifications_project.mail_addresses import normalize, normalize_if_valid
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A user who signs in by e-mail; without a password, sign-in needs a reset first."""
-        user = self.model(email=email.strip(), **fields)
+        """Make a user, who without a password needs a reset before signing in. Raises BadMailAddress."""
+        user = self.model(email=normalize(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        return self.get(email__iexact=normalize_if_valid(username or ""))
 
 
 class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox has no types

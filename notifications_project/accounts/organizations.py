@@ -9,6 +9,7 @@ from notifications_project.accounts import audit
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.signals import member_removed, organization_created
+from notifications_project.mail_addresses import normalize_if_valid
 
 
 class MembershipError(Exception):
@@ -59,7 +60,7 @@ def ensure_personal_space(user: User) -> Organization:
 def add_member(*, organization: Organization, email: str, role: str, actor: User | None) -> Membership:
     """Make an existing user a member. Raises MembershipError."""
     _refuse_personal(organization)
-    user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
+    user = User.objects.filter(email__iexact=normalize_if_valid(email), is_active=True).first()
     if user is None:
         raise MembershipError(f"Nobody signs in here as {email}. Ask them to get an account first.")
     membership, created = Membership.objects.get_or_create(

@@ -6,6 +6,8 @@ from typing import Any
 
 from allauth.account import forms as allauth
 
+from notifications_project.mail_addresses import normalize_if_valid
+
 
 class _OurWords:
     """Names an address "E-mail", and leaves help to the page: above a field it parts the field from its label."""
@@ -22,7 +24,9 @@ class _OurWords:
 
 
 class LoginForm(_OurWords, allauth.LoginForm):  # type: ignore[misc]
-    pass
+    def clean_login(self) -> str:
+        """Look a user up by the stored form of the address, whichever spelling was typed."""
+        return normalize_if_valid(self.cleaned_data["login"])
 
 
 class SignupForm(_OurWords, allauth.SignupForm):  # type: ignore[misc]

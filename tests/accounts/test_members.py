@@ -35,7 +35,7 @@ def test_an_admin_adds_somebody_who_has_an_account(acme, alice, olga, client_of)
     [
         ("nobody@people.example", "manager", "Nobody signs in here as nobody@people.example"),
         ("dave@people.example", "manager", "Dave is a member already"),
-        ("not an address", "manager", "valid e"),
+        ("not an address", "manager", "is not an e-mail address"),
         ("olga@people.example", "owner", "valid choice"),
     ],
 )

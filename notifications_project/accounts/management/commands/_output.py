@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.core.validators import validate_email
 
 from notifications_project import ids
 from notifications_project.accounts.forms import OrganizationForm
 from notifications_project.accounts.models import Organization
+from notifications_project.mail_addresses import BadMailAddress, normalize
 
 
 class AnsweringCommand(BaseCommand):
@@ -31,11 +30,11 @@ class AnsweringCommand(BaseCommand):
 
 
 def checked_email(email: str) -> str:
+    """Return the stored form of an address."""
     try:
-        validate_email(email.strip())
-    except ValidationError:
-        raise CommandError(f"{email!r} is not an e-mail address.") from None
-    return email.strip()
+        return normalize(email)
+    except BadMailAddress as error:
+        raise CommandError(str(error)) from None
 
 
 def checked_name(name: str) -> str:

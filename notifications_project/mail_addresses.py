@@ -1,0 +1,87 @@
+"""Mail addresses as they are checked and stored: one spelling for each address, in ASCII.
+
+The domain is written as DNS has it (`xn--…`, IDNA 2008), so that the Unicode and the ASCII spelling are one address, a
+database compares them (`Lower` knows ASCII only), and no library converts them again by the rules of 2003, which make
+`fass.example` of `faß.example`. Pages and mails show that spelling too: in Unicode a domain may look like another one.
+"""
+
+from __future__ import annotations
+
+import idna
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
+
+LONGEST = 254  # characters of an address that SMTP can carry (RFC 5321, 4.5.3.1.3)
+_LONGEST_NAME = 64  # before the @
+_LONGEST_DOMAIN = 253
+_SHOWN = 100  # characters of a wrong address that a message repeats
+
+_validate_syntax = EmailValidator()
+
+
+class BadMailAddress(ValueError):
+    """An address that no mail can be sent to; the message is a sentence for people."""
+
+
+def normalize(written: str) -> str:
+    """Return the stored form of an address. Raises BadMailAddress."""
+    address = written.strip()
+    shown = repr(address if len(address) <= _SHOWN else f"{address[: _SHOWN - 1]}…")
+    name, at, domain = address.rpartition("@")
+    if not (at and name and domain):
+        raise BadMailAddress(f"{shown} is not an e-mail address.")
+    if not address.isprintable():
+        raise BadMailAddress(f"{shown} is not an e-mail address: it contains an invisible character.")
+    if not name.isascii():
+        raise BadMailAddress(f"{shown} cannot be used: before the @ only ASCII letters, digits and signs are possible.")
+    try:
+        found = f"{name}@{ascii_domain(domain)}"
+    except ValueError:
+        raise BadMailAddress(f"{shown} is not an e-mail address: its domain is not valid.") from None
+    try:
+        _validate_syntax(found)
+    except ValidationError:
+        raise BadMailAddress(f"{shown} is not an e-mail address.") from None
+    if name == '""' or len(name) > _LONGEST_NAME or len(found) > LONGEST:
+        raise BadMailAddress(f"{shown} is not an e-mail address: it is too long or empty before the @.")
+    return found
+
+
+def normalize_if_valid(written: str) -> str:
+    """Return the stored form of an address to look it up; one that is not valid stays as it is."""
+    try:
+        return normalize(written)
+    except BadMailAddress:
+        return written.strip()
+
+
+def comparable(written: str) -> str:
+    """Return what two spellings of one address have in common: the stored form in lower case."""
+    return normalize_if_valid(written).lower()
+
+
+def ascii_domain(domain: str) -> str:
+    """Return a domain in lower case as DNS has it. Raises ValueError for one that IDNA 2008 does not allow."""
+    if domain.startswith("["):  # an address literal
+        return domain.lower()
+    if not domain.isprintable():  # the mapping would drop some of these characters without a word
+        raise ValueError("invisible character")
+    if not domain.isascii():
+        domain = idna.uts46_remap(domain, std3_rules=True)
+    labels = [_ascii_label(label) for label in domain.lower().split(".")]
+    found = ".".join(labels)
+    if len(found) > _LONGEST_DOMAIN:
+        raise ValueError("too long")
+    return found
+
+
+def _ascii_label(label: str) -> str:
+    if label.startswith("xn--"):
+        if idna.alabel(idna.ulabel(label)).decode() != label:
+            raise ValueError("another spelling of a label")
+        return label
+    if label.isascii():  # names that are older than IDNA may have hyphens where it has none
+        if not 0 < len(label) <= 63:
+            raise ValueError("empty or too long")
+        return label
+    return idna.alabel(label).decode()
