@@ -15,10 +15,14 @@ from hooks import rules, waiting
 from hooks.engine import wake
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
-from notifications_project.accounts.signals import member_removed, organization_created
+from notifications_project.accounts.signals import (
+    account_mail_queued,
+    member_removed,
+    organization_created,
+)
 
 
-@receiver(events_recorded)
+@receiver([events_recorded, account_mail_queued])
 def wake_the_engine(sender: object, **kwargs: Any) -> None:
     wake()
 

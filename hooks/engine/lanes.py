@@ -138,16 +138,19 @@ def claim_probe(transport: str) -> list[Lease]:
 
     Until it has answered, or its lease is over, nobody else tries the transport.
     """
-    if not due_within(0, [transport]):
-        return []
-    now = clock.now()
-    away = Circuit.objects.filter(pk=transport, failures__gt=0, not_before__lte=now)
-    if not away.update(not_before=now + timedelta(seconds=lease_seconds())):
+    if not due_within(0, [transport]) or not take_probe(transport):
         return []
     leases = claim(1, [transport])
     for lease in leases:
         lease.probe = True
     return leases
+
+
+def take_probe(transport: str) -> bool:
+    """Whether the caller is the one who may try a transport that was away."""
+    now = clock.now()
+    away = Circuit.objects.filter(pk=transport, failures__gt=0, not_before__lte=now)
+    return bool(away.update(not_before=now + timedelta(seconds=lease_seconds())))
 
 
 def due_within(seconds: float, transports: Collection[str]) -> bool:

@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from hooks import matching
 from hooks.engine import lanes, record, stop, taking, wakeup, watchdog
+from hooks.engine.account_mails import AccountMails
 from hooks.engine.held import Answered, Ended, Held, Run
 from hooks.engine.leases import Lease
 from hooks.engine.relay import Transports
@@ -76,6 +77,7 @@ class Pump:
         self.worked_at = self.begun
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="send")
         self.transports = Transports()
+        self.account_mails = AccountMails(self.pool, self.transports, lambda: not self.closing and not stop.asked())
 
     def run(self) -> None:
         """Work until there is nothing to do or the time is over, then look once more and leave."""
@@ -117,14 +119,16 @@ class Pump:
             self.closing = True
             collected = self._collect()
             self._settle(at_once=True)
-            return collected
+            return self.account_mails.settle() or collected
         late = self._late()
         self.closing = late and self._closes()
         found = self._look(late)
         started = self._start(late)
+        if not late and not self.closing:
+            started += self.account_mails.start()
         collected = self._collect()
         self._settle()
-        return bool(found or started or collected)
+        return bool(self.account_mails.settle() or found or started or collected)
 
     def _late(self) -> bool:
         return time.monotonic() > self.begun + self.budget
@@ -136,7 +140,7 @@ class Pump:
         another takes them.
         """
         now = time.monotonic()
-        if any(run.begun < self.begun + self.budget for run in self.runs.values()):
+        if self.account_mails.running or any(run.begun < self.begun + self.budget for run in self.runs.values()):
             self.waited_until = now
             return False
         at_rest = not self.runs and not any(held.waiting for held in self.held.values())
@@ -146,7 +150,7 @@ class Pump:
         now = time.monotonic()
         if busy:
             self.worked_at = now
-        if self.runs or self.unwritten or (self.held and not self.closing):
+        if self.runs or self.unwritten or self.account_mails.running or (self.held and not self.closing):
             return False
         if self.closing:
             return True

@@ -267,20 +267,23 @@ def _elsewhere(result: Result) -> Result:
 
 
 def _relay(transport: str, results: Sequence[Result], now: datetime) -> None:
+    if results:
+        probed = any(result.lease.probe for result in results)
+        note_transport(transport, results[-1].answer, now, probe=probed)
+
+
+def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool) -> None:
     """The circuit of the mail relay, or of APNs: opened by its being away, closed by any answer that it gives.
 
     Of many attempts that find it away at the same time the first counts; then only the probes do.
     """
-    if not results:
-        return
-    away = results[-1].answer.transport_down
     circuit = Circuit.objects.select_for_update().filter(pk=transport).first()
-    if away:
-        if circuit and circuit.failures and not any(result.lease.probe for result in results):
+    if answer.transport_down:
+        if circuit and circuit.failures and not probe:
             return
         failures = (circuit.failures if circuit else 0) + 1
         until = now + timedelta(seconds=outcome.relay_delay(failures))
-        told = {"failures": failures, "not_before": until, "last_error": results[-1].answer.text[:200]}
+        told = {"failures": failures, "not_before": until, "last_error": answer.text[:200]}
         Circuit.objects.update_or_create(pk=transport, defaults=told)
     elif circuit and circuit.failures:
         Circuit.objects.filter(pk=transport).update(failures=0, not_before=None, last_error="")

@@ -18,6 +18,7 @@ from django_q.models import Schedule
 
 from hooks.engine import clock, leases
 from hooks.models import Circuit, Delivery, Lane, Pump
+from notifications_project.accounts.models import AccountMail
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ def _draw_nearer(now: datetime, step: timedelta) -> None:
         leased_until=no_later("leased_until", longest),
     )
     Circuit.objects.filter(not_before__gt=now).update(not_before=nearer("not_before"))
+    AccountMail.objects.filter(due_at__gt=now).update(due_at=nearer("due_at"))
 
 
 def _keep_the_schedule() -> None:

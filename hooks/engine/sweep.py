@@ -8,13 +8,14 @@ from django.db.models import Exists, OuterRef
 
 from hooks.engine import clock, lanes, leases, set_back
 from hooks.models import Delivery, Lane, Pump
+from notifications_project.accounts.models import AccountMail
 
 _FORGET_PUMPS = timedelta(hours=1)
 _LANES = 500
 
 
 def sweep() -> None:
-    """Bring back lanes that sleep with work in them, leases from a clock that went back, dead pumps."""
+    """Bring back lanes that sleep with work in them, leases from a clock that went back; forget what is over."""
     set_back.repair()
     now = clock.now()
     waiting = Delivery.objects.filter(lane=OuterRef("pk"), state=Delivery.State.PENDING, due_at__isnull=False)
@@ -24,3 +25,4 @@ def sweep() -> None:
     longest = now + timedelta(seconds=leases.lease_seconds())
     Lane.objects.filter(leased_until__gt=longest).update(leased_until=longest)
     Pump.objects.filter(seen_at__lt=now - _FORGET_PUMPS).delete()
+    AccountMail.objects.filter(expires_at__lte=now).delete()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db.models import Max, Q
 
 from events.models import Event
-from hooks.engine import clock, set_back, wakeup
+from hooks.engine import account_mails, clock, set_back, wakeup
 from hooks.models import Lane, Pump
 
 _OVERDUE = timedelta(seconds=1)  # then a pump is woken
@@ -19,11 +19,13 @@ _STANDING = timedelta(seconds=30)  # then the cluster is replaced
 
 
 def work_is_due(since: timedelta = timedelta(0)) -> bool:
-    """Whether events wait to be routed, or free lanes wait to be served, for longer than `since`."""
+    """Whether events wait to be routed, or free lanes or account mails to be served, for longer than `since`."""
     before = clock.now() - since
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=before)
     due = Lane.objects.filter(free, next_at__lt=before)
     if due.exists() and due.filter(transport__in=wakeup.open_transports()).exists():
+        return True
+    if account_mails.due(before).exists() and "smtp" in wakeup.open_transports():
         return True
     return Event.objects.filter(routed_at__isnull=True, recorded_at__lt=before).exists()
 

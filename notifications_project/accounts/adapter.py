@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from smtplib import SMTPException
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
 
+from notifications_project.accounts import outgoing
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.mail_addresses import BadMailAddress, normalize
-
-logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -46,13 +46,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail that cannot go out is logged; the page says the same as ever, and so not whose address is known."""
-        if not settings.MAIL_CONFIGURED:
-            return
-        try:
-            super().send_mail(template_prefix, email, context)
-        except (OSError, SMTPException):
-            logger.exception("A mail of the sign-in pages could not be sent (%s).", template_prefix)
+        """The workers send it: an answer that waited for the mail server would tell whose address is known."""
+        self.queue_mail(template_prefix, email, context, useful_for=_link_works_for(template_prefix))
+
+    def queue_mail(self, template_prefix: str, email: str, context: dict[str, Any], *, useful_for: timedelta) -> None:
+        about = {"email": email, "current_site": get_current_site(self.request)}
+        mail = self.render_mail(template_prefix, email, about | context)
+        html = next((content for content, _ in getattr(mail, "alternatives", ())), "")
+        outgoing.queue_mail(address=email, subject=mail.subject, text=mail.body, html=html, useful_for=useful_for)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         return _public(super().get_reset_password_from_key_url(key))
@@ -64,3 +65,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 def _public(address: str) -> str:
     """A link for a mail leads to the public address, whatever Host the request named."""
     return urljoin(settings.PUBLIC_URL, urlsplit(address).path)
+
+
+def _link_works_for(template_prefix: str) -> timedelta:
+    if template_prefix.endswith("password_reset_key"):
+        return timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    return timedelta(days=app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS)

@@ -13,6 +13,7 @@ from knox.models import AbstractAuthToken
 
 from notifications_project import ids
 from notifications_project.accounts.roles import Role
+from notifications_project.encryption import EncryptedJSONField
 from notifications_project.mail_addresses import normalize, normalize_if_valid
 
 
@@ -130,3 +131,20 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor_name}: {self.action} {self.target}"
+
+
+class AccountMail(models.Model):
+    """A mail about an account that the workers have yet to send (`outgoing.queue_mail`).
+
+    The content is encrypted, as it holds the keys of password resets and invitations. The row is deleted once the mail
+    is sent, and when its link works no longer.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    content = EncryptedJSONField()
+    due_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField(db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.id}, due at {self.due_at:%Y-%m-%d %H:%M}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account import forms as allauth
+from allauth.account.adapter import get_adapter
+from django.contrib.auth.tokens import default_token_generator
+from django.http import HttpRequest
 
+from notifications_project.accounts.models import User
 from notifications_project.mail_addresses import normalize_if_valid
 
 
@@ -34,4 +39,14 @@ class SignupForm(_OurWords, allauth.SignupForm):  # type: ignore[misc]
 
 
 class ResetPasswordForm(_OurWords, allauth.ResetPasswordForm):  # type: ignore[misc]
-    pass
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """For an unknown address the same is done, and the mail dropped: the time it takes must not tell accounts."""
+        address: str = self.cleaned_data["email"]
+        if self.users:
+            return str(super().save(request, **kwargs))
+        nobody = User(email=address)
+        adapter = get_adapter()
+        link = adapter.get_reset_password_from_key_url(f"0-{default_token_generator.make_token(nobody)}")
+        context = {"user": nobody, "password_reset_url": link, "request": request}
+        adapter.queue_mail("account/email/password_reset_key", address, context, useful_for=timedelta(0))
+        return address

@@ -11,3 +11,6 @@ member_removed = Signal()
 # user, name: of an API token. Sent inside the transaction in which its user made it, or revoked it.
 token_made = Signal()
 token_revoked = Signal()
+
+# Sent inside the transaction that queues an AccountMail.
+account_mail_queued = Signal()

@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
 from tests import pages
+from tests.mails import send_account_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +103,7 @@ def test_a_reset_mail_leads_to_a_new_password(browser, alice, settings, mailoutb
     settings.PUBLIC_URL = "https://console.example.com"
     response = submit(browser, reverse("account_reset_password"), email=alice.email)
     assert response.status_code == 302
+    send_account_mails()
     [mail] = mailoutbox
     link = re.search(r"https://\S+", mail.body)
     assert link
@@ -117,7 +121,22 @@ def test_resetting_an_unknown_address_says_the_same_and_mails_nobody(browser, db
         setattr(settings, name, value)
     response = submit(browser, reverse("account_reset_password"), email="nobody@people.example")
     assert response.url == reverse("account_reset_password_done")
+    send_account_mails()
     assert mailoutbox == []
+
+
+def test_a_reset_does_as_much_for_an_unknown_address_as_for_a_known_one(browser, alice, settings):
+    for name, value in MAIL.items():
+        setattr(settings, name, value)
+    done = []
+    for address in (alice.email, "nobody@people.example"):
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            submit(browser, reverse("account_reset_password"), email=address)
+        written = [query["sql"] for query in queries.captured_queries if query["sql"].startswith("INSERT")]
+        done.append([sql.split()[2] for sql in written if "cache" not in sql.split()[2]])
+    assert done[0] == done[1]
+    assert '"accounts_accountmail"' in done[0]
 
 
 def test_without_mail_the_reset_page_says_so(browser, alice, settings):
@@ -154,6 +173,7 @@ def test_signing_up_when_open_confirms_the_address_and_makes_a_personal_space(br
     assert browser.get(reverse("accounts:profile")).status_code == 302
     nina = User.objects.get(email="nina@people.example")
     assert Organization.objects.get(pk=nina.pk).is_personal
+    send_account_mails()
     link = re.search(r"http://\S+", mailoutbox[0].body)
     assert link
     response = submit(browser, urlsplit(link[0]).path)

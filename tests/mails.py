@@ -1,0 +1,16 @@
+"""The mails about accounts, sent here and now."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from hooks.engine.account_mails import AccountMails
+from hooks.engine.relay import Transports
+
+
+def send_account_mails() -> None:
+    """Send those that are due, as a pump does."""
+    with ThreadPoolExecutor(4) as pool:
+        mails = AccountMails(pool, Transports(), lambda: True)
+        mails.start()
+    mails.settle()
