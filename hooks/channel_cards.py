@@ -173,9 +173,7 @@ def _state(channel: Channel, there: bool, now: datetime) -> Badge:
         return Badge("Failing", "bad", endpoint.last_answer)
     if quiet_until(channel, channel.user.time_zone, now):
         return Badge("Quiet", "info")
-    if endpoint and endpoint.last_attempt_at is None:
-        return Badge("Not used yet")
-    return Badge("Healthy" if endpoint else "On", "good")
+    return sentences.endpoint_state(endpoint) if endpoint else Badge("On", "good")
 
 
 def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:

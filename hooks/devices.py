@@ -110,7 +110,9 @@ def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
     rename(device, name)
     device.registered_at = now
     device.save(update_fields=["registered_at"])
-    Endpoint.objects.filter(pk=device.endpoint_id).update(options=_options(now), failing_since=None)
+    Endpoint.objects.filter(pk=device.endpoint_id).update(
+        options=_options(now), failing_since=None, failed=0, failed_since=None
+    )
 
 
 def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
@@ -126,9 +128,10 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
             options=_options(now),
             lane=matching.transport_lane(space, "apns"),
         )
-    endpoint.deleted_at = endpoint.failing_since = None
+    endpoint.deleted_at = endpoint.failing_since = endpoint.failed_since = None
+    endpoint.failed = 0
     endpoint.options = _options(now)
-    endpoint.save(update_fields=["deleted_at", "failing_since", "options"])
+    endpoint.save(update_fields=["deleted_at", "failing_since", "failed", "failed_since", "options"])
     return endpoint
 
 

@@ -15,10 +15,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from hooks.engine import clock
+from hooks.engine.outcome import SEVERAL_FAILED
 from hooks.models import Endpoint, Hook, Unsubscription
 from notifications_project.accounts.models import Membership, Organization, User
 
@@ -163,6 +164,7 @@ class Why(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed"
     UNCONFIRMED = "unconfirmed"
     STOPPED = "stopped"
+    FAILING = "failing"  # still tried, but the mail server has refused one mail after the other
     DEACTIVATED = "deactivated"
 
 
@@ -190,22 +192,25 @@ def silent(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list
         found[hook].append(Silent(address, Why.UNSUBSCRIBED, at))
         left[hook].add(address.lower())
     endpoints = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
-    stopped = list(endpoints.filter(disabled_at__isnull=False).defer("secrets").order_by("address"))
+    troubled = Q(disabled_at__isnull=False) | Q(failed__gte=SEVERAL_FAILED)
+    unreached = list(endpoints.filter(troubled).defer("secrets").order_by("address"))
     unsure = unconfirmed(organization, _typed(mails).values())
     known, now = _asked(organization, unsure), clock.now()
-    refused = {endpoint.address.lower() for endpoint in stopped}
+    refused = {endpoint.address.lower() for endpoint in unreached}
     members = members_among(organization, refused)
     for each in mails:
         for lower in map(str.lower, each.notify_addresses):
             if lower in unsure and lower not in left[each.pk] | refused:
                 found[each.pk].append(_unconfirmed(unsure[lower], known.get(lower), now))
         named = set(map(str.lower, named_by(each, members.values())))
-        for endpoint in stopped:
-            if endpoint.address.lower() in named:
-                found[each.pk].append(
-                    Silent(endpoint.address, Why.STOPPED, endpoint.disabled_at, endpoint.disabled_reason)
-                )
+        found[each.pk] += [_unreached(endpoint) for endpoint in unreached if endpoint.address.lower() in named]
     return found
+
+
+def _unreached(endpoint: Endpoint) -> Silent:
+    if endpoint.disabled_at:
+        return Silent(endpoint.address, Why.STOPPED, endpoint.disabled_at, endpoint.disabled_reason)
+    return Silent(endpoint.address, Why.FAILING, endpoint.failed_since, endpoint.last_answer)
 
 
 def _unconfirmed(address: str, known: _Asked | None, now: datetime) -> Silent:

@@ -80,11 +80,12 @@ def describe_recipients(hook: Hook) -> str:
 def describe_silent(silent: Sequence[Silent]) -> str:
     """How many of those whom a hook names are not told: "2 unsubscribed, 1 waits for confirmation"."""
     counts = Counter(each.why for each in silent)
-    waiting, stopped = counts[Why.UNCONFIRMED], counts[Why.STOPPED]
+    waiting, stopped, failing = counts[Why.UNCONFIRMED], counts[Why.STOPPED], counts[Why.FAILING]
     words = [
         f"{counts[Why.UNSUBSCRIBED]} unsubscribed" if counts[Why.UNSUBSCRIBED] else "",
         f"{waiting} {'waits' if waiting == 1 else 'wait'} for confirmation" if waiting else "",
         f"{stopped} {'address is' if stopped == 1 else 'addresses are'} refused by the mail server" if stopped else "",
+        f"all mail to {failing} {'address is' if failing == 1 else 'addresses is'} refused" if failing else "",
     ]
     return ", ".join(filter(None, words))
 
@@ -107,9 +108,18 @@ def hook_state(hook: Hook) -> Badge:
         return Badge("Matches nothing", "warn")
     if endpoint and endpoint.failing_since:
         return Badge("Failing", "bad", endpoint.last_answer)
-    if endpoint and endpoint.last_attempt_at is None:
+    return endpoint_state(endpoint) if endpoint else Badge("On", "good")
+
+
+def endpoint_state(endpoint: Endpoint) -> Badge:
+    """The state of one that is neither stopped nor failing, by what it answered."""
+    if endpoint.last_attempt_at is None:
         return Badge("Not used yet")
-    return Badge("Healthy" if endpoint else "On", "good")
+    if endpoint.failed:
+        return Badge("Refused", "warn", f"It refused the last delivery: {endpoint.last_answer}")
+    if endpoint.last_delivered_at is None:
+        return Badge("Not reached yet", "warn", endpoint.last_answer)
+    return Badge("Healthy", "good")
 
 
 def needs_attention(hook: Hook) -> bool:

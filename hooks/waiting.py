@@ -150,8 +150,10 @@ def reactivate(endpoint: Endpoint) -> None:
     The lane of an e-mail address is its organization's and stays as it is.
     """
     endpoint.disabled_at, endpoint.disabled_reason = None, ""
-    endpoint.failing_since = endpoint.warned_at = None
-    endpoint.save(update_fields=["disabled_at", "disabled_reason", "failing_since", "warned_at"])
+    endpoint.failing_since = endpoint.warned_at = endpoint.failed_since = None
+    endpoint.failed = 0
+    written = ["disabled_at", "disabled_reason", "failing_since", "warned_at", "failed", "failed_since"]
+    endpoint.save(update_fields=written)
     if endpoint.kind == Endpoint.Kind.EMAIL:
         _release_mail(endpoint, clock.now())
         return

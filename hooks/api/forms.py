@@ -35,7 +35,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 _SHARED_DEFAULTS: dict[str, Any] = {"events": [], "resources": [], "paused": False, "enabled": True}
 
 # What reading a hook gives and nobody sets; in a change it is left aside, so that a hook that was read can be put back.
-READ_ONLY = frozenset({"id", "state", "description", "health", "created_at", "unsubscribed", "unconfirmed", "stopped"})
+READ_ONLY = frozenset(
+    {"id", "state", "description", "health", "created_at", "unsubscribed", "unconfirmed", "stopped", "failing"}
+)
 
 
 def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:

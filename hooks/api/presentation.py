@@ -57,12 +57,13 @@ def _silent(silent: Iterable[Silent]) -> dict[str, Any]:
     return {
         "unsubscribed": [each.address for each in found if each.why == Why.UNSUBSCRIBED],
         "unconfirmed": [each.address for each in found if each.why == Why.UNCONFIRMED],
-        "stopped": [
-            {"address": each.address, "since": each.since, "reason": each.words}
-            for each in found
-            if each.why == Why.STOPPED
-        ],
+        "stopped": _refused(found, Why.STOPPED),
+        "failing": _refused(found, Why.FAILING),
     }
+
+
+def _refused(silent: Iterable[Silent], why: Why) -> list[dict[str, Any]]:
+    return [{"address": each.address, "since": each.since, "reason": each.words} for each in silent if each.why == why]
 
 
 def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
         "failing_since": endpoint.failing_since,
+        "failed_in_a_row": endpoint.failed,
         "last_delivered_at": endpoint.last_delivered_at,
         "last_attempt_at": endpoint.last_attempt_at,
         "last_answer": endpoint.last_answer,

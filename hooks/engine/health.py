@@ -1,6 +1,7 @@
 """The health of an endpoint: failing, disabled, recovered; each told as an event of its own.
 
-Of an e-mail address only this matters: that the mail server takes no mail for it at all.
+An e-mail address is stopped only if the mail server takes no mail for it at all; that it refuses one mail after the
+other, which may be about the mails or the relay, is told.
 
 These events go to administrators and managers (and to hooks that ask for them), never to the endpoint they
 are about, and raise no further ones (DESIGN section 10). Trouble of a personal channel is told to its user only.
@@ -8,50 +9,119 @@ are about, and raise no further ones (DESIGN section 10). Trouble of a personal 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from events import intake
 from hooks import devices, waiting
-from hooks.engine.outcome import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, Outcome
+from hooks.engine import clock
+from hooks.engine.outcome import (
+    FAILING_DISABLED_AFTER,
+    FAILING_WARNED_AFTER,
+    LEAST_NOTICE,
+    SEVERAL_FAILED,
+    Outcome,
+)
 from hooks.models import Channel, Endpoint, Hook
+
+_TOLD_OF_ADDRESSES_EVERY = timedelta(days=1)
+_LEARNT = [
+    "last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at", "failed", "failed_since",
+]  # fmt: skip
 
 
 def all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
     """They delivered, and nobody was told that they do not. They are locked by the caller's transaction."""
     Endpoint.objects.filter(pk__in=endpoints).update(
-        last_attempt_at=now, last_answer=answer, last_delivered_at=now, failing_since=None
-    )
+        last_attempt_at=now, last_answer=answer, last_delivered_at=now,
+        failing_since=None, failed=0, failed_since=None,
+    )  # fmt: skip
 
 
-def update(endpoint: Endpoint, outcomes: Sequence[tuple[Outcome, str]], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one attempt at an endpoint came to: the outcome, and the answer in short."""
+
+    outcome: Outcome
+    answer: str
+    is_test: bool
+
+
+def update(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
     """Apply what came back, in order. `endpoint` is locked by the caller's transaction."""
-    if not outcomes:
+    if not told:
         return
-    for verdict, answer in outcomes:
-        endpoint.last_attempt_at, endpoint.last_answer = now, answer
-        if verdict.verdict == "delivered":
+    for each in told:
+        endpoint.last_attempt_at, endpoint.last_answer = now, each.answer
+        if each.outcome.verdict == "delivered":
             _answered(endpoint, now)
-        elif verdict.verdict != "failed" or endpoint.failing_since:
-            endpoint.failing_since = endpoint.failing_since or now
-    endpoint.save(update_fields=["last_attempt_at", "last_answer", "last_delivered_at", "failing_since", "warned_at"])
-    gone = next((verdict for verdict, _ in outcomes if verdict.verdict == "gone"), None)
+        else:
+            _failed(endpoint, each, now)
+    endpoint.save(update_fields=_LEARNT)
+    gone = next((each.outcome for each in told if each.outcome.verdict == "gone"), None)
     if gone and endpoint.kind == Endpoint.Kind.DEVICE:
         devices.forget(endpoint, gone.explanation)
     if gone and endpoint.kind == Endpoint.Kind.EMAIL and not endpoint.disabled_at:
         stop_mail(endpoint, gone.explanation)
-    if endpoint.kind != Endpoint.Kind.WEBHOOK or endpoint.disabled_at or endpoint.deleted_at:
+    if endpoint.disabled_at or endpoint.deleted_at:
+        return
+    if endpoint.kind == Endpoint.Kind.EMAIL and endpoint.failed >= SEVERAL_FAILED:
+        _warn(endpoint, now, _tell_of_address)
+    if endpoint.kind != Endpoint.Kind.WEBHOOK:
         return
     if gone:
         _disable(endpoint, gone.explanation)
-    elif endpoint.failing_since and now - endpoint.failing_since >= FAILING_DISABLED_AFTER:
+    elif _is_hopeless(endpoint, now):
         _disable(endpoint, f"It failed for {FAILING_DISABLED_AFTER.days} days without a success.")
-    elif endpoint.failing_since and not endpoint.warned_at and now - endpoint.failing_since >= FAILING_WARNED_AFTER:
+    else:
+        _warn(endpoint, now, _tell_of_failing)
+
+
+def _failed(endpoint: Endpoint, told: Told, now: datetime) -> None:
+    """A try that failed is a failure at once; what was refused for good, which may be the message's fault, if it is
+    so of several in a row."""
+    if told.outcome.verdict == "failed":
+        if told.is_test:
+            return
+        endpoint.failed += 1
+        endpoint.failed_since = endpoint.failed_since or now
+        if told.outcome.refused and endpoint.failed < SEVERAL_FAILED:
+            return
+    since = endpoint.failed_since or now
+    endpoint.failing_since = min(endpoint.failing_since or since, since)
+
+
+def _is_hopeless(endpoint: Endpoint, now: datetime) -> bool:
+    """Whether it failed for too long. What rare deliveries show only now is told first."""
+    if not endpoint.failing_since or now - endpoint.failing_since < FAILING_DISABLED_AFTER:
+        return False
+    return not endpoint.failed or bool(endpoint.warned_at and now - endpoint.warned_at >= LEAST_NOTICE)
+
+
+def _warn(endpoint: Endpoint, now: datetime, tell: Callable[[Endpoint], None]) -> None:
+    """Say once that it has been failing for an hour."""
+    if endpoint.failing_since and not endpoint.warned_at and now - endpoint.failing_since >= FAILING_WARNED_AFTER:
+        tell(endpoint)
         endpoint.warned_at = now
         endpoint.save(update_fields=["warned_at"])
-        _tell("hook.failing", endpoint, reason=endpoint.last_answer)
+
+
+def _tell_of_failing(endpoint: Endpoint) -> None:
+    _tell("hook.failing", endpoint, reason=endpoint.last_answer)
+
+
+def _tell_of_address(endpoint: Endpoint) -> None:
+    """Tell of an address whose mails are all refused; of one a day: if all are, it is one trouble."""
+    others = Endpoint.objects.filter(organization=endpoint.organization_id, kind=Endpoint.Kind.EMAIL)
+    if others.filter(warned_at__gt=clock.now() - _TOLD_OF_ADDRESSES_EVERY).exists():
+        return
+    data = {"state": "address_failing", "refused": endpoint.address, "reason": endpoint.last_answer}
+    if endpoint.failing_since:
+        data["failing_since"] = endpoint.failing_since.isoformat()
+    intake.record(endpoint.organization, [intake.NewEvent(type="hook.failing", data=data)])
 
 
 def _answered(endpoint: Endpoint, now: datetime) -> None:
@@ -62,7 +132,8 @@ def _answered(endpoint: Endpoint, now: datetime) -> None:
     if endpoint.warned_at or was_disabled:
         _tell("hook.recovered", endpoint, reason="It answers again.")
     endpoint.last_delivered_at = now
-    endpoint.failing_since = endpoint.warned_at = None
+    endpoint.failing_since = endpoint.warned_at = endpoint.failed_since = None
+    endpoint.failed = 0
 
 
 def stop_mail(endpoint: Endpoint, why: str) -> None:

@@ -17,6 +17,8 @@ LONGEST_HOLD = _HOUR  # of a Retry-After
 
 FAILING_WARNED_AFTER = timedelta(hours=1)
 FAILING_DISABLED_AFTER = timedelta(days=5)
+SEVERAL_FAILED = 3  # deliveries in a row that failed for good: then it is no longer about one message
+LEAST_NOTICE = timedelta(days=1)  # between telling that deliveries fail for good and disabling the endpoint for it
 
 CIRCUIT_OPENS_AFTER = 5  # failures of different deliveries in a row
 _FIRST_PROBE, _LONGEST_PROBE = 30, 10 * _MINUTE
@@ -32,12 +34,16 @@ _WRONG_SETTING = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`verdict`: delivered, retry, failed, gone. `delay`: seconds to the next try; `hold`: seconds for the lane."""
+    """`verdict`: delivered, retry, failed, gone. `delay`: seconds to the next try; `hold`: seconds for the lane.
+
+    `refused`: it failed because of the message, which the receiver will not take at any later time either.
+    """
 
     verdict: str
     explanation: str
     delay: float | None = None
     hold: float | None = None
+    refused: bool = False
 
 
 def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
@@ -53,13 +59,14 @@ def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
         address = f"The mail server refuses this address: {answer.status} {answer.text}"
         return Outcome("gone", address if answer.code.startswith("smtp") else answer.text)
     if answer.meaning == "failed":
-        return Outcome("failed", f"{answer.text} No further try.")
+        return Outcome("failed", f"{answer.text} No further try.", refused=True)
     if not answer.meaning and answer.code == "410":
         return Outcome("gone", "The receiver says that this address is gone for good.")
     if not answer.meaning and (answer.code == "invalid" or answer.status in _NEVER_AGAIN):
-        return Outcome("failed", f"{_what(answer)}. The receiver will not take this message: no further try.")
+        why = f"{_what(answer)}. The receiver will not take this message: no further try."
+        return Outcome("failed", why, refused=True)
     if answer.code.startswith("smtp 5"):
-        return Outcome("failed", f"The mail relay refused it: {answer.text}")
+        return Outcome("failed", f"The mail relay refused it: {answer.text}", refused=True)
     if is_test:
         return Outcome("failed", _hint(answer))
     hold = None if answer.retry_after is None else min(max(answer.retry_after, 1.0), LONGEST_HOLD)

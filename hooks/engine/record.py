@@ -238,7 +238,8 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
     others = {each.endpoint: each.results for each in endpoints if not each.plain}
     for endpoint in Endpoint.objects.defer("secrets").filter(pk__in=others).order_by("pk"):
         here = [result for result in others[endpoint.pk] if result.attempt not in moved]
-        health.update(endpoint, [(result.outcome, _short(result.answer)) for result in here], now)
+        told = [health.Told(each.outcome, _short(each.answer), each.notification.is_test) for each in here]
+        health.update(endpoint, told, now)
 
 
 def _lock_mails(results: Sequence[Result]) -> None:

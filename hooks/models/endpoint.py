@@ -80,6 +80,9 @@ class Endpoint(models.Model):
     disabled_reason = models.CharField(max_length=200, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
+    # Deliveries in a row that failed for good, of whatever sort, and since when: `hooks.engine.health`.
+    failed = models.PositiveIntegerField(default=0, db_default=0)
+    failed_since = models.DateTimeField(null=True, blank=True)
     last_delivered_at = models.DateTimeField(null=True, blank=True)
     last_answer = models.CharField(max_length=200, blank=True)
     last_attempt_at = models.DateTimeField(null=True, blank=True)

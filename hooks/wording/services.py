@@ -230,6 +230,15 @@ SERVICES: dict[str, Words] = {
             _("A hook of the organization was disabled"),
         ),
     ),
+    "hook.failing address_failing": Words(
+        what=(_("e-mails to %(refused)s are refused"), _("e-mails to an address are refused")),
+        title=(_("E-mails to %(refused)s are refused"), _("E-mails to an address are refused")),
+        line=(
+            _("All e-mails to %(refused)s have been refused since %(since)s"),
+            _("All e-mails to %(refused)s are refused"),
+            _("All e-mails to an address are refused"),
+        ),
+    ),
     "hook.disabled address_refused": Words(
         what=(_("e-mails to %(refused)s have stopped"), _("e-mails to an address have stopped")),
         title=(_("E-mails to %(refused)s have stopped"), _("E-mails to an address have stopped")),

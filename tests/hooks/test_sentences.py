@@ -113,7 +113,9 @@ def state_of(**fields: object) -> str:
 
 def test_the_state_that_matters_most_is_shown() -> None:
     assert state_of() == "Not used yet"
-    assert state_of(last_attempt_at=NOW) == "Healthy"
+    assert state_of(last_attempt_at=NOW, last_delivered_at=NOW) == "Healthy"
+    assert state_of(last_attempt_at=NOW) == "Not reached yet"
+    assert state_of(last_attempt_at=NOW, last_delivered_at=NOW, failed=1) == "Refused"
     assert state_of(last_attempt_at=NOW, failing_since=NOW) == "Failing"
     assert state_of(failing_since=NOW, paused=True) == "Paused"
     assert state_of(failing_since=NOW, paused=True, disabled_at=NOW) == "Stopped"
