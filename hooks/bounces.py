@@ -6,6 +6,7 @@ from typing import Any
 
 from hooks.suppressing import stop_everywhere
 from hooks.wording import plain
+from notifications_project.isolation import isolated
 
 # A bounce for another reason (a filter, a full mailbox, a server that is away) is not about the address.
 _FOR_GOOD = {"bounced", "invalid", None}
@@ -21,8 +22,13 @@ def listen() -> None:
 
 
 def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
-    if not event.recipient:
-        return
+    """Take in one report of a provider's request, which may hold many: one that fails has none of them sent again."""
+    if event.recipient:
+        with isolated(f"a report of {esp_name} ({event.event_type}, id {event.event_id}) was not understood"):
+            _take_in(event, esp_name)
+
+
+def _take_in(event: Any, esp_name: str) -> None:
     said = plain.line(str(event.mta_response or event.description or ""), 120)
     if event.event_type == "bounced" and event.reject_reason in _FOR_GOOD:
         stop_everywhere(event.recipient, f"{esp_name} says that mail to it bounces{f': {said}' if said else '.'}")

@@ -11,6 +11,8 @@ import logging
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -29,6 +31,7 @@ from hooks.transports.mail_connections import connected
 from hooks.wording import mailing
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
+from notifications_project.isolation import isolated
 
 logger = logging.getLogger(__name__)
 
@@ -94,17 +97,32 @@ def send_due() -> int:
     begun, taken = time.monotonic(), 0
     with connected() as connection:
         for pk in waiting:
-            endpoint = _take(pk)
-            hooks = naming(endpoint) if endpoint else []
-            if endpoint is None or not _still_wanted(endpoint, hooks):
-                continue
-            message = write(endpoint, hooks)
-            answer = smtp.post(connection, endpoint.address, message, time.monotonic())
-            _settle(endpoint, answer)
-            taken += answer.arrived
-            if answer.transport_down or time.monotonic() - begun > _BUDGET:
+            away = False
+            with isolated(f"address {pk} cannot be asked to confirm; it is put aside", partial(_put_aside, pk)):
+                answer = _send_one(connection, pk)
+                if answer is not None:
+                    taken += answer.arrived
+                    away = answer.transport_down
+            if away or time.monotonic() - begun > _BUDGET:
                 break
     return taken
+
+
+def _send_one(connection: Any, pk: UUID) -> Answer | None:
+    """Send the mail that asks one address; None if there is nothing to ask."""
+    endpoint = _take(pk)
+    hooks = naming(endpoint) if endpoint else []
+    if endpoint is None or not _still_wanted(endpoint, hooks):
+        return None
+    message = write(endpoint, hooks)
+    answer = smtp.post(connection, endpoint.address, message, time.monotonic())
+    _settle(endpoint, answer)
+    return answer
+
+
+def _put_aside(pk: UUID) -> None:
+    """Ask an address no more until somebody asks again: what failed here fails each time."""
+    Endpoint.objects.filter(pk=pk).update(ask_at=None, asked_at=clock.now())
 
 
 def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:

@@ -94,7 +94,10 @@ def send_due(user: User | None = None) -> int:
             raise
         except Exception:  # a defect, a rotten row: nobody else waits for that
             stuck.add(target)
-            logger.exception("what waited for endpoint %s cannot be told at once: it goes one by one", target.endpoint)
+            logger.exception(
+                "what waited for endpoint %s cannot be told at once: it goes one by one",
+                target.endpoint or target.address,
+            )
     _keep_for_the_next(user, stuck)
     return gone
 

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,11 +34,14 @@ from hooks.recipients import Member, Silence, members_of, named_by
 from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
+from notifications_project.isolation import isolated
 
 CHUNK = 500  # events routed in one transaction
 _MOST_DELIVERIES = 5_000  # after which a chunk is cut, so that no transaction grows without bound
 _TURN = 0.05  # seconds after which the next organizations wait for the next call: seats are to be filled meanwhile
 _REST = 60.0  # seconds in which an organization is not tried again after its events could not be routed
+_LONGEST_REST = 3600.0  # of an event that could not be routed again and again
+_MOST_SET_ASIDE = 500
 _DELIVERY = [
     "id",
     "organization",
@@ -69,11 +73,27 @@ class _Round:
     def __init__(self) -> None:
         self.last: UUID | None = None
         self.resting: dict[UUID, float] = {}
+        self.unroutable: dict[UUID, tuple[float, float]] = {}  # events: until when they rest, and for how long
+
+    def set_aside(self, event: UUID) -> None:
+        """Have an event that cannot be routed rest, twice as long each time: its fault is no other event's."""
+        _, before = self.unroutable.pop(event, (0.0, _REST / 2))
+        pause = min(2 * before, _LONGEST_REST)
+        self.unroutable[event] = (time.monotonic() + pause, pause)
+        if len(self.unroutable) > _MOST_SET_ASIDE:  # more than that is no matter of single rows
+            self.unroutable.pop(next(iter(self.unroutable)))
+
+    def waiting(self) -> QuerySet[Event]:
+        """The events that are to be routed now."""
+        now = time.monotonic()
+        aside = [event for event, (until, _) in self.unroutable.items() if until > now]
+        unrouted = Event.objects.filter(routed_at__isnull=True)
+        return unrouted.exclude(pk__in=aside) if aside else unrouted
 
     def next(self) -> UUID | None:
         now = time.monotonic()
         self.resting = {owner: until for owner, until in self.resting.items() if until > now}
-        unrouted = Event.objects.filter(routed_at__isnull=True).exclude(organization__in=self.resting)
+        unrouted = self.waiting().exclude(organization__in=self.resting)
         owners = unrouted.order_by("organization_id").values_list("organization_id", flat=True)
         following = owners.filter(organization__gt=self.last).first() if self.last else None
         self.last = following or owners.first()
@@ -110,23 +130,25 @@ def _route_organization(owner: UUID) -> int:
     organization = locked.first()
     if organization is None:
         return 0  # another router is at it
-    waiting = Event.objects.filter(organization=organization, routed_at__isnull=True)
+    waiting = _round.waiting().filter(organization=organization)
     events = list(with_about(waiting).order_by("pk")[:CHUNK])
     rules = Rules(organization, {event.type for event in events})
     rules.hold_what_is_disabled()
     owed: list[Owed] = []
-    done = 0
+    done: list[UUID] = []
     for event in events:
-        owed += rules.owed(event)
-        done += 1
+        what = f"event {event.public_id} cannot be routed; it waits, and others go before it"
+        with isolated(what, partial(_round.set_aside, event.pk)):
+            owed += rules.owed(event)
+            done.append(event.pk)
         if len(owed) >= _MOST_DELIVERIES:
             break
     now = clock.now()
     have_asked(organization, rules.silence.unasked)
     touched = _store(organization, owed, now)
-    Event.objects.filter(pk__in=[event.pk for event in events[:done]]).update(routed_at=now)
+    Event.objects.filter(pk__in=done).update(routed_at=now)
     lanes.touch(touched)
-    return done
+    return len(done)
 
 
 def with_about(events: QuerySet[Event]) -> QuerySet[Event]:

@@ -10,6 +10,7 @@ from hooks.engine import health, wake
 from hooks.models import Endpoint
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
+from notifications_project.isolation import isolated
 from notifications_project.mail_addresses import comparable
 
 
@@ -37,6 +38,9 @@ def stop_everywhere(address: str, why: str) -> int:
     here = known.annotate(lower=Lower("address")).filter(lower=comparable(address)).values_list("pk", flat=True)
     rows = Endpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
     endpoints = list(rows.filter(pk__in=list(here), disabled_at__isnull=True).defer("secrets").order_by("pk"))
+    stopped = 0
     for endpoint in endpoints:
-        health.stop_mail(endpoint, why)
-    return len(endpoints)
+        with isolated(f"mail to address {endpoint.pk} cannot be stopped"), transaction.atomic():
+            health.stop_mail(endpoint, why)
+            stopped += 1
+    return stopped

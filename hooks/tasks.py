@@ -7,6 +7,7 @@ from hooks.engine import watchdog
 from hooks.engine.pump import Pump
 from hooks.engine.sweep import sweep as sweep_up
 from hooks.engine.wakeup import Heartbeat, wake
+from notifications_project.isolation import isolated
 
 
 def pump() -> None:
@@ -20,16 +21,22 @@ def pump() -> None:
 
 def ask_addresses() -> None:
     """Send the mails that ask addresses whether they want to be told."""
-    if watchdog.work_is_due():
-        wake()  # this task looked like a wake-up as long as it was in the queue
+    _wake_if_due()  # this task looked like a wake-up as long as it was in the queue
     confirming.send_due()
 
 
 def sweep() -> None:
     """Once a minute: repair, then look for work that nobody announced."""
+    for step in (_repair, digests.send_due, _wake_if_due, confirming.send_due):
+        with isolated(f"a step of the sweep failed: {step.__name__}"):
+            step()
+
+
+def _repair() -> None:
     with Heartbeat():  # seen once a minute at least: that shows it if the clock is set back
         sweep_up()
-    digests.send_due()
+
+
+def _wake_if_due() -> None:
     if watchdog.work_is_due():
         wake()
-    confirming.send_due()

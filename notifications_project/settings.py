@@ -185,7 +185,7 @@ EMAIL_PROVIDER = environment.mail_provider("EMAIL_PROVIDER")
 if EMAIL_PROVIDER and _email:
     raise environment.BadSetting("EMAIL_PROVIDER", "cannot be given together with EMAIL_URL: mail goes one way")
 MAIL_CONFIGURED = bool(_email or EMAIL_PROVIDER)
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_BACKEND = "notifications_project.mail_backend.EmailBackend"
 if EMAIL_PROVIDER:
     EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
     INSTALLED_APPS.append("anymail")

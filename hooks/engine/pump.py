@@ -326,7 +326,13 @@ class Pump:
         return bool(answered or ended)
 
     def _judge(self, news: Answered) -> None:
-        held, result = news.held, record.judge(news.held.lease, news.notification, news.answer)
+        held = news.held
+        try:
+            result = record.judge(held.lease, news.notification, news.answer)
+        except Exception:
+            logger.exception("the answer to delivery %s cannot be judged", news.notification.webhook_id)
+            plain = Answer("error", "The answer cannot be judged", news.answer.started, news.answer.duration_ms)
+            result = record.judge(held.lease, news.notification, plain)
         if not self.unwritten:
             self.unwritten_since = time.monotonic()
         self.unwritten.append(result)

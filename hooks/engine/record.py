@@ -7,9 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from hooks.engine import clock, health, outcome
@@ -18,11 +19,13 @@ from hooks.engine.leases import Lease
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
 from notifications_project import bulk, ids
+from notifications_project.isolation import isolated
 
 logger = logging.getLogger(__name__)
 
 _MOST_SEATS = 16
 _TOLERATED_MS = 50
+_UNRECORDED = 300.0  # seconds, at least, after which a delivery is tried again whose result could not be recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def _seat(lease: Lease, took_ms: int) -> None:
 def write(results: Sequence[Result], *, again: bool = False) -> None:
     """Record a batch in one transaction. A delivery settled meanwhile (cancelled) keeps its state unless it arrived.
 
-    What the database refuses to hold (and it is one result's fault) is recorded without what was sent and answered.
+    A result that cannot be written as it is (the database refuses to hold it, a row that it is about is rotten) is
+    recorded without what was sent and answered, and if that fails as well its delivery is tried later.
     `again`: the database went away while these were written; what it has already is left out.
     """
     if again:
@@ -88,15 +92,39 @@ def write(results: Sequence[Result], *, again: bool = False) -> None:
         return
     try:
         _write(results)
-    except (DataError, IntegrityError):
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
         logger.exception("a result cannot be stored as it is")
         for result in results:
             try:
                 _write([result])
-            except (DataError, IntegrityError):
-                text = "The answer cannot be stored"
-                bare = replace(result.answer, request={}, response={}, text=text, dialled="")
-                _write([replace(result, answer=bare, outcome=replace(result.outcome, explanation=text))])
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:
+                what = f"the result of delivery {result.notification.webhook_id} cannot be stored; it is tried later"
+                with isolated(what, partial(_put_aside, result)):
+                    _write([_without_content(result)])
+
+
+def _without_content(result: Result) -> Result:
+    text = "The answer cannot be stored"
+    bare = replace(result.answer, request={}, response={}, text=text, dialled="")
+    return replace(result, answer=bare, outcome=replace(result.outcome, explanation=text))
+
+
+def _put_aside(result: Result) -> None:
+    """Settle a delivery whose result cannot be recorded: it must not be sent again at once, nor without end."""
+    now = clock.now()
+    pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
+    text = "The result could not be recorded"
+    if result.outcome.verdict == "delivered":
+        pending.update(state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
+    elif result.notification.tries + 1 >= outcome.MOST_TRIES or result.outcome.verdict == "failed":
+        pending.update(state=Delivery.State.FAILED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
+    else:
+        later = now + timedelta(seconds=max(result.outcome.delay or 0, _UNRECORDED))
+        pending.update(outcome=text, due_at=later, tries=F("tries") + 1)
 
 
 def _write(results: Sequence[Result]) -> None:

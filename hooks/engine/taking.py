@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,8 @@ from notifications_project.accounts.models import Organization
 
 logger = logging.getLogger(__name__)
 
-_UNREADABLE = 300.0  # seconds that a lane rests if what is due in it cannot be read
+_UNREADABLE = 300.0  # seconds that a lane rests if what is due in it cannot be read, or a delivery of a shared one
+_SHARED = {"smtp", "apns"}  # transports of which an organization has one lane for all addresses
 
 
 _COLUMNS = (
@@ -43,7 +45,8 @@ class _Endpoint:
 def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
     """What is due, in order, at most so many of each leased lane; nothing is written.
 
-    By lane. A lane with something that cannot be read is left out and rests; the others are served.
+    By lane. A lane with something that cannot be read is left out and rests, but for a lane that serves many addresses:
+    there that delivery alone waits. The others are served.
     """
     try:
         return _take(asked)
@@ -58,21 +61,43 @@ def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
             except Error:
                 raise
             except Exception:
+                if lease.transport in _SHARED:
+                    found[lease.lane] = _take_readable(lease, most)
+                    continue
                 logger.exception("lane %s waits: what is due in it cannot be read", lease.lane)
                 lease.rest(_UNREADABLE, barred=True)
         return found
 
 
+def _take_readable(lease: Lease, most: int) -> list[Notification]:
+    """Take what can be read of a lane that serves many addresses, one by one; put the rest aside."""
+    found: list[Notification] = []
+    for pk in _first_due([(lease, most)]):
+        try:
+            found += _read([lease], [pk])[lease.lane]
+        except Error:
+            raise
+        except Exception:
+            logger.exception("delivery %s waits: it cannot be read", ids.encode("dlv", pk))
+            later = clock.now() + timedelta(seconds=_UNREADABLE)
+            unread = Delivery.objects.filter(pk=pk, state=Delivery.State.PENDING)
+            unread.update(due_at=later, outcome="It cannot be read; the log says why")
+    return found
+
+
 def _take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
-    wanted = _first_due(asked)
+    return _read([lease for lease, _ in asked], _first_due(asked))
+
+
+def _read(leases: Sequence[Lease], wanted: Sequence[UUID]) -> dict[int, list[Notification]]:
     asked_for = ExpressionWrapper(Q(due_at=AT_ONCE), BooleanField())
     due = Delivery.objects.filter(pk__in=wanted, due_at__isnull=False).annotate(asked_for=asked_for)
     rows = list(due.order_by("due_at", "pk").values_list(*_COLUMNS))
     # Nothing of a mail is signed: a secret that cannot be read is no reason not to send it.
-    mails = {lease.lane for lease, _ in asked if lease.transport == "smtp"}
+    mails = {lease.lane for lease in leases if lease.transport == "smtp"}
     endpoints = _endpoints({row[2] for row in rows if row[1] not in mails}, with_keys=True)
     endpoints |= _endpoints({row[2] for row in rows if row[1] in mails}, with_keys=False)
-    found: dict[int, list[Notification]] = {lease.lane: [] for lease, _ in asked}
+    found: dict[int, list[Notification]] = {lease.lane: [] for lease in leases}
     for row in rows:
         found[row[1]].append(_notification(row, endpoints[row[2]]))
     return found

@@ -24,8 +24,10 @@ from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, refusals
 from hooks.transports.mail_connections import connected
 from hooks.wording import plain
+from notifications_project.mail_addresses import BadMailAddress, normalize
 
 _LONGEST_LINE = 998  # characters, of a header (RFC 5322)
+_SIGN_IN_FIRST = {530, 534, 535, 538}  # to any command: it wants a sign-in or TLS before (RFC 3207, RFC 4954)
 _TOO_LONG = 552  # to MAIL FROM: about this message, unlike every other refusal of the sender
 
 
@@ -58,10 +60,16 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 def post(connection: Any, address: str, message: Message, started: float) -> Answer:
     """Send one message to one address, with a new connection if the one at hand was dropped."""
     request = _record(address, message)
+    try:
+        address = normalize(address)
+    except BadMailAddress as error:  # stored before addresses were checked like this
+        return _answer("address", str(error), started, request, meaning="gone")
     attempt = _Attempt(started + settings.DELIVERY_TIMEOUT)
     for last in (False, True):
+        opened = False
         try:
             connection.open()
+            opened = True
             with _watched(connection, attempt):
                 _mail(connection, address, message).send()
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
@@ -78,9 +86,10 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
             code, reply = next(iter(error.recipients.values()))
             _reset(connection)
             meaning = "gone" if refusals.stops_the_address(code, _words(reply)) else ""
-            return _answer(f"smtp {code}", _words(reply), started, request, status=code, meaning=meaning)
+            down = code in _SIGN_IN_FIRST
+            return _answer(f"smtp {code}", _words(reply), started, request, status=code, meaning=meaning, down=down)
         except smtplib.SMTPResponseException as error:
-            down = _about_the_relay(error)
+            down = not opened or _about_the_relay(error)
             _reset(connection)
             return _answer(
                 f"smtp {error.smtp_code}", _words(error.smtp_error), started, request, status=error.smtp_code, down=down
@@ -88,8 +97,9 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
         except Exception as error:
             if type(error).__module__.startswith("anymail."):
                 return _of_provider(error, started, request)
-            if not isinstance(error, OSError | smtplib.SMTPException):
+            if opened and not isinstance(error, OSError | smtplib.SMTPException):
                 raise
+            # Whatever goes wrong before the first command about a mail is in the set-up, and so about no mail.
             connection.connection = None
             text = f"The mail relay cannot be reached: {error}"
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
@@ -148,6 +158,8 @@ def _watched(connection: Any, attempt: _Attempt) -> Iterator[None]:
 
 def _about_the_relay(error: smtplib.SMTPResponseException) -> bool:
     """Whether the relay will have nothing from us, rather than not this message."""
+    if error.smtp_code in _SIGN_IN_FIRST:
+        return True
     if isinstance(error, smtplib.SMTPSenderRefused):
         return error.smtp_code != _TOO_LONG  # the sender is always ours
     return isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError | smtplib.SMTPAuthenticationError)

@@ -171,6 +171,6 @@ def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
     controller.start()
     box.port = controller.port
     settings.EMAIL_HOST, settings.EMAIL_PORT = controller.hostname, controller.port
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # not the one in memory that tests get
+    settings.EMAIL_BACKEND = "notifications_project.mail_backend.EmailBackend"  # not the one in memory that tests get
     yield box
     controller.stop()
