@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_SEATS = 16
 _TOLERATED_MS = 50
+_OF_OUR_OWN = {"error", "address"}  # codes of answers that no relay gave: they say nothing about it
 _UNRECORDED = 300.0  # seconds, at least, after which a delivery is tried again whose result could not be recorded
 
 
@@ -306,6 +307,8 @@ def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool
 
     Of many attempts that find it away at the same time the first counts; then only the probes do.
     """
+    if answer.code in _OF_OUR_OWN:
+        return
     circuit = Circuit.objects.select_for_update().filter(pk=transport).first()
     if answer.transport_down:
         if circuit and circuit.failures and not probe:
