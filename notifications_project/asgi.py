@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings"
 django.setup(set_prefix=False)
 
 from notifications_project.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)
+from notifications_project.charsets import Utf8Only  # noqa: E402
 from notifications_project.threads import ThreadsHandler  # noqa: E402
 
-application = BoundedBodies(ThreadsHandler())
+application = Utf8Only(BoundedBodies(ThreadsHandler()))
