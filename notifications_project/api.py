@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("notifications_project.accounts.api")),
+    path("", include("notifications_project.accounts.api_invitations")),
     path("", include("events.api")),
     path("", include("hooks.api.urls")),
 ]

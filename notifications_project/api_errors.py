@@ -32,7 +32,9 @@ def _printable(text: str) -> str:
 
 
 class ApiError(exceptions.APIException):
-    """Raised by views: a status and its errors (`error`)."""
+    """Raised by views: a status and its errors (`error`). `wait`: seconds, the answer's Retry-After."""
+
+    wait: int | None = None
 
     def __init__(self, status_code: int, errors: Iterable[dict[str, Any]]) -> None:
         self.status_code = status_code

@@ -126,6 +126,10 @@ class DeviceConverter(_Converter):
     prefixes = ("dev",)
 
 
+class InvitationConverter(_Converter):
+    prefixes = ("inv",)
+
+
 CONVERTERS = {
     "owner": OwnerConverter,
     "resource": ResourceConverter,
@@ -134,4 +138,5 @@ CONVERTERS = {
     "event": EventConverter,
     "delivery": DeliveryConverter,
     "device": DeviceConverter,
+    "invitation": InvitationConverter,
 }

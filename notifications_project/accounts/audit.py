@@ -29,6 +29,11 @@ def record(organization: Organization, actor: User | str | None, action: str, ta
 _PHRASES = {
     "member.added": "added the member",
     "member.left": "left",
+    "invitation.created": "invited",
+    "invitation.resent": "sent the invitation again to",
+    "invitation.revoked": "revoked the invitation of",
+    "invitation.accepted": "accepted the invitation of",
+    "invitation.declined": "declined the invitation of",
     "member.role_changed": "changed the role of",
     "hook.tested": "tested the hook",
     "hook.token_verified": "checked the token of the hook",

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.contrib.auth.password_validation import validate_password
 from django.utils.html import format_html
 
 from notifications_project.accounts.models import ApiToken, Organization, User
@@ -31,12 +32,37 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}))
 
 
-class AddMemberForm(RoleForm):
-    email = MailAddressField(label="E-mail address", help_text="The address they sign in with here.")
+class InviteForm(RoleForm):
+    email = MailAddressField(
+        label="E-mail address", help_text="They sign in here with this address, or make an account with it."
+    )
     role = forms.ChoiceField(
         choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}), initial=Role.DEVELOPER
     )
     field_order = ["email", "role"]
+
+
+class NewAccountForm(forms.Form):
+    """The account of somebody who was invited; the address is the invitation's."""
+
+    name = forms.CharField(max_length=100, help_text="How others see you: in lists of members and in the audit log.")
+    password = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 8 characters.",
+    )
+
+    def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    def clean_name(self) -> str:
+        return printable(self.cleaned_data["name"])
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password, User(email=self.email, name=self.data.get("name", "")))
+        return password
 
 
 class OrganizationForm(forms.Form):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from knox.models import AbstractAuthToken
@@ -91,6 +92,92 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization} as {self.role}"
+
+
+_OPEN = Q(accepted_at=None, declined_at=None, revoked_at=None)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> InvitationQuerySet:
+        """Those that nobody has accepted, declined or revoked; their time may be over."""
+        return self.filter(_OPEN)
+
+    def of_address(self, address: str) -> InvitationQuerySet:
+        """Those of one address, whatever its case; by the index, which `iexact` does not use."""
+        return self.alias(lower=Lower("email")).filter(lower=address.lower())
+
+    def valid(self) -> InvitationQuerySet:
+        """Those that can be accepted now."""
+        return self.open().filter(expires_at__gt=timezone.now())
+
+
+class Invitation(models.Model):
+    """An e-mail address that was asked to join an organization; it becomes a member by accepting.
+
+    Only the hash of the token in the mailed link is kept. `mail_due_at` is set as long as the mail has to wait.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role)
+    invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    token_hash = models.CharField(max_length=64, null=True, unique=True)
+    resent = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    mail_due_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)
+    declined_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("organization", Lower("email"), condition=_OPEN, name="invitation_open_once"),
+            models.CheckConstraint(
+                condition=_OPEN
+                | Q(accepted_at__isnull=False, declined_at=None, revoked_at=None)
+                | Q(accepted_at=None, declined_at__isnull=False, revoked_at=None)
+                | Q(accepted_at=None, declined_at=None, revoked_at__isnull=False),
+                name="invitation_ends_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"], name="invitation_newest_first"),
+            models.Index(Lower("email"), name="invitation_by_address"),
+            models.Index(fields=["mail_due_at"], condition=Q(mail_due_at__isnull=False), name="invitation_mail_due"),
+            models.Index(fields=["expires_at"], name="invitation_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.organization} as {self.role}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode("inv", self.id)
+
+    @property
+    def state(self) -> str:
+        """The state in one word; it is also a value of the API."""
+        ends = {"accepted": self.accepted_at, "declined": self.declined_at, "revoked": self.revoked_at}
+        for state, at in ends.items():
+            if at:
+                return state
+        return "pending" if self.expires_at > timezone.now() else "expired"
+
+
+class QuotaUse(models.Model):
+    """How often something was done since a moment: so many invitations of one organization (`quotas`)."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    used = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.used} until {self.ends_at:%Y-%m-%d %H:%M}"
 
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]

@@ -59,7 +59,7 @@ def ensure_personal_space(user: User) -> Organization:
 @transaction.atomic
 def add_member(*, organization: Organization, email: str, role: str, actor: User | None) -> Membership:
     """Make an existing user a member. Raises MembershipError."""
-    _refuse_personal(organization)
+    refuse_personal(organization)
     user = User.objects.filter(email__iexact=normalize_if_valid(email), is_active=True).first()
     if user is None:
         raise MembershipError(f"Nobody signs in here as {email}. Ask them to get an account first.")
@@ -87,7 +87,7 @@ def change_role(*, organization: Organization, user: User, role: str, actor: Use
 @transaction.atomic
 def remove_member(*, organization: Organization, user: User, actor: User) -> None:
     """End a membership (removed by an admin, or the user leaves). Raises MembershipError."""
-    _refuse_personal(organization)
+    refuse_personal(organization)
     membership = _locked(organization, user)
     _keep_an_admin(organization, membership)
     membership.delete()
@@ -96,7 +96,8 @@ def remove_member(*, organization: Organization, user: User, actor: User) -> Non
     member_removed.send(Organization, organization=organization, user=user)
 
 
-def _refuse_personal(organization: Organization) -> None:
+def refuse_personal(organization: Organization) -> None:
+    """Raises MembershipError for a personal space."""
     if organization.is_personal:
         raise MembershipError("A personal space has one member. Create an organization to work together.")
 

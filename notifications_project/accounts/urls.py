@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from notifications_project.accounts import (
     views_audit,
     views_home,
+    views_invitations,
     views_members,
     views_organizations,
     views_profile,
@@ -20,7 +21,9 @@ _organization = [
     path("", views_home.organization, name="organization"),
     path("rename/", views_organizations.edit_organization, name="edit_organization"),
     path("members/", views_members.members, name="members"),
-    path("members/add/", views_members.add_member, name="add_member"),
+    path("members/invite/", views_invitations.invite, name="invite"),
+    path("members/invitations/<invitation:invitation>/resend/", views_invitations.resend, name="resend_invitation"),
+    path("members/invitations/<invitation:invitation>/revoke/", views_invitations.revoke, name="revoke_invitation"),
     path("members/leave/", views_members.leave, name="leave"),
     path("members/<user:user>/role/", views_members.change_role, name="change_role"),
     path("members/<user:user>/remove/", views_members.remove_member, name="remove_member"),
@@ -30,6 +33,9 @@ _organization = [
 urlpatterns = [
     path("", views_home.home, name="home"),
     path("organizations/<owner:owner>/", include(_organization)),
+    path("invitations/<str:token>/", views_invitations.invitation, name="invitation"),
+    path("account/invitations/", views_invitations.my_invitations, name="my_invitations"),
+    path("account/invitations/<invitation:invitation>/answer/", views_invitations.answer, name="answer_invitation"),
     path("account/organizations/add/", views_organizations.add_organization, name="add_organization"),
     path("account/profile/", views_profile.profile, name="profile"),
     path("account/tokens/", views_tokens.tokens, name="tokens"),

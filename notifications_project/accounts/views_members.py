@@ -1,4 +1,4 @@
-"""The members of an organization: see, add, change the role of, remove, leave."""
+"""The members of an organization: see, change the role of, remove, leave."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from notifications_project.accounts import organizations
+from notifications_project.accounts import invitations, organizations
 from notifications_project.accounts.access import organization_page
-from notifications_project.accounts.forms import AddMemberForm, RoleForm
+from notifications_project.accounts.forms import RoleForm
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.organizations import MembershipError
-from notifications_project.accounts.roles import Permission, Role
+from notifications_project.accounts.roles import Permission, allows
 
 AT_ONCE = 200
 
@@ -30,28 +30,9 @@ def members(request: HttpRequest, organization: Organization) -> HttpResponse:
     rows = list(found[: AT_ONCE + 1])
     more = rows[AT_ONCE - 1].pk if len(rows) > AT_ONCE else None
     context = {"organization": organization, "memberships": rows[:AT_ONCE], "more": more, "after": after}
+    if not after and not organization.is_personal and allows(_me(request).role, Permission.MANAGE_MEMBERS):
+        context["invitations"] = invitations.listed(organization)[:AT_ONCE]
     return render(request, "accounts/members.html", context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@organization_page(Permission.MANAGE_MEMBERS)
-def add_member(request: HttpRequest, organization: Organization) -> HttpResponse:
-    _refuse_personal(organization)
-    form = AddMemberForm(request.POST or None, initial={"role": Role.DEVELOPER})
-    if form.is_valid():
-        try:
-            membership = organizations.add_member(
-                organization=organization, actor=_me(request).user, **form.cleaned_data
-            )
-        except MembershipError as error:
-            form.add_error("email", str(error))
-        else:
-            role = membership.get_role_display().lower()
-            messages.success(request, f"{membership.user} is now a member of {organization}, as {role}.")
-            return redirect("accounts:members", organization.public_id)
-    return render(
-        request, "accounts/member_add.html", {"organization": organization, "form": form}, status=_status(form)
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,7 +64,7 @@ def remove_member(request: HttpRequest, organization: Organization, user: UUID) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 def leave(request: HttpRequest, organization: Organization) -> HttpResponse:
-    _refuse_personal(organization)
+    refuse_personal_space(organization)
     return _end(request, _me(request), f"You have left {organization}.")
 
 
@@ -111,13 +92,14 @@ def _me(request: HttpRequest) -> Membership:
     return membership
 
 
-def _refuse_personal(organization: Organization) -> None:
+def refuse_personal_space(organization: Organization) -> None:
+    """Raises Http404 for a personal space."""
     if organization.is_personal:
         raise Http404("A personal space has one member, always.")
 
 
 def _membership(organization: Organization, user: UUID) -> Membership:
-    _refuse_personal(organization)
+    refuse_personal_space(organization)
     membership = organization.memberships.select_related("user", "organization").filter(user_id=user).first()
     if membership is None:
         raise Http404("No such member.")

@@ -21,7 +21,7 @@ def add_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if form.is_valid():
         made = organizations.create_organization(name=form.cleaned_data["name"], admin=signed_in(request))
-        messages.success(request, f"{made} is there, and you are its admin. Add the people you work with.")
+        messages.success(request, f"{made} is there, and you are its admin. Invite the people you work with.")
         return redirect("accounts:members", made.public_id)
     return render(request, "accounts/organization_add.html", {"form": form}, status=422 if form.errors else 200)
 

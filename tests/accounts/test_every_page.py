@@ -12,10 +12,11 @@ from tests import pages
 pytestmark = pytest.mark.django_db
 
 READ = ["accounts:members", "accounts:leave", "accounts:audit", "events:resources"]
-ADMINS = ["accounts:add_member", "accounts:edit_organization"]
+ADMINS = ["accounts:invite", "accounts:edit_organization"]
 DEVELOPERS = ["events:add_resource"]
 OWN = [
     "accounts:profile",
+    "accounts:my_invitations",
     "accounts:tokens",
     "accounts:add_token",
     "accounts:add_organization",
@@ -86,7 +87,7 @@ def test_the_personal_space_explains_itself(alice, client_of):
     space = alice.organizations.get(kind="personal")
     html = pages.get(client_of(alice), reverse("accounts:members", args=[space.public_id]))
     assert "It has one member: you" in html
-    assert "Add a member" not in html
+    assert "Invite somebody" not in html
 
 
 def test_nothing_at_an_unknown_address(client, db):

@@ -51,10 +51,10 @@ def test_signing_up_stores_the_one_form_and_refuses_what_is_no_address(client, s
     assert User.objects.get().email == STORED
 
 
-def test_a_member_is_added_by_any_spelling(acme, alice, user, client_of) -> None:
-    path = reverse("accounts:add_member", args=[acme.public_id])
+def test_an_address_is_invited_by_any_spelling(acme, alice, user, client_of) -> None:
+    path = reverse("accounts:invite", args=[acme.public_id])
     client_of(alice).post(path, {"email": UNICODE, "role": "developer"})
-    assert acme.memberships.filter(user=user).exists()
+    assert acme.invitations.get().email == user.email == STORED
     refused = client_of(alice).post(path, {"email": WRONG, "role": "developer"})
     assert b"contains an invisible character" in refused.content
 

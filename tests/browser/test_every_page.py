@@ -26,7 +26,7 @@ OF_THE_ORGANIZATION = [
     "applications/",
     "applications/add/",
     "members/",
-    "members/add/",
+    "members/invite/",
     "audit/",
     "rename/",
 ]
@@ -38,6 +38,7 @@ OF_THE_ACCOUNT = [
     "/account/tokens/add/",
     "/account/organizations/add/",
     "/account/profile/",
+    "/account/invitations/",
     "/accounts/password/change/",
 ]
 OF_THE_INBOX = ["/inbox/", "/inbox/?show=webhook", "/inbox/?show=email"]

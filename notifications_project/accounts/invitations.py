@@ -1,0 +1,297 @@
+"""Invitations: an address is asked to join an organization, and its owner becomes a member by accepting.
+
+Nobody is told anything of an organization before that, but for the invitation itself. Inviting does the same whether
+the address has an account or not, so that it tells nobody who has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from notifications_project.accounts import audit, outgoing, quotas
+from notifications_project.accounts.models import Invitation, Membership, Organization, User
+from notifications_project.accounts.organizations import create_user, refuse_personal
+from notifications_project.isolation import isolated
+from notifications_project.unlinking import unlinked
+
+VALID_FOR = timedelta(days=7)
+AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time
+MOST_RESENT = 5
+MOST_OPEN = 200  # of one organization
+KEPT_FOR = timedelta(days=30)  # after it ended
+BY_ORGANIZATION, BY_USER, TO_ADDRESS = "invitations by organization", "invitations by user", "unrequested mails to"
+_AT_ONCE = 200
+
+
+class InvitationError(Exception):
+    """An invitation that cannot be made, sent again or accepted; the message says why, for people."""
+
+
+class QuotaExceeded(InvitationError):
+    """Too many invitations for today. `free_at`: when the next is possible."""
+
+    def __init__(self, message: str, free_at: datetime) -> None:
+        super().__init__(message)
+        self.free_at = free_at
+
+
+class AlreadyInvited(InvitationError):
+    """There is an invitation of this address that can still be accepted."""
+
+    def __init__(self, invitation: Invitation) -> None:
+        super().__init__(
+            f"{invitation.email} is invited already. You can send that invitation again, or revoke it first."
+        )
+        self.invitation = invitation
+
+
+# --- By administrators ---------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def invite(*, organization: Organization, email: str, role: str, actor: User) -> Invitation:
+    """Ask an address to join. Raises InvitationError and MembershipError."""
+    refuse_personal(organization)
+    _lock(organization)
+    member = organization.memberships.select_related("user").filter(user__email__iexact=email).first()
+    if member is not None:
+        raise InvitationError(f"{member.user} is a member already.")
+    open_ones = Invitation.objects.filter(organization=organization).open()
+    former = open_ones.of_address(email).first()
+    if former is not None and former.state == "pending":
+        raise AlreadyInvited(former)
+    if open_ones.valid().count() >= MOST_OPEN:
+        raise InvitationError(f"{MOST_OPEN} invitations are open. Revoke some of them first.")
+    _count(organization, actor)
+    now = timezone.now()
+    if former is not None:  # its time is over, and an address has one open invitation
+        Invitation.objects.filter(pk=former.pk).update(revoked_at=now, mail_due_at=None)
+    invitation = Invitation.objects.create(
+        organization=organization,
+        email=email,
+        role=role,
+        invited_by=actor,
+        created_at=now,
+        expires_at=now + VALID_FOR,
+    )
+    audit.record(organization, actor, "invitation.created", email, role=role)
+    _mail(invitation)
+    return invitation
+
+
+@transaction.atomic
+def resend(*, invitation: Invitation, actor: User) -> Invitation:
+    """Send another mail, whose link is valid for another week; the link before ends. Raises InvitationError."""
+    _lock(invitation.organization)
+    current = _open(invitation)
+    now = timezone.now()
+    if current.mail_due_at:
+        raise InvitationError(f"The invitation of {current.email} waits to be sent.")
+    if current.sent_at and now - current.sent_at < AGAIN_AFTER:
+        raise QuotaExceeded(
+            f"{current.email} was sent an invitation a moment ago. Wait ten minutes before you send another.",
+            current.sent_at + AGAIN_AFTER,
+        )
+    if current.resent >= MOST_RESENT:
+        raise InvitationError(f"{current.email} was sent this invitation {MOST_RESENT + 1} times. Revoke it instead.")
+    _count(current.organization, actor)
+    current.resent += 1
+    current.expires_at = now + VALID_FOR
+    current.save(update_fields=["resent", "expires_at"])
+    audit.record(current.organization, actor, "invitation.resent", current.email)
+    _mail(current)
+    return current
+
+
+@transaction.atomic
+def revoke(*, invitation: Invitation, actor: User) -> None:
+    """End an invitation; its link opens nothing any more. Raises InvitationError."""
+    _lock(invitation.organization)
+    _end(_open(invitation), "revoked_at", actor)
+
+
+def listed(organization: Organization) -> QuerySet[Invitation]:
+    """The open invitations of an organization, newest first; those whose time is over for another month."""
+    since = timezone.now() - KEPT_FOR
+    found = Invitation.objects.filter(organization=organization, expires_at__gt=since).open()
+    return found.select_related("invited_by", "organization").order_by("-created_at", "pk")
+
+
+# --- By those who are invited --------------------------------------------------------------------------------
+
+
+def find(token: str) -> Invitation | None:
+    """The invitation that a link belongs to, in whatever state."""
+    found = Invitation.objects.select_related("organization", "invited_by")
+    return found.filter(token_hash=_hash(token)).first()
+
+
+def invitations_of(user: User) -> QuerySet[Invitation]:
+    """What a user can accept now, newest first."""
+    found = Invitation.objects.of_address(user.email).valid()
+    return found.select_related("organization", "invited_by").order_by("-created_at", "pk")
+
+
+@transaction.atomic
+def accept(*, invitation: Invitation, user: User) -> Membership:
+    """Make the owner of the invited address a member. Raises InvitationError."""
+    _lock(invitation.organization)
+    current = _open(invitation)
+    if current.state == "expired":
+        raise InvitationError("This invitation is too old. Ask for another one.")
+    if not user.is_active or user.email.lower() != current.email.lower():
+        raise InvitationError(f"This invitation is for {current.email}. Sign in with that address to accept it.")
+    membership, _ = Membership.objects.get_or_create(
+        organization=current.organization, user=user, defaults={"role": current.role}
+    )
+    _end(current, "accepted_at", user, role=membership.role)
+    return membership
+
+
+@transaction.atomic
+def accept_as_new_user(*, invitation: Invitation, password: str, name: str) -> User:
+    """Make an account of the invited address, which the link proves, and accept. Raises InvitationError."""
+    if User.objects.filter(email__iexact=invitation.email).exists():
+        raise InvitationError(f"{invitation.email} has an account here. Sign in to accept the invitation.")
+    user = create_user(email=invitation.email, password=password, name=name)
+    accept(invitation=invitation, user=user)
+    return user
+
+
+@transaction.atomic
+def decline(*, invitation: Invitation, actor: User | str) -> None:
+    """End an invitation because the owner of the address does not want it. Raises InvitationError."""
+    _lock(invitation.organization)
+    _end(_open(invitation), "declined_at", actor)
+
+
+# --- Mails ---------------------------------------------------------------------------------------------------
+
+
+def mail_due() -> None:
+    """Send the mails that had to wait: for a mail server, or because their address was sent enough in a day."""
+    if not settings.MAIL_CONFIGURED:
+        return
+    due = Invitation.objects.filter(mail_due_at__lte=timezone.now()).order_by("mail_due_at")
+    for pk in list(due.values_list("pk", flat=True)[:_AT_ONCE]):
+        with isolated(f"invitation {pk} cannot be mailed; it is put aside", partial(_put_aside, pk)):
+            _mail_waiting(pk)
+
+
+@transaction.atomic
+def _mail_waiting(pk: UUID) -> None:
+    waiting = Invitation.objects.select_related("organization", "invited_by").filter(pk=pk)
+    found = waiting.first()
+    if found is None:
+        return
+    _lock(found.organization)
+    invitation = waiting.valid().filter(mail_due_at__lte=timezone.now()).first()
+    if invitation is not None:  # nobody has ended it meanwhile, and no other worker has sent it
+        _mail(invitation)
+    else:
+        waiting.filter(expires_at__lte=timezone.now()).update(mail_due_at=None)
+
+
+def _put_aside(pk: UUID) -> None:
+    Invitation.objects.filter(pk=pk).update(mail_due_at=timezone.now() + quotas.DAY)
+
+
+def _mail(invitation: Invitation) -> None:
+    """Queue the mail with a new link, or have it wait. Call it with the organization locked."""
+    now = timezone.now()
+    free_at = now
+    if settings.MAIL_CONFIGURED:
+        free_at = quotas.take(TO_ADDRESS, invitation.email.lower(), settings.MAX_UNREQUESTED_PER_ADDRESS) or now
+    if free_at > now or not settings.MAIL_CONFIGURED:
+        invitation.mail_due_at = free_at
+        invitation.save(update_fields=["mail_due_at"])
+        return
+    token = secrets.token_urlsafe(32)
+    invitation.token_hash, invitation.sent_at, invitation.mail_due_at = _hash(token), now, None
+    invitation.save(update_fields=["token_hash", "sent_at", "mail_due_at"])
+    mail = write(invitation, f"{settings.PUBLIC_URL}/invitations/{token}/")
+    outgoing.queue_mail(address=invitation.email, **mail, useful_for=invitation.expires_at - now)
+
+
+def write(invitation: Invitation, link: str) -> dict[str, str]:
+    """The subject, the text and the HTML of the mail."""
+    by = invitation.invited_by
+    context = {
+        "language": "en",
+        "organization": unlinked(invitation.organization.name),
+        "by": unlinked(str(by)) if by else "",
+        "role": invitation.get_role_display().lower(),
+        "link": link,
+        "invitation": invitation,
+    }
+    return {
+        "subject": f"{context['organization']} invites you to its notifications",
+        "text": render_to_string("mail/invitation.txt", context),
+        "html": render_to_string("mail/invitation.html", context),
+    }
+
+
+# --- Cleaning up ---------------------------------------------------------------------------------------------
+
+
+def forget_old() -> None:
+    """Delete invitations that ended a month ago, a bounded number at once; the audit log keeps that they were."""
+    before = timezone.now() - KEPT_FOR
+    old = Invitation.objects.filter(expires_at__lt=before).order_by("expires_at").values_list("pk", flat=True)
+    Invitation.objects.filter(pk__in=list(old[:_AT_ONCE])).delete()
+
+
+def _hash(token: str) -> str:
+    """The token is long and random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _lock(organization: Organization) -> None:
+    # Every change of members locks this row first: two requests must not invite one address twice, or accept what a
+    # third one revokes.
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
+def _open(invitation: Invitation) -> Invitation:
+    current = Invitation.objects.select_related("organization").get(pk=invitation.pk)
+    ended = {
+        "accepted": "This invitation was accepted already.",
+        "declined": "This invitation was declined.",
+        "revoked": "This invitation was revoked. Ask for another one.",
+    }
+    if current.state in ended:
+        raise InvitationError(ended[current.state])
+    return current
+
+
+def _end(invitation: Invitation, how: str, actor: User | str, **detail: str) -> None:
+    setattr(invitation, how, timezone.now())
+    invitation.mail_due_at = None
+    invitation.save(update_fields=[how, "mail_due_at"])
+    audit.record(invitation.organization, actor, f"invitation.{how.removesuffix('_at')}", invitation.email, **detail)
+
+
+def _count(organization: Organization, actor: User) -> None:
+    """Count one more mail of this organization and of this person. Raises QuotaExceeded; nothing is counted then."""
+    most = settings.MAX_INVITATIONS_PER_DAY
+    for name, subject in ((BY_ORGANIZATION, organization.pk), (BY_USER, actor.pk)):
+        if free_at := quotas.free_at(name, subject, most):
+            local = timezone.localtime(free_at)
+            whose = f"{organization} has" if name == BY_ORGANIZATION else "You have"
+            raise QuotaExceeded(
+                f"{whose} sent {most} invitations in a day, which is the limit. "
+                f"The next is possible on {local.day} {local:%B at %H:%M %Z}.",
+                free_at,
+            )
+    quotas.take(BY_ORGANIZATION, organization.pk, most)
+    quotas.take(BY_USER, actor.pk, most)

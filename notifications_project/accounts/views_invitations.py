@@ -1,0 +1,157 @@
+"""Invitations: administrators send and revoke them, the owner of the address accepts or declines."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from allauth.account.utils import perform_login
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from notifications_project.accounts import invitations
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.forms import InviteForm, NewAccountForm
+from notifications_project.accounts.invitations import InvitationError, QuotaExceeded
+from notifications_project.accounts.models import Invitation, Organization, User
+from notifications_project.accounts.roles import Permission, Role
+from notifications_project.accounts.views_members import refuse_personal_space
+
+# --- For administrators --------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_MEMBERS)
+def invite(request: HttpRequest, organization: Organization) -> HttpResponse:
+    refuse_personal_space(organization)
+    form, status = InviteForm(request.POST or None, initial={"role": Role.DEVELOPER}), 200
+    if form.is_valid():
+        try:
+            made = invitations.invite(organization=organization, actor=signed_in(request), **form.cleaned_data)
+        except InvitationError as error:
+            form.add_error(None if isinstance(error, QuotaExceeded) else "email", str(error))
+            status = 429 if isinstance(error, QuotaExceeded) else 422
+        else:
+            messages.success(request, f"{made.email} is invited, and becomes a member by accepting.")
+            return redirect("accounts:members", organization.public_id)
+    elif form.errors:
+        status = 422
+    return render(request, "accounts/invite.html", {"organization": organization, "form": form}, status=status)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_MEMBERS)
+def resend(request: HttpRequest, organization: Organization, invitation: UUID) -> HttpResponse:
+    try:
+        sent = invitations.resend(invitation=_of(organization, invitation), actor=signed_in(request))
+    except InvitationError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{sent.email} is sent another mail. Its link works for a week, the one before ends.")
+    return redirect("accounts:members", organization.public_id)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_MEMBERS)
+def revoke(request: HttpRequest, organization: Organization, invitation: UUID) -> HttpResponse:
+    found = _of(organization, invitation)
+    try:
+        invitations.revoke(invitation=found, actor=signed_in(request))
+    except InvitationError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"The invitation of {found.email} is revoked. Its link opens nothing any more.")
+    return redirect("accounts:members", organization.public_id)
+
+
+def _of(organization: Organization, invitation: UUID) -> Invitation:
+    found = Invitation.objects.select_related("organization").filter(organization=organization, pk=invitation).first()
+    if found is None:
+        raise Http404("No such invitation.")
+    return found
+
+
+# --- For those who are invited -------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """The page of the link in the mail. Opening it changes nothing, as programs open links too."""
+    found = invitations.find(token)
+    if found is None or found.state != "pending":
+        return render(request, "accounts/invitation_ended.html", {"invitation": found}, status=410 if found else 404)
+    if request.method == "POST" and "decline" in request.POST:
+        return _decline(request, found, found.email)
+    if request.user.is_authenticated:
+        return _for_who_is_signed_in(request, found)
+    if User.objects.filter(email__iexact=found.email).exists():
+        # Whoever has the link has the mailbox, so that this tells nobody else that there is an account.
+        return render(request, "accounts/invitation.html", {"invitation": found, "has_account": True})
+    return _for_a_new_user(request, found)
+
+
+@require_safe
+@login_required
+def my_invitations(request: HttpRequest) -> HttpResponse:
+    context = {"invitations": invitations.invitations_of(signed_in(request))[: invitations.MOST_OPEN]}
+    return render(request, "accounts/my_invitations.html", context)
+
+
+@require_POST
+@login_required
+def answer(request: HttpRequest, invitation: UUID) -> HttpResponse:
+    """Accept or decline one of one's own, without its link."""
+    user = signed_in(request)
+    found = invitations.invitations_of(user).filter(pk=invitation).first()
+    if found is None:
+        raise Http404("No such invitation.")
+    return _decline(request, found, user) if "decline" in request.POST else _accept(request, found)
+
+
+def _for_who_is_signed_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    if signed_in(request).email.lower() != invitation.email.lower():
+        return render(request, "accounts/invitation.html", {"invitation": invitation, "is_for_another": True})
+    if request.method == "POST":
+        return _accept(request, invitation)
+    return render(request, "accounts/invitation.html", {"invitation": invitation})
+
+
+def _for_a_new_user(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    form = NewAccountForm(invitation.email, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            user = invitations.accept_as_new_user(invitation=invitation, **form.cleaned_data)
+        except InvitationError as error:
+            messages.error(request, str(error))
+            return redirect(request.path)
+        messages.success(request, f"You are now a member of {invitation.organization}.")
+        home = redirect("accounts:organization", invitation.organization.public_id).url
+        return perform_login(request, user, email_verification="none", redirect_url=home)  # type: ignore[no-any-return]
+    context = {"invitation": invitation, "form": form}
+    return render(request, "accounts/invitation.html", context, status=422 if form.errors else 200)
+
+
+def _accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    try:
+        invitations.accept(invitation=invitation, user=signed_in(request))
+    except InvitationError as error:
+        messages.error(request, str(error))
+        return redirect("accounts:my_invitations")
+    messages.success(request, f"You are now a member of {invitation.organization}.")
+    return redirect("accounts:organization", invitation.organization.public_id)
+
+
+def _decline(request: HttpRequest, invitation: Invitation, actor: User | str) -> HttpResponse:
+    try:
+        invitations.decline(invitation=invitation, actor=actor)
+    except InvitationError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"You have declined the invitation of {invitation.organization}.")
+    signed = request.user.is_authenticated
+    return redirect("accounts:my_invitations" if signed else settings.LOGIN_URL)
