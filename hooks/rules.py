@@ -22,6 +22,7 @@ from hooks.validation import (
     InvalidRule,
     Notify,
     RateLimit,
+    authorization_problem,
     changed_errors,
     check,
     events_problem,
@@ -29,8 +30,8 @@ from hooks.validation import (
     name_problem,
     notify_problem,
     rate_problem,
+    read_url,
     resources_problem,
-    url_problem,
 )
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
@@ -59,11 +60,12 @@ def create_webhook(
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     options = options or {}
-    url = url or endpoints.default_url(format)
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
+    url, problem = read_url(url or endpoints.default_url(format))
     check(
         name_problem(name)
-        | url_problem(url)
+        | authorization_problem(url, format, options)
+        | problem
         | format_problem(format, options)
         | events_problem(events)
         | resources_problem(organization, resources)
@@ -129,7 +131,9 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     if hook.endpoint and not changes.get("url", "given"):
         changes["url"] = endpoints.default_url(changes.get("format", hook.endpoint.format))
     # The look-up of a name may take its time: it comes before anything is locked.
-    errors = url_problem(changes["url"]) if "url" in changes and hook.kind == Hook.Kind.WEBHOOK else {}
+    errors: dict[str, str] = {}
+    if "url" in changes and hook.kind == Hook.Kind.WEBHOOK:
+        changes["url"], errors = read_url(changes["url"])
     with transaction.atomic():
         changed = _update(_locked(hook), actor, changes, errors)
         wake()  # what was held may go now

@@ -9,13 +9,15 @@ from uuid import UUID
 
 from events import catalogue
 from events.models import Resource
-from hooks.formats import webhook_formats
+from hooks.formats import FORMATS, webhook_formats
 from hooks.models import Hook, Lane
+from hooks.options import stored_options
 from hooks.transports import outbound
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 from notifications_project.ids import PublicId
 from notifications_project.mail_addresses import BadMailAddress, normalize, normalize_if_valid
+from notifications_project.web_address import BadAddress, parse
 
 _MOST = 100  # recipients of one kind, resources or events of one hook
 
@@ -76,6 +78,10 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
         errors |= name_problem(changes["name"])
     if hook.endpoint and changes.keys() & {"format", "options"}:
         errors |= format_problem(changes.get("format", hook.endpoint.format), changes["options"])
+    if hook.endpoint and changes.keys() & {"url", "format", "options"}:
+        format = changes.get("format", hook.endpoint.format)
+        options = changes.get("options") or stored_options(hook.endpoint)
+        errors = authorization_problem(changes.get("url", hook.endpoint.address), format, options) | errors
     if "rate_limit" in changes:
         errors |= rate_problem(changes["rate_limit"])
     if "events" in changes and changes["events"] != hook.events:
@@ -96,12 +102,23 @@ def name_problem(name: str) -> dict[str, str]:
     return {}
 
 
-def url_problem(url: str) -> dict[str, str]:
+def read_url(url: str) -> tuple[str, dict[str, str]]:
+    """The URL as it is stored and dialled, and what is wrong with it. It looks a name up, which may take its time."""
     try:
-        outbound.check_url(url)
-    except (outbound.Refused, outbound.BadAddress) as error:
-        return {"url": str(error)}
-    return {}
+        return str(outbound.check_url(url)), {}
+    except (outbound.Refused, BadAddress) as error:
+        return url, {"url": str(error)}
+
+
+def authorization_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """A request has one Authorization header: the format's own, or that of a name and password in the URL."""
+    known = FORMATS.get(format)
+    try:
+        twice = known is not None and known.authorizes(options) and bool(parse(url).userinfo)
+    except BadAddress:
+        return {}
+    text = "The token of this format is sent where the name and password of the URL would be: leave one of them out."
+    return {"url": text} if twice else {}
 
 
 def format_problem(name: str, options: Mapping[str, Any]) -> dict[str, str]:

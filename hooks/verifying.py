@@ -9,7 +9,7 @@ from hooks.formats import FORMATS
 from hooks.models import Channel, Hook
 from hooks.preview import Draft
 from hooks.transports import http
-from hooks.validation import url_problem
+from hooks.validation import authorization_problem, read_url
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -36,7 +36,9 @@ def verify(format: str, address: str, options: Mapping[str, Any]) -> tuple[bool,
     if known is None or not known.can_verify():
         return False, "In this format there is no token that could be verified."
     address = address or known.default_url
-    problems = [*known.check_options(options).values(), *url_problem(address).values()]
+    address, problem = read_url(address)
+    problem = problem or authorization_problem(address, format, options)
+    problems = [*known.check_options(options).values(), *problem.values()]
     if problems:
         return False, " ".join(problems)
     message = known.verification(options, address)

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from notifications_project.web_address import BadAddress, parse
+
 env = environ.Env()
 
 
@@ -65,6 +67,14 @@ def words(name: str) -> list[str]:
     return [word for word in (part.strip() for part in text(name).split(",")) if word]
 
 
+def ports(name: str) -> frozenset[int]:
+    """Port numbers, comma separated."""
+    found = words(name)
+    if wrong := [word for word in found if not (re.fullmatch(r"[0-9]{1,5}", word) and 1 <= int(word) <= 65535)]:
+        raise BadSetting(name, f"must be port numbers from 1 to 65535, comma separated; {wrong[0][:50]!r} is none")
+    return frozenset(map(int, found))
+
+
 def hosts(name: str) -> list[str]:
     """Host names as Django compares them: no port, `.example.com` for all below it."""
     found = words(name)
@@ -75,27 +85,21 @@ def hosts(name: str) -> list[str]:
 
 def web_address(name: str, default: str) -> str:
     """An absolute http(s) address without path, query or trailing slash."""
-    value = text(name, default).rstrip("/").lower()
-    scheme, _, rest = value.partition("://")
-    if scheme not in {"http", "https"} or not _is_host_and_port(rest):
+    value = text(name, default).rstrip("/")
+    try:
+        found = parse(value)
+    except BadAddress:
+        found = None
+    if found is None or found.userinfo or found.target != "/" or "#" in value or "_" in found.host:
         written = "" if "@" in value else f", not {value!r}"  # there may be a password in it
         raise BadSetting(name, f"must look like https://console.example.com{written}")
-    return value
+    return found.origin
 
 
 def host_of(address: str) -> str:
     """The host in a web address; one of IPv6 in its brackets."""
-    found = _HOST_AND_PORT.fullmatch(address.partition("://")[2])
-    assert found, address
-    return found[1]
-
-
-_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
-
-
-def _is_host_and_port(written: str) -> bool:
-    found = _HOST_AND_PORT.fullmatch(written)
-    return found is not None and _is_host(found[1]) and 1 <= int(found[2] or 1) <= 65535
+    host = parse(address).host
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_host(written: str) -> bool:

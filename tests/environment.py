@@ -3,7 +3,7 @@
 Whatever the developer's environment or `.demo/env` says is put aside: the suite runs the same everywhere. Only
 TEST_DATABASE_URL (`manage.py test` sets it for its second run) says on which database.
 DEMO is true, so that the Inbox has its addresses and loopback receivers may be told; tests of a refused network
-set OUTBOUND_ALLOWED_NETWORKS themselves.
+set OUTBOUND_ALLOWED_NETWORKS themselves. Port 9 is where nobody listens.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ SETTINGS = {
     "PUBLIC_URL": "http://localhost:8000",
     "EMAIL_URL": "smtp://127.0.0.1:2525",
     "DEFAULT_FROM_EMAIL": "notifications@console.example",
+    "OUTBOUND_ALLOWED_PORTS": "9",
 }
 NOT_GIVEN = [
     "ALLOWED_HOSTS",

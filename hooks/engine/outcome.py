@@ -62,7 +62,9 @@ def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
         return Outcome("failed", f"{answer.text} No further try.", refused=True)
     if not answer.meaning and answer.code == "410":
         return Outcome("gone", "The receiver says that this address is gone for good.")
-    if not answer.meaning and (answer.code == "invalid" or answer.status in _NEVER_AGAIN):
+    if not answer.meaning and answer.code == "invalid":
+        return Outcome("failed", f"{answer.text.rstrip('.')}. Nothing was sent: no further try.", refused=True)
+    if not answer.meaning and answer.status in _NEVER_AGAIN:
         why = f"{_what(answer)}. The receiver will not take this message: no further try."
         return Outcome("failed", why, refused=True)
     if answer.code.startswith("smtp 5"):

@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from hooks.messages import Answer, Message, Notification
+from notifications_project.web_address import host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ class Format(ABC):
         """What the service means by an answer: `meaning` and `text` of its own, a `retry_after` from its body."""
         return answer
 
+    def authorizes(self, options: Mapping[str, Any]) -> bool:
+        """Whether it sends an Authorization header of its own. Then the URL may have no name and password."""
+        return False
+
     def can_verify(self) -> bool:
         """Whether it can ask its service if a token is valid, without posting. Then the next two are its own."""
         return False
@@ -84,10 +88,7 @@ class Format(ABC):
 
     def is_meant_by(self, url: str) -> bool:
         """Whether a URL is most likely of this service."""
-        try:
-            host = (urlsplit(url).hostname or "").lower()
-        except ValueError:
-            return False
+        host = host_of(url)
         return any(host == each or host.endswith(f".{each}") for each in self.hosts)
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import tell
+from notifications_project.web_address import path_of
 
 COLOURS = {Outcome.GOOD: 0x2E9E5B, Outcome.BAD: 0xC93434, Outcome.NEUTRAL: 0x6B6F76}
 _MOST = 6000  # characters of an embed, all its texts together
@@ -98,6 +98,6 @@ def _wait(answer: Answer, given: Any) -> float | None:
     wait = parts.seconds(given)
     if wait is None:
         return answer.retry_after
-    version = _VERSIONED.match(urlsplit(str(answer.request.get("url", ""))).path)
+    version = _VERSIONED.match(path_of(str(answer.request.get("url", ""))))
     old = version is not None and int(version[1]) < _IN_SECONDS
     return wait / 1000 if old else wait

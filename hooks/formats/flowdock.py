@@ -13,7 +13,7 @@ from dataclasses import replace
 from email.utils import parseaddr
 from html import escape
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from django.conf import settings
 
@@ -22,6 +22,7 @@ from hooks.formats.kinds import Kind, kind_of
 from hooks.formats.parts import fit, inner, json_message, said, words
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
+from notifications_project.web_address import parse
 
 SOURCE = "Notifications"  # as a chat's external_user_name: at most 16 characters, no whitespace
 LONGEST_CHAT = 8096  # characters
@@ -80,13 +81,13 @@ class Flowdock(Format):
 
 def _writer(address: str, token: str) -> Callable[[Notification, Story], dict[str, Any]]:
     """Which of Flowdock's APIs is meant."""
-    parts = urlsplit(address)
-    path = f"{parts.path.rstrip('/')}/"
+    found = parse(address)
+    path = f"{found.path.rstrip('/')}/"
     if "/messages/chat/" in path:
         return _chat
     if "/messages/team_inbox/" in path:
         return _inbox
-    if path.endswith("/messages/") or token or "flow_token" in parse_qs(parts.query):
+    if path.endswith("/messages/") or token or "flow_token" in parse_qs(found.query or ""):
         return _activity
     return _inbox
 

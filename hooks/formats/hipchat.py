@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
 from events.catalogue import Outcome
 from hooks.formats.base import Format, Option
@@ -20,6 +20,7 @@ from hooks.formats.kinds import Kind, kind_of
 from hooks.formats.parts import inner, json_message, said, utf16, words
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
+from notifications_project.web_address import parse
 
 SENDER = "Notifications"  # version 1 takes less than 15 characters
 LONGEST = 10_000  # characters of a message
@@ -82,6 +83,9 @@ class HipChat(Format):
             return _version_2(notification.address, token, room, {**fields, "notify": bad})
         return _version_1(notification.address, token, room, {**fields, "notify": "1" if bad else "0"})
 
+    def authorizes(self, options: Mapping[str, Any]) -> bool:
+        return options.get("version") == "2"
+
     def understand(self, answer: Answer) -> Answer:
         if answer.arrived:
             return answer
@@ -134,18 +138,15 @@ def _version_2(
     address: str, token: str, room: str, fields: dict[str, Any], query: Mapping[str, str] | None = None
 ) -> Message:
     path = f"/v2/room/{quote(_one_line(room), safe='', errors='replace')}/notification"
-    # A name and password in the address would be a second Authorization.
-    url = _url(address, path, query or {}, user=False)
-    return json_message(fields, url, {"Authorization": f"Bearer {token}"})
+    return json_message(fields, _url(address, path, query or {}), {"Authorization": f"Bearer {token}"})
 
 
-def _url(address: str, path: str, query: Mapping[str, str], *, user: bool = True) -> str:
+def _url(address: str, path: str, query: Mapping[str, str]) -> str:
     """`path` on the server of `address`, which may have a path of its own, end in a slash or be one of the API's."""
-    parts = urlsplit(address)
-    server = parts.netloc if user else parts.netloc.rpartition("@")[2]
-    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in _OURS]
-    base = _API.sub("", parts.path).rstrip("/")
-    return urlunsplit((parts.scheme, server, base + path, urlencode([*kept, *query.items()]), ""))
+    found = parse(address)
+    own = (each for each in (found.query or "").split("&") if each and each.partition("=")[0] not in _OURS)
+    asked = "&".join([*own, *filter(None, [urlencode(query)])])
+    return str(replace(found, path=_API.sub("", found.path).rstrip("/") + path, query=asked or None))
 
 
 def _one_line(room: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
+from notifications_project.web_address import path_of
 
 _NEW = "Make a new one in Mattermost and put its URL here."
 _CHANNEL = f"The Mattermost channel of this webhook was deleted or archived. Restore it, or: {_NEW}"
@@ -61,10 +61,7 @@ class Mattermost(Format):
     hosts = ("cloud.mattermost.com",)
 
     def is_meant_by(self, url: str) -> bool:
-        try:
-            path = urlsplit(url).path
-        except ValueError:
-            return False
+        path = path_of(url)
         return super().is_meant_by(url) or bool(_KEY.fullmatch(path[path.rfind("/hooks/") :]))
 
     def write(self, notification: Notification) -> Message:

@@ -5,6 +5,7 @@ Published as JSON, which goes to the server's own address with the topic in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -65,6 +66,9 @@ class Ntfy(Format):
         }
         url = parts.with_path(notification.address, lambda path: _base(path, topic))
         return parts.json_message(body, url=url, headers={"Authorization": f"Bearer {token}"} if token else None)
+
+    def authorizes(self, options: Mapping[str, Any]) -> bool:
+        return bool(options.get("token"))
 
     def understand(self, answer: Answer) -> Answer:
         if answer.status in {401, 403}:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from hooks.messages import Answer, Message
 from hooks.wording import plain
+from notifications_project.web_address import parse
 
 _LONGEST_WAIT = 10_000_000  # seconds; beyond that it is no number of seconds
 ELLIPSIS = "…"
@@ -51,13 +53,10 @@ def fit(text: str, most: int, escape: Callable[[str], str] = str, size: Callable
 
 # --- URLs ------------------------------------------------------------------------------------------------------
 def with_query(url: str, **parameters: str) -> str:
-    """The URL with these parameters; the others stay as they are, byte for byte."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url  # the transport says what is wrong with it
-    kept = [each for each in parts.query.split("&") if each and each.partition("=")[0] not in parameters]
-    return urlunsplit(parts._replace(query="&".join([*kept, urlencode(parameters)])))
+    """The URL with these parameters; the others stay as they are, byte for byte. Raises BadAddress."""
+    found = parse(url)
+    kept = [each for each in (found.query or "").split("&") if each and each.partition("=")[0] not in parameters]
+    return str(replace(found, query="&".join([*kept, urlencode(parameters)])))
 
 
 def has_parameter(url: str, name: str) -> bool:
@@ -67,12 +66,9 @@ def has_parameter(url: str, name: str) -> bool:
 
 
 def with_path(url: str, change: Callable[[str], str]) -> str:
-    """The URL with another path, made from its own."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(path=change(parts.path)))
+    """The URL with another path, made from its own. Raises BadAddress."""
+    found = parse(url)
+    return str(replace(found, path=change(found.path)))
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
+from notifications_project.web_address import host_of
 
 COLOURS = {Outcome.GOOD: "Good", Outcome.BAD: "Attention", Outcome.NEUTRAL: "Accent"}
 _MOST = 28 * 1000  # bytes of the whole message
@@ -100,7 +100,7 @@ def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _is_retired(answer: Answer) -> bool:
-    host = urlsplit(str(answer.request.get("url", ""))).hostname or ""
+    host = host_of(str(answer.request.get("url", "")))
     return any(host == old or host.endswith(f".{old}") for old in _RETIRED)
 
 

@@ -3,8 +3,7 @@
 What `requests` and urllib3 do around each request (pool keys, retries, redirects, cookies, decoding, proxies) is not
 wanted here and costs more than the request itself, on an interpreter that all sending threads share. So the adapter
 keeps the connections of its thread itself, writes head and body in one go, and answers with what was read of the
-wire. From the libraries come the judgement of URLs (`requests`), TLS and the names in certificates (urllib3), the
-reading of HTTP (`http.client`).
+wire. From the libraries come TLS and the names in certificates (urllib3), the reading of HTTP (`http.client`).
 """
 
 from __future__ import annotations
@@ -15,15 +14,14 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from http.client import HTTPException, HTTPResponse
-from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import ConnectTimeout, InvalidURL, ReadTimeout, RequestException, SSLError
+from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, check_header_validity
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -32,10 +30,10 @@ from urllib3.exceptions import SSLError as NameInCertificateError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from hooks.transports import outbound
+from hooks.transports.target import Target
 
 CONNECTIONS = 32  # of one thread, at the most; the one that has rested longest is closed for a new one
 _CONNECT_SECONDS = 5
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(slots=True)
@@ -49,36 +47,6 @@ class Trace:
     timings: dict[str, int] = field(default_factory=dict)
 
 
-class Target(NamedTuple):
-    """An address taken apart: to whom a connection is needed, and how each request over it begins."""
-
-    url: str
-    connection: tuple[str, str, int]  # scheme, host, port
-    head: bytes
-
-
-@lru_cache(maxsize=1024)
-def target(address: str) -> Target:
-    """`address` as `requests` understands it. Raises what `requests` does for one that is no web address."""
-    prepared = requests.Request("POST", address).prepare()
-    url = cast(str, prepared.url)
-    parts = urlsplit(url)
-    try:
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise InvalidURL(error) from error
-    if parts.scheme not in _PORTS or not host:
-        raise InvalidURL(f"Invalid URL {address!r}: No web address")
-    named = f"[{host}]" if ":" in host else host.rstrip(".")
-    if port not in (None, _PORTS[parts.scheme]):
-        named += f":{port}"
-    lines = [f"POST {prepared.path_url} HTTP/1.1", f"Host: {named}"]
-    if credentials := prepared.headers.get("Authorization"):  # from https://name:password@…
-        lines.append(f"Authorization: {credentials}")
-    head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
-    return Target(url, (parts.scheme, host, _PORTS[parts.scheme] if port is None else port), head)
-
-
 class Prepared(requests.PreparedRequest):
     """A POST, made without preparing it again: `target` has done so once for all requests to this address."""
 
@@ -89,6 +57,8 @@ class Prepared(requests.PreparedRequest):
         for header in headers.items():
             check_header_validity(header)
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if to.authorization and "authorization" not in map(str.lower, headers):  # two of them are an error to servers
+            lines += to.authorization
         self.wire = b"%b%bContent-Length: %d\r\n\r\n%b" % (to.head, lines.encode("latin-1"), len(body), body)
 
 

@@ -30,7 +30,8 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, outbound
-from hooks.transports.adapter import Adapter, Prepared, Response, Trace, ms, target
+from hooks.transports.adapter import Adapter, Prepared, Response, Trace, ms
+from hooks.transports.target import target
 from notifications_project.masking import mask
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"

@@ -75,7 +75,7 @@ def test_hipchat_is_set_up_with_a_token_that_is_not_shown(alice: User, api: Clie
 
 
 def test_hipchat_has_a_server_of_its_own_if_no_url_is_given(alice: User, api: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr("hooks.channels.url_problem", lambda url: {})  # no name is looked up
+    monkeypatch.setattr("hooks.channels.read_url", lambda url: (url, {}))  # no name is looked up
     assert api(alice).put(of("hipchat"), {"options": OPTIONS}).json()["url"] == "https://api.hipchat.com"
 
 

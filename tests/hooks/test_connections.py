@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hooks import formats
 from hooks.messages import Message, Notification
 from hooks.transports import adapter, http, outbound
+from hooks.transports.target import target
 from tests.hooks import test_hostile_receivers as receivers
 from tests.hooks.test_hostile_receivers import OK, Server, Talk, notification, until_closed
 
@@ -266,20 +267,20 @@ def test_a_receiver_that_never_begins_tls_is_left_at_the_deadline(serve: Serve) 
         ("https://Example.COM", "/", "example.com"),
         ("https://example.com:443/a?b=c#d", "/a?b=c", "example.com"),
         ("http://example.com:443/", "/", "example.com:443"),
-        ("http://example.com./a b", "/a%20b", "example.com"),
+        ("http://example.com./a%20b", "/a%20b", "example.com"),
         ("https://münchen.example/ü", "/%C3%BC", "xn--mnchen-3ya.example"),
         ("http://[::1]:8080/", "/", "[::1]:8080"),
-        ("http://example.com/a\r\nX-Evil: 1", "/a%0D%0AX-Evil:%201", "example.com"),
     ],
 )
 def test_an_address_is_told_as_http_wants_it(address: str, path: str, host: str) -> None:
-    assert adapter.target(address).head == f"POST {path} HTTP/1.1\r\nHost: {host}\r\n".encode()
+    assert target(address).head == f"POST {path} HTTP/1.1\r\nHost: {host}\r\n".encode()
 
 
 @pytest.mark.parametrize(
     "address",
     ["", "example.com", "http://", "http://*.example/", "ftp://example.com/", "mailto:a@b.example", "http://a:99999/",
-     "http://[::1", "http://a:b/", "https://" + "ü" * 64 + ".example/", "http+unix://a/"],
+     "http://[::1", "http://a:b/", "https://" + "ü" * 64 + ".example/", "http+unix://a/",
+     "http://example.com/a\r\nX-Evil: 1", "http://example.com/a b"],
 )  # fmt: skip
 def test_what_is_no_web_address_is_an_answer(address: str) -> None:
     answer = http.post(notification(address))

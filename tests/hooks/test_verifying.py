@@ -102,7 +102,7 @@ def test_the_address_is_judged_when_the_socket_is_opened(
     hipchat: HipChatServer, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.OUTBOUND_ALLOWED_NETWORKS = []
-    monkeypatch.setattr("hooks.verifying.url_problem", lambda url: {})
+    monkeypatch.setattr("hooks.verifying.read_url", lambda url: (url, {}))
     assert "This address is not permitted" in ask(hipchat)[1]
     assert hipchat.requests == []
 
@@ -126,9 +126,9 @@ def test_a_server_that_is_away_or_silent_is_said_to_be(
         ("", {"room": ""}, "Room is needed."),
         ("", {"token": "with a space"}, "An API token has at least 8"),
         ("", {"room": "a\r\nHost: b"}, "printable"),
-        ("http://[", {}, "This is not a URL."),
+        ("http://[", {}, "This is not a URL: the brackets"),
         ("ftp://chat.example", {}, "must begin with https://"),
-        ("https://chat.example:port", {}, "This is not a URL."),
+        ("https://chat.example:port", {}, "This is not a URL: the port is not a number."),
     ],
 )
 def test_what_is_wrong_is_said_before_anybody_is_asked(

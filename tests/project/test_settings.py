@@ -68,6 +68,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
         ("WORKERS", "9" * 5000),
         ("DELIVERY_TIMEOUT", "1.5"),
         ("OUTBOUND_ALLOWED_NETWORKS", "10.0.0.1/8"),
+        *(("OUTBOUND_ALLOWED_PORTS", value) for value in ("0", "65536", "25,x", "٢٥", "1-100")),
         ("APNS_KEY", "secret"),
         ("APNS_KEY", "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----"),
         ("APNS_KEY_FILE", "/no/such/file"),
@@ -76,7 +77,9 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
         ("APNS_TEAM_ID", "abcdefghij"),
         ("APNS_TOPIC", "com example"),
         ("APNS_ENVIRONMENT", "development"),
-        *(("APNS_ADDRESS", value) for value in ("http://apns.example", "apns.example", "https://user:pw@x")),
+        *(("APNS_ADDRESS", value) for value in (
+            "http://apns.example", "apns.example", "https://user:pw@x", "https://x:0", "https://x\\@y",
+        )),
         ("APNS_CA_FILE", "/no/such/file"),
     ],
 )  # fmt: skip

@@ -155,11 +155,6 @@ def test_the_address_is_that_of_the_server_or_one_that_was_pasted_whole(address:
     assert HipChat().write(told(address=address)).url == url
 
 
-def test_a_name_in_the_address_does_not_stand_against_the_token() -> None:
-    message = HipChat().write(told(address="https://ann:pw@chat.example", options={"version": "2"}))
-    assert message.url.startswith("https://chat.example/v2/")
-
-
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_nobody_s_data_becomes_markup(version: str) -> None:
     data = {"process_name": '<img src=x onerror="x"> @all (boom) &amp;'}
