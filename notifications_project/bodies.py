@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +17,9 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+_LINGER = 10.0  # seconds for which a body that was refused is read
+_MOST_DISCARDED = 64 * 1024 * 1024  # bytes
 
 
 class BoundedBodies:
@@ -35,7 +40,7 @@ class BoundedBodies:
             await self.application(scope, receive, send)
         elif b"content-length" in headers:
             if int(headers[b"content-length"]) > limit:
-                await _refuse(scope, send)
+                await _refuse(scope, receive, send)
             else:
                 await self.application(scope, receive, send)
         elif b"transfer-encoding" in headers:
@@ -52,7 +57,7 @@ class BoundedBodies:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > limit:
-                await _refuse(scope, send)
+                await _refuse(scope, receive, send)
                 return
         whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -64,14 +69,30 @@ class BoundedBodies:
         await self.application({**scope, "headers": [*kept, length]}, replay, send)
 
 
-async def _refuse(scope: dict[str, Any], send: Send) -> None:
-    """413, in the API's form below it. The connection is closed: the rest of the body stands in it."""
+async def _refuse(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Answer 413, in the API's form below it, then read on for a while before the connection is closed.
+
+    Most clients read no answer before they have sent everything; one that is cut off sees a reset instead of it.
+    """
     api = scope["path"].startswith("/api/")
     body = json.dumps({"errors": [error(TOO_LONG)]}) if api else TOO_LONG
     headers = [
         (b"content-type", b"application/json" if api else b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"private, no-store"),
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body.encode()})
+    await send({"type": "http.response.body", "body": body.encode(), "more_body": True})
+    if b"expect" not in dict(scope["headers"]):  # else the client waits for this very answer before it sends anything
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_discard(receive), _LINGER)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Receive) -> None:
+    left, more = _MOST_DISCARDED, True
+    while more and left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)

@@ -120,8 +120,7 @@ class Arena:
     def web(self) -> Iterator[Api]:
         """The web server, and a client of its API."""
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
-        command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--no-server-header"]
+        command = [sys.executable, "-m", "notifications_project.web", "--port", str(port)]
         with Process(command, os.environ | _environment()):
             deadline = time.monotonic() + 60
             api = Api(port, self)

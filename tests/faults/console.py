@@ -65,9 +65,9 @@ class Web:
 
     def __init__(self, **environment: str) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
-        command = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
+        command = [sys.executable, "-m", "notifications_project.web"]
         self.process = subprocess.Popen(
-            [*command, "--fd", str(self.socket.fileno()), "--log-level", "warning"],
+            [*command, "--fd", str(self.socket.fileno())],
             cwd=BASE,
             env=clean_environment() | environment,
             stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ LIMIT = 1024 * 1024
 
 
 def answer(chunks: list[bytes], path: str = "/api/v1/me/", **headers: str) -> tuple[int, bytes, int]:
-    """Status and body of the answer, and how many chunks were read; the application gives back what it was sent."""
+    """Status and body of the answer, and how many chunks were read before; the application returns what it was sent."""
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         body, more = b"", True
@@ -26,17 +26,18 @@ def answer(chunks: list[bytes], path: str = "/api/v1/me/", **headers: str) -> tu
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": length + b":" + body})
 
-    waiting, sent = list(chunks), []
+    waiting, sent, read = list(chunks), [], []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
 
     async def send(message: Mapping[str, Any]) -> None:
+        read.append(len(chunks) - len(waiting))
         sent.append(dict(message))
 
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     asyncio.run(BoundedBodies(application)({"type": "http", "path": path, "headers": given}, receive, send))
-    return sent[0]["status"], sent[1]["body"], len(chunks) - len(waiting)
+    return sent[0]["status"], sent[1]["body"], read[1]
 
 
 def test_a_chunked_body_arrives_whole_and_with_its_length() -> None:
@@ -51,13 +52,13 @@ def test_a_request_without_a_body_passes_untouched() -> None:
     assert answer([b""]) == (200, b"none:", 1)
 
 
-def test_a_body_announced_as_too_long_is_not_read_at_all() -> None:
+def test_a_body_announced_as_too_long_is_refused_before_any_of_it_is_read() -> None:
     status, body, read = answer([b"x"], content_length=str(LIMIT + 1))
     assert (status, read) == (413, 0)
     assert json.loads(body) == {"errors": [{"field": None, "message": "The body is longer than 1 MiB."}]}
 
 
-def test_a_chunked_body_is_read_no_further_than_the_bound() -> None:
+def test_a_chunked_body_is_refused_when_it_passes_the_bound() -> None:
     chunk = b"x" * (LIMIT // 4)
     status, _, read = answer([chunk] * 100, transfer_encoding="chunked")
     assert (status, read) == (413, 5)

@@ -22,12 +22,12 @@ pytestmark = [pytest.mark.postgresql_only, pytest.mark.django_db(transaction=Tru
 
 @pytest.fixture
 def server(database_url: str) -> Iterator[str]:
-    """The address of a real uvicorn on the test's database."""
+    """The address of a real web server on the test's database."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--port", str(port)],
+        [sys.executable, "manage.py", "web", "--port", str(port)],
         cwd=BASE,
-        env=clean_environment() | SETTINGS | {"DATABASE_URL": database_url},
+        env=clean_environment() | SETTINGS | {"DATABASE_URL": database_url, "CONSOLE_VENV": "none"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

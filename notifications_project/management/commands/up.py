@@ -74,9 +74,8 @@ class Command(BaseCommand):
         self.say("Starting ...")
         if plan.sink_port:
             children.start("mail sink", manage("mail_sink", "--port", str(plan.sink_port)), silent=True)
-        web = [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--lifespan", "off"]
-        web += ["--host", plan.host, "--port", str(plan.port), "--timeout-graceful-shutdown", "1"]
-        children.start("web server", [*web, "--log-level", "warning", "--no-server-header"])
+        web = [sys.executable, "-m", "notifications_project.web", "--host", plan.host, "--port", str(plan.port)]
+        children.start("web server", [*web, "--patience", "1"])
         children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
         deadline = time.monotonic() + ANSWERS_WITHIN
         while not answers(plan.host, plan.port):

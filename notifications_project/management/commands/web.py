@@ -1,0 +1,31 @@
+"""`manage.py web`: the web server; what an installation runs beside its workers, as many as it likes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from notifications_project import web
+from notifications_project.supervisor import BASE
+
+
+class Command(BaseCommand):
+    help = (
+        "Run the web server, with limits for what clients may send and how long they may take. SIGTERM or Ctrl-C lets "
+        "the requests that are being answered finish."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        web.add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """The settings are read and right. The server reads them anew: it shares its database connections."""
+        sys.stdout.flush()
+        os.chdir(BASE)
+        command = [sys.executable, "-m", "notifications_project.web"]
+        for name in ("host", "port", "fd"):
+            command += [f"--{name}", str(options[name])] if options[name] is not None else []
+        os.execv(sys.executable, command)  # noqa: S606
