@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from notifications_project.mail_addresses import ascii_domain
 from notifications_project.web_address import BadAddress, parse
 
 env = environ.Env()
@@ -77,7 +78,7 @@ def ports(name: str) -> frozenset[int]:
 
 def hosts(name: str) -> list[str]:
     """Host names as Django compares them: no port, `.example.com` for all below it."""
-    found = words(name)
+    found = ["." * word.startswith(".") + _in_ascii(word.removeprefix(".")) for word in words(name)]
     if wrong := [word for word in found if not _is_host(word.removeprefix("."))]:
         raise BadSetting(name, f"must be host names without port, comma separated; {wrong[0]!r} is none")
     return [word.lower() for word in found]
@@ -94,6 +95,14 @@ def web_address(name: str, default: str) -> str:
         written = "" if "@" in value else f", not {value!r}"  # there may be a password in it
         raise BadSetting(name, f"must look like https://console.example.com{written}")
     return found.origin
+
+
+def _in_ascii(host: str) -> str:
+    """A host as DNS has it; one that DNS cannot have stays as it was written, for the check to refuse."""
+    try:
+        return host if host.isascii() else ascii_domain(host)
+    except ValueError:
+        return host
 
 
 def host_of(address: str) -> str:
@@ -157,6 +166,9 @@ def redis(name: str) -> str:
     return value
 
 
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+
+
 def email(name: str) -> dict[str, Any]:
     """The EMAIL_* settings for an smtp://, smtp+tls:// or smtp+ssl:// URL; empty if not given."""
     value = text(name)
@@ -164,12 +176,38 @@ def email(name: str) -> dict[str, Any]:
         return {}
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in {"smtp", "smtp+tls", "smtp+ssl"} and parts.hostname and parts.port != 0
+        host, port = ascii_domain(parts.hostname or ""), parts.port
+        fits = parts.scheme in _MAIL_PORTS and port != 0 and parts.path in {"", "/"}
     except ValueError:
         fits = False
-    if not fits or re.search(r"\s", value):
-        raise BadSetting(name, "must look like smtp+tls://user:password@mail.example.com:587")
-    return dict(env.email_url_config(value))
+    if not fits or re.search(r"[\s?#]", value):
+        # A password with one of these signs would be cut there without a word.
+        raise BadSetting(
+            name, "must look like smtp+tls://user:password@mail.example.com:587 (with %2F %3F %23 for / ? #)"
+        )
+    user, password = _credential(name, parts.username), _credential(name, parts.password)
+    if bool(user) != bool(password):
+        raise BadSetting(name, "must have both a user and a password, or neither: with one alone nobody signs in")
+    return {
+        "EMAIL_HOST": host,
+        "EMAIL_PORT": port or _MAIL_PORTS[parts.scheme],
+        "EMAIL_HOST_USER": user,
+        "EMAIL_HOST_PASSWORD": password,
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtp+ssl",
+    }
+
+
+def _credential(name: str, written: str | None) -> str:
+    """A user or password of a URL. It is sent in UTF-8, where NUL parts one from the other."""
+    try:
+        found = unquote(written or "", errors="strict")
+        found.encode()
+    except UnicodeError:
+        raise BadSetting(name, "must have its user and password in UTF-8, with %25 for %") from None
+    if "\0" in found:
+        raise BadSetting(name, "cannot have a NUL in its user or password")
+    return found
 
 
 def mail_provider(name: str) -> str:
@@ -200,7 +238,15 @@ def sender(name: str, default: str) -> str:
     whole = value in {address, f"{shown} <{address}>", f'"{shown}" <{address}>'}
     if not whole or not value.isprintable() or not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", address):
         raise BadSetting(name, f"must be an e-mail address such as console@example.com, not {value!r}")
-    return value
+    local, _, domain = address.rpartition("@")
+    try:
+        # In headers such as Message-ID and List-Id a domain that is not ASCII would become an encoded word.
+        stored = f"{local}@{domain if domain.isascii() else ascii_domain(domain)}"
+    except ValueError:
+        raise BadSetting(name, f"must have a domain that DNS can hold, not {domain!r}") from None
+    if not local.isascii():
+        raise BadSetting(name, f"must be ASCII before the @, not {local!r}")
+    return value.replace(address, stored) if domain != stored.rpartition("@")[2] else value
 
 
 # --- iOS push ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from hooks import mail_links
 from hooks.formats.base import Format
 from hooks.messages import Message, Notification
 from hooks.wording import mailing, plain, tell
+from notifications_project.mail_addresses import ascii_domain
 
 
 class Mail(Format):
@@ -71,5 +72,5 @@ def _unsubscribing(url: str) -> dict[str, str]:
 
 
 def domain() -> str:
-    """The domain that mails are sent from."""
-    return settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")
+    """The domain that mails are sent from, in ASCII: in an identifier anything else becomes an encoded word."""
+    return ascii_domain(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> "))

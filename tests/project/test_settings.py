@@ -7,9 +7,11 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import LazySettings, settings
+from redis.connection import Connection, ConnectionPool
 
 from hooks.formats import FORMATS
 from notifications_project import start
@@ -43,13 +45,15 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
         )),
         *(("EMAIL_URL", value) for value in (
             "smtp", "smtp:", "smtp://", "mail.example.com", "http://h", "smtp://h:abc", "smtp://h:99999", "smtp://h:0",
-            "smtp://[::1", "smtp://exa mple",
+            "smtp://[::1", "smtp://exa mple", "smtp://user:p%FFss@h", "smtp://user:p%00ss@h", "smtp://user:pw#1@h",
+            "smtp://user:p/pw@h", "smtp://user@h", "smtp://:pw@h", "smtp://h?ssl=true", "smtp://exam\u202cple.net",
         )),
         *(("REDIS_URL", value) for value in (
             "redis", "http://h", "redis://[::1", "redis://h:abc", "redis://h:99999", "redis://h?socket_timeout=x",
         )),
         *(("DEFAULT_FROM_EMAIL", value) for value in (
             "not an address", "console", "Console <console>", "a@b, c@d", "a@b>", "a@b\nBcc: c@d", "@b", "a@",
+            "cönsole@example.com", "console@exam\u2024ple.example", "console@☃.example",
         )),
         *(("ALLOWED_HOSTS", value) for value in ("*", "http://x", "x:80", "x y", "[::1")),
         ("ENCRYPTION_KEYS", "short"),
@@ -105,6 +109,7 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(
         ("PUBLIC_URL", "http://[::1]:8000"),
         ("EMAIL_URL", "smtp+tls://user:p%40ss@mail.example.com:587"),
         ("EMAIL_URL", "smtp://[::1]:2525"),
+        ("EMAIL_URL", "smtp+ssl://[::1]/"),
         ("REDIS_URL", "rediss://:pw@h:6380/2"),
         ("REDIS_URL", "unix:///run/redis.sock"),
         ("DEFAULT_FROM_EMAIL", "Console <console@example.com>"),
@@ -116,6 +121,57 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(
 )
 def test_a_right_value_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert read(monkeypatch, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls", "ssl"),
+    [
+        ("smtp://h", 25, False, False),
+        ("smtp+tls://h", 587, True, False),
+        ("smtp+ssl://h", 465, False, True),
+        ("smtp+ssl://h:2465", 2465, False, True),
+        ("smtp+tls://user:p%40ss@[::1]", 587, True, False),
+    ],
+)
+def test_a_mail_server_has_the_port_of_its_scheme(
+    monkeypatch: pytest.MonkeyPatch, url: str, port: int, tls: bool, ssl: bool
+) -> None:
+    found = read(monkeypatch, EMAIL_URL=url)
+    assert (found["EMAIL_PORT"], found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (port, tls, ssl)
+
+
+def test_other_addresses_without_a_port_are_at_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("redis://h", "rediss://h"):
+        arguments = ConnectionPool.from_url(read(monkeypatch, REDIS_URL=url)["REDIS_URL"]).connection_kwargs
+        assert Connection(**{"host": "h", **arguments}).port == 6379
+    database = read(monkeypatch, DATABASE_URL="postgres://u:p@h/n")["DATABASES"]["default"]
+    assert not database["PORT"], "libpq then takes 5432"
+    assert httpx.URL(read(monkeypatch, **PUSH, APNS_KEY=pem(new_key()))["APNS_ADDRESS"]).port is None, "which is 443"
+
+
+def test_credentials_of_the_mail_server_are_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(monkeypatch, EMAIL_URL="smtp://us%C3%A9r:p%C3%A4%E2%82%ACs+s%2F@mail.bücher.example")
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("usér", "pä€s+s/")
+    assert found["EMAIL_HOST"] == "mail.xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        ("console@bücher.example", "console@xn--bcher-kva.example"),
+        ("Bücher <console@faß.example>", "Bücher <console@xn--fa-hia.example>"),
+        ("Console <console@Example.com>", "Console <console@Example.com>"),
+    ],
+)
+def test_the_sender_s_domain_is_ascii(monkeypatch: pytest.MonkeyPatch, given: str, sender: str) -> None:
+    assert read(monkeypatch, DEFAULT_FROM_EMAIL=given)["DEFAULT_FROM_EMAIL"] == sender
+
+
+def test_hosts_in_unicode_are_those_that_browsers_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(monkeypatch, PUBLIC_URL="https://Bücher.example:8443/", ALLOWED_HOSTS=".faß.example")
+    assert found["PUBLIC_URL"] == "https://xn--bcher-kva.example:8443"
+    assert found["ALLOWED_HOSTS"] == ["xn--bcher-kva.example", ".xn--fa-hia.example"]
+    assert found["DEFAULT_FROM_EMAIL"] == "notifications@xn--bcher-kva.example"
 
 
 def test_messages_are_in_the_chosen_language_and_pages_in_english(
