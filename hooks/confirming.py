@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -29,12 +29,13 @@ from hooks.models import Endpoint, Hook
 from hooks.transports import smtp
 from hooks.transports.mail_connections import connected
 from hooks.wording import mailing
-from notifications_project.accounts import audit
+from notifications_project.accounts import audit, quotas
 from notifications_project.accounts.models import Organization, User
 from notifications_project.isolation import isolated
 
 logger = logging.getLogger(__name__)
 
+CONFIRMATIONS = "confirmations by organization"
 _TASK = "hooks.tasks.ask_addresses"
 _AT_ONCE = 100  # mails of one task
 _BUDGET = 20.0  # seconds in which a task begins another
@@ -114,10 +115,36 @@ def _send_one(connection: Any, pk: UUID) -> Answer | None:
     hooks = naming(endpoint) if endpoint else []
     if endpoint is None or not _still_wanted(endpoint, hooks):
         return None
+    if free_at := _over_a_quota(endpoint):
+        Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=free_at)
+        return None
     message = write(endpoint, hooks)
     answer = smtp.post(connection, endpoint.address, message, time.monotonic())
+    if not answer.arrived:
+        _give_back(endpoint)
     _settle(endpoint, answer)
     return answer
+
+
+def _over_a_quota(endpoint: Endpoint) -> datetime | None:
+    """Count one more mail that nobody asked for; when it is possible again if its organization or address had enough.
+
+    Otherwise a new organization could mail as many strangers as it can type addresses, or one of them without end
+    through many organizations.
+    """
+    if free_at := quotas.take(CONFIRMATIONS, endpoint.organization_id, settings.MAX_CONFIRMATIONS_PER_DAY):
+        return free_at
+    address = endpoint.address.lower()
+    if free_at := quotas.take(quotas.TO_ADDRESS, address, settings.MAX_UNREQUESTED_PER_ADDRESS):
+        quotas.give_back(CONFIRMATIONS, endpoint.organization_id)
+        return free_at
+    return None
+
+
+def _give_back(endpoint: Endpoint) -> None:
+    """Uncount a mail that was not sent."""
+    quotas.give_back(CONFIRMATIONS, endpoint.organization_id)
+    quotas.give_back(quotas.TO_ADDRESS, endpoint.address.lower())
 
 
 def _put_aside(pk: UUID) -> None:

@@ -23,6 +23,7 @@ from hooks.engine.outcome import SEVERAL_FAILED
 from hooks.models import Endpoint, Hook, Unsubscription
 from notifications_project.accounts.models import Membership, Organization, User
 
+ASKED_SOON = timedelta(minutes=20)  # longer than until the next try after the mail server did not take a mail
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time asks an address
 
 
@@ -177,6 +178,7 @@ class Silent:
     since: datetime | None = None
     words: str = ""
     to_be_asked: bool = False  # the mail that asks is on its way
+    asked_from: datetime | None = None  # or waits for that time, as enough such mails were sent in a day
     may_ask: bool = False  # it may be asked (again)
 
 
@@ -221,5 +223,6 @@ def _unconfirmed(address: str, known: _Asked | None, now: datetime) -> Silent:
         Why.UNCONFIRMED,
         known.asked_at,
         to_be_asked=known.ask_at is not None,
+        asked_from=known.ask_at if known.ask_at and known.ask_at - now > ASKED_SOON else None,
         may_ask=known.ask_at is None and (known.asked_at is None or now - known.asked_at >= ASK_AGAIN_AFTER),
     )

@@ -192,6 +192,7 @@ if EMAIL_PROVIDER:
 EMAIL_CONFIRM_ADDRESSES = environment.flag("EMAIL_CONFIRM_ADDRESSES", True)
 # Mails that their receivers did not ask for: by one organization in a day, and by all together to one address.
 MAX_INVITATIONS_PER_DAY = environment.number("MAX_INVITATIONS_PER_DAY", 50, 1, 100_000)
+MAX_CONFIRMATIONS_PER_DAY = environment.number("MAX_CONFIRMATIONS_PER_DAY", 50, 1, 100_000)
 MAX_UNREQUESTED_PER_ADDRESS = environment.number("MAX_UNREQUESTED_PER_ADDRESS", 5, 1, 1_000)
 EMAIL_HOST = _email.get("EMAIL_HOST", "")
 EMAIL_PORT = _email.get("EMAIL_PORT", 25)

@@ -29,7 +29,7 @@ AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time
 MOST_RESENT = 5
 MOST_OPEN = 200  # of one organization
 KEPT_FOR = timedelta(days=30)  # after it ended
-BY_ORGANIZATION, BY_USER, TO_ADDRESS = "invitations by organization", "invitations by user", "unrequested mails to"
+BY_ORGANIZATION, BY_USER = "invitations by organization", "invitations by user"
 _AT_ONCE = 200
 
 
@@ -211,7 +211,7 @@ def _mail(invitation: Invitation) -> None:
     now = timezone.now()
     free_at = now
     if settings.MAIL_CONFIGURED:
-        free_at = quotas.take(TO_ADDRESS, invitation.email.lower(), settings.MAX_UNREQUESTED_PER_ADDRESS) or now
+        free_at = quotas.take(quotas.TO_ADDRESS, invitation.email.lower(), settings.MAX_UNREQUESTED_PER_ADDRESS) or now
     if free_at > now or not settings.MAIL_CONFIGURED:
         invitation.mail_due_at = free_at
         invitation.save(update_fields=["mail_due_at"])

@@ -16,6 +16,7 @@ from django.utils import timezone
 from notifications_project.accounts.models import QuotaUse
 
 DAY = timedelta(days=1)
+TO_ADDRESS = "unrequested mails to"  # counted by whatever mails people who did not ask for it
 _EXPIRED_AT_ONCE = 1000
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -66,9 +67,7 @@ def last_entry(organization):
 
 def earlier(**by):
     """As if the mails had been sent so much earlier."""
-    for invitation in Invitation.objects.all():
-        invitation.sent_at -= timedelta(**by)
-        invitation.save()
+    Invitation.objects.update(sent_at=F("sent_at") - timedelta(**by))
 
 
 # --- Inviting ------------------------------------------------------------------------------------------------
