@@ -133,7 +133,7 @@ else:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
 REDIS_URL = environment.redis("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+CACHES = {"default": {"BACKEND": "notifications_project.accounts.counters.CounterCache"}}  # limits of sign-in pages
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
 WHITENOISE_USE_FINDERS = True  # served from where they are written; there is nothing to collect
@@ -163,6 +163,11 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SIGN_UP_OPEN else "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # who asks to reset an unknown address does not make us mail strangers
+ACCOUNT_RATE_LIMITS = {  # beside the library's own: nobody is mailed without end because somebody types their address
+    "reset_password": "20/m/ip,5/m/key,20/d/key",
+    "confirm_email": "1/3m/key,20/d/key",
+    "signup": "20/m/ip,100/d/ip",
+}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True

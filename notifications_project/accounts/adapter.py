@@ -8,14 +8,15 @@ from urllib.parse import urljoin, urlsplit
 
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from notifications_project.accounts import outgoing
+from notifications_project.accounts import devices, outgoing
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.mail_addresses import BadMailAddress, normalize
@@ -44,6 +45,26 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if commit:
             ensure_personal_space(user)
         return user
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        devices.remember(request, response, user.email)
+        return response
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Wrong passwords are counted for the browser if it is known, else for the address.
+
+        Not also for the host that the request names, as the library has it: with each of them one could try anew.
+        """
+        address = str(credentials.get("email", "")).lower()
+        device = devices.find(request, address)
+        return f"device {device}" if device else f"address {address}"
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """Begin to count anew after a password reset: for the address, whichever browser it was done in."""
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        address = str(credentials.get("email", "")).lower()
+        ratelimit.clear(request, action="login_failed", key=f"address {address}")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """The workers send it: an answer that waited for the mail server would tell whose address is known."""

@@ -180,6 +180,17 @@ class QuotaUse(models.Model):
         return f"{self.key}: {self.used} until {self.ends_at:%Y-%m-%d %H:%M}"
 
 
+class Counter(models.Model):
+    """A value of the cache in which the sign-in pages count tries (`counters`)."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    value = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]
     """A bearer token of one user. Only its hash is kept; `token_key` (its beginning) names it on pages.
 

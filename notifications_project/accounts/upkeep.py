@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from notifications_project.accounts import invitations, quotas
+from notifications_project.accounts import counters, invitations, quotas
 from notifications_project.isolation import isolated
 
-_STEPS = (invitations.mail_due, invitations.forget_old, quotas.forget_expired)
+_STEPS = (invitations.mail_due, invitations.forget_old, quotas.forget_expired, counters.forget_expired)
 
 
 def run() -> None:

@@ -57,7 +57,6 @@ class Arena:
     def __init__(self, options: Options) -> None:
         self.options = options
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("createcachetable", verbosity=0)
         self.admin: User = organizations.create_user(email="bench@people.example", password=None, name="Bench")
         self.acme: Organization = organizations.create_organization(name="Acme", admin=self.admin)
         self.token: str = ApiToken.objects.create(self.admin, name="benchmark", organization=self.acme)[1]

@@ -1,0 +1,53 @@
+"""Known browsers: those in which somebody signed in before. Wrong passwords that others try do not lock them out.
+
+A signed cookie names the address and the browser. It opens nothing: the password is asked for all the same. Tries from
+a known browser are counted for that browser alone, all others for the address (OWASP calls it a device cookie).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+COOKIE = "console_device"
+_LASTS = 365 * 24 * 3600  # seconds
+_SALT = "accounts.device"
+_MOST_ADDRESSES = 5  # of one browser
+
+
+def remember(request: HttpRequest, response: HttpResponseBase, address: str) -> None:
+    """Have the browser known from now on: call it when somebody has signed in with that address."""
+    known = _read(request)
+    device = known.pop(_named(address), "") or secrets.token_urlsafe(16)
+    kept = dict([*known.items(), (_named(address), device)][-_MOST_ADDRESSES:])
+    response.set_cookie(
+        COOKIE,
+        signing.dumps(kept, salt=_SALT, compress=True),
+        max_age=_LASTS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def find(request: HttpRequest, address: str) -> str:
+    """Return the name of this browser if somebody signed in here with that address before, else an empty text."""
+    return _read(request).get(_named(address), "")
+
+
+def _named(address: str) -> str:
+    """The cookie of a shared computer tells nobody the addresses of others."""
+    return hashlib.sha256(f"{settings.SECRET_KEY} {address.lower()}".encode()).hexdigest()[:16]
+
+
+def _read(request: HttpRequest) -> dict[str, str]:
+    try:
+        known = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=_LASTS)
+    except Exception:  # also what is signed and cannot be unpacked
+        return {}
+    return known if isinstance(known, dict) else {}
