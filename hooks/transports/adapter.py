@@ -2,8 +2,11 @@
 
 What `requests` and urllib3 do around each request (pool keys, retries, redirects, cookies, decoding, proxies) is not
 wanted here and costs more than the request itself, on an interpreter that all sending threads share. So the adapter
-keeps the connections of its thread itself, writes head and body in one go, and answers with what was read of the
-wire. From the libraries come TLS and the names in certificates (urllib3), the reading of HTTP (`http.client`).
+keeps the connections of its thread itself, writes head and body in one go, and reads the answer itself (`replies.py`).
+From the libraries come TLS and the names in certificates (urllib3).
+
+A connection is kept for the next request only if nothing can be left over from this one, and looked at again before
+that: whatever is left over would be recorded as the answer to a request that it does not belong to.
 """
 
 from __future__ import annotations
@@ -12,14 +15,11 @@ import socket
 import ssl
 import time
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
 from requests.structures import CaseInsensitiveDict
@@ -30,10 +30,14 @@ from urllib3.exceptions import SSLError as NameInCertificateError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from hooks.transports import outbound
+from hooks.transports.replies import Reply, is_quiet, read_reply, says_something, write_request
 from hooks.transports.target import Target
 
 CONNECTIONS = 32  # of one thread, at the most; the one that has rested longest is closed for a new one
 _CONNECT_SECONDS = 5
+
+
+_Key = tuple[str, str, int, str]  # scheme, host, port, owner
 
 
 @dataclass(slots=True)
@@ -48,9 +52,13 @@ class Trace:
 
 
 class Prepared(requests.PreparedRequest):
-    """A POST, made without preparing it again: `target` has done so once for all requests to this address."""
+    """A POST, made without preparing it again: `target` has done so once for all requests to this address.
 
-    def __init__(self, to: Target, headers: dict[str, str], body: bytes) -> None:
+    `owner`: the organization in whose name it is sent. No connection is shared with another's.
+    """
+
+    def __init__(self, to: Target, headers: dict[str, str], body: bytes, owner: str = "") -> None:
+        self.key = (*to.connection, owner)
         self.method, self.url, self.body = "POST", to.url, body
         self.headers = cast("CaseInsensitiveDict[str]", headers)
         self.to = to
@@ -60,15 +68,6 @@ class Prepared(requests.PreparedRequest):
         if to.authorization and "authorization" not in map(str.lower, headers):  # two of them are an error to servers
             lines += to.authorization
         self.wire = b"%b%bContent-Length: %d\r\n\r\n%b" % (to.head, lines.encode("latin-1"), len(body), body)
-
-
-class Response(requests.Response):
-    """No more than what is read here; `raw` is not urllib3's, but what that is made of."""
-
-    raw: HTTPResponse
-
-    def __init__(self, raw: HTTPResponse) -> None:
-        self.raw, self.status_code, self.reason = raw, raw.status, raw.reason
 
 
 class _Checked(HTTPConnection):
@@ -111,23 +110,21 @@ def _certificates() -> ssl.SSLContext:
     return context
 
 
-class Adapter(HTTPAdapter):
-    """`requests`' adapter over checked connections; one a thread. Sends `Prepared`, and what `trace` says."""
+class Adapter:
+    """Checked connections of one thread. Sends `Prepared`, and what `trace` says."""
 
     trace: Trace
 
     def __init__(self) -> None:
-        super().__init__(max_retries=0)
-        self.connections: OrderedDict[tuple[str, str, int], _Checked] = OrderedDict()
+        self.connections: OrderedDict[_Key, _Checked] = OrderedDict()
 
     def close(self) -> None:
         while self.connections:
             self.connections.popitem()[1].close()
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """The answer, its body still to be read: then `release` it. Raises Refused, or what `requests` does."""
-        assert isinstance(request, Prepared)
-        connection = self._connection(request.to)
+    def send(self, request: Prepared) -> Reply:
+        """The answer, its body still to be read: then `release` it. Raises Refused, NoReply or what `requests` does."""
+        connection = self._connection(request)
         connection.trace = trace = self.trace
         try:
             if connection.sock is None:
@@ -138,37 +135,63 @@ class Adapter(HTTPAdapter):
             if left <= 0:
                 raise TimeoutError("the connection took all the time")
             sock.settimeout(left)
-            with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it closed
-                sock.sendall(request.wire)
-            raw = HTTPResponse(sock, method="POST")
-            raw.begin()
+            in_turn = write_request(sock, request.wire)
+            sock.settimeout(max(0.001, trace.deadline - time.monotonic()))
+            reply = read_reply(sock)
         except Exception as error:
             connection.close()
             raise _translated(error, request) from error
-        return Response(raw)
+        reply.doubtful = reply.doubtful or not in_turn
+        return reply
 
-    def release(self, request: Prepared, response: Response, *, finished: bool) -> None:
-        """Keep the connection for the next request, if this one has been read to its end and the receiver agrees."""
-        response.raw.close()
-        if not finished or response.raw.will_close:
-            self.connections[request.to.connection].close()
+    def release(self, request: Prepared, reply: Reply) -> None:
+        """Keep the connection for the next request, if nothing can come over it that belongs to this one."""
+        connection = self.connections[request.key]
+        if reply.left_over:
+            _distrust(request.key)
+        if not reply.leaves_nothing or _is_distrusted(request.key) or not is_quiet(connection.sock):
+            _forget(connection, request.key)
 
-    def _connection(self, to: Target) -> _Checked:
-        connection = self.connections.get(to.connection)
+    def _connection(self, request: Prepared) -> _Checked:
+        key = request.key
+        connection = self.connections.get(key)
         if connection is None:
-            scheme, host, port = to.connection
+            scheme, host, port = request.to.connection
             if len(self.connections) >= CONNECTIONS:
                 self.connections.popitem(last=False)[1].close()
             if scheme == "https":
                 connection = _CheckedTLS(host, port, ssl_context=_certificates(), cert_reqs="CERT_REQUIRED")
             else:
                 connection = _Checked(host, port)
-            self.connections[to.connection] = connection
+            self.connections[key] = connection
         else:
-            self.connections.move_to_end(to.connection)
-            if connection.sock is not None and not connection.is_connected:
-                connection.close()  # the receiver has closed it meanwhile, or says what nobody asked
+            self.connections.move_to_end(key)
+            if connection.sock is not None and (_is_distrusted(key) or not is_quiet(connection.sock)):
+                _forget(connection, key)  # the receiver has closed it meanwhile, or says what nobody asked
         return connection
+
+
+# Receivers that said what nobody had asked, and until when no connection to them is kept: what comes between the look
+# at a connection and the next request cannot be told from the answer to that.
+_distrusted: OrderedDict[_Key, float] = OrderedDict()
+_DISTRUST_SECONDS, _DISTRUSTED = 600, 1024
+
+
+def _distrust(key: _Key) -> None:
+    _distrusted[key] = time.monotonic() + _DISTRUST_SECONDS
+    while len(_distrusted) > _DISTRUSTED:
+        _distrusted.popitem(last=False)
+
+
+def _is_distrusted(key: _Key) -> bool:
+    return bool(_distrusted) and _distrusted.get(key, 0) > time.monotonic()
+
+
+def _forget(connection: _Checked, key: _Key) -> None:
+    """Close a connection, and remember if something came over it that nobody had asked."""
+    if connection.sock is not None and not is_quiet(connection.sock) and says_something(connection.sock):
+        _distrust(key)
+    connection.close()
 
 
 def _translated(error: Exception, request: requests.PreparedRequest) -> Exception:
@@ -179,7 +202,6 @@ def _translated(error: Exception, request: requests.PreparedRequest) -> Exceptio
         (TimeoutError, ReadTimeout),
         ((ssl.SSLError, ssl.CertificateError, NameInCertificateError), SSLError),
         (OSError, RequestsConnectionError),
-        (HTTPException, RequestException),
     )
     for below, above in kinds:
         if isinstance(error, below):

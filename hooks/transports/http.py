@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
-from http.client import HTTPMessage
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
@@ -30,13 +29,15 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, outbound
-from hooks.transports.adapter import Adapter, Prepared, Response, Trace, ms
+from hooks.transports.adapter import Adapter, Prepared, Trace, ms
+from hooks.transports.decoding import text_of
+from hooks.transports.replies import NoReply
 from hooks.transports.target import target
 from notifications_project.masking import mask
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
-_KEEP = 4 * 1024  # bytes of an answer that are kept
+_KEEP = 4 * 1024  # bytes of an answer that are kept, once it is unpacked
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 _local = threading.local()
@@ -79,7 +80,8 @@ def post(notification: Notification) -> Answer:
             request["body"] = body
         if hidden := known.secret_options(notification.options):
             _hide(request, hidden)
-        prepared = Prepared(target(message.url or notification.address), headers, message.body)
+        to = target(message.url or notification.address)
+        prepared = Prepared(to, headers, message.body, notification.organization_id)
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", _words(error), started, ms(started), request=request)
     return _attempt(_adapter(), prepared, request, started, hidden, known.understand)
@@ -127,16 +129,14 @@ def _attempt(
 
 def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], trace: Trace, started: float) -> Answer:
     adapter.trace = trace
-    response = adapter.send(prepared)
+    reply = adapter.send(prepared)
     timings = trace.timings
     timings["wait"] = max(0, ms(started) - timings.get("connect", 0) - timings.get("tls", 0))
-    late = trace.cut  # headers that end where the socket was cut look complete to the library
-    body, finished = ("", False) if late else _read(response, trace)
-    adapter.release(prepared, response, finished=finished)
-    if late:
-        raise ReadTimeout
-    status, headers = response.status_code, response.raw.headers
-    text = _printable(response.reason or _PHRASES.get(status, ""))
+    body = reply.read(_READ, trace.deadline)
+    adapter.release(prepared, reply)
+    status = reply.status
+    text = _printable(reply.reason or _PHRASES.get(status, ""))
+    shown = text_of(body, reply.codings, reply.get("content-type"), _KEEP)
     return Answer(
         str(status),
         text[:100],
@@ -144,31 +144,11 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
         ms(started),
         status=status,
         request=request,
-        response={"status": status, "headers": _few(headers), "body": body},
+        response={"status": status, "headers": _few(reply.headers), "body": shown},
         timings=timings,
         dialled=trace.dialled,
-        retry_after=retry_after(headers.get("retry-after", "")),
+        retry_after=retry_after(reply.get("retry-after")),
     )
-
-
-def _read(response: Response, trace: Trace) -> tuple[str, bool]:
-    """The beginning of the body as text, and whether that was all.
-
-    A body that cannot be read to its end changes nothing: the status stands.
-    """
-    raw = response.raw
-    if raw.length == 0:  # said in the headers, as with a 204
-        return "", True
-    read = bytearray()
-    finished = False
-    with suppress(Exception):
-        while len(read) < _READ and time.monotonic() < trace.deadline:
-            chunk = raw.read1(8192)
-            if not chunk:
-                finished = True
-                break
-            read += chunk
-    return bytes(read[:_KEEP]).decode("utf-8", "replace").replace("\x00", "�"), finished
 
 
 def _hide(request: dict[str, Any], options: Mapping[str, Any]) -> None:
@@ -242,6 +222,8 @@ def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
         return "time-out", f"No answer within {seconds} s"
     if isinstance(error, ConnectTimeout):
         return "time-out", "The connection was not answered"
+    if isinstance(error, NoReply):
+        return "protocol", str(error)
     if isinstance(error, SSLError):
         return "tls", f"TLS failed: {_words(error)}"
     if isinstance(error, RequestsConnectionError):
@@ -261,10 +243,10 @@ def _words(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _few(headers: HTTPMessage) -> dict[str, str]:
+def _few(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
     """At most 40 headers of an answer, each cut, so that a receiver cannot fill the database."""
     kept: dict[str, str] = {}
-    for name, value in headers.items()[:40]:
+    for name, value in headers[:40]:
         name = _printable(name[:100])
         kept[name] = _printable(f"{kept[name]}, {value}" if name in kept else value)[:500]
     return kept

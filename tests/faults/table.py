@@ -1,12 +1,14 @@
-"""The table at the end of a run: what each fault cost."""
+"""The tables at the end of a run: what each fault cost, and how hostile answers were recorded."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pytest
 
 PROPERTY = "fault"
+ANSWERS = "answers"
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,17 @@ def note(item: pytest.Item, counts: Counts) -> None:
     item.user_properties.append((PROPERTY, asdict(counts)))
 
 
+def note_answers(item: pytest.Item, what: str, requests: int, wrong: int) -> None:
+    """Leave there how many requests were answered in some way, and how many of them have a wrong record."""
+    item.user_properties.append((ANSWERS, (what, requests, requests - wrong, wrong)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = [
-        Counts(**value)
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if getattr(report, "when", "") == "teardown"
-        for name, value in report.user_properties
-        if name == PROPERTY
-    ]
+    if answers := _noted(terminalreporter, ANSWERS):
+        terminalreporter.section("hostile answers, counted in requests")
+        for what, requests, right, wrong in answers:
+            terminalreporter.line(f"{what}: {requests} requests, {right} recorded rightly, {wrong} wrongly")
+    rows = [Counts(**value) for value in _noted(terminalreporter, PROPERTY)]
     if not rows:
         return
     terminalreporter.section("faults, counted in deliveries")
@@ -46,3 +50,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         values = [row.acknowledged, row.delivered, row.lost, row.repeated, row.takeovers, round(row.seconds)]
         cells = [str(value).rjust(len(column)) for value, column in zip(values, columns, strict=True)]
         terminalreporter.line("  ".join([row.fault.ljust(width), *cells]))
+
+
+def _noted(terminalreporter: pytest.TerminalReporter, property: str) -> list[Any]:
+    return [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, value in report.user_properties
+        if name == property
+    ]

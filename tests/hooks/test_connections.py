@@ -253,6 +253,25 @@ def test_over_tls_too_a_connection_is_kept_alive(names: None, trusted: None, ove
     assert told[0].dialled == told[2].dialled == f"127.0.0.1:{port(over_tls)}"
 
 
+@pytest.mark.parametrize("records", [(OK, OK.replace(b"200", b"410")), (OK + OK.replace(b"200", b"410"),)])
+def test_over_tls_too_a_connection_is_closed_if_more_came_than_the_answer(
+    records: tuple[bytes, ...], names: None, trusted: None, certificate: Path, serve: Serve
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def talk(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            while secured.recv(65536):
+                for record in records:
+                    secured.sendall(record)
+
+    server = serve(talk)
+    told = [http.post(notification(f"https://right.example:{port(server)}/")) for _ in range(3)]
+    assert [answer.status for answer in told] == [200] * 3
+    assert server.connections == 3
+
+
 def test_a_receiver_that_never_begins_tls_is_left_at_the_deadline(serve: Serve) -> None:
     begun = time.monotonic()
     answer = http.post(notification(serve(until_closed).url.replace("http:", "https:")))
