@@ -22,7 +22,7 @@ from events.models import Event, Resource
 from events.presentation import event_json, group_json, resource_json, type_json
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import User
-from notifications_project.accounts.roles import Permission
+from notifications_project.accounts.roles import PERMISSIONS, Permission
 from notifications_project.api_errors import ApiError, error, invalid
 from notifications_project.api_lists import identifier, newest, parameters, whole
 
@@ -52,10 +52,10 @@ class EventList(OrganizationAPIView):
         several = isinstance(request.data, list)
         sent = new_events(request.data, request.headers.get("Idempotency-Key"))
         try:
-            events = record(self.organization, sent, actor=self.user)
+            events = record(self.organization, sent, actor=self.user, permissions=PERMISSIONS[self.membership.role])
         except Refused as refused:
             raise ApiError(
-                422,
+                403 if refused.forbidden else 422,
                 [error(each.message, each.field, each.index if several and sent else None) for each in refused.errors],
             ) from None
         except Conflict as conflict:

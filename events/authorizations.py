@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from events import intake
 from events.models import Event
+from events.representation import Source
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
 
@@ -15,4 +16,4 @@ def record(user: User, app: str, *, authorized: bool, actor: User | None = None)
     """
     event_type = "app.auth" if authorized else "app.deauth"
     told = intake.NewEvent(type=event_type, data={"user": user.email, "app": app})
-    return intake.record(ensure_personal_space(user), [told], actor=actor or user)[0]
+    return intake.record(ensure_personal_space(user), [told], actor=actor or user, source=Source.CONSOLE)[0]

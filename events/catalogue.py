@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from events import samples
+from notifications_project.accounts.roles import Permission
 
 
 class Outcome(StrEnum):
@@ -65,8 +66,11 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class EventType:
-    """`offered`: people may choose it, and it may be sent from outside. What is not, the console alone records, for
-    somebody whom it tells itself: it is never matched.
+    """`offered`: people may choose it. What is not, the console records for somebody whom it tells itself: it is never
+    matched.
+
+    `permission`: what it takes to record it from outside; None if only the console can know of it. People believe what
+    they are told in the console's own name, and about access: a token for deployments must not be enough to write it.
     """
 
     name: str
@@ -76,6 +80,7 @@ class EventType:
     email_default: EmailDefault
     category: Category
     sample: dict[str, Any] = field(compare=False)
+    permission: Permission | None = Permission.RECORD_EVENTS
     offered: bool = True
 
 
@@ -89,6 +94,7 @@ class EventGroup:
 
 
 GOOD, BAD, NEUTRAL = Outcome.GOOD, Outcome.BAD, Outcome.NEUTRAL
+ADMINISTRATION = Permission.RECORD_ACCESS_EVENTS
 ON, OFF, FOLLOW_HOOKS = EmailDefault.ON, EmailDefault.OFF, EmailDefault.FOLLOW_HOOKS
 
 # The labels are the platform's own, spelling included; people know the types by them.
@@ -122,11 +128,11 @@ _PLATFORM_TYPES = (
     EventType("process.down", "Process is down", Subject.PROCESS, BAD, ON, Category.PROCESSES, samples.process()),
     EventType(
         "app.auth", "App authorized to access the account",
-        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(),
+        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(), ADMINISTRATION,
     ),
     EventType(
         "app.deauth", "App deauthorized from accessing the account",
-        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(),
+        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(), ADMINISTRATION,
     ),
     EventType(
         "stack.redeploy.hook.fail", "Stack redeployment hook failed",
@@ -170,31 +176,31 @@ _SERVICE_TYPES = (
     EventType("git.push", "Git push", Subject.REPOSITORY, NEUTRAL, OFF, Category.GIT, samples.git_push()),
     EventType(
         "organization.created", "Organization created",
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(),
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
     ),
     EventType(
         "organization.edited", "Organization edited",
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(),
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
     ),
     EventType(
         "organization.deleted", "Organization deleted",
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(),
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
     ),
     EventType(
         "organization.member_added", "Member added to the organization",
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.member(),
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.member(), ADMINISTRATION,
     ),
     EventType(
         "account.created", "Account created",
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(),
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
     ),
     EventType(
         "account.edited", "Account edited",
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(),
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
     ),
     EventType(
         "account.deleted", "Account deleted",
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(),
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
     ),
     EventType(
         "credits.added", "Credits added",
@@ -212,15 +218,21 @@ _SERVICE_TYPES = (
 
 # What the console tells about itself. Admins and managers are told by the engine, whatever the default says.
 _OWN_TYPES = (
-    EventType("hook.failing", "Hook is failing", Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("failing")),
-    EventType("hook.disabled", "Hook disabled", Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("disabled")),
+    EventType(
+        "hook.failing", "Hook is failing",
+        Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("failing"), permission=None,
+    ),
+    EventType(
+        "hook.disabled", "Hook disabled",
+        Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("disabled"), permission=None,
+    ),
     EventType(
         "hook.recovered", "Hook works again",
-        Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.hook("recovered"),
+        Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.hook("recovered"), permission=None,
     ),
     EventType(
         "account.digest", "Notifications from a quiet time",
-        Subject.DIGEST, NEUTRAL, OFF, Category.ORGANIZATION, samples.digest(), offered=False,
+        Subject.DIGEST, NEUTRAL, OFF, Category.ORGANIZATION, samples.digest(), permission=None, offered=False,
     ),
 )  # fmt: skip
 
@@ -265,7 +277,7 @@ def label(name: str) -> str:
 
 
 def is_offered(name: str) -> bool:
-    """Whether it is a type that may be chosen and sent from outside."""
+    """Whether it is a type that may be chosen."""
     known = EVENT_TYPES.get(name)
     return known is not None and known.offered
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,10 @@ from events.catalogue import EVENT_TYPES, is_offered
 from events.limits import MAX_EVENTS, Unfit
 from events.models import Event, Resource
 from events.references import Reference
+from events.representation import Source
 from notifications_project import bulk
 from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission, who_may
 
 _REPORTED = 100  # errors of one list
 _STORED = [field for field in Event._meta.concrete_fields if field.name != "recorded_at"]  # the database's own clock
@@ -46,6 +48,7 @@ class Problem:
     index: int
     field: str
     message: str
+    forbidden: bool = False  # it could be recorded, but not by whoever sent it
 
 
 class Refused(Exception):
@@ -54,6 +57,11 @@ class Refused(Exception):
     def __init__(self, errors: list[Problem]) -> None:
         super().__init__("; ".join(f"[{each.index}] {each.field} {each.message}" for each in errors))
         self.errors = errors
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether nothing is wrong but that whoever sent it may not."""
+        return all(each.forbidden for each in self.errors)
 
 
 class Conflict(Exception):
@@ -74,18 +82,24 @@ class _Checked:
 
 
 def record(
-    organization: Organization, new_events: Sequence[NewEvent], actor: User | None = None, *, internal: bool = False
+    organization: Organization,
+    new_events: Sequence[NewEvent],
+    actor: User | None = None,
+    *,
+    source: Source = Source.API,
+    permissions: Collection[Permission] = (Permission.RECORD_EVENTS,),
 ) -> list[Event]:
     """Store events, all or none; returns them in the order of `new_events`.
 
-    `internal`: types that are not offered may be among them. They are not routed: who records one sees to it.
+    `source`: the console itself may record every type. Those that are not offered are not routed: who records one sees
+    to it. From elsewhere only those come in that the catalogue allows with the sender's `permissions`.
 
     An event whose key was used before with the same content is the event stored then. Raises Refused or
     Conflict. After the commit `signals.events_recorded` is sent, if there is anything to route.
     """
-    checked = _check_all(new_events, internal)
+    checked = _check_all(new_events, source, permissions)
     with transaction.atomic():
-        events, fresh = _store(organization, checked, actor)
+        events, fresh = _store(organization, checked, actor, source)
         if any(event.routed_at is None for event in fresh):
             _tell_after_commit(organization)
     return events
@@ -99,14 +113,16 @@ def _tell_after_commit(organization: Organization) -> None:
     transaction.on_commit(tell, robust=True)
 
 
-def _check_all(new_events: Sequence[NewEvent], internal: bool) -> list[_Checked]:
+def _check_all(new_events: Sequence[NewEvent], source: Source, permissions: Collection[Permission]) -> list[_Checked]:
     if not 1 <= len(new_events) <= MAX_EVENTS:
         raise Refused([Problem(0, "events", f"Must be 1 to {MAX_EVENTS} events at once.")])
     now = timezone.now()
     checked, errors = [], []
     for index, sent in enumerate(new_events):
         try:
-            checked.append(_check(index, sent, now, internal))
+            checked.append(_check(index, sent, now))
+            if source != Source.CONSOLE and (problem := _not_theirs(index, sent.type, permissions)):
+                errors.append(problem)
         except Unfit as unfit:
             errors.append(Problem(index, unfit.field, unfit.message))
     if errors:
@@ -114,8 +130,18 @@ def _check_all(new_events: Sequence[NewEvent], internal: bool) -> list[_Checked]
     return checked
 
 
-def _check(index: int, sent: NewEvent, now: datetime, internal: bool) -> _Checked:
-    if not isinstance(sent.type, str) or not (is_offered(sent.type) or (internal and sent.type in EVENT_TYPES)):
+def _not_theirs(index: int, event_type: str, permissions: Collection[Permission]) -> Problem | None:
+    """What stands against recording a type from outside."""
+    needed = EVENT_TYPES[event_type].permission
+    if needed is None:
+        return Problem(index, "type", "Is recorded by the console alone: nobody else can know of it.")
+    if needed not in permissions:
+        return Problem(index, "type", f"Is recorded by {who_may(needed)} only.", forbidden=True)
+    return None
+
+
+def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
+    if not isinstance(sent.type, str) or sent.type not in EVENT_TYPES:
         raise Unfit("type", "Is not in the catalogue of event types." if sent.type else "Is missing.")
     reference = references.parse(sent.resource)
     occurred_at = limits.moment(sent.occurred_at, now)
@@ -134,10 +160,12 @@ def _fingerprint(sent: NewEvent) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def _store(organization: Organization, checked: list[_Checked], actor: User | None) -> tuple[list[Event], list[Event]]:
+def _store(
+    organization: Organization, checked: list[_Checked], actor: User | None, source: Source
+) -> tuple[list[Event], list[Event]]:
     """All events in order, and those of them that are new."""
     if all(each.sent.idempotency_key is None for each in checked):
-        fresh = _insert(organization, checked, actor)  # without keys there is no race to lose
+        fresh = _insert(organization, checked, actor, source)  # without keys there is no race to lose
         return list(fresh.values()), list(fresh.values())
     for tries_left in reversed(range(_TRIES)):
         # First of all the keys: a repeated request must not find or create its resource again.
@@ -145,7 +173,7 @@ def _store(organization: Organization, checked: list[_Checked], actor: User | No
         _refuse_conflicts(checked, {key: event.fingerprint for key, event in known.items()})
         try:
             with transaction.atomic():
-                fresh = _insert(organization, _first_of_each(checked, known), actor)
+                fresh = _insert(organization, _first_of_each(checked, known), actor, source)
         except IntegrityError:
             if not tries_left:
                 raise
@@ -184,7 +212,7 @@ def _first_of_each(checked: list[_Checked], known: dict[str, Event]) -> list[_Ch
     return wanted
 
 
-def _insert(organization: Organization, wanted: list[_Checked], actor: User | None) -> dict[int, Event]:
+def _insert(organization: Organization, wanted: list[_Checked], actor: User | None, source: Source) -> dict[int, Event]:
     """The new events by index. Raises IntegrityError when somebody else was quicker with a key."""
     if not wanted:
         return {}
@@ -193,7 +221,7 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
     if missing:
         refusals = [(each.index, references.unknown(each.sent.resource)) for each in missing[:_REPORTED]]
         raise Refused([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
-    rows = {each.index: _row(organization, each, resources) for each in wanted}
+    rows = {each.index: _row(organization, each, resources, source) for each in wanted}
     # In the order of their keys, so that two lists with the same keys cannot wait for each other; the ids
     # already have the order of the list.
     ordered = sorted(rows.values(), key=lambda row: row.idempotency_key or "")
@@ -205,7 +233,7 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
     return rows
 
 
-def _row(organization: Organization, each: _Checked, resources: dict[Reference, Resource]) -> Event:
+def _row(organization: Organization, each: _Checked, resources: dict[Reference, Resource], source: Source) -> Event:
     resource = resources[each.reference] if each.reference else None
     event = Event(
         organization=organization,
@@ -215,7 +243,7 @@ def _row(organization: Organization, each: _Checked, resources: dict[Reference, 
         idempotency_key=each.sent.idempotency_key,
         fingerprint=each.fingerprint,
         is_test=each.sent.is_test,
-        # A test is never matched (DESIGN section 5), nor is what the console alone records.
+        # A test is never matched (DESIGN section 5), nor is what nobody may choose.
         routed_at=None if not each.sent.is_test and is_offered(each.sent.type) else timezone.now(),
     )
     event.representation = representation.build(
@@ -224,6 +252,8 @@ def _row(organization: Organization, each: _Checked, resources: dict[Reference, 
         occurred_at=event.occurred_at,
         organization=organization,
         resource=resource,
+        is_test=event.is_test,
+        source=source,
         data=each.sent.data,
     )
     return event

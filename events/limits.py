@@ -30,10 +30,18 @@ def check_data(data: Any) -> None:
         raise Unfit("data", "Must be a JSON object.")
     for name in data:
         if name in representation.RESERVED:
-            raise Unfit(f"data.{name}", "Is a name that the platform sets itself; give it another name.")
+            raise Unfit(
+                f"data.{name}",
+                f"Is a name that the console sets itself, as are {_reserved()}; give it another name, or nest it.",
+            )
     check_value(data, "data", depth=1)
     if len(representation.dumps(data).encode()) > MAX_DATA:
         raise Unfit("data", f"Is longer than {MAX_DATA // 1024} KiB.")
+
+
+def _reserved() -> str:
+    *names, last = sorted(representation.RESERVED)
+    return f"{', '.join(names)} and {last}"
 
 
 def check_value(value: Any, where: str, depth: int) -> None:

@@ -42,6 +42,8 @@ def type_json(each: EventType) -> dict[str, Any]:
         "outcome": each.outcome,
         "email_default": each.email_default,
         "category": each.category,
+        "recordable": each.permission is not None,
+        "required_permission": each.permission,
         "sample": each.sample,
     }
 

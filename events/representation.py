@@ -1,22 +1,35 @@
 """The one JSON form of an event: the API, raw webhooks and the WebSocket give it byte for byte.
 
 It is made once, when the event is stored, and kept with it. Its names stand in this order: `event_type`,
-`timestamp`, `event_id`, `organization`, `resource`, then the data in the order in which it was sent. It is
-compact (no blanks between the parts) and text beyond ASCII stands as it is.
+`timestamp`, `event_id`, `test`, `organization`, `resource`, `meta`, then the data in the order in which it was sent. It
+is compact (no blanks between the parts) and text beyond ASCII stands as it is.
+
+No name is ever added at the top level, where it could meet one of somebody's data: whatever comes later goes into
+`meta`. Representations that were stored before `test` and `meta` stay as they were made.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from events.models import Event, Resource
 from notifications_project.accounts.models import Organization
 
-RESERVED = frozenset({"timestamp", "event_type", "event_id", "organization", "resource"})
+RESERVED = frozenset({"event_type", "timestamp", "event_id", "test", "organization", "resource", "meta"})
+VERSION = 1  # of the names above and what they hold
 MEDIA_TYPE = "application/json"
+
+
+class Source(StrEnum):
+    """By which door an event came in."""
+
+    API = "api"
+    CONSOLE = "console"
+    INBOUND = "source"  # another system's webhook
 
 
 def build(
@@ -26,6 +39,8 @@ def build(
     occurred_at: datetime,
     organization: Organization,
     resource: Resource | None,
+    is_test: bool,
+    source: Source,
     data: Mapping[str, Any],
 ) -> str:
     """The text to store with a new event. `data` must not use a name of `RESERVED`."""
@@ -34,11 +49,18 @@ def build(
             "event_type": event_type,
             "timestamp": int(occurred_at.timestamp()),
             "event_id": event_id,
+            "test": is_test,
             "organization": {"id": organization.public_id, "name": organization.name},
             "resource": resource and {"id": resource.public_id, "kind": str(resource.kind), "name": resource.name},
+            "meta": {"version": VERSION, "occurred_at": _exactly(occurred_at), "source": source},
             **data,
         }
     )
+
+
+def _exactly(when: datetime) -> str:
+    """A time in UTC with three decimals and Z, as every text of a time that receivers get."""
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dumps(value: Any) -> str:

@@ -16,6 +16,7 @@ from events.models import Event, Resource
 from notifications_project import ids
 from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission, who_may
 from notifications_project.paging import newest_first
 
 _TONES = {"good": "good", "bad": "bad", "neutral": ""}
@@ -86,7 +87,18 @@ def event_types(request: HttpRequest, organization: Organization) -> HttpRespons
     context = {
         "organization": organization,
         "categories": [
-            (category, [{"type": each, "told": _told_by_default(each), **_described(each.name)} for each in types])
+            (
+                category,
+                [
+                    {
+                        "type": each,
+                        "told": _told_by_default(each),
+                        "recorded_by": _recorded_by(each),
+                        **_described(each.name),
+                    }
+                    for each in types
+                ],
+            )
             for category, types in catalogue.by_category().items()
         ],
         "groups": [(group, [catalogue.EVENT_TYPES[name] for name in group.types]) for group in catalogue.ALL_GROUPS],
@@ -109,6 +121,13 @@ def _told_by_default(each: EventType) -> str:
         EmailDefault.FOLLOW_HOOKS: "Told as the e-mail hooks say",
         EmailDefault.OFF: "Nobody is told by default",
     }[each.email_default]
+
+
+def _recorded_by(each: EventType) -> str:
+    """Who may record it; empty where that is who may record events at all."""
+    if each.permission is None:
+        return "Recorded by the console alone"
+    return "" if each.permission == Permission.RECORD_EVENTS else f"Recorded by {who_may(each.permission)} only"
 
 
 def _id(text: str, *prefixes: str) -> UUID:

@@ -37,6 +37,7 @@ from django.db.models.functions import Lower
 
 from events import catalogue, intake
 from events.models import Event
+from events.representation import Source
 from hooks import matching
 from hooks.engine import clock, lanes, wake
 from hooks.messages import Notification
@@ -284,7 +285,7 @@ def _settle(rows: Sequence[_Row], now: datetime, outcome: str) -> int:
 def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[_Row], now: datetime) -> Delivery:
     """The delivery of one event that tells all of them."""
     told = intake.NewEvent(type=TYPE, data=_data(rows))
-    event = intake.record(space, [told], internal=True)[0]
+    event = intake.record(space, [told], source=Source.CONSOLE)[0]
     digest = Delivery.objects.create(
         organization=space,
         event=event,

@@ -328,7 +328,7 @@ def concerned_address(event: Event) -> str | None:
 
 
 def _text_of(about: Any, name: str) -> str | None:
-    """What an event says may be anything: programs may send such events, too."""
+    """What an event says may be anything: programs could send such events once."""
     found = about.get(name) if isinstance(about, dict) else None
     return found if isinstance(found, str) else None
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from events import catalogue, representation
 from events.catalogue import EventType, Subject
 from events.models import Resource
+from events.representation import Source
 from hooks.endpoints import new_secret
 from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification
@@ -156,6 +157,8 @@ def _notification(organization: Organization, draft: Draft, event_type: str) -> 
             occurred_at=now,
             organization=organization,
             resource=resource,
+            is_test=False,
+            source=Source.API if known.permission else Source.CONSOLE,
             data=known.sample,
         ),
         occurred_at=now,

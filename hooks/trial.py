@@ -8,6 +8,7 @@ from django.db import transaction
 
 from events import catalogue, intake
 from events.catalogue import EventType
+from events.representation import Source
 from hooks import matching
 from hooks.engine import lanes, wake
 from hooks.models import Channel, Delivery, Endpoint, Hook
@@ -76,8 +77,8 @@ def _send(
 ) -> Delivery:
     """`rule`: the id of what is tested, called `name`."""
     known = _check(event_type)
-    sample = intake.NewEvent(type=event_type, data={**known.sample, "test": True}, is_test=True)
-    event = intake.record(organization, [sample], actor=actor)[0]
+    sample = intake.NewEvent(type=event_type, data=known.sample, is_test=True)
+    event = intake.record(organization, [sample], actor=actor, source=Source.CONSOLE)[0]
     reason: dict[str, Any] = {"rule": "test", "id": rule, "name": name, "by": str(actor)}
     if endpoint.disabled_at and (hook is None or hook.endpoint):
         reason["enables"] = True

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from events import intake
+from events.representation import Source
 from hooks import devices, waiting
 from hooks.engine import clock
 from hooks.engine.outcome import (
@@ -121,7 +122,7 @@ def _tell_of_address(endpoint: Endpoint) -> None:
     data = {"state": "address_failing", "refused": endpoint.address, "reason": endpoint.last_answer}
     if endpoint.failing_since:
         data["failing_since"] = endpoint.failing_since.isoformat()
-    intake.record(endpoint.organization, [intake.NewEvent(type="hook.failing", data=data)])
+    _record(endpoint, "hook.failing", data)
 
 
 def _answered(endpoint: Endpoint, now: datetime) -> None:
@@ -140,7 +141,7 @@ def stop_mail(endpoint: Endpoint, why: str) -> None:
     """Try an e-mail address no more, and tell the administrators; what waits for it is kept."""
     waiting.disable(endpoint, why)
     data = {"state": "address_refused", "refused": endpoint.address, "reason": why}
-    intake.record(endpoint.organization, [intake.NewEvent(type="hook.disabled", data=data)])
+    _record(endpoint, "hook.disabled", data)
 
 
 def _disable(endpoint: Endpoint, why: str) -> None:
@@ -160,4 +161,8 @@ def _tell(event_type: str, endpoint: Endpoint, reason: str) -> None:
         data["state"] = f"channel_{event_type.removeprefix('hook.')}"
     else:
         return
-    intake.record(endpoint.organization, [intake.NewEvent(type=event_type, data=data)])
+    _record(endpoint, event_type, data)
+
+
+def _record(endpoint: Endpoint, event_type: str, data: dict[str, Any]) -> None:
+    intake.record(endpoint.organization, [intake.NewEvent(type=event_type, data=data)], source=Source.CONSOLE)

@@ -103,7 +103,7 @@ _ROLES: dict[str, Promise] = {
 }
 # Said otherwise, or for machines only.
 _SILENT = frozenset({
-    *("event_type", "timestamp", "event_id", "organization", "resource", "test", "id", "uid", "uuid"),
+    *("event_type", "timestamp", "event_id", "organization", "resource", "test", "meta", "id", "uid", "uuid"),
     *("created_at", "updated_at", "created_at_iso", "updated_at_iso"),
 })  # fmt: skip
 _SILENT_ABOUT: dict[Subject, frozenset[str]] = {

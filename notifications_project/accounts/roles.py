@@ -15,6 +15,7 @@ class Role(models.TextChoices):
 class Permission(models.TextChoices):
     READ = "read", "see everything in the organization"
     RECORD_EVENTS = "record_events", "record events"
+    RECORD_ACCESS_EVENTS = "record_access_events", "record events about access, accounts and organizations"
     TEST_HOOKS = "test_hooks", "test hooks and redeliver"
     MANAGE_HOOKS = "manage_hooks", "manage hooks"
     MANAGE_RESOURCES = "manage_resources", "manage applications and add-ons"
@@ -25,7 +26,7 @@ _DEVELOPER = {Permission.READ, Permission.RECORD_EVENTS, Permission.TEST_HOOKS, 
 _MANAGER = _DEVELOPER | {Permission.MANAGE_HOOKS}
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
-    Role.ADMIN: frozenset(_MANAGER | {Permission.MANAGE_MEMBERS}),
+    Role.ADMIN: frozenset(_MANAGER | {Permission.MANAGE_MEMBERS, Permission.RECORD_ACCESS_EVENTS}),
     Role.MANAGER: frozenset(_MANAGER),
     Role.DEVELOPER: frozenset(_DEVELOPER),
     Role.ACCOUNTING: frozenset({Permission.READ}),

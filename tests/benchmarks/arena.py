@@ -77,7 +77,7 @@ class Arena:
         event = Event(organization=self.acme, type=TYPE)
         return representation.build(
             event_id=event.public_id, event_type=TYPE, occurred_at=timezone.now(), organization=self.acme,
-            resource=None, data=self.data(),
+            resource=None, is_test=False, source=representation.Source.API, data=self.data(),
         )  # fmt: skip
 
     def webhook(self, name: str, url: str) -> Hook:

@@ -270,18 +270,18 @@ def test_the_list_is_paged_by_key_newest_first(dave_api: Api, acme: Organization
 
 def test_the_list_is_filtered_by_type_group_and_resource(dave_api: Api, acme: Organization, olga: User) -> None:
     shop = {"kind": "application", "name": "Shop"}
-    record(acme, [NewEvent("job.fail", resource=shop), NewEvent("stack.redeploy.ok"), NewEvent("app.auth")])
+    record(acme, [NewEvent("job.fail", resource=shop), NewEvent("stack.redeploy.ok"), NewEvent("git.push")])
     record(Organization.objects.get(name="Other"), [NewEvent("job.fail")])
     shop_id = Resource.objects.get().public_id
 
     def types(query: str) -> list[str]:
         return [each["type"] for each in dave_api.get(f"{events_of(acme)}?{query}").json()["results"]]
 
-    assert types("") == ["app.auth", "stack.redeploy.ok", "job.fail"]
+    assert types("") == ["git.push", "stack.redeploy.ok", "job.fail"]
     assert types("type=job.fail") == ["job.fail"]
     assert types("type=deployment-result") == ["stack.redeploy.ok"]
     assert types(f"resource={shop_id}") == ["job.fail"]
-    assert types(f"resource={shop_id}&type=app.auth") == []
+    assert types(f"resource={shop_id}&type=git.push") == []
 
 
 @pytest.mark.parametrize(
@@ -327,6 +327,8 @@ def test_the_catalogue_can_be_read(dave_api: Api) -> None:
         "outcome": "good",
         "email_default": "on",
         "category": "Servers",
+        "recordable": True,
+        "required_permission": "record_events",
         "sample": {},
     }
     assert found["groups"][0]["label"] == "Result of deployments (success/fail)"

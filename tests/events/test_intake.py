@@ -52,8 +52,10 @@ def test_an_event_is_stored_with_its_representation(acme: Organization) -> None:
         "event_type": "job.fail",
         "timestamp": 1767616245,
         "event_id": event.public_id,
+        "test": False,
         "organization": {"id": acme.public_id, "name": "Acme"},
         "resource": {"id": shop.public_id, "kind": "application", "name": "Shop"},
+        "meta": {"version": 1, "occurred_at": "2026-01-05T12:30:45.000Z", "source": "api"},
         "name": "Zoë",
     }
     assert event.occurred_at == datetime(2026, 1, 5, 12, 30, 45, tzinfo=UTC)

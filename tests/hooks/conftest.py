@@ -18,6 +18,7 @@ from django.conf import LazySettings
 
 from events import intake
 from events.models import Event, Resource
+from events.representation import Source
 from hooks import rules, tasks
 from hooks.engine import pump as pumping
 from hooks.models import Hook
@@ -39,7 +40,7 @@ def record(acme: Organization) -> Callable[..., Event]:
     """`record("server.stopped")`: an event of Acme, with the catalogue's sample as data unless given."""
 
     def record_one(type: str, resource: Resource | None = None, **data: Any) -> Event:
-        return intake.record(acme, [intake.NewEvent(type=type, resource=resource, data=data)])[0]
+        return intake.record(acme, [intake.NewEvent(type=type, resource=resource, data=data)], source=Source.CONSOLE)[0]
 
     return record_one
 

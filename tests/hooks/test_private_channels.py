@@ -15,6 +15,7 @@ from django.test import Client
 
 from events import intake
 from events.models import Event
+from events.representation import Source
 from hooks import channels, devices, engine, notification_settings
 from hooks.engine import clock
 from hooks.models import Attempt, Channel, Delivery, Device, Endpoint
@@ -293,7 +294,7 @@ def test_in_the_personal_space_everything_is_shown(
     channels.set_up(dave, "webhook", url=receiver.url, options={})
     notification_settings.choose(dave, [Choice("app.auth", "webhook", True)])
     space = Organization.objects.get(pk=dave.pk)
-    intake.record(space, [intake.NewEvent(type="app.auth", data={"app": "cli"})])
+    intake.record(space, [intake.NewEvent(type="app.auth", data={"app": "cli"})], source=Source.CONSOLE)
     pump()
     delivery = Delivery.objects.get(endpoint__kind="webhook")
     html = get(client_of(dave), f"/organizations/{space.public_id}/deliveries/{delivery.public_id}/")
