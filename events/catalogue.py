@@ -259,8 +259,10 @@ EVENT_TYPES: dict[str, EventType] = {each.name: each for each in TYPES}
 GROUPS: dict[str, EventGroup] = {each.name: each for each in ALL_GROUPS}
 
 
-def expand(names: Iterable[str]) -> frozenset[str]:
-    """The types that these names of types and groups stand for; unknown names stand for nothing."""
+def expand(names: Iterable[str] | None) -> frozenset[str]:
+    """The types that these names of types and groups stand for; unknown names stand for nothing, None for all."""
+    if names is None:
+        return frozenset(each.name for each in OFFERED)
     expanded: set[str] = set()
     for name in names:
         if name in GROUPS:

@@ -22,9 +22,7 @@ def _stands(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
     if not (changes.get("enabled") and endpoint and endpoint.disabled_at):
         found["enabled"] = hook.enabled
     if "resources" in changes:
-        resources = set(hook.resources.values_list("pk", flat=True))
-        if bool(resources) == hook.restricted:  # else its resources are gone, and to lift the restriction is a change
-            found["resources"] = resources
+        found["resources"] = set(hook.resources.values_list("pk", flat=True)) if hook.restricted else None
     if "notify" in changes:
         users = list(hook.notify_users.values_list("pk", flat=True))
         found["notify"] = _plain("notify", Notify(hook.notify_members, hook.notify_roles, users, hook.notify_addresses))
@@ -45,4 +43,4 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Notify):
         addresses = {address.lower(): address for address in value.addresses}
         return value.members, set(value.roles), set(value.users), set(addresses.values())
-    return set(value) if name == "resources" else value
+    return set(value) if name == "resources" and value is not None else value

@@ -114,7 +114,9 @@ class _Hooks:
             return "it is disabled, and matches nothing until it is enabled"
         if event.type not in catalogue.EVENT_TYPES:
             return f"{event.type} is not in the catalogue, and nothing asks for an unknown type"
-        if hook.events and event.type not in catalogue.expand(hook.events):
+        if hook.events is not None and event.type not in catalogue.expand(hook.events):
+            if not hook.events:
+                return "it asks for no event at all"
             return f"it asks for other events: {sentences.listed([catalogue.label(name) for name in hook.events])}"
         if not self.explanation.rules.covers(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"

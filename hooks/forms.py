@@ -24,6 +24,7 @@ Grouped = list[tuple[str, Choices]]
 
 
 _PACE = ("ordered", "rate_limit")
+_LIFTED = {"every_event": "events", "unrestrict": "resources"}  # by the tick that lifts the restriction
 
 
 class Checkboxes(forms.CheckboxSelectMultiple):
@@ -141,6 +142,11 @@ class HookForm(forms.Form):
         required=False,
         widget=Checkboxes(fold="Single event types"),
     )
+    every_event = forms.BooleanField(
+        label="Tell about every event from now on",
+        help_text="Instead of those that are chosen above; also about types that come later.",
+        required=False,
+    )
     resources = forms.TypedMultipleChoiceField(
         label="Only for these applications and add-ons",
         required=False,
@@ -149,7 +155,7 @@ class HookForm(forms.Form):
     )
     unrestrict = forms.BooleanField(
         label="Tell about every application and add-on from now on",
-        help_text="All that this hook was restricted to is gone, so it matches nothing at the moment.",
+        help_text="Instead of those that are chosen above; also about what is about the organization itself.",
         required=False,
     )
     enabled = forms.BooleanField(
@@ -165,8 +171,7 @@ class HookForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.hook = hook
         chosen = list(hook.resources.all()) if hook else []
-        self.orphaned = bool(hook and hook.restricted and not chosen)
-        self.fields["events"].choices = event_choices(hook.events if hook else ())  # type: ignore[attr-defined]
+        self.fields["events"].choices = event_choices((hook and hook.events) or ())  # type: ignore[attr-defined]
         resources = resource_choices(organization, chosen)
         self.fields["resources"].choices = resources  # type: ignore[attr-defined]
         self.fields["resources"].help_text = (
@@ -174,8 +179,14 @@ class HookForm(forms.Form):
             if resources
             else "There are none yet, so the hook is about all that will come."
         )
-        if not self.orphaned:
+        if hook and hook.restricted:
+            self.fields["resources"].help_text = _gone(chosen, "All that this hook was restricted to is gone")
+        else:
             del self.fields["unrestrict"]
+        if hook and hook.events is not None:
+            self.fields["events"].help_text = _gone(hook.events, "No event is chosen")
+        else:
+            del self.fields["every_event"]
 
     @property
     def pace(self) -> list[forms.BoundField]:
@@ -187,16 +198,22 @@ class HookForm(forms.Form):
         context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in _PACE]
         return context
 
+    def clean(self) -> dict[str, Any]:
+        """A restriction is lifted by a tick alone: to take the last choice away is not to ask for everything."""
+        cleaned = super().clean() or {}
+        for lifted, name in _LIFTED.items():
+            if lifted in self.fields and name in self.changed_data and not (cleaned.get(name) or cleaned.get(lifted)):
+                self.add_error(name, f"Choose at least one, or tick “{self.fields[lifted].label}”.")
+        return cleaned
+
     def changes(self) -> dict[str, Any]:
         """What to hand to `rules.update_hook`. A restriction whose last resource went away stays one."""
-        changed = {name: self.cleaned_data[name] for name in self.changed_data if name != "unrestrict"}
-        if self.orphaned and self.cleaned_data["unrestrict"]:
-            changed.setdefault("resources", [])
-        return changed
+        changed = {name: self.cleaned_data[name] for name in self.changed_data if name not in _LIFTED}
+        return changed | {name: None for lifted, name in _LIFTED.items() if self.cleaned_data.get(lifted)}
 
     def values(self) -> dict[str, Any]:
-        """Everything, for `rules.create_…`."""
-        return dict(self.cleaned_data)
+        """Everything, for `rules.create_…`: where nothing is chosen, there is no restriction."""
+        return self.cleaned_data | {name: self.cleaned_data.get(name) or None for name in _LIFTED.values()}
 
     def refuse(self, problem: InvalidRule) -> None:
         """Show the problems of the domain at their fields."""
@@ -220,7 +237,18 @@ class WebhookForm(HookForm, DestinationForm):
         help_text="At most so many deliveries a second; after a pause, as many as the burst says at once.",
     )
 
-    field_order = ["name", "url", "format", "events", "resources", "unrestrict", "enabled", "paused", *_PACE]
+    field_order = [
+        "name",
+        "url",
+        "format",
+        "events",
+        "every_event",
+        "resources",
+        "unrestrict",
+        "enabled",
+        "paused",
+        *_PACE,
+    ]
 
     def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, hook=hook, **kwargs)
@@ -263,7 +291,7 @@ class EmailHookForm(HookForm):
         help_text="A member whose own setting for an event type is off is not told, also if the address is typed here.",
     )
 
-    field_order = ["name", "notify", "events", "resources", "unrestrict", "enabled", "paused"]
+    field_order = ["name", "notify", "events", "every_event", "resources", "unrestrict", "enabled", "paused"]
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, **kwargs)
@@ -283,7 +311,7 @@ def initial_of(hook: Hook) -> dict[str, Any]:
     """What a form for this hook begins with."""
     initial: dict[str, Any] = {
         "name": hook.name,
-        "events": hook.events,
+        "events": hook.events or [],
         "resources": [str(resource.pk) for resource in hook.resources.all()],
         "paused": hook.paused,
         "enabled": hook.enabled,
@@ -294,6 +322,11 @@ def initial_of(hook: Hook) -> dict[str, Any]:
         return initial | {"url": hook.endpoint.address, "format": hook.endpoint.format}
     notify = Notify.of(hook)
     return initial | {"notify": notify}
+
+
+def _gone(chosen: Sequence[Any], why: str) -> str:
+    """The help under a choice that restricts a hook."""
+    return "" if chosen else f"{why}, so it matches nothing at the moment."
 
 
 def event_choices(chosen: Sequence[str]) -> Grouped:

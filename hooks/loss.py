@@ -25,7 +25,7 @@ def of(hook: Hook) -> Loss:
     told = {
         address.lower() for address in Silence.of(organization, [hook], members).told(hook, named_by(hook, members))
     }
-    types = catalogue.expand(hook.events) if hook.events else frozenset(each.name for each in catalogue.OFFERED)
+    types = catalogue.expand(hook.events)
     choices = Choices.read(organization, types, members)
     keep = unwanted = 0
     for member in members:

@@ -194,7 +194,7 @@ class Rules:
         self.silence = Silence.of(organization, self.hooks, self.members)
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
         for hook in self.hooks:
-            for name in catalogue.expand(hook.events) if hook.events else (each.name for each in catalogue.OFFERED):
+            for name in catalogue.expand(hook.events):
                 self.by_type[name].append(hook)
         self.reasons: dict[UUID, Reason] = {
             hook.pk: {"rule": "hook", "id": hook.public_id, "name": hook.name} for hook in self.hooks

@@ -42,7 +42,7 @@ def hooks_naming(user: User, memberships: Sequence[Membership]) -> dict[UUID, li
     resources = _resources([hook.pk for hook in named if hook.restricted])
     found: dict[UUID, list[Naming]] = defaultdict(list)
     for hook in named:
-        types = catalogue.expand(hook.events) if hook.events else frozenset(catalogue.EVENT_TYPES)
+        types = catalogue.expand(hook.events)
         chosen = frozenset(resources[hook.pk])
         found[hook.organization_id].append(Naming(hook.name, types, hook.restricted, chosen, hook.pk in unsubscribed))
     return found

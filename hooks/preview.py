@@ -47,7 +47,7 @@ class Draft:
     format: str
     address: str
     options: Mapping[str, Any]
-    events: Sequence[str] = ()
+    events: Sequence[str] | None = None  # None: every event
     resources: Sequence[str] = ()  # the keys of those that it is restricted to
     hook: Hook | None = None  # as it is stored
     endpoint: Endpoint | None = None  # that of the hook or the channel, as it is stored: its secret signs
@@ -83,7 +83,7 @@ class Preview:
         return "\n".join([*filter(None, [self.first]), *(f"{name}: {value}" for name, value in self.headers)])
 
 
-def first_type(events: Sequence[str]) -> str:
+def first_type(events: Sequence[str] | None) -> str:
     """The type shown first: a deployment if the hook asks for it, else the first that it asks for."""
     asked = catalogue.expand(events)
     if not asked or _USUAL in asked:

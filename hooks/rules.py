@@ -48,8 +48,8 @@ def create_webhook(
     url: str,
     format: str = "raw",
     options: dict[str, Any] | None = None,
-    events: Sequence[str] = (),
-    resources: Sequence[UUID] = (),
+    events: Sequence[str] | None = None,
+    resources: Sequence[UUID] | None = None,
     paused: bool = False,
     enabled: bool = True,
     ordered: bool = False,
@@ -57,6 +57,7 @@ def create_webhook(
 ) -> tuple[Hook, str]:
     """A new webhook and its signing secret, which is shown this once. Raises InvalidRule.
 
+    `events`, `resources`: None is no restriction, an empty list nothing.
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     options = options or {}
@@ -86,8 +87,8 @@ def create_email_hook(
     actor: User | None,
     name: str,
     notify: Notify,
-    events: Sequence[str] = (),
-    resources: Sequence[UUID] = (),
+    events: Sequence[str] | None = None,
+    resources: Sequence[UUID] | None = None,
     paused: bool = False,
     enabled: bool = True,
 ) -> Hook:
@@ -150,8 +151,8 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
     if not changes:
         return hook
     if "resources" in changes:
-        hook.resources.set(Resource.objects.filter(pk__in=changes["resources"]))
-        hook.restricted = bool(changes["resources"])
+        hook.resources.set(Resource.objects.filter(pk__in=changes["resources"] or ()))
+        hook.restricted = changes["resources"] is not None
     if "notify" in changes:
         for name, value in _notify_fields(changes["notify"]).items():
             setattr(hook, name, value)
@@ -222,8 +223,8 @@ def _create(
     organization: Organization,
     kind: str,
     name: str,
-    events: Sequence[str],
-    resources: Sequence[UUID],
+    events: Sequence[str] | None,
+    resources: Sequence[UUID] | None,
     paused: bool,
     enabled: bool,
     **fields: Any,
@@ -232,14 +233,14 @@ def _create(
         organization=organization,
         kind=kind,
         name=name.strip(),
-        events=list(events),
-        restricted=bool(resources),
+        events=None if events is None else list(events),
+        restricted=resources is not None,
         paused=paused,
         paused_at=timezone.now() if paused else None,
         enabled=enabled,
         **fields,
     )
-    hook.resources.set(Resource.objects.filter(pk__in=resources))
+    hook.resources.set(Resource.objects.filter(pk__in=resources or ()))
     return hook
 
 

@@ -46,9 +46,11 @@ def listed(names: Sequence[str], most: int = _NAMED) -> str:
 
 def describe_hook(hook: Hook) -> str:
     """What it is told about: "Process is down and Job run failed, for shop and shop-db"."""
-    events = listed([catalogue.label(name) for name in hook.events]) if hook.events else "Every event"
-    if hook.events and not catalogue.expand(hook.events):
-        return f"{NOTHING} the event types it asks for no longer exist"
+    if not catalogue.expand(hook.events):
+        return (
+            f"{NOTHING} {'the event types it asks for no longer exist' if hook.events else 'no event type is chosen'}"
+        )
+    events = "Every event" if hook.events is None else listed([catalogue.label(name) for name in hook.events])
     if not hook.restricted:
         return f"{events}, for every application and add-on"
     names = sorted(f"{each.name} (archived)" if each.archived_at else each.name for each in hook.resources.all())

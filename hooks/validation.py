@@ -135,8 +135,9 @@ def rate_problem(limit: RateLimit | None) -> dict[str, str]:
     return {}
 
 
-def events_problem(names: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
-    """Names that the hook had already are kept, even if the catalogue has lost them: a restriction stays one."""
+def events_problem(names: Sequence[str] | None, known: Sequence[str] | None = None) -> dict[str, str]:
+    """None is every event. Names that the hook had already are kept, even if the catalogue has lost them."""
+    names, known = names or (), known or ()
     unknown = [
         name for name in names if name not in known and not catalogue.is_offered(name) and name not in catalogue.GROUPS
     ]
@@ -145,7 +146,10 @@ def events_problem(names: Sequence[str], known: Sequence[str] = ()) -> dict[str,
     return {"events": f"At most {_MOST} can be chosen."} if len(names) > _MOST else {}
 
 
-def resources_problem(organization: Organization, resources: Sequence[UUID]) -> dict[str, str]:
+def resources_problem(organization: Organization, resources: Sequence[UUID] | None) -> dict[str, str]:
+    """None is no restriction."""
+    if resources is None:
+        return {}
     if len(resources) > _MOST:
         return {"resources": f"At most {_MOST} can be chosen."}
     found = Resource.objects.filter(organization=organization).called(*resources).count()

@@ -13,7 +13,8 @@ from rest_framework.exceptions import ParseError
 
 from notifications_project.api_errors import invalid
 
-Shape = type | tuple[type] | UnionType  # `(str,)` is a list of texts, `dict | None` an object or null
+# `(str,)` is a list of texts, `(str, None)` such a list or null, `dict | None` an object or null.
+Shape = type | tuple[type] | tuple[type, None] | UnionType
 
 _WORDS: dict[Any, str] = {
     bool: "true or false",
@@ -51,6 +52,8 @@ def check(
 
 def _fits(value: Any, shape: Shape) -> bool:
     if isinstance(shape, tuple):
+        if value is None:
+            return None in shape
         return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
     if isinstance(value, str):
         return shape in (str, str | None)
@@ -71,4 +74,6 @@ def _unstorable(value: Any) -> str:
 
 
 def _in_words(shape: Shape) -> str:
-    return f"a list, each {_WORDS[shape[0]]}" if isinstance(shape, tuple) else _WORDS[shape]
+    if not isinstance(shape, tuple):
+        return _WORDS[shape]
+    return f"a list, each {_WORDS[shape[0]]}{', or null' if None in shape else ''}"

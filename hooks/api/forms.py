@@ -15,7 +15,13 @@ from notifications_project import ids
 from notifications_project.api_errors import invalid
 from notifications_project.api_shapes import Shape, body, check
 
-_SHARED: dict[str, Shape] = {"name": str, "events": (str,), "resources": (str,), "paused": bool, "enabled": bool}
+_SHARED: dict[str, Shape] = {
+    "name": str,
+    "events": (str, None),
+    "resources": (str, None),
+    "paused": bool,
+    "enabled": bool,
+}
 _WEBHOOK: dict[str, Shape] = _SHARED | {
     "url": str,
     "format": str,
@@ -32,7 +38,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     Hook.Kind.WEBHOOK: {"url": "", "format": "raw", "options": {}, "ordered": False, "rate_limit": None},
     Hook.Kind.EMAIL: {},
 }
-_SHARED_DEFAULTS: dict[str, Any] = {"events": [], "resources": [], "paused": False, "enabled": True}
+_SHARED_DEFAULTS: dict[str, Any] = {"events": None, "resources": None, "paused": False, "enabled": True}
 
 # What reading a hook gives and nobody sets; in a change it is left aside, so that a hook that was read can be put back.
 READ_ONLY = frozenset(
@@ -61,7 +67,7 @@ def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any
     check(data, _SHAPES[kind], _required(kind, data) if complete else frozenset())
     if complete:
         data = _SHARED_DEFAULTS | _DEFAULTS[kind] | data
-    if "resources" in data:
+    if data.get("resources") is not None:
         data["resources"] = _identifiers(data["resources"], "resources", *Resource.KINDS)
     if "notify" in data:
         data["notify"] = _notify(data["notify"])

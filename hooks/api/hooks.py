@@ -127,7 +127,7 @@ class HookTest(HookAPIView):
 
 def _first_type(hook: Hook) -> str:
     """The first type of the catalogue that the hook asks for."""
-    asked = catalogue.expand(hook.events)
+    asked = catalogue.expand(hook.events or ())
     return next((each.name for each in catalogue.TYPES if each.name in asked), _TRIED_FIRST)
 
 

@@ -21,7 +21,7 @@ def hook_json(hook: Hook, silent: Iterable[Silent], *, secret: bool) -> dict[str
         "name": hook.name,
         **(_webhook(hook.endpoint, secret) if hook.endpoint else {"notify": _notify(hook)} | _silent(silent)),
         "events": hook.events,
-        "resources": sorted(resource.public_id for resource in hook.resources.all()),
+        "resources": sorted(each.public_id for each in hook.resources.all()) if hook.restricted else None,
         "paused": hook.paused,
         "enabled": hook.enabled,
         "state": sentences.hook_state(hook).word.lower(),

@@ -22,9 +22,9 @@ class HookQuerySet(models.QuerySet["Hook"]):
 class Hook(models.Model):
     """These events, on these resources, to this endpoint or these people.
 
-    `events` names event types and groups; empty means every event. `restricted` says that resources were
-    chosen; when the last of them goes away the hook then matches nothing, not everything (DESIGN section 5).
-    The same holds for recipients: who was chosen and is gone is simply not told.
+    `events` names event types and groups: None is every event, an empty list none. `restricted` says that resources
+    were chosen: then it is about `resources` alone, and about nothing when there are none, be it that the last of them
+    went away or that none was chosen (DESIGN section 5). The same holds for recipients: who is gone is not told.
     """
 
     class Kind(models.TextChoices):
@@ -35,7 +35,7 @@ class Hook(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="hooks")
     kind = models.CharField(max_length=10, choices=Kind)
     name = models.CharField(max_length=100)
-    events = models.JSONField(default=list, blank=True)
+    events = models.JSONField(null=True, blank=True)
     restricted = models.BooleanField(default=False)
     resources: models.ManyToManyField[Resource, models.Model] = models.ManyToManyField(
         Resource, blank=True, related_name="hooks"

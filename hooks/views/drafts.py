@@ -35,7 +35,7 @@ def typed_in(form: HookForm) -> dict[str, Any]:
     """What matters of it for what is sent, as plain data. Secrets that are stored are not among it."""
     typed = {
         "name": form.cleaned_data.get("name", ""),
-        "events": form.cleaned_data.get("events", []),
+        "events": form.cleaned_data.get("events") or None,
         "resources": [str(each) for each in form.cleaned_data.get("resources", [])],
     }
     if isinstance(form, WebhookForm):

@@ -68,4 +68,4 @@ def counts_by_kind(organization: Organization) -> dict[str, int]:
 
 
 def _tells(hook: Hook, types: frozenset[str]) -> bool:
-    return hook.enabled and (not hook.events or bool(catalogue.expand(hook.events) & types))
+    return hook.enabled and bool(catalogue.expand(hook.events) & types)

@@ -100,7 +100,7 @@ def test_an_email_hook_is_created_as_it_was_sent(
 
 def test_what_is_not_sent_has_its_default(admin: Api, address: str) -> None:
     webhook = admin.post(address, WEBHOOK).json()
-    defaults = {"format": "raw", "options": {}, "events": [], "resources": [], "paused": False, "enabled": True}
+    defaults = {"format": "raw", "options": {}, "events": None, "resources": None, "paused": False, "enabled": True}
     defaults |= {"ordered": False, "rate_limit": None}
     assert {name: webhook[name] for name in defaults} == defaults
     email = admin.post(address, EMAIL).json()
@@ -200,7 +200,7 @@ def test_put_sets_everything_and_takes_back_what_is_left_out(admin: Api, address
     created = admin.post(address, {**WEBHOOK, "events": ["job.fail"], "resources": [shop.public_id]}).json()
     changed = admin.put(f"{address}{created['id']}/", {"name": "Chat", "url": URL})
     assert changed.status_code == 200, changed.content
-    assert (changed.json()["events"], changed.json()["resources"]) == ([], [])
+    assert (changed.json()["events"], changed.json()["resources"]) == (None, None)
     missing = admin.put(f"{address}{created['id']}/", {"paused": True})
     assert (missing.status_code, fields(missing)) == (422, ["name", "url"])
 
@@ -387,7 +387,7 @@ def test_the_audit_log_names_what_was_changed_and_nothing_else(
     one = f"{address}{admin.post(address, WEBHOOK | {'resources': [shop.public_id]}).json()['id']}/"
     read = admin.get(one).json()
     assert admin.put(one, read | {"name": "Talk", "ordered": True}).json()["name"] == "Talk"
-    admin.put(one, read | {"name": "Talk", "ordered": True, "resources": [], "events": ["job.fail"]})
+    admin.put(one, read | {"name": "Talk", "ordered": True, "resources": None, "events": ["job.fail"]})
     admin.patch(one, {"name": "Talk", "rate_limit": {"per_second": 2}, "paused": True, "url": f"{URL}&more=1"})
     assert changed_fields(acme) == [["name", "ordered"], ["events", "resources"], ["paused", "rate_limit", "url"]]
 
@@ -404,6 +404,6 @@ def test_a_restriction_to_nothing_that_is_lifted_is_a_change(
 ) -> None:
     hook = admin.post(address, WEBHOOK | {"resources": [shop.public_id]}).json()
     Resource.objects.all().delete()
-    admin.patch(f"{address}{hook['id']}/", {"resources": []})
+    admin.patch(f"{address}{hook['id']}/", {"resources": None})
     assert changed_fields(acme) == [["resources"]]
     assert not Hook.objects.get(pk=ids.decode(hook["id"], "hook")).restricted

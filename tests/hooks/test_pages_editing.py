@@ -176,7 +176,7 @@ def test_editing_changes_what_was_changed_and_nothing_else(
     typed = {"name": "Renamed", "url": hook.endpoint.address, "format": "raw", "enabled": "on"}
     client_of(alice).post(page_of(home, hook), typed)
     hook.refresh_from_db()
-    assert (hook.name, hook.events, hook.restricted, hook.paused, hook.enabled) == ("Renamed", [], False, False, True)
+    assert (hook.name, hook.events, hook.restricted, hook.paused, hook.enabled) == ("Renamed", None, False, False, True)
     entry = hook.organization.audit_entries.get(action="hook.changed")
     assert entry.detail == {"fields": ["name"]}
 
