@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -18,7 +19,7 @@ from events.limits import MAX_EVENTS, Unfit
 from events.models import Event, Resource
 from events.references import Reference
 from events.representation import Source
-from notifications_project import bulk
+from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission, who_may
 
@@ -32,7 +33,8 @@ class NewEvent:
     """An event as it was sent; `record` checks all of it.
 
     `resource` is a public id, `{"id"?, "kind", "name"}`, a Resource or None; `occurred_at` is a text in ISO 8601
-    with an offset, an aware datetime, or None for now.
+    with an offset, an aware datetime, or None for now. `id`: of an event of the console's own that may have to be
+    made again, as after a database was restored; None makes a new one.
     """
 
     type: Any
@@ -41,6 +43,7 @@ class NewEvent:
     occurred_at: Any = None
     idempotency_key: Any = None
     is_test: bool = False
+    id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +239,7 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
 def _row(organization: Organization, each: _Checked, resources: dict[Reference, Resource], source: Source) -> Event:
     resource = resources[each.reference] if each.reference else None
     event = Event(
+        id=each.sent.id or ids.uuid7(),
         organization=organization,
         resource=resource,
         type=each.sent.type,

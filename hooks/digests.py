@@ -107,6 +107,7 @@ class _Row(NamedTuple):
     pk: UUID
     event_id: UUID
     lane_id: int
+    quiet_until: datetime
 
 
 class _Target(NamedTuple):
@@ -259,8 +260,8 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     due: dict[_Row, datetime | None] = {}
     for some in _in_chunks(deliveries):
         rows = _waiting(clock.now()).select_for_update(no_key=True).filter(pk__in=some).order_by("pk")
-        for pk, event, lane, due_at in rows.values_list("pk", "event_id", "lane_id", "due_at"):
-            due[_Row(pk, event, lane)] = due_at
+        for *row, due_at in rows.values_list("pk", "event_id", "lane_id", "quiet_until", "due_at"):
+            due[_Row(*row)] = due_at
     now = clock.now()
     return [row for row, due_at in due.items() if due_at and due_at > now + _MARGIN], now
 
@@ -283,8 +284,13 @@ def _settle(rows: Sequence[_Row], now: datetime, outcome: str) -> int:
 
 
 def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[_Row], now: datetime) -> Delivery:
-    """The delivery of one event that tells all of them."""
-    told = intake.NewEvent(type=TYPE, data=_data(rows))
+    """The delivery of one event that tells all of them.
+
+    Its id follows from what it tells and from when the quiet time ended: after a database was restored, what the
+    receiver was told already is told again under the ids that it knows.
+    """
+    ended = ids.first_at(max(row.quiet_until for row in rows))
+    told = intake.NewEvent(type=TYPE, data=_data(rows), id=ids.derived(ended, *sorted(row.pk for row in rows)))
     event = intake.record(space, [told], source=Source.CONSOLE)[0]
     digest = Delivery.objects.create(
         organization=space,

@@ -28,10 +28,11 @@ from events.models import Event
 from hooks.choices import Breadth, Choices, Decision, kinds
 from hooks.engine import clock, lanes
 from hooks.models import Channel, Delivery, Endpoint, Hook, Lane
+from hooks.models.work import id_of
 from hooks.quiet import AT_MOST, Quiet
 from hooks.reach import Reach, To, read
 from hooks.recipients import Member, Silence, members_of, named_by
-from notifications_project import bulk, ids
+from notifications_project import bulk
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 from notifications_project.isolation import isolated
@@ -357,7 +358,8 @@ def _store(organization: Organization, owed: Sequence[Owed], now: datetime) -> s
         quiet = None if held else each.quiet_until
         due_at = None if held else quiet + AT_MOST if quiet else now
         to = (endpoint.pk, endpoint.lane_id, each.hook, reasons)
-        rows.append((ids.uuid7(), owner, each.event, *to, pending, due_at, quiet, 0, ""))
+        identity = each.endpoint.pk if each.endpoint else endpoint.address.lower()
+        rows.append((id_of(each.event, identity), owner, each.event, *to, pending, due_at, quiet, 0, ""))
     bulk.insert(Delivery, _DELIVERY, rows, ignore_conflicts=True)
     return touched
 

@@ -16,6 +16,7 @@ from hooks import recipients, sentences
 from hooks.formats import FORMATS
 from hooks.models import Attempt, Circuit, Delivery, Hook
 from hooks.recipients import Silent
+from notifications_project import ids
 from notifications_project.accounts.models import Organization
 
 MOST_HOOKS = 200
@@ -173,7 +174,7 @@ def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tu
 def _charts(organization: Organization, hooks: Sequence[UUID], now: datetime) -> dict[UUID, dict[int, Counter[str]]]:
     """Deliveries by hook and hour (23: the current one). Ids carry their time, so no date is read."""
     since = now - timedelta(hours=_HOURS)
-    recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=_oldest_id(since))
+    recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=ids.first_at(since))
     tones = {"delivered": "g", "failed": "b", "cancelled": "", "pending": "w"}
     charts: dict[UUID, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     begin = since.timestamp()
@@ -183,11 +184,6 @@ def _charts(organization: Organization, hooks: Sequence[UUID], now: datetime) ->
         if tone and hook is not None:
             charts[hook][hour][tone] += 1
     return charts
-
-
-def _oldest_id(when: datetime) -> UUID:
-    """The smallest version 7 UUID of that time."""
-    return UUID(int=int(when.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62)
 
 
 def _bars(hours: dict[int, Counter[str]]) -> list[Bar]:

@@ -6,13 +6,18 @@ time): DESIGN section 8. Clever Cloud's tools accept only versions 1 to 5 for th
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 import uuid6
 
+_RANDOM = 62  # the last bits, behind milliseconds, version, a counter of twelve bits, and variant
+_COUNTER = 0xFFF << 64
 _last = 0
 _counting = threading.Lock()
 
@@ -20,17 +25,31 @@ _counting = threading.Lock()
 def uuid7() -> UUID:
     """A new version 7 UUID: later ones of this process compare greater.
 
-    Those of one millisecond are counted upwards (RFC 9562, section 6.2): the library moves each of them a millisecond
-    ahead, so that a thousand deliveries would carry times that are yet to come, and others' later ones would sort
-    before them.
+    Those of one millisecond are counted upwards in front of what is random (RFC 9562, section 6.2): the library
+    moves each of them a millisecond ahead, so that a thousand events would carry times that are yet to come, and
+    others' later ones would sort before them. `derived` keeps the order, because it keeps the counter.
     """
     global _last
     with _counting:
-        if time.time_ns() // 1_000_000 <= _last >> 80:
-            _last += 1
+        if time.time_ns() // 1_000_000 > _last >> 80:
+            _last = uuid6.uuid7().int & ~(1 << 75)  # the counter begins in its lower half
+        elif _last & _COUNTER == _COUNTER:  # the clock was set back: it goes on in the millisecond that follows
+            _last = ((_last >> 80) + 1 << 80) | 0x7 << 76 | 0x2 << _RANDOM
         else:
-            _last = uuid6.uuid7().int
-        return UUID(int=_last)
+            _last += 1 << 64
+        return UUID(int=_last >> _RANDOM << _RANDOM | secrets.randbits(_RANDOM))
+
+
+def derived(first: UUID, *names: UUID | str) -> UUID:
+    """A version 7 UUID that always is the same for the same arguments, and sorts like `first` among others' `first`."""
+    named = "/".join(map(str, (first, *names)))
+    rest = int.from_bytes(hashlib.sha256(named.encode()).digest()) & (1 << _RANDOM) - 1
+    return UUID(int=first.int >> _RANDOM << _RANDOM | rest)
+
+
+def first_at(when: datetime) -> UUID:
+    """The smallest version 7 UUID of that time."""
+    return UUID(int=int(when.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << _RANDOM)
 
 
 def _forget_the_last() -> None:

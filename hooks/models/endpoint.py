@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -105,6 +106,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+    @property
+    def identity(self) -> UUID | str:
+        """What it stays although its row is made again: of an e-mail address, which routing makes, the address."""
+        return self.address.lower() if self.kind == self.Kind.EMAIL else self.pk
 
 
 class Circuit(models.Model):

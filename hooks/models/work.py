@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -19,7 +22,8 @@ class Delivery(models.Model):
     `due_at` is when it may next be tried; empty while it is held (its hook is paused, its endpoint disabled)
     and when it is settled. `reasons` lists every rule that asked for it: `[{"rule": "hook", "id": "hook_…",
     "name": "…"}, {"rule": "setting", …}, {"rule": "test", …}]`. `hook` is the first hook among them.
-    Ids sort by the order of routing, which is the order within a lane.
+    Ids follow from the event and where it goes, so that receivers can tell what was routed again, as after a database
+    was restored, from what is new. They sort like the ids of events, which is the order of routing and within a lane.
     """
 
     class State(models.TextChoices):
@@ -28,7 +32,7 @@ class Delivery(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
-    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    id = models.UUIDField(primary_key=True, editable=False)
     # Without indexes of their own, as each costs every write: those below, and the constraint, begin with them; and
     # what waits for an endpoint is found by its lane.
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
@@ -64,9 +68,19 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return self.public_id
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is None:
+            self.pk = id_of(self.event_id, self.endpoint.identity)
+        super().save(*args, **kwargs)
+
     @property
     def public_id(self) -> str:
         return ids.encode("dlv", self.id)
+
+
+def id_of(event: UUID, endpoint: UUID | str) -> UUID:
+    """The id of the delivery of an event to an endpoint, by `Endpoint.identity`."""
+    return ids.derived(event, endpoint)
 
 
 class Attempt(models.Model):

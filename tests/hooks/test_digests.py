@@ -615,3 +615,28 @@ def test_two_users_are_told_their_own(
     pump()
     by_path = {each.path: json.loads(each.data).get("total") for each in receiver.requests}
     assert by_path["/hook/dave"] == 2
+
+
+def test_a_digest_that_is_made_again_has_the_id_that_its_receiver_knows(
+    channel: Channel, record: Record, pump: Run
+) -> None:
+    """As after a dump was restored from before the digest was made."""
+    for each in TYPES:
+        record(each)
+    pump()
+    quiet_time_ends()
+    before = list(Delivery.objects.filter(state="pending").values("pk", "due_at", "quiet_until"))
+    digests.send_due()
+    first = digest()
+    Event.objects.filter(pk=first.event_id).delete()
+    for row in before:
+        Delivery.objects.filter(pk=row.pop("pk")).update(**row, state="pending", outcome="", settled_at=None)
+    digests.send_due()
+    again = digest()
+    assert (again.pk, again.event_id) == (first.pk, first.event_id)
+    assert json.loads(again.event.representation)["notifications"] == told_one_by_one(first)
+
+
+def told_one_by_one(delivery: Delivery) -> list[object]:
+    found: list[object] = json.loads(delivery.event.representation)["notifications"]
+    return found
