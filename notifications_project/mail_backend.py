@@ -37,11 +37,11 @@ class _Utf8SignIn:
         return f"{self.user} {hmac.new(self.password.encode(), challenge, 'md5').hexdigest()}"
 
 
-class _SMTP(_Utf8SignIn, smtplib.SMTP):
+class _SMTP(_Utf8SignIn, smtplib.SMTP):  # type: ignore[misc]  # typeshed overloads it
     pass
 
 
-class _SMTPOverTLS(_Utf8SignIn, smtplib.SMTP_SSL):
+class _SMTPOverTLS(_Utf8SignIn, smtplib.SMTP_SSL):  # type: ignore[misc]
     pass
 
 

@@ -7,6 +7,7 @@ from functools import wraps
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +21,7 @@ from hooks.mail_links import BadLink, Mailed
 from hooks.models import Endpoint, Unsubscription
 from notifications_project import ids
 from notifications_project.accounts.models import User
+from notifications_project.mail_addresses import comparable
 
 _ONE_CLICK = "One-Click"
 View = Callable[[HttpRequest, str], HttpResponse]
@@ -121,6 +123,9 @@ def _owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
 def _endpoint(pk: UUID) -> Endpoint:
     mails = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL).select_related("organization").defer("secrets")
     found = mails.filter(pk=pk).first()
+    if found is not None and found.deleted_at:  # another spelling of an address, which has become one with this
+        of_organization = mails.filter(organization=found.organization_id).annotate(lower=Lower("address"))
+        found = of_organization.filter(lower=comparable(found.address)).exclude(pk=pk).first()
     if found is None:
         raise BadLink
     return found
