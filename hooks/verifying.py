@@ -27,10 +27,11 @@ def can_verify(format: str) -> bool:
     return known is not None and known.can_verify()
 
 
-def verify(format: str, address: str, options: Mapping[str, Any]) -> tuple[bool, str]:
+def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "") -> tuple[bool, str]:
     """Whether the service accepts the token, and in words for people, without any secret, what it answered.
 
     Takes as long as the service does, `DELIVERY_TIMEOUT` at the most: call it in no transaction. Stores nothing.
+    `owner`: the organization that asks.
     """
     known = FORMATS.get(format)
     if known is None or not known.can_verify():
@@ -45,13 +46,13 @@ def verify(format: str, address: str, options: Mapping[str, Any]) -> tuple[bool,
     if message is None:
         return False, "There is no token yet."
     hidden = known.secret_options(options)
-    verified, words = known.verified(http.ask(message, hidden))
+    verified, words = known.verified(http.ask(message, hidden, owner))
     return verified, http.without(words, hidden)
 
 
 def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
     """The same for a channel of a user, as it is saved or as it stands in its form."""
-    verified, words = verify(draft.format, draft.address, draft.options)
+    verified, words = verify(draft.format, draft.address, draft.options, str(channel.user.pk))
     space = ensure_personal_space(channel.user)
     told = {"url": mask(draft.address), "accepted": verified}
     audit.record(space, channel.user, "channel.token_verified", channel.get_kind_display(), **told)
@@ -60,6 +61,6 @@ def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
 
 def verify_hook(hook: Hook, actor: User, draft: Draft) -> tuple[bool, str]:
     """The same for a hook as it is saved or as it stands in its form. The audit log says who asked where."""
-    verified, words = verify(draft.format, draft.address, draft.options)
+    verified, words = verify(draft.format, draft.address, draft.options, hook.organization.public_id)
     audit.record(hook.organization, actor, "hook.token_verified", hook.name, url=mask(draft.address), accepted=verified)
     return verified, words

@@ -29,7 +29,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.exceptions import SSLError as NameInCertificateError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from hooks.transports import outbound
+from hooks.transports import lookups, outbound
 from hooks.transports.replies import Reply, is_quiet, read_reply, says_something, write_request
 from hooks.transports.target import Target
 
@@ -45,6 +45,7 @@ class Trace:
     """What happens to one attempt."""
 
     deadline: float
+    owner: str = ""
     sock: socket.socket | None = None
     cut: bool = False
     dialled: str = ""
@@ -58,7 +59,7 @@ class Prepared(requests.PreparedRequest):
     """
 
     def __init__(self, to: Target, headers: dict[str, str], body: bytes, owner: str = "") -> None:
-        self.key = (*to.connection, owner)
+        self.key, self.owner = (*to.connection, owner), owner
         self.method, self.url, self.body = "POST", to.url, body
         self.headers = cast("CaseInsensitiveDict[str]", headers)
         self.to = to
@@ -81,9 +82,11 @@ class _Checked(HTTPConnection):
         begun = time.monotonic()
         try:
             left = min(_CONNECT_SECONDS, trace.deadline - begun)
-            sock, self.dialled = outbound.connect(self._dns_host, self.port, left)
+            sock, self.dialled = outbound.connect(self._dns_host, self.port, left, trace.owner)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
+        except lookups.TooSlow:
+            raise
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "the connection was not answered") from error
         except (OSError, UnicodeError) as error:
@@ -199,6 +202,7 @@ def _translated(error: Exception, request: requests.PreparedRequest) -> Exceptio
     kinds: tuple[tuple[Any, type[RequestException]], ...] = (
         (NewConnectionError, RequestsConnectionError),
         (ConnectTimeoutError, ConnectTimeout),
+        (lookups.TooSlow, ConnectTimeout),
         (TimeoutError, ReadTimeout),
         ((ssl.SSLError, ssl.CertificateError, NameInCertificateError), SSLError),
         (OSError, RequestsConnectionError),

@@ -31,6 +31,7 @@ from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Trace, ms
 from hooks.transports.decoding import text_of
+from hooks.transports.lookups import TooSlow
 from hooks.transports.replies import NoReply
 from hooks.transports.target import target
 from notifications_project.masking import mask
@@ -87,14 +88,14 @@ def post(notification: Notification) -> Answer:
     return _attempt(_adapter(), prepared, request, started, hidden, known.understand)
 
 
-def ask(message: Message, hidden: Mapping[str, Any]) -> Answer:
+def ask(message: Message, hidden: Mapping[str, Any], owner: str = "") -> Answer:
     """One request that is no delivery, over a connection of its own: checked alike, within the same time. Never raises.
 
-    `hidden`: secret options, which are masked where the answer repeats them.
+    `hidden`: secret options, which are masked where the answer repeats them. `owner`: the organization that asks.
     """
     started = time.monotonic()
     try:
-        prepared = Prepared(target(message.url), _headers(message), message.body)
+        prepared = Prepared(target(message.url), _headers(message), message.body, owner)
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", without(_words(error), hidden), started, ms(started))
     adapter = Adapter()
@@ -112,7 +113,7 @@ def _attempt(
     hidden: Mapping[str, Any],
     understand: Callable[[Answer], Answer],
 ) -> Answer:
-    trace = Trace(deadline=started + settings.DELIVERY_TIMEOUT)
+    trace = Trace(started + settings.DELIVERY_TIMEOUT, prepared.owner)
     watcher = deadlines.watcher()
     watcher.watch(trace)
     try:
@@ -221,7 +222,8 @@ def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
     if trace.cut or isinstance(error, ReadTimeout):
         return "time-out", f"No answer within {seconds} s"
     if isinstance(error, ConnectTimeout):
-        return "time-out", "The connection was not answered"
+        slow_name = isinstance(error.args[0], TooSlow)
+        return "time-out", "The host name was not looked up in time" if slow_name else "The connection was not answered"
     if isinstance(error, NoReply):
         return "protocol", str(error)
     if isinstance(error, SSLError):

@@ -10,20 +10,19 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 
+from hooks.transports import lookups
 from notifications_project.web_address import BadAddress, WebAddress, parse
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SockAddr = tuple[socket.AddressFamily, Any]
 
 _LOOK_UP_SECONDS = 3
-_lookups = ThreadPoolExecutor(max_workers=4, thread_name_prefix="look-up")
+_CHECKED_AT_ONCE = 16  # names of rules that are being written, at the most
 
 _IPV4_REFUSED = [
     ipaddress.ip_network(text)
@@ -93,18 +92,19 @@ def resolve(host: str, port: int) -> list[SockAddr]:
     return addresses
 
 
-def connect(host: str, port: int, timeout: float) -> tuple[socket.socket, str]:
+def connect(host: str, port: int, timeout: float, owner: str = "") -> tuple[socket.socket, str]:
     """An open socket to a permitted address of `host`, and that address as text. Raises Refused or OSError.
 
-    `timeout` is for all of it: the look-up, and the addresses, which share what is left.
+    `timeout` is for all of it: the look-up, and the addresses, which share what is left. `owner`: the organization in
+    whose name it is, for whom only so many names are looked up at once.
     """
     deadline = time.monotonic() + timeout
     problem: OSError | None = None
-    addresses = resolve(host, port)
+    addresses = lookups.look_up(resolve, host, port, timeout, owner)
     for tried, (family, sockaddr) in enumerate(addresses):
         left = deadline - time.monotonic()
         if left <= 0:
-            raise problem or TimeoutError("the name was not looked up in time")
+            raise problem or lookups.TooSlow
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(left / (len(addresses) - tried))
@@ -128,8 +128,7 @@ def check_url(url: str) -> WebAddress:
     found = parse(url)
     if "#" in url:
         raise BadAddress("What follows # in a URL is never sent: leave it out, or write %23 if it belongs to the URL.")
-    look_up = _lookups.submit(resolve, found.host, found.port)
-    with suppress(OSError, FutureTimeout):
-        look_up.result(timeout=_LOOK_UP_SECONDS)
+    with suppress(OSError):
+        lookups.look_up(resolve, found.host, found.port, _LOOK_UP_SECONDS, "rules", _CHECKED_AT_ONCE)
     check_port(found.port)
     return found

@@ -60,7 +60,7 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
     if hook:
         verdict = verify_hook(hook, signed_in(request), draft)
     else:
-        verdict = verify(draft.format, draft.address, draft.options)
+        verdict = verify(draft.format, draft.address, draft.options, organization.public_id)
     if request.headers.get("HX-Request") == "true":
         return render(request, "hooks/verdict.html", {"verdict": verdict})
     if isinstance(form, WebhookForm) and FORMATS[draft.format].can_verify():
