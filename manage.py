@@ -5,6 +5,7 @@ The first run builds .venv from requirements/ and goes on inside it (notificatio
 """
 
 import os
+import signal
 import sys
 
 if sys.version_info < (3, 11):
@@ -14,6 +15,8 @@ if sys.version_info < (3, 11):
 def main():
     from notifications_project import boot
 
+    # Whoever started us may ignore it: then a child that failed, such as pip, would seem to have succeeded.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     boot.enter("test" if command in boot.NEED_TEST_PACKAGES else "run")
     if command in boot.NEED_TEST_PACKAGES:
@@ -23,24 +26,24 @@ def main():
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
     from django.conf import settings
-    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from notifications_project import start
+    from notifications_project import readiness, start
 
-    try:
+    with readiness.ending_with_one_line():
+        on_demo = start.take_demo_option(sys.argv)
         if command == "help" or {"-h", "--help"} & set(sys.argv):
             os.environ.setdefault("SECRET_KEY", "to be helped, no settings are needed")
         elif command == "up":
-            start.prepared = start.prepare(sys.argv[2:])
+            start.prepared = start.prepare(sys.argv[2:], demo_asked=on_demo)
+        elif on_demo:
+            start.use_demo()
         settings.INSTALLED_APPS  # reads the settings: a wrong one is told before anything begins
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.stderr.write("Cannot start: %s\n" % error)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

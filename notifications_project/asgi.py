@@ -5,12 +5,18 @@ import warnings
 
 import django
 
+from notifications_project.readiness import check_server, ending_with_one_line
+from notifications_project.supervisor import STOP_FD
+
 # WhiteNoise reads its files synchronously; ours are a few kB each.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 os.environ["CONSOLE_ASGI"] = "true"  # read by the settings: here requests share a pool of database connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
-django.setup(set_prefix=False)
+with ending_with_one_line():
+    django.setup(set_prefix=False)
+    if STOP_FD not in os.environ:  # what `up` starts has been checked
+        check_server()
 
 from notifications_project.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)
 from notifications_project.charsets import Utf8Only  # noqa: E402

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from notifications_project.mail_addresses import ascii_domain
 from notifications_project.web_address import BadAddress, parse
 
 env = environ.Env()
+names_read = {"CONSOLE_VENV"}  # every setting that was asked for; this one is read before there are settings
 
 
 class BadSetting(ImproperlyConfigured):
@@ -34,7 +36,40 @@ def read_file(path: Path) -> None:
 
 
 def text(name: str, default: str = "") -> str:
+    names_read.add(name)
     return os.environ.get(name, default).strip()
+
+
+def find_misspelt(names: Collection[str]) -> dict[str, str]:
+    """Find variables that nobody reads and that are nearly called like one of `names`, with that name."""
+    found = {}
+    for given in os.environ:
+        # PG_DATABASE_URL and DATABASE_URL_OLD are another program's, or kept on purpose.
+        if given in names or any(given.startswith(f"{name}_") or given.endswith(f"_{name}") for name in names):
+            continue
+        if close := difflib.get_close_matches(given.upper(), names, n=1, cutoff=0.9):
+            found[given] = close[0]
+    return found
+
+
+def describe_misspelt(misspelt: Mapping[str, str]) -> str:
+    """Say which variables are not read, in one sentence; empty if there are none."""
+    return "; ".join(f"{given} is not read, is {name} meant?" for given, name in sorted(misspelt.items()))
+
+
+def secret_key(name: str) -> str:
+    """Return the secret key, checked; call it last, when the names of all settings are known."""
+    value = text(name)
+    if not value:
+        hints = [f"must be given, {_SECRET} or more characters long", describe_misspelt(find_misspelt(names_read))]
+        hints.append("to try the console: manage.py up, and --demo with other commands on that demo")
+        raise BadSetting(name, "; ".join(hint for hint in hints if hint))
+    if len(value) < _SECRET:
+        raise BadSetting(name, f"must be at least {_SECRET} characters long")
+    return value
+
+
+_SECRET = 32  # characters
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -62,6 +97,14 @@ def number(name: str, default: int, at_least: int, at_most: int) -> int:
     if not value.isdecimal() or len(value) > 9 or not at_least <= int(value) <= at_most:
         raise BadSetting(name, f"must be a whole number from {at_least} to {at_most}, not {value[:50]!r}")
     return int(value)
+
+
+def keys(name: str) -> list[str]:
+    """Return secret keys, comma separated; empty if not given."""
+    found = [part.strip() for part in text(name).split(",")] if text(name) else []
+    if any(len(key) < _SECRET for key in found):
+        raise BadSetting(name, f"each key must be at least {_SECRET} characters long; they are comma separated")
+    return found
 
 
 def words(name: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""Django's settings, all from the environment (the README has the table).
+"""Django's settings, all from the environment (the README has the table), and from nowhere else.
 
-Demo mode, made by `manage.py up`, keeps its own settings in `.demo/env`; every command reads that file
-when the environment itself gives no SECRET_KEY (nor DEMO=false), so that all of them speak of the same installation.
+The demo keeps its own in `.demo/env`; `manage.py up` without a SECRET_KEY, and a command with `--demo`, put them into
+the environment before this file is read (start.py).
 """
 
 from __future__ import annotations
@@ -20,21 +20,16 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEMO_DIR = Path(environment.text("DEMO_DIR") or BASE_DIR / ".demo").absolute()
-DEMO_FILE = DEMO_DIR / "env"
-
-if not environment.text("SECRET_KEY") and environment.flag("DEMO", True) and DEMO_FILE.exists():
-    environment.read_file(DEMO_FILE)
-
 DEMO = environment.flag("DEMO")
 DEMO_EMAIL = "ada@example.com"  # the demo's sign-in, shown on the sign-in page in demo mode only
 DEMO_PASSWORD = environment.text("DEMO_PASSWORD", "analytical-engine")
 DEBUG = False
-SECRET_KEY = environment.text("SECRET_KEY")
-if len(SECRET_KEY) < 32:
-    raise environment.BadSetting("SECRET_KEY", "must be given and at least 32 characters long (demo: manage.py up)")
-ENCRYPTION_KEYS = environment.words("ENCRYPTION_KEYS") or [f"from the secret key: {SECRET_KEY}"]
-if any(len(key) < 32 for key in ENCRYPTION_KEYS):
-    raise environment.BadSetting("ENCRYPTION_KEYS", "each key must be at least 32 characters long")
+SECRET_KEY = environment.text("SECRET_KEY")  # checked at the end
+SECRET_KEY_FALLBACKS = environment.keys("SECRET_KEY_FALLBACKS")
+_keys = environment.keys("ENCRYPTION_KEYS")
+# The first encrypts, all decrypt. Without ENCRYPTION_KEYS the secret key is what a key is made from: so secrets stay
+# readable when ENCRYPTION_KEYS is given later, and when the secret key of before stands in either list.
+ENCRYPTION_KEYS = _keys + [f"from the secret key: {key}" for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS, *_keys)]
 
 # --- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = environment.web_address("PUBLIC_URL", "http://localhost:8000")
@@ -295,3 +290,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# Last: a name that nobody has read by now is no setting.
+SECRET_KEY = environment.secret_key("SECRET_KEY")
+MISSPELT = environment.find_misspelt(environment.names_read)

@@ -19,9 +19,21 @@ given = environment.text
 BASE = Path(__file__).resolve().parent.parent
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104
 HEADER = """\
-# The demo's own settings, made by `manage.py up`. Every command reads them while the environment has no SECRET_KEY.
+# The demo's own settings, made by `manage.py up`. A command reads them if it is told to: manage.py COMMAND --demo
 # SECRET_KEY and lines of your own stay; the others are written anew at each start. The environment wins over all.
 """
+# Settings of an installation: where one of them is given, a missing SECRET_KEY is a mistake, and no wish for a demo.
+OF_AN_INSTALLATION = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "ENCRYPTION_KEYS",
+    "EMAIL_URL",
+    "EMAIL_PROVIDER",
+    "APNS_KEY",
+    "APNS_KEY_FILE",
+    "BEHIND_PROXY",
+    "SIGN_UP",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def prepare(arguments: Sequence[str]) -> Start:
+# --- The demo's own settings ---------------------------------------------------------------------------------
+def take_demo_option(arguments: list[str]) -> bool:
+    """Take `--demo` off the command line; return True if it was there. Django's own commands do not know it."""
+    asked = "--demo" in arguments[2:]
+    while "--demo" in arguments[2:]:
+        del arguments[arguments.index("--demo", 2)]
+    return asked
+
+
+def use_demo() -> None:
+    """Put the demo's settings into the environment, for one command that was given `--demo`."""
+    refuse_mixing(demo_asked=True)
+    directory = demo_directory()
+    if not (directory / "env").exists():
+        raise environment.BadSetting("DEMO_DIR", f"there is no demo in {directory}; manage.py up makes one")
+    environment.read_file(directory / "env")
+
+
+def refuse_mixing(*, demo_asked: bool) -> None:
+    """Raise BadSetting if this environment is, or seems to be, that of an installation."""
+    if given("SECRET_KEY"):
+        raise environment.BadSetting("SECRET_KEY", "is given, so this is no demo; unset it to use --demo")
+    if demo_asked and not environment.flag("DEMO", True):
+        raise environment.BadSetting("DEMO", "is false, so this is no demo; unset it to use --demo")
+    if also := [name for name in OF_AN_INSTALLATION if given(name)]:
+        why = f"must be given, as {also[0]} is; a demo has settings of its own: unset {', '.join(also)} to use it"
+        raise environment.BadSetting("SECRET_KEY", why)
+    if misspelt := environment.find_misspelt(["SECRET_KEY", *OF_AN_INSTALLATION]):
+        hint = environment.describe_misspelt(misspelt)
+        raise environment.BadSetting(
+            "SECRET_KEY", f"must be given; {hint} To use the demo, unset {', '.join(misspelt)}"
+        )
+
+
+def demo_directory() -> Path:
+    return Path(given("DEMO_DIR") or BASE / ".demo").absolute()
+
+
+# --- What `up` is to do --------------------------------------------------------------------------------------
+def prepare(arguments: Sequence[str], *, demo_asked: bool = False) -> Start:
     """Read the command line of `up`; in demo mode, write the demo's settings. Settings that are given stay."""
     parser = argparse.ArgumentParser("manage.py up", add_help=False)
     add_arguments(parser)
@@ -55,6 +106,10 @@ def prepare(arguments: Sequence[str]) -> Start:
     if problem := cannot_listen(options.host, options.port):
         sys.exit(f"Cannot listen on {options.host} port {options.port}: {problem}")
     demo = options.demo and environment.flag("DEMO", not given("SECRET_KEY"))
+    if demo_asked and not options.demo:
+        sys.exit("Cannot start: --demo and --no-demo exclude each other")
+    if demo_asked or (demo and not given("SECRET_KEY")):
+        refuse_mixing(demo_asked=demo_asked)
     fitting = {"PUBLIC_URL": f"http://{public_host(options.host)}:{options.port}"}
     if not demo:
         os.environ["DEMO"] = "false"
@@ -66,11 +121,12 @@ def prepare(arguments: Sequence[str]) -> Start:
     if given("SECRET_KEY"):
         os.environ.update({name: value for name, value in fitting.items() if not given(name)})
     else:
-        directory = Path(given("DEMO_DIR") or BASE / ".demo").absolute()
+        directory = demo_directory()
         try:
             write_settings(directory, fitting)
         except OSError as error:
             raise environment.BadSetting("DEMO_DIR", f"{directory} cannot be used: {error.strerror}") from error
+        environment.read_file(directory / "env")
     return Start(options.host, options.port, True, sink_port)
 
 

@@ -103,6 +103,7 @@ class Supervisor:
         self._before = {number: signal.signal(number, self._signalled) for number in self._stop_signals()}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wakeup_in, warn_on_full_buffer=False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._before)  # whoever started us may have blocked them
         return self
 
     def __exit__(

@@ -4,5 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from notifications_project.readiness import check_server, ending_with_one_line
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
-application = get_wsgi_application()
+with ending_with_one_line():
+    application = get_wsgi_application()
+    check_server()

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     which.add_argument("--sqlite", action="store_true", help="on SQLite only")
     which.add_argument("--postgres", action="store_true", help="on PostgreSQL only")
     options, pytest_arguments = parser.parse_known_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    listen_to_signals()
     try:
         return run(pytest_arguments, sqlite=not options.postgres, postgres=not options.sqlite)
     except KeyboardInterrupt:
@@ -83,7 +83,10 @@ def suite(name: str, arguments: Sequence[str], database_url: str | None, *, agai
             code = pytest.wait()
         except KeyboardInterrupt:  # the terminal's Ctrl-C has reached pytest too; a SIGTERM has not
             pytest.send_signal(signal.SIGINT)
-            pytest.wait(timeout=10)
+            try:
+                pytest.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                pytest.kill()
             raise
     if code == NOTHING_SELECTED:
         return "nothing selected"
@@ -102,6 +105,21 @@ def tell_result(results: dict[str, str], seconds: float) -> int:
 
 def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201
+
+
+def listen_to_signals() -> None:
+    """End by Ctrl-C, SIGTERM and a lost terminal, and see children end, whatever was inherited.
+
+    A shell script starts what it puts into the background with SIGINT ignored, and pytest would inherit that: it
+    could not be stopped. With SIGCHLD ignored a failed run would count as passed.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup wants it to stay
+        ends.append(signal.SIGHUP)
+    for number in ends:
+        signal.signal(number, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD, *ends])
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ def command() -> Iterator[Callable[..., Command]]:
     """`command("up", ..., SETTING=value)` starts it; whatever is left of it is killed after the test."""
     started: list[Command] = []
 
-    def start(*arguments: str, **environment: str) -> Command:
+    def start(*arguments: str, **environment: Any) -> Command:
         started.append(Command(*arguments, **environment))
         return started[-1]
 

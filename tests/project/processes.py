@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.environment import NOT_GIVEN, SETTINGS
@@ -48,9 +48,17 @@ class Command:
     """`manage.py ...` in a session of its own; what it and its children write is one stream.
 
     All of them have the mark in their environment, so that they can be found when they have lost their parents.
+    It inherits no ignored signal, whatever started the tests, but those of `ignoring`; `blocking` are blocked.
     """
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, *arguments: str, ignoring: Sequence[int] = (), blocking: Sequence[int] = (), **environment: str
+    ) -> None:
+        def inherit() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_IGN if number in ignoring else signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocking)
+
         self.mark = f"{MARK}={uuid.uuid4()}"
         name, _, value = self.mark.partition("=")
         self.process = subprocess.Popen(
@@ -62,6 +70,7 @@ class Command:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=inherit,
         )
         self.said = ""
 

@@ -60,6 +60,24 @@ def test_interrupted_or_killed_no_server_stays(
         assert list(temporary_files.glob("console-postgres-*")) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_started_in_the_background_of_a_script_it_ends_everything_too(command: Start, number: int) -> None:
+    testing = command(
+        "test", "--sqlite", "tests/project/test_supervisor.py", "-k", "a_second_signal",
+        ignoring=[signal.SIGINT, signal.SIGCHLD], blocking=[signal.SIGTERM],
+    )  # fmt: skip
+    testing.wait_for("=== SQLite")
+    until(lambda: any("-m pytest" in line for line in testing.family().values()), 10, "the start of pytest")
+    os.kill(testing.process.pid, number)
+    until(lambda: not testing.family(), 20, "the end of all processes")
+    assert testing.process.wait() == 130
+
+
+def test_a_failure_is_seen_also_where_the_ends_of_children_are_ignored(command: Start) -> None:
+    code, said = command("test", "--sqlite", "--no-such-option", ignoring=[signal.SIGCHLD]).end()
+    assert (code, said.splitlines()[-1].split()[0]) == (1, "FAILED")
+
+
 @pytest.mark.parametrize(
     ("results", "code", "last"),
     [

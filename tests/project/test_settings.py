@@ -11,10 +11,12 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import LazySettings, settings
+from django.core import signing
 from redis.connection import Connection, ConnectionPool
 
 from hooks.formats import FORMATS
 from notifications_project import start
+from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
 from notifications_project.environment import BadSetting
 from tests.hooks.fake_apns import new_key, pem
 from tests.hooks.notifications import notification
@@ -56,7 +58,8 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
             "cönsole@example.com", "console@exam\u2024ple.example", "console@☃.example",
         )),
         *(("ALLOWED_HOSTS", value) for value in ("*", "http://x", "x:80", "x y", "[::1")),
-        ("ENCRYPTION_KEYS", "short"),
+        *(("ENCRYPTION_KEYS", value) for value in ("short", ",", " , ", f"{'k' * 40},", f"{'k' * 40},short")),
+        *(("SECRET_KEY_FALLBACKS", value) for value in ("short", ",")),
         ("SECRET_KEY", "short"),
         ("LOG_LEVEL", "LOUD"),
         ("EMAIL_CONFIRM_ADDRESSES", "maybe"),
@@ -172,6 +175,51 @@ def test_hosts_in_unicode_are_those_that_browsers_name(monkeypatch: pytest.Monke
     assert found["PUBLIC_URL"] == "https://xn--bcher-kva.example:8443"
     assert found["ALLOWED_HOSTS"] == ["xn--bcher-kva.example", ".xn--fa-hia.example"]
     assert found["DEFAULT_FROM_EMAIL"] == "notifications@xn--bcher-kva.example"
+
+
+# --- Keys that change ----------------------------------------------------------------------------------------
+OLD, NEW, OTHER = "o" * 40, "n" * 40, "e" * 40
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"SECRET_KEY": NEW, "ENCRYPTION_KEYS": f"{OTHER},{OLD}"},
+        {"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": OLD},
+        {"SECRET_KEY": NEW, "SECRET_KEY_FALLBACKS": OLD, "ENCRYPTION_KEYS": OTHER},
+        {"SECRET_KEY": OLD, "ENCRYPTION_KEYS": OTHER},
+    ],
+)
+def test_what_the_secret_key_encrypted_stays_readable(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings, changed: dict[str, str]
+) -> None:
+    settings.ENCRYPTION_KEYS = read(monkeypatch, SECRET_KEY=OLD)["ENCRYPTION_KEYS"]
+    stored = encrypt({"token": "abc"})
+    settings.ENCRYPTION_KEYS = read(monkeypatch, **changed)["ENCRYPTION_KEYS"]
+    assert decrypt(stored) == {"token": "abc"}
+
+
+def test_another_secret_key_alone_does_not_read_it_and_a_new_key_encrypts(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    settings.ENCRYPTION_KEYS = read(monkeypatch, SECRET_KEY=OLD)["ENCRYPTION_KEYS"]
+    stored = encrypt("abc")
+    settings.ENCRYPTION_KEYS = read(monkeypatch, SECRET_KEY=NEW, ENCRYPTION_KEYS=OTHER)["ENCRYPTION_KEYS"]
+    with pytest.raises(CannotDecrypt):
+        decrypt(stored)
+    stored = encrypt("abc")
+    settings.ENCRYPTION_KEYS = [OTHER]
+    assert decrypt(stored) == "abc"
+
+
+def test_links_signed_with_the_secret_key_of_before_stay_good(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    settings.SECRET_KEY = OLD
+    link = signing.dumps("x")
+    found = read(monkeypatch, SECRET_KEY=NEW, SECRET_KEY_FALLBACKS=OLD)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = found["SECRET_KEY"], found["SECRET_KEY_FALLBACKS"]
+    assert signing.loads(link) == "x"
 
 
 def test_messages_are_in_the_chosen_language_and_pages_in_english(

@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, connections
+from django.db import connections
 
-from notifications_project import start
+from notifications_project import readiness, start
 from notifications_project.accounts.models import User
 from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
 
@@ -43,8 +43,6 @@ class Command(BaseCommand):
             self.say("No demo: the environment has a SECRET_KEY or DEMO=false (a demo with its settings: DEMO=true).")
         try:
             welcome = self.prepare(plan)
-        except OperationalError as error:
-            raise CommandError(f"The database cannot be used: {str(error).splitlines()[0]}") from error
         finally:
             connections.close_all()
         try:
@@ -63,6 +61,7 @@ class Command(BaseCommand):
         """Bring the database up to date; return what to tell when everything runs."""
         self.say("Preparing the database ...")
         call_command("migrate", verbosity=0, interactive=False)
+        readiness.check_redis()
         if plan.demo:
             return demo_welcome()
         lines = [f"The console answers at {settings.PUBLIC_URL}"]
@@ -121,5 +120,6 @@ curl -X POST {url} \\
   -H 'Content-Type: application/json' \\
   -d '{json.dumps(EVENT)}'
 
+  Other commands on this demo: python3 manage.py COMMAND --demo
   Ctrl-C stops everything.
 """

@@ -7,12 +7,13 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
+from notifications_project import readiness
+from notifications_project.management.ready import ReadyCommand
 from notifications_project.supervisor import BASE
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     help = (
         "Run the workers (a django-q2 cluster) and watch over them: a cluster that dies or stands still is "
         "replaced. SIGTERM or Ctrl-C lets the sends that are running finish; a second one does not wait."
@@ -20,6 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """The settings are read and right. This process goes on without Django: it only watches over others."""
+        readiness.check_redis()
         patience = settings.DELIVERY_TIMEOUT + 20.0  # one attempt that has just begun, and writing its outcome
         sys.stdout.flush()
         os.chdir(BASE)

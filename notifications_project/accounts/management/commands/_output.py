@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from notifications_project import ids
 from notifications_project.accounts.forms import OrganizationForm
 from notifications_project.accounts.models import Organization
 from notifications_project.mail_addresses import BadMailAddress, normalize
+from notifications_project.management.ready import ReadyCommand
 
 
-class AnsweringCommand(BaseCommand):
+class AnsweringCommand(ReadyCommand):
     """A command that scripts call: prints `name: value` lines, or one JSON object with --json."""
 
     def add_arguments(self, parser: CommandParser) -> None:
