@@ -7,7 +7,8 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from notifications_project.environment import describe_misspelt
-from notifications_project.supervisor import STOP_FD
+
+_TOLD = "CONSOLE_TOLD"  # in the environment, which the processes that this one starts or becomes inherit
 
 
 class ProjectConfig(AppConfig):
@@ -16,5 +17,6 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         """Warn of variables that are probably misspelt; once, not again in each process that `up` starts."""
-        if settings.MISSPELT and STOP_FD not in os.environ:
+        if settings.MISSPELT and os.environ.get(_TOLD) != "true":
+            os.environ[_TOLD] = "true"
             logging.getLogger(__name__).warning("The environment: %s", describe_misspelt(settings.MISSPELT))
