@@ -39,7 +39,8 @@ def create_user(*, email: str, password: str | None, name: str = "") -> User:
     """A new user with the personal space that every user has."""
     user = User.objects.create_user(email, password, name=name)
     # Whoever makes a user here vouches for the address; who signs up confirms it by mail.
-    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    # In lower case, as the library looks an address up: with capitals nobody could sign in.
+    EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True, verified=True)
     ensure_personal_space(user)
     return user
 
@@ -62,7 +63,7 @@ def add_member(*, organization: Organization, email: str, role: str, actor: User
     refuse_personal(organization)
     user = User.objects.filter(email__iexact=normalize_if_valid(email), is_active=True).first()
     if user is None:
-        raise MembershipError(f"Nobody signs in here as {email}. Ask them to get an account first.")
+        raise MembershipError(f"Nobody signs in here as {email}. Make the user first (create_user), or invite them.")
     membership, created = Membership.objects.get_or_create(
         organization=organization, user=user, defaults={"role": role}
     )

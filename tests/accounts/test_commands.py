@@ -57,10 +57,20 @@ def test_an_expired_token_is_replaced():
     assert run(*words)["token"]
 
 
-def test_the_organization_of_the_same_name_but_another_admin_is_another_one(acme):
-    made = run("create_organization", "Acme", "--admin", "ada@example.org")
+@pytest.mark.parametrize("name", ["Acme", "ACME"])
+def test_an_organization_of_a_name_that_another_admin_has_is_made_only_if_that_is_meant(acme, name):
+    words = ("create_organization", name, "--admin", "ada@example.org")
+    with pytest.raises(CommandError) as error:
+        call_command(*words)
+    for part in (acme.public_id, "alice@people.example", "--new", "add_member"):
+        assert part in str(error.value)
+    assert not User.objects.filter(email="ada@example.org").exists()
+    made = run(*words, "--new")
     assert made["created"]
     assert made["organization"] != acme.public_id
+    again = run(*words, "--new")
+    assert (again["created"], again["organization"]) == (False, made["organization"])
+    assert run(*words)["organization"] == made["organization"]
 
 
 def test_lines_for_people_say_the_same():
@@ -161,3 +171,57 @@ def test_a_weak_password_is_refused_for_who_has_none_too():
     with pytest.raises(CommandError, match="The password cannot be used"):
         call_command(*words, "--password", "123")
     assert not User.objects.get().has_usable_password()
+
+
+# --- create_user ---------------------------------------------------------------------------------------------
+
+
+def test_a_user_made_by_the_operator_signs_in_although_sign_up_is_closed(client, settings):
+    settings.SIGN_UP_OPEN = False
+    made = run("create_user", "Grace@Example.org", "--name", "Grace", "--password", "analytical 1843")
+    grace = User.objects.get()
+    assert made == {
+        "user": grace.public_id,
+        "email": "Grace@example.org",
+        "name": "Grace",
+        "created": True,
+        "note": "",
+    }
+    assert Organization.objects.get(pk=grace.pk).is_personal
+    answer = client.post("/accounts/login/", {"login": "grace@example.org", "password": "analytical 1843"})
+    assert answer.status_code == 302
+
+
+def test_a_second_run_of_create_user_changes_nothing_but_a_missing_password(settings):
+    settings.MAIL_CONFIGURED = False
+    first = run("create_user", "grace@example.org")
+    assert first["note"] == "The user has no password yet: run this again with --password -, and type one."
+    second = run("create_user", "GRACE@example.org", "--password", "analytical 1843", "--name", "Hopper")
+    assert (second["user"], second["created"]) == (first["user"], False)
+    assert second["note"].startswith("The password was set, as the user had none. The name was ignored")
+    third = run("create_user", "grace@example.org", "--password", "another 1844")
+    assert third["note"] == "The password was ignored: the user has one already."
+    assert User.objects.get().check_password("analytical 1843")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("grace",), "'grace' is not an e-mail address"),
+        (("grace@example.org", "--password", "123"), "The password cannot be used"),
+        (("grace@example.org", "--name", "x" * 101), "The name cannot be used"),
+        (("grace@example.org", "--name", "a\nb"), "The name cannot be used"),
+    ],
+)
+def test_create_user_refuses_in_one_line_and_leaves_nothing(words, says):
+    with pytest.raises(CommandError) as error:
+        call_command("create_user", *words)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not User.objects.exists()
+
+
+def test_create_user_does_not_bring_back_who_is_deactivated(alice):
+    User.objects.update(is_active=False)
+    with pytest.raises(CommandError, match="is not active"):
+        call_command("create_user", alice.email, "--password", "analytical 1843")

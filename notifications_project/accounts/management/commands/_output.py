@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
+from django.db import IntegrityError, transaction
 
 from notifications_project import ids
+from notifications_project.accounts import organizations
 from notifications_project.accounts.forms import OrganizationForm
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.models import Organization, User
 from notifications_project.mail_addresses import BadMailAddress, normalize
 from notifications_project.management.ready import ReadyCommand
 
@@ -28,6 +34,42 @@ class AnsweringCommand(ReadyCommand):
             if value not in {None, ""}:
                 shown = str(value).lower() if isinstance(value, bool) else value
                 self.stdout.write(f"{name}: {shown}")
+
+
+def give_password(user: User, created: bool, password: str | None, called: str) -> str:
+    """Set the password (`-` reads it from standard input) unless the user has one; return what is to be told.
+
+    `called`: what the user is in the answer, "The admin". Raises CommandError for a password that cannot be used.
+    """
+    if user.has_usable_password():
+        return "" if password is None else f"The password was ignored: {called.lower()} has one already."
+    if password is None:
+        if settings.MAIL_CONFIGURED:
+            return f"{called} has no password yet: choose one by “Forgot your password?”."
+        return f"{called} has no password yet: run this again with --password -, and type one."
+    if password == "-":  # noqa: S105
+        password = sys.stdin.readline().rstrip("\n")
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise CommandError(f"The password cannot be used: {' '.join(error.messages)}") from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return "" if created else f"The password was set, as {called.lower()} had none."
+
+
+def get_or_create_user(email: str, name: str = "") -> tuple[User, bool]:
+    """Find or make a user, within a transaction: the row is locked, so that two runs at once make one of everything."""
+    user = User.objects.select_for_update().filter(email__iexact=email).first()
+    if user is not None:
+        if not user.is_active:
+            raise CommandError(f"The user {email} is not active.")
+        return user, False
+    try:
+        with transaction.atomic():
+            return organizations.create_user(email=email, password=None, name=name), True
+    except IntegrityError:  # another run has just made the same user
+        return User.objects.select_for_update().get(email__iexact=email), False
 
 
 def checked_email(email: str) -> str:

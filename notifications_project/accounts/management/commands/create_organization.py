@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from notifications_project.accounts import organizations
-from notifications_project.accounts.management.commands._output import AnsweringCommand, checked_email, checked_name
+from notifications_project.accounts.management.commands._output import (
+    AnsweringCommand,
+    checked_email,
+    checked_name,
+    get_or_create_user,
+    give_password,
+)
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.tokens import make_token
@@ -33,14 +35,15 @@ class Command(AnsweringCommand):
         parser.add_argument("name", help="name of the organization")
         parser.add_argument("--admin", required=True, metavar="EMAIL", help="who is admin; made if missing")
         parser.add_argument("--password", help="for who has none yet; '-' reads it from standard input")
+        parser.add_argument("--new", action="store_true", help="make it even if there is another one of that name")
         parser.add_argument("--token", action="store_true", help="make an API token for this organization only")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         name, email = checked_name(options["name"]), checked_email(options["admin"])
-        admin, admin_created = _user(email)
-        about_password = _password(admin, admin_created, options["password"])
-        organization, created = _organization(name, admin)
+        admin, admin_created = get_or_create_user(email)
+        about_password = give_password(admin, admin_created, options["password"], "The admin")
+        organization, created = _organization(name, admin, new=options["new"])
         secret, note = _token(admin, organization) if options["token"] else (None, "")
         self.answer(
             options["json"],
@@ -55,45 +58,21 @@ class Command(AnsweringCommand):
         )
 
 
-def _user(email: str) -> tuple[User, bool]:
-    # The row is locked, so that two runs at once make one organization.
-    user = User.objects.select_for_update().filter(email__iexact=email).first()
-    if user is not None:
-        if not user.is_active:
-            raise CommandError(f"The user {email} is not active.")
-        return user, False
-    try:
-        with transaction.atomic():
-            return organizations.create_user(email=email, password=None), True
-    except IntegrityError:  # another run has just made the same user
-        return User.objects.select_for_update().get(email__iexact=email), False
-
-
-def _password(user: User, created: bool, password: str | None) -> str:
-    """Set it, unless the user has one already; returns what is to be told."""
-    if user.has_usable_password():
-        return "" if password is None else "The password was ignored: the admin has one already."
-    if password is None:
-        if settings.MAIL_CONFIGURED:
-            return "The admin has no password yet: choose one by “Forgot your password?”."
-        return "The admin has no password yet: run this again with --password -, and type one."
-    if password == "-":  # noqa: S105
-        password = sys.stdin.readline().rstrip("\n")
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise CommandError(f"The password cannot be used: {' '.join(error.messages)}") from None
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    return "" if created else "The password was set, as the admin had none."
-
-
-def _organization(name: str, admin: User) -> tuple[Organization, bool]:
-    teams = Organization.objects.filter(
-        kind=Organization.Kind.TEAM, name=name, memberships__user=admin, memberships__role=Role.ADMIN
-    )
-    found = teams.order_by("created_at", "pk").first()
-    return (found, False) if found else (organizations.create_organization(name=name, admin=admin), True)
+def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, bool]:
+    """That of the name and admin, made if it is missing. Raises CommandError if the name is another one's."""
+    teams = Organization.objects.filter(kind=Organization.Kind.TEAM).order_by("created_at", "pk")
+    found = teams.filter(name=name, memberships__user=admin, memberships__role=Role.ADMIN).first()
+    if found is not None:
+        return found, False
+    other = teams.filter(name__iexact=name).first()
+    if other is not None and not new:
+        its_admin = other.memberships.select_related("user").filter(role=Role.ADMIN).order_by("pk").first()
+        known = f", whose admin is {its_admin.user.email}" if its_admin else ""
+        raise CommandError(
+            f"There is an organization {other.name!r} already: {other.public_id}{known}. Add {admin.email} to it with "
+            f"add_member, or give --new to make another one of that name."
+        )
+    return organizations.create_organization(name=name, admin=admin), True
 
 
 def _token(admin: User, organization: Organization) -> tuple[str | None, str]:
