@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from notifications_project.accounts import devices, outgoing
 from notifications_project.accounts.models import User
@@ -65,6 +66,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super()._delete_login_attempts_cached_email(request, **credentials)
         address = str(credentials.get("email", "")).lower()
         ratelimit.clear(request, action="login_failed", key=f"address {address}")
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        context = {"password_reset_url": _public(reverse("account_reset_password"))}
+        self.send_mail("account/email/account_already_exists", email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """The workers send it: an answer that waited for the mail server would tell whose address is known."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import Any
 
 from allauth.account import forms as allauth
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.tokens import default_token_generator
+from django.db import transaction
 from django.http import HttpRequest
 
 from notifications_project.accounts.models import User
@@ -35,7 +37,20 @@ class LoginForm(_OurWords, allauth.LoginForm):  # type: ignore[misc]
 
 
 class SignupForm(_OurWords, allauth.SignupForm):  # type: ignore[misc]
-    pass
+    def try_save(self, request: HttpRequest) -> Any:
+        if self.account_already_exists:
+            self._save_in_vain(request)
+        return super().try_save(request)
+
+    def _save_in_vain(self, request: HttpRequest) -> None:
+        """Make a user and undo it, for an address that has one: the time it takes must not tell accounts."""
+        address = self.cleaned_data["email"]
+        with transaction.atomic():
+            self.cleaned_data["email"] = f"{secrets.token_hex(16)}@invalid.example"
+            self.account_already_exists = False
+            self.save(request)
+            transaction.set_rollback(True)
+        self.cleaned_data["email"], self.account_already_exists = address, True
 
 
 class ResetPasswordForm(_OurWords, allauth.ResetPasswordForm):  # type: ignore[misc]

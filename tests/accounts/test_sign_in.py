@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,9 +14,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from notifications_project.accounts import organizations
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.models import AccountMail, Organization, User
 from tests import pages
 from tests.mails import send_account_mails
 
@@ -179,6 +182,36 @@ def test_signing_up_when_open_confirms_the_address_and_makes_a_personal_space(br
     response = submit(browser, urlsplit(link[0]).path)
     assert response.status_code == 302
     assert EmailAddress.objects.get(user=nina).verified
+
+
+def test_signing_up_does_as_much_and_says_the_same_for_an_address_that_has_an_account(browser, alice, settings):
+    for name, value in MAIL.items():
+        setattr(settings, name, value)
+    settings.SIGN_UP_OPEN = True
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    hashed, done, said = [], [], []
+    hasher = import_string(settings.PASSWORD_HASHERS[0])
+    for address in (alice.email, "nina@people.example"):
+        browser = Client(enforce_csrf_checks=True)
+        cache.clear()
+        hashed.append(0)
+
+        def counting(self, *args, encode=hasher.encode, **kwargs):
+            hashed[-1] += 1
+            return encode(self, *args, **kwargs)
+
+        with CaptureQueriesContext(connection) as queries, patch.object(hasher, "encode", counting):
+            words = {"email": address, "password1": "battery staple 7", "password2": "battery staple 7"}
+            response = submit(browser, reverse("account_signup"), **words)
+        done.append(Counter(query["sql"].split()[0] for query in queries.captured_queries))
+        said.append((response.status_code, response.url, browser.get(response.url).text.replace(address, "")))
+    assert hashed == [1, 1]
+    assert said[0] == said[1]
+    assert done[0]["INSERT"] >= done[1]["INSERT"] > 5
+    assert abs(done[0].total() - done[1].total()) <= 12
+    assert User.objects.count() == 2
+    assert User.objects.get(pk=alice.pk).check_password("correct horse")
+    assert AccountMail.objects.count() == 2
 
 
 def test_who_was_made_by_an_operator_signs_in_when_sign_up_is_open(browser, settings, db):
