@@ -29,6 +29,8 @@ class Notification:
     signing_keys: tuple[str, ...]  # `whsec_…`, the current one first
     reasons: tuple[dict[str, Any], ...]
     asked_for: bool = False  # by a person, to go at once
+    extra: bool = False  # asked for beside the scheduled tries, of which it takes none away
+    extra_tries: int = 0  # of `tries`
 
 
 @dataclass(frozen=True, slots=True)

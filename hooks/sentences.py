@@ -254,7 +254,9 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
         return "Waits for a push key (APNS_KEY)" if push else "Waits for a mail server (EMAIL_URL)"
     if _is_quiet(delivery) and when > now:
         return f"Waits for the end of a quiet time, {until(when, now)}"
-    attempt = f"attempt {delivery.tries + 1} of {MOST_TRIES}"
+    attempt = f"attempt {delivery.tries - delivery.extra_tries + 1} of {MOST_TRIES}"
+    if delivery.due_at == AT_ONCE and delivery.scheduled_at:
+        attempt = "an extra attempt"
     if when > now:
         return f"Next try {until(when, now)}, {attempt}"
     return f"To be sent now, {attempt}" if workers() else "Waits for a worker"

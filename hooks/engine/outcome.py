@@ -46,8 +46,10 @@ class Outcome:
     refused: bool = False
 
 
-def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
-    """What the answer to the `tries`-th try means for the delivery. A test is tried once.
+def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = False) -> Outcome:
+    """What the answer to the `tries`-th scheduled try means for the delivery. A test is tried once.
+
+    After an extra try the scheduled ones go on as if there had been none.
 
     What a service is known to mean by it (`Answer.meaning`, by its format) goes before what the status says.
     """
@@ -72,6 +74,9 @@ def judge(answer: Answer, tries: int, is_test: bool = False) -> Outcome:
     if is_test:
         return Outcome("failed", _hint(answer))
     hold = None if answer.retry_after is None else min(max(answer.retry_after, 1.0), LONGEST_HOLD)
+    if is_extra:
+        why = f"{_hint(answer)} It was an extra try: the others follow as scheduled."
+        return Outcome("retry", why, delay=RETRY_AFTER_TRY[0], hold=hold)
     if tries >= MOST_TRIES:
         return Outcome("failed", f"{_hint(answer)} That was the last of {MOST_TRIES} tries.", hold=hold)
     pause = RETRY_AFTER_TRY[tries - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  (spreads load, guards nothing)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Greatest
 
 from hooks.engine import clock, health, outcome
 from hooks.engine.lanes import AT_ONCE
@@ -40,7 +42,8 @@ class Result:
 
 def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
     """The verdict on one answer; the lease learns from it at once, the database at the next `write`."""
-    verdict = outcome.judge(answer, notification.tries + 1, notification.is_test)
+    scheduled = notification.tries - notification.extra_tries + 1
+    verdict = outcome.judge(answer, scheduled, notification.is_test, notification.extra)
     result = Result(lease, notification, answer, verdict, ids.uuid7())
     if not answer.transport_down:
         _learn(result)
@@ -57,6 +60,10 @@ def _learn(result: Result) -> None:
         return
     if lease.transport != "http" or result.answer.meaning == "failed" or result.answer.status in {400, 413, 422}:
         return  # the answer is about one address, device or message, not about the lane
+    if verdict.hold:
+        lease.rest(verdict.hold)
+    if result.notification.extra or result.notification.is_test:
+        return  # what a person tries out moves no probe, and counts against nobody else's delivery
     lease.seats = max(1, lease.seats // 2)
     if lease.last_failed != result.notification.delivery:
         lease.failures += 1
@@ -64,8 +71,6 @@ def _learn(result: Result) -> None:
     if lease.failures >= outcome.CIRCUIT_OPENS_AFTER:
         lease.circuit_open, lease.seats = True, 1
         lease.rest(outcome.probe_delay(lease.failures))
-    if verdict.hold:
-        lease.rest(verdict.hold)
 
 
 def _seat(lease: Lease, took_ms: int) -> None:
@@ -200,7 +205,8 @@ def _settle_other(result: Result, now: datetime) -> None:
         _fail(pending, result, now)
     elif not _fail(pending.filter(Exists(_of_endpoint(enabled=False))), result, now):
         # (The hook is switched off: a person had this one sent again, once.)
-        pending.update(due_at=_next_due(result, now), outcome=_short(result.answer), tries=F("tries") + 1)
+        goes_on = _after_extra(result, now) if result.notification.extra else _as_scheduled(result, now)
+        pending.update(outcome=_short(result.answer), tries=F("tries") + 1, **goes_on)
 
 
 def _fail(pending: QuerySet[Delivery], result: Result, now: datetime) -> int:
@@ -208,18 +214,34 @@ def _fail(pending: QuerySet[Delivery], result: Result, now: datetime) -> int:
     return pending.update(outcome=_short(result.answer), tries=F("tries") + 1, **settled)
 
 
-def _next_due(result: Result, now: datetime) -> Case:
+def _as_scheduled(result: Result, now: datetime) -> dict[str, Any]:
     """When a delivery is tried again, seeing what happened to it while it was under way."""
+    again: Any = Value(now + timedelta(seconds=result.outcome.delay or 0))
     asked_for_meanwhile = [] if result.notification.asked_for else [When(due_at=AT_ONCE, then=F("due_at"))]
     if result.lease.ordered:
         # Its lane waits; its own place, before what came later, stays.
+        again = F("scheduled_at")
         place = asked_for_meanwhile or [When(due_at=AT_ONCE, then=F("created_at"))]
-        return Case(*place, default=F("due_at"))
-    # What was held meanwhile stays held; so is what a person sent again in spite of a pause.
+        due_at = Case(*place, default=F("due_at"))
+    else:
+        due_at = Case(*asked_for_meanwhile, When(_held(), then=None), default=again)
+    asked = [When(due_at=AT_ONCE, then=again)] if asked_for_meanwhile else []  # the extra try is still to come
+    return {"due_at": due_at, "scheduled_at": Case(*asked, default=None) if asked else None}
+
+
+def _after_extra(result: Result, now: datetime) -> dict[str, Any]:
+    """The schedule goes on as if the extra try had not been; but what is due again already leaves a moment between."""
+    goes_on: Any = F("scheduled_at")
+    if not result.lease.ordered:  # of those `due_at` is their place
+        goes_on = Greatest(goes_on, Value(now + timedelta(seconds=result.outcome.delay or 0)))
+    due_at = Case(When(_held(), then=None), default=goes_on)
+    return {"due_at": due_at, "scheduled_at": None, "extra_tries": F("extra_tries") + 1}
+
+
+def _held() -> Q:
+    """What was held meanwhile stays held; so is what a person sent again in spite of a pause."""
     stopped = _of_endpoint(Q(paused=True) | Q(endpoint__disabled_at__isnull=False))
-    held = Q(due_at__isnull=True) | Exists(stopped)
-    again = Value(now + timedelta(seconds=result.outcome.delay or 0))
-    return Case(*asked_for_meanwhile, When(held, then=None), default=again)
+    return Q(due_at__isnull=True) | Q(Exists(stopped))
 
 
 def _of_endpoint(*conditions: Q, **more: bool) -> QuerySet[Hook]:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
-from hooks.engine import lanes
+from hooks.engine import clock, lanes
 from hooks.engine.wakeup import wake
 from hooks.models import Delivery, Endpoint
 from notifications_project.accounts import audit
@@ -22,7 +23,7 @@ class CannotRedeliver(Exception):
 
 @transaction.atomic
 def redeliver(delivery: Delivery, actor: User) -> None:
-    """Send it at once: the next try of what waits, or all tries again of what is settled. Raises CannotRedeliver.
+    """Send it at once: an extra try of what waits, or all tries again of what is settled. Raises CannotRedeliver.
 
     The webhook-id and the body stay the same; attempts made before are kept.
     """
@@ -110,7 +111,9 @@ def _send(deliveries: Collection[UUID], of_lanes: Iterable[int]) -> None:
     rows = Delivery.objects.filter(pk__in=deliveries)
     # Locked in order; a worker that settles one meanwhile has done so before what follows, or finds it waiting.
     list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    rows.exclude(state=Delivery.State.PENDING).update(tries=0, settled_at=None)
+    rows.exclude(state=Delivery.State.PENDING).update(tries=0, extra_tries=0, scheduled_at=None, settled_at=None)
+    waiting = rows.filter(state=Delivery.State.PENDING).exclude(due_at=lanes.AT_ONCE)
+    waiting.update(scheduled_at=Coalesce("due_at", clock.now()))  # what is held goes on once it is let go
     rows.update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE, quiet_until=None)
     for lane in sorted(set(of_lanes)):
         lanes.probe_now(lane)

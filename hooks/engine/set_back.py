@@ -56,7 +56,10 @@ def _draw_nearer(now: datetime, step: timedelta) -> None:
     def no_later(name: str, than: datetime) -> Case:
         return Case(When(**{f"{name}__gt": than}, then=Value(than)), default=F(name))
 
-    Delivery.objects.filter(state=Delivery.State.PENDING, due_at__gt=now).update(due_at=nearer("due_at"))
+    later = Q(due_at__gt=now) | Q(scheduled_at__gt=now)
+    Delivery.objects.filter(later, state=Delivery.State.PENDING).update(
+        due_at=nearer("due_at"), scheduled_at=nearer("scheduled_at")
+    )
     # A lease is only cut to a whole one: it may have been taken after the clock was set back.
     longest = now + timedelta(seconds=leases.lease_seconds())
     ahead = Q(next_at__gt=now) | Q(not_before__gt=now) | Q(leased_until__gt=longest)

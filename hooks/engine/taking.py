@@ -30,7 +30,7 @@ _SHARED = {"smtp", "apns"}  # transports of which an organization has one lane f
 _COLUMNS = (
     "pk", "lane_id", "endpoint_id", "tries", "reasons", "asked_for", "event__type", "event__representation",
     "event__occurred_at", "event__is_test", "event__resource__name", "organization_id", "organization__kind",
-    "organization__name",
+    "organization__name", "scheduled_at", "extra_tries",
 )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
 def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
     (
         pk, _, endpoint_id, tries, reasons, asked_for, event_type, representation, occurred_at, is_test, resource,
-        owner, kind, organization,
+        owner, kind, organization, scheduled_at, extra_tries,
     ) = row  # fmt: skip
     return Notification(
         delivery=pk,
@@ -171,4 +171,6 @@ def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
         signing_keys=endpoint.signing_keys,
         reasons=tuple(reasons),
         asked_for=asked_for,
+        extra=asked_for and scheduled_at is not None,
+        extra_tries=extra_tries,
     )

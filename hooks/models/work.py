@@ -48,6 +48,10 @@ class Delivery(models.Model):
     # Not before: the user's channel is snoozed or quiet. Then what waited goes as one digest (`hooks.digests`).
     quiet_until = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    # Those of them that a person asked for beside the ten. While one of these is to come, due at once, `scheduled_at`
+    # keeps when the schedule goes on after it.
+    extra_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=200, blank=True)  # the last answer, in words
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
