@@ -29,6 +29,7 @@ _MOST_SEATS = 16
 _TOLERATED_MS = 50
 _OF_OUR_OWN = {"error", "address"}  # codes of answers that no relay gave: they say nothing about it
 _UNRECORDED = 300.0  # seconds, at least, after which a delivery is tried again whose result could not be recorded
+_CALLED = {"smtp": "The mail server", "apns": "Apple's push service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,20 +328,33 @@ def _relay(transport: str, results: Sequence[Result], now: datetime) -> None:
 def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool) -> None:
     """The circuit of the mail relay, or of APNs: opened by its being away, closed by any answer that it gives.
 
-    Of many attempts that find it away at the same time the first counts; then only the probes do.
+    Of many attempts that find it away at the same time the first counts; then only the probes do. Whichever worker
+    turns it says so in its log: once when it goes, once when it is back.
     """
     if answer.code in _OF_OUR_OWN:
         return
-    circuit = Circuit.objects.select_for_update().filter(pk=transport).first()
     if answer.transport_down:
-        if circuit and circuit.failures and not probe:
+        Circuit.objects.get_or_create(pk=transport)  # so that the first two workers ever wait for each other
+    circuit = Circuit.objects.select_for_update().filter(pk=transport).first()
+    if circuit is None:
+        return
+    if answer.transport_down:
+        if circuit.failures and not probe:
             return
-        failures = (circuit.failures if circuit else 0) + 1
-        until = now + timedelta(seconds=outcome.relay_delay(failures))
-        told = {"failures": failures, "not_before": until, "last_error": answer.text[:200]}
-        Circuit.objects.update_or_create(pk=transport, defaults=told)
-    elif circuit and circuit.failures:
+        if not circuit.failures:
+            _log("%s is away, and what is for it waits: %s", _CALLED[transport], answer.text)
+        circuit.failures += 1
+        circuit.not_before = now + timedelta(seconds=outcome.relay_delay(circuit.failures))
+        circuit.last_error = answer.text[:200]
+        circuit.save()
+    elif circuit.failures:
+        _log("%s is back: what waited for it goes out", _CALLED[transport])
         Circuit.objects.filter(pk=transport).update(failures=0, not_before=None, last_error="")
+
+
+def _log(text: str, *values: str) -> None:
+    """Warn once it is committed: what is rolled back is written again, and would be said twice."""
+    transaction.on_commit(partial(logger.warning, text, *values))
 
 
 def _short(answer: Answer) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.db import transaction
 
 from events import intake
 from events.models import Event
@@ -208,3 +210,28 @@ def test_many_attempts_that_find_the_relay_away_at_once_count_as_one(many_mails:
             [recording.judge(lease, notification, away) for notification in taking.take([(lease, 1)])[lease.lane]]
         )
     assert Circuit.objects.get().failures == 1
+
+
+@pytest.mark.parametrize(("transport", "called"), [("smtp", "The mail server"), ("apns", "Apple's push service")])
+def test_the_log_says_once_that_a_transport_is_away_and_once_that_it_is_back(
+    transport: str, called: str, db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By whichever worker finds it so first; not by the others, nor at each probe."""
+    now = clock.now()
+    away = Answer("connection", "Connection refused", time.monotonic(), 1, transport_down=True)
+    there = Answer("smtp 250", "OK", time.monotonic(), 1, status=250)
+    for answer, probe in ((there, False), (away, False), (away, False), (away, True), (there, True), (there, False)):
+        with transaction.atomic():
+            recording.note_transport(transport, answer, now, probe=probe)
+    assert caplog.messages == [
+        f"{called} is away, and what is for it waits: Connection refused",
+        f"{called} is back: what waited for it goes out",
+    ]
+
+
+def test_the_log_says_nothing_of_what_was_rolled_back(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    away = Answer("connection", "Connection refused", time.monotonic(), 1, transport_down=True)
+    with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+        recording.note_transport("smtp", away, clock.now(), probe=False)
+        _ = 1 / 0
+    assert caplog.messages == []
