@@ -127,11 +127,16 @@ def _put_aside(result: Result) -> None:
     text = "The result could not be recorded"
     if result.outcome.verdict == "delivered":
         pending.update(state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
-    elif result.notification.tries + 1 >= outcome.MOST_TRIES or result.outcome.verdict == "failed":
+    elif _was_last(result) or result.outcome.verdict == "failed":
         pending.update(state=Delivery.State.FAILED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
     else:
         later = now + timedelta(seconds=max(result.outcome.delay or 0, _UNRECORDED))
-        pending.update(outcome=text, due_at=later, tries=F("tries") + 1)
+        pending.update(outcome=text, due_at=later, scheduled_at=None, tries=F("tries") + 1)
+
+
+def _was_last(result: Result) -> bool:
+    notification = result.notification
+    return not notification.extra and notification.tries - notification.extra_tries + 1 >= outcome.MOST_TRIES
 
 
 def _write(results: Sequence[Result]) -> None:
