@@ -169,6 +169,8 @@ def _state(channel: Channel, there: bool, now: datetime) -> Badge:
         return Badge("Not set up")
     if endpoint and endpoint.disabled_at:
         return Badge("Stopped", "bad", endpoint.disabled_reason)
+    if endpoint and sentences.has_lost_secret(endpoint):
+        return sentences.SECRET_LOST
     if endpoint and endpoint.failing_since:
         return Badge("Failing", "bad", endpoint.last_answer)
     if quiet_until(channel, channel.user.time_zone, now):

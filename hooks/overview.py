@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 
 from events.models import Event
 from hooks import recipients, sentences
@@ -70,7 +70,7 @@ def rows(
         named = Q(name__icontains=search)
         found = found.filter(named | Q(endpoint__address__icontains=search) if secret else named)
     in_trouble = Q(enabled=True) & (Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False))
-    listed = found.select_related("endpoint__lane").defer("endpoint__secrets")
+    listed = found.select_related("endpoint__lane")  # with their secrets: whether a key reads them is part of the state
     ordered = listed.prefetch_related("resources", "notify_users")
     first = Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk")))
     hooks = list(ordered.order_by(first.desc(), "name", "pk")[: MOST_HOOKS + 1])
@@ -110,9 +110,10 @@ def deliveries(
 
 
 def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """With what `sentences.next_try` looks at: the lane, and the circuit of its transport (the mail relay's)."""
+    """With what `sentences.next_try` looks at: the lane, the circuit of its transport, and whether a key reads."""
     circuit = Circuit.objects.filter(pk=OuterRef("lane__transport"))
-    return deliveries.select_related("lane").annotate(transport_held=Subquery(circuit.values("not_before")[:1]))
+    held = Subquery(circuit.values("not_before")[:1])
+    return deliveries.select_related("lane").annotate(transport_held=held, secrets_stored=F("endpoint__secrets"))
 
 
 def _described(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:

@@ -17,6 +17,7 @@ from hooks.engine.outcome import MOST_TRIES
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.recipients import Silent, Why
 from notifications_project.accounts.roles import Role
+from notifications_project.encryption import Unreadable
 from notifications_project.masking import mask
 from notifications_project.templatetags.look import span
 
@@ -33,6 +34,9 @@ class Badge:
     word: str
     tone: str = ""
     why: str = ""
+
+
+SECRET_LOST = Badge("Secret lost", "bad", "No key in ENCRYPTION_KEYS reads its secret: make a new one.")
 
 
 def listed(names: Sequence[str], most: int = _NAMED) -> str:
@@ -106,11 +110,18 @@ def hook_state(hook: Hook) -> Badge:
         return Badge("Stopped", "bad", endpoint.disabled_reason or "Its address did not answer for too long.")
     if hook.paused:
         return Badge("Paused", "info", "It still matches; its deliveries wait until it is resumed.")
+    if endpoint and has_lost_secret(endpoint):
+        return SECRET_LOST
     if describe_hook(hook).startswith(NOTHING) or (not endpoint and describe_recipients(hook).startswith(NOBODY)):
         return Badge("Matches nothing", "warn")
     if endpoint and endpoint.failing_since:
         return Badge("Failing", "bad", endpoint.last_answer)
     return endpoint_state(endpoint) if endpoint else Badge("On", "good")
+
+
+def has_lost_secret(endpoint: Endpoint) -> bool:
+    """Whether no key of ENCRYPTION_KEYS reads its secrets: nothing can be sent until there are new ones."""
+    return isinstance(endpoint.secrets, Unreadable)
 
 
 def endpoint_state(endpoint: Endpoint) -> Badge:
@@ -127,7 +138,9 @@ def endpoint_state(endpoint: Endpoint) -> Badge:
 def needs_attention(hook: Hook) -> bool:
     """Whether its endpoint is in trouble although it should be told."""
     endpoint = hook.endpoint
-    return bool(hook.enabled and endpoint and (endpoint.disabled_at or (endpoint.failing_since and not hook.paused)))
+    if endpoint is None or not hook.enabled:
+        return False
+    return bool(endpoint.disabled_at or (not hook.paused and (endpoint.failing_since or has_lost_secret(endpoint))))
 
 
 def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) -> str:
@@ -138,6 +151,8 @@ def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) 
     if endpoint.disabled_at:
         why = f" {endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""
         return f"was stopped.{why} {wait} for it to be enabled again."
+    if has_lost_secret(endpoint):
+        return f"has a secret that no key in ENCRYPTION_KEYS reads. {wait} for a new secret, or for the old key."
     since = endpoint.failing_since or now
     after = f"; the next try is {until(next_try, now)}" if waiting and next_try else ""
     return f"has not answered well for {span((now - since).total_seconds())}. {wait}{after}."
@@ -248,6 +263,8 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
         return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"
     if delivery.due_at is None:
         return f"Waits: {'its hook is paused or ' if delivery.hook_id else ''}its address is stopped"
+    if _is_secret_lost(delivery):
+        return "Waits for a new secret: no key in ENCRYPTION_KEYS reads the one that it has"
     when = next_try(delivery, now)
     if when is None:
         push = delivery.endpoint.kind == Endpoint.Kind.DEVICE
@@ -270,6 +287,8 @@ def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None
     """
     if delivery.due_at is None or lacks_mail_server(delivery) or lacks_push_key(delivery):
         return None
+    if _is_secret_lost(delivery):
+        return None
     transport: datetime | None = getattr(delivery, "transport_held", None)
     if delivery.due_at == AT_ONCE:  # somebody asked for it: its lane does not hold it
         return max(filter(None, [now or timezone.now(), transport]))
@@ -280,6 +299,10 @@ def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None
 def _is_quiet(delivery: Delivery) -> bool:
     """Whether it waits for a quiet time to end, and not because of a try before."""
     return delivery.quiet_until is not None and not delivery.tries
+
+
+def _is_secret_lost(delivery: Delivery) -> bool:
+    return isinstance(getattr(delivery, "secrets_stored", None), Unreadable)
 
 
 def lacks_mail_server(delivery: Delivery) -> bool:

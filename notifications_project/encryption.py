@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -14,14 +16,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
 
-_NOTHING = "{}"  # needs no key, so that losing one does not stop what has no secret
+NOTHING = "{}"  # needs no key, so that losing one does not stop what has no secret
 
 
 class CannotDecrypt(Exception):
     """No key in ENCRYPTION_KEYS fits; the value is left as it is, nothing is overwritten."""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(_derive(key)) for key in keys])
 
@@ -42,6 +44,25 @@ def decrypt(stored: str) -> Any:
         return json.loads(_fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(stored.encode()))
     except InvalidToken as error:
         raise CannotDecrypt("a stored secret fits none of the keys in ENCRYPTION_KEYS") from error
+
+
+def key_that_reads(stored: str) -> int | None:
+    """The first key of ENCRYPTION_KEYS that reads a stored value, counted from 0; None if none does."""
+    for number, key in enumerate(settings.ENCRYPTION_KEYS):
+        with suppress(InvalidToken):
+            _fernet((key,)).decrypt(stored.encode())
+            return number
+    return None
+
+
+def rewritten(stored: str) -> str:
+    """The same value, encrypted with the first key. Raises InvalidToken."""
+    return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(stored.encode()).decode()
+
+
+def keys_in_use() -> str:
+    """What tells one set of keys from another, and nothing about the keys."""
+    return hashlib.sha256(b"".join(map(_derive, settings.ENCRYPTION_KEYS))).hexdigest()[:32]
 
 
 class Unreadable(Mapping[str, Any]):
@@ -79,7 +100,7 @@ class EncryptedJSONField(models.TextField[Any, Any]):
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         if value is None:
             return None
-        if value == _NOTHING:
+        if value == NOTHING:
             return {}
         try:
             return decrypt(value)
@@ -91,7 +112,7 @@ class EncryptedJSONField(models.TextField[Any, Any]):
             return value.stored
         if value is None:
             return None
-        return _NOTHING if value == {} else encrypt(value)
+        return NOTHING if value == {} else encrypt(value)
 
     def to_python(self, value: Any) -> Any:
         return value

@@ -31,7 +31,7 @@ _TRIED_FIRST = "stack.redeploy.ok"  # by hooks that ask for every event
 class HookAPIView(OrganizationAPIView):
     def hooks(self) -> QuerySet[Hook]:
         existing = Hook.objects.existing().filter(organization=self.organization)
-        loaded = existing.select_related("organization", "endpoint__lane").defer("endpoint__secrets")
+        loaded = existing.select_related("organization", "endpoint__lane")
         return loaded.prefetch_related("resources", "notify_users")
 
     def hook(self, pk: UUID) -> Hook:

@@ -72,6 +72,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
         "disabled_reason": endpoint.disabled_reason,
         "failing_since": endpoint.failing_since,
         "failed_in_a_row": endpoint.failed,
+        "secret_lost": sentences.has_lost_secret(endpoint),
         "last_delivered_at": endpoint.last_delivered_at,
         "last_attempt_at": endpoint.last_attempt_at,
         "last_answer": endpoint.last_answer,

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from hooks.engine import clock, lanes, outcome, record
+from hooks.engine import clock, lanes, outcome, record, unread
 from hooks.engine.relay import Transports
 from hooks.formats.mail import domain
 from hooks.messages import Answer, Message
@@ -93,7 +93,7 @@ class AccountMails:
             try:
                 content = dict(mail.content)
             except CannotDecrypt:
-                logger.warning("A mail about an account waits: no key in ENCRYPTION_KEYS reads it.")
+                unread.warn()
                 AccountMail.objects.filter(pk=mail.pk).update(due_at=clock.now() + _WITHOUT_KEY)
                 continue
             self.running += 1

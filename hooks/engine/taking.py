@@ -13,13 +13,14 @@ from uuid import UUID
 from django.db import Error, connection
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
-from hooks.engine import clock
+from hooks.engine import clock, unread
 from hooks.engine.lanes import AT_ONCE
 from hooks.engine.leases import Lease
 from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
+from notifications_project.encryption import CannotDecrypt
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,9 @@ def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
                 found |= _take([(lease, most)])
             except Error:
                 raise
+            except CannotDecrypt:
+                unread.warn()
+                lease.rest(_UNREADABLE, barred=True)
             except Exception:
                 if lease.transport in _SHARED:
                     found[lease.lane] = _take_readable(lease, most)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import json
 from collections.abc import Callable
+from io import StringIO
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from standardwebhooks import Webhook
 
 from events.models import Event
-from hooks import rules
-from hooks.models import Delivery, Endpoint, Hook
+from hooks import channel_cards, channels, rules
+from hooks.engine import clock
+from hooks.models import Delivery, Endpoint, Hook, Lane
 from notifications_project.accounts.models import Organization, User
 from notifications_project.encryption import CannotDecrypt
 from notifications_project.inbox import signature
@@ -111,6 +117,83 @@ def test_rotating_heals_and_what_waited_goes_out(
     entry = lost.organization.audit_entries.get(action="hook.secret_rotated")
     assert "no key" in entry.detail["replaced"]
     assert "no key in ENCRYPTION_KEYS reads" in get(client_of(alice), f"{home}/audit/")
+
+
+def test_lists_say_so_and_promise_nothing(
+    home: str, lost: Hook, alice: User, client_of: ClientOf, api: Callable[..., Api]
+) -> None:
+    program = api(alice)
+    [hook] = program.get(f"/api/v1{home}/hooks/").json()["results"]
+    assert (hook["state"], hook["health"]["secret_lost"]) == ("secret lost", True)
+    waiting = Delivery.objects.get(state="pending")
+    read = program.get(f"/api/v1{home}/deliveries/{waiting.public_id}/").json()
+    assert read["next_try_at"] is None
+    assert "no key in ENCRYPTION_KEYS reads" in read["explanation"]
+    for page in ("notifications/webhooks/", "deliveries/", f"deliveries/{waiting.public_id}/"):
+        html = get(client_of(alice), f"{home}/{page}")
+        assert "no key in ENCRYPTION_KEYS reads" in html.replace("No key", "no key"), page
+        assert "To be sent now" not in html, page
+    rules.rotate_secret(lost, None)
+    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "healthy"
+
+
+def test_a_channel_says_so_too(alice: User, settings: LazySettings, receiver: Receiver) -> None:
+    channel, _ = channels.set_up(alice, "webhook", url=receiver.url, options={})
+    lose_the_key(settings)
+    channel.refresh_from_db()
+    assert channel_cards.card(channel, clock.now()).state.word == "Secret lost"
+
+
+def test_the_log_has_one_line_whatever_the_number_of_lanes_and_looks(
+    webhook: Make, record: Record, pump: Run, settings: LazySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook(events=["git.push"])
+    webhook(name="Another", events=["git.push"])
+    lose_the_key(settings)
+    record("git.push")
+    for _ in range(2):
+        pump()
+        Lane.objects.update(not_before=None, next_at=clock.now(), work_due_at=clock.now())
+    [line] = [each for each in caplog.records if "ENCRYPTION_KEYS" in each.getMessage()]
+    assert line.exc_info is None
+    assert "Traceback" not in caplog.text
+    settings.ENCRYPTION_KEYS = ["a third set of keys, which reads nothing either"]
+    pump()
+    assert len([each for each in caplog.records if "ENCRYPTION_KEYS" in each.getMessage()]) == 2
+
+
+def keys_used(*arguments: str) -> dict[str, Any]:
+    out = StringIO()
+    with contextlib.suppress(SystemExit):
+        call_command("encryption_keys", "--json", *arguments, stdout=out)
+    answer: dict[str, Any] = json.loads(out.getvalue())
+    return answer
+
+
+def test_the_command_counts_what_each_key_is_needed_for_and_frees_the_old_ones(
+    webhook: Make, settings: LazySettings
+) -> None:
+    [old], new, lost = settings.ENCRYPTION_KEYS, "a new key of at least 32 characters", "a key that is soon dropped, 32"
+    hook = webhook()
+    settings.ENCRYPTION_KEYS = [lost]
+    webhook(name="Lost")
+    settings.ENCRYPTION_KEYS = [new, old]
+    webhook(name="New")
+    before = {"keys": [{"number": 1, "rows": 1}, {"number": 2, "rows": 1}], "unreadable": 1, "rewritten": 0}
+    assert keys_used() == before
+    after = {"keys": [{"number": 1, "rows": 2}, {"number": 2, "rows": 0}], "unreadable": 1, "rewritten": 1}
+    assert keys_used("--rewrite") == after
+    assert keys_used("--rewrite") == after | {"rewritten": 0}
+    settings.ENCRYPTION_KEYS = [new]
+    assert Endpoint.objects.get(hook=hook).secrets["signing"][0]["key"].startswith("whsec_")
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("encryption_keys", stdout=out)
+    assert ended.value.code == 1
+    assert out.getvalue().splitlines()[:2] == [
+        "key 1: 2 rows (encrypts)",
+        "no key: 1 rows cannot be read; put their key back, or make new secrets",
+    ]
 
 
 def test_rotating_what_can_be_read_says_nothing_of_it(acme: Organization, webhook: Make) -> None:

@@ -1,0 +1,37 @@
+"""Telling the operator that stored secrets fit no key: once a day and set of keys, whoever of the workers finds it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+
+from hooks.engine import clock
+from hooks.models import Circuit
+from notifications_project import encryption
+
+logger = logging.getLogger(__name__)
+
+_EVERY = timedelta(days=1)
+_NAME = "secrets"  # a circuit that holds nothing up: it keeps when the last warning was, and of which keys
+
+
+@transaction.atomic
+def warn() -> None:
+    """Something that is due cannot be sent because of it. It would be found again every few minutes, in every lane."""
+    Circuit.objects.get_or_create(pk=_NAME)
+    known = Circuit.objects.select_for_update().get(pk=_NAME)
+    now, keys = clock.now(), encryption.keys_in_use()
+    if known.last_error == keys and known.not_before and known.not_before > now:
+        return
+    known.last_error, known.not_before = keys, now + _EVERY
+    known.save()
+    transaction.on_commit(_log)
+
+
+def _log() -> None:
+    logger.warning(
+        "Deliveries wait: no key in ENCRYPTION_KEYS reads the secrets of some webhooks. Put the old key back behind "
+        "the first; `manage.py encryption_keys` counts what cannot be read."
+    )

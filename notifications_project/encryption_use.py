@@ -1,0 +1,90 @@
+"""Which of the keys in ENCRYPTION_KEYS what is stored still needs, and writing it anew with the first of them.
+
+It looks at every field that is encrypted, of whatever app; what holds nothing needs no key and is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import F, TextField, Value
+from django.db.models.functions import Cast
+
+from notifications_project.encryption import NOTHING, EncryptedJSONField, key_that_reads, rewritten
+
+_CHUNK = 500
+
+
+@dataclass
+class Use:
+    """How many stored values each key reads, the first at the beginning; and how many none does."""
+
+    by_key: list[int]
+    unreadable: int = 0
+    rewritten: int = 0
+
+
+def count_use(keys: int) -> Use:
+    """Count what is stored by the first of the `keys` that reads it."""
+    use = Use([0] * keys)
+    for model, name in _encrypted():
+        for rows in _chunks(model, name):
+            for _, stored in rows:
+                _add(use, stored)
+    return use
+
+
+def rewrite(keys: int) -> Use:
+    """Encrypt with the first key what another reads, in small transactions; then count."""
+    changed = sum(_rewrite(model, name, rows) for model, name in _encrypted() for rows in _chunks(model, name))
+    use = count_use(keys)
+    use.rewritten = changed
+    return use
+
+
+def _add(use: Use, stored: str) -> None:
+    key = key_that_reads(stored)
+    if key is None:
+        use.unreadable += 1
+    else:
+        use.by_key[key] += 1
+
+
+@transaction.atomic
+def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) -> int:
+    """Those of the rows that an older key reads. They are read again under their locks: one may have been changed."""
+    older = [pk for pk, stored in rows if key_that_reads(stored)]
+    if not older:
+        return 0
+    locked = model._default_manager.select_for_update(no_key=True).filter(pk__in=older).order_by("pk")
+    changed = 0
+    for pk, stored in _stored(locked, name):
+        if key_that_reads(stored):
+            value = Value(rewritten(stored), output_field=TextField())
+            changed += model._default_manager.filter(pk=pk).update(**{name: value})
+    return changed
+
+
+def _encrypted() -> Iterator[tuple[type[models.Model], str]]:
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, EncryptedJSONField):
+                yield model, field.name
+
+
+def _chunks(model: type[models.Model], name: str) -> Iterator[list[tuple[Any, str]]]:
+    """Rows with something encrypted, by key of the table: no transaction is open from one chunk to the next."""
+    rows = model._default_manager.annotate(stored=Cast(F(name), TextField())).exclude(stored=NOTHING).order_by("pk")
+    after: Any = None
+    while chunk := list(_stored(rows if after is None else rows.filter(pk__gt=after), name)[:_CHUNK]):
+        yield chunk
+        after = chunk[-1][0]
+
+
+def _stored(rows: models.QuerySet[Any], name: str) -> models.QuerySet[Any, tuple[Any, str]]:
+    """The values as the database holds them."""
+    return rows.annotate(stored=Cast(F(name), TextField())).values_list("pk", "stored")
