@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hooks", "0008_failing_for_good"),
+        ("hooks", "0011_addresses_in_one_spelling"),
     ]
 
     operations = [
