@@ -1,20 +1,30 @@
 """Names in mails to people who did not ask for them: nothing in them that a mail program makes a link of.
 
-Whoever may name an organization or a hook could otherwise have this console send strangers a link of his own.
+Whoever may name an organization or a hook could otherwise have this console send strangers a link of his own. Mail
+programs recognize schemes, `www.`, bare domains, addresses, IP and phone numbers; letters and words are left as they
+are, so that a name is still recognized.
 """
 
 from __future__ import annotations
 
 import re
 
-_DOTS = ".\u3002\uff0e\uff61\u2024"  # as browsers read a host name (UTS 46), and one that looks like them
-_BEFORE_A_WORD = re.compile(rf"([{_DOTS}]+)(?=\w)")
-_SCHEME = re.compile(r"[:\uff1a]+(?=\s*[/\\\uff0f])|(?<=mailto)[:\uff1a]|(?<=tel)[:\uff1a]", re.IGNORECASE)
+# As browsers read a host name (UTS 46), and what looks like them.
+_DOTS = ".\u3002\uff0e\uff61\u2024\ufe52\u2027\u30fb\uff65\u06d4\u0701\u0702\ua4f8"
+_COLONS = ":\uff1a\ufe55\u2236\ua789"
+_BEFORE_A_SIGN = re.compile(rf"([{_DOTS}]+)(?=[^\s{_DOTS}])")
+_SCHEME = re.compile(
+    rf"[{_COLONS}]+(?=\s*[/\\\uff0f\u2044\u2215])|(?<=mailto)[{_COLONS}]|(?<=tel)[{_COLONS}]", re.IGNORECASE
+)
+_COLON = re.compile(rf"([{_COLONS}]+)(?=[^\s{_COLONS}])")
+_SHARE = re.compile(r"[/\\\uff0f\u2044\u2215]{2,}")  # `//host`, and `\\host` of Windows
 _AT = re.compile(r"\s*[@\uff20\ufe6b]\s*")
+_PHONE = re.compile(r"(\+?\s?\d(?:[\s().\-\u2010-\u2015/]*\d){2})(?:[\s().\-\u2010-\u2015/]*\d){4,}")
 
 
-def unlinked(name: str) -> str:
-    """Return a name whose dots, colons and @ make no address any more: `evil. example`, `a at b. example`."""
-    text = _SCHEME.sub(" ", name)
-    text = _AT.sub(" at ", text)
-    return " ".join(_BEFORE_A_WORD.sub(r"\1 ", text).split())
+def unlinked(name: object) -> str:
+    """Return a name without addresses: `evil. example`, `a at b. example`; of a long number only its beginning."""
+    text = _PHONE.sub(r"\1…", str(name))
+    text = _SHARE.sub(" ", _SCHEME.sub(" ", text))
+    text = _COLON.sub(r"\1 ", _AT.sub(" at ", text))
+    return " ".join(_BEFORE_A_SIGN.sub(r"\1 ", text).split())

@@ -12,6 +12,7 @@ from hooks.formats.base import Format
 from hooks.messages import Message, Notification
 from hooks.wording import mailing, plain, tell
 from notifications_project.mail_addresses import ascii_domain
+from notifications_project.unlinking import unlinked
 
 
 class Mail(Format):
@@ -39,7 +40,9 @@ class Mail(Format):
         # Clients keep an application's mails together by References. Gmail does so only under the same subject too;
         # the news stands in it all the same: who reads a list of subjects should see what failed without opening any.
         thread = f"<{story.thread}@{domain()}>"
-        subject = f"{'[Test] ' if story.is_test else ''}[{plain.name(notification.organization)}] {story.subject}"
+        subject = (
+            f"{'[Test] ' if story.is_test else ''}[{unlinked(plain.name(notification.organization))}] {story.subject}"
+        )
         return Message(
             body=render_to_string("mail/event.txt", context).encode(),
             content_type="text/plain",

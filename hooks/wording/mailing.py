@@ -13,6 +13,7 @@ from django.utils.translation import npgettext, pgettext
 from events import catalogue
 from hooks.messages import Notification
 from hooks.wording import plain, resource_of
+from notifications_project.unlinking import unlinked
 
 OWN = frozenset({"setting", "default", "role"})  # the rules of which members have the say themselves
 _LONGEST_NAME = 100
@@ -57,7 +58,7 @@ def footer(notification: Notification, language: str) -> Footer:
 def confirmation(organization: str) -> Confirmation:
     """The words of the mail that asks an address whether it wants to be told, in the platform's language."""
     with translation.override(settings.MESSAGE_LANGUAGE):
-        return _confirmation({"organization": plain.name(organization)})
+        return _confirmation({"organization": unlinked(plain.name(organization))})
 
 
 def _confirmation(named_so: dict[str, str]) -> Confirmation:
@@ -83,12 +84,12 @@ def _confirmation(named_so: dict[str, str]) -> Confirmation:
 
 
 def named(hook: str) -> str:
-    """The name of a hook on one line."""
-    return plain.line(hook, _LONGEST_NAME)
+    """The name of a hook on one line, without anything that a mail program makes a link of."""
+    return unlinked(plain.line(hook, _LONGEST_NAME))
 
 
 def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[Why]:
-    named_so = {"organization": plain.name(notification.organization)}
+    named_so = {"organization": unlinked(plain.name(notification.organization))}
     own = ((pgettext("mail", "Change this in your settings"), _settings_page(notification)),)
     rules = {reason["rule"] for reason in notification.reasons}
     if hooks:

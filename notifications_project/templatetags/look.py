@@ -17,8 +17,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from notifications_project.masking import mask
+from notifications_project.unlinking import unlinked
 
 register = template.Library()
+
+register.filter("unlinked", unlinked)
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -92,6 +92,19 @@ def test_an_address_is_asked_once_and_told_after_it_confirmed(
     assert (entry.actor_name, entry.target) == (OPS, OPS)
 
 
+def test_names_make_no_link_in_a_mail_to_strangers(acme: Organization, mailbox: Mailbox, client: Client) -> None:
+    Organization.objects.filter(pk=acme.pk).update(name="You won! Visit https://evil.example/prize")
+    naming(acme, name="www.evil.example, +1 800 555 0199, eve@evil.example")
+    tasks.sweep()
+    [mail] = mailbox.mails
+    page = link_in(mailbox)
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    for shown in (str(mail["Subject"]), text, html, get(client, page), client.post(page, follow=True).text):
+        assert "evil. example" in shown
+        for link in ("evil.example", "https://evil", "555 0199", "eve@"):
+            assert link not in shown
+
+
 def test_the_link_works_once(acme: Organization, mailbox: Mailbox, client: Client) -> None:
     naming(acme)
     tasks.sweep()
