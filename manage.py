@@ -28,7 +28,7 @@ def main():
     from django.conf import settings
     from django.core.management import execute_from_command_line
 
-    from notifications_project import readiness, start
+    from notifications_project import commands, readiness, start
 
     with readiness.ending_with_one_line():
         on_demo = start.take_demo_option(sys.argv)
@@ -39,6 +39,7 @@ def main():
         elif on_demo:
             start.use_demo()
         settings.INSTALLED_APPS  # reads the settings: a wrong one is told before anything begins
+        commands.hide_unfit()
         execute_from_command_line(sys.argv)
 
 

@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from notifications_project.environment import describe_misspelt
+from notifications_project.logs import MaskedRecord
 
 _TOLD = "CONSOLE_TOLD"  # in the environment, which the processes that this one starts or becomes inherit
 
@@ -16,7 +17,8 @@ class ProjectConfig(AppConfig):
     label = "console"
 
     def ready(self) -> None:
-        """Warn of variables that are probably misspelt; once, not again in each process that `up` starts."""
+        """Mask what is logged. Warn of variables that are probably misspelt; once, not in each process of `up`."""
+        logging.setLogRecordFactory(MaskedRecord)
         if settings.MISSPELT and os.environ.get(_TOLD) != "true":
             os.environ[_TOLD] = "true"
             logging.getLogger(__name__).warning("The environment: %s", describe_misspelt(settings.MISSPELT))

@@ -20,6 +20,7 @@ from django_q.cluster import Cluster
 
 import hooks.tasks  # noqa: F401  (what the workers run: loaded before the fork, they share it)
 from hooks.engine import watchdog
+from notifications_project import sqlite_file
 from notifications_project.supervisor import BEAT_FD, STANDS_STILL, leave
 
 SETTLING = 20.0  # seconds that a new cluster gets before it is asked for progress
@@ -42,6 +43,8 @@ def lead() -> NoReturn:
             leave(STANDS_STILL)
         beat()
         cluster.sentinel.join(BEAT_EVERY)
+    connections.close_all()
+    sqlite_file.write_back()
     leave(0 if cluster.has_stopped else 1)
 
 

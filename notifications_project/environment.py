@@ -108,7 +108,10 @@ def keys(name: str) -> list[str]:
 
 
 def words(name: str) -> list[str]:
-    return [word for word in (part.strip() for part in text(name).split(",")) if word]
+    found = [word for word in (part.strip() for part in text(name).split(",")) if word]
+    if text(name) and not found:
+        raise BadSetting(name, "names nothing between its commas")
+    return found
 
 
 def ports(name: str) -> frozenset[int]:
@@ -185,13 +188,42 @@ def database(name: str, default: str) -> dict[str, Any]:
         raise BadSetting(name, "must begin with sqlite:///, postgres:// or postgresql://")
     if scheme == "sqlite" and (not rest[3:] or rest[2] != "/" or ":memory:" in rest):
         raise BadSetting(name, "must name a file: sqlite:///console.sqlite3, or sqlite:////with/its/whole/path")
+    refuse_unescaped(name, value)
     try:
         found = dict(env.db_url_config(value))
     except Exception as error:
         raise BadSetting(name, "cannot be read as a database URL") from error
     if not found["NAME"] and "service" not in found.get("OPTIONS", {}):
         raise BadSetting(name, "must name a database: postgres://user:password@host/name")
+    if scheme != "sqlite":
+        _check_options(name, found)
     return found
+
+
+def refuse_unescaped(name: str, value: str) -> None:
+    """Raise BadSetting for a URL that holds signs which end its password or its name too early."""
+    try:
+        parts = urlsplit(value)
+        behind = f"{parts.path}{parts.query}"
+        wrong = "#" in value or re.search(r"%(?![0-9A-Fa-f]{2})", value) or (parts.netloc and "@" in behind)
+        wrong = wrong or (parts.scheme == "sqlite" and "?" in value)
+        wrong = wrong or (parts.scheme.startswith("postgres") and "/" in parts.path[1:])
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise BadSetting(name, "cannot be read: write %40 %2F %3A %23 %3F %25 for @ / : # ? % in a name or password")
+
+
+def _check_options(name: str, described: dict[str, Any]) -> None:
+    """Refuse what stands behind the `?` and libpq does not know; it would be found at the first connection only."""
+    from psycopg import ProgrammingError, conninfo  # only who uses it pays for it
+
+    options = {key: str(value) for key, value in described.get("OPTIONS", {}).items()}
+    try:
+        conninfo.make_conninfo("", **options)
+    except ProgrammingError as error:
+        known = "an option of PostgreSQL's connections, such as sslmode=require"
+        raise BadSetting(name, f"must have behind its ? nothing but {known}") from error
 
 
 def redis(name: str) -> str:
@@ -200,6 +232,11 @@ def redis(name: str) -> str:
     if value.split(":", 1)[0] not in {"", "redis", "rediss", "unix"}:
         raise BadSetting(name, "must begin with redis://, rediss:// or unix://")
     if value:
+        refuse_unescaped(name, value)
+        if not value.startswith("unix:") and not re.fullmatch(r"/?|/[0-9]{1,4}", urlsplit(value).path):
+            raise BadSetting(
+                name, "must end with the number of a database: redis://user:password@redis.example.com:6379/0"
+            )
         from redis.connection import parse_url  # only who uses it pays for it
 
         try:

@@ -3,6 +3,37 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# What opens a page or changes something for whoever knows the address.
+_KEYS = re.compile(
+    r"(/(?:unsubscribe|confirm|invitations|accounts/confirm-email|accounts/password/reset/key)/)[^/\s\"'?#]+"
+)
+
+
+def mask_keys(text: str) -> str:
+    """Hide the keys in addresses: of password resets, confirmations, invitations, links to unsubscribe."""
+    return _KEYS.sub(r"\1…", text)
+
+
+class MaskedRecord(logging.LogRecord):
+    """A line of any log, the web server's own too, without the keys in its addresses."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.args, Mapping):
+            self.args = {name: _mask(value) for name, value in self.args.items()}
+        elif self.args:
+            self.args = tuple(_mask(value) for value in self.args)
+
+    def getMessage(self) -> str:  # noqa: N802  (logging calls it so)
+        return mask_keys(super().getMessage())
+
+
+def _mask(value: object) -> object:
+    return mask_keys(value) if isinstance(value, str) else value
 
 
 class NoClientTraceback(logging.Filter):

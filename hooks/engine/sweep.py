@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from hooks.engine import clock, lanes, leases, set_back
 from hooks.models import Delivery, Lane, Pump
+from notifications_project import sqlite_file
 from notifications_project.accounts.models import AccountMail
 from notifications_project.isolation import isolated
 
@@ -17,7 +18,7 @@ _LANES = 500
 
 def sweep() -> None:
     """Bring back lanes that sleep with work in them, leases from a clock that went back; forget what is over."""
-    for repair in (set_back.repair, _wake_lanes, _shorten_leases, _forget_pumps, _forget_account_mails):
+    for repair in (set_back.repair, _wake_lanes, _shorten_leases, _forget_pumps, _forget_account_mails, _cut_log):
         with isolated(f"a step of the sweep failed: {repair.__name__}"):
             repair()
 
@@ -36,6 +37,10 @@ def _shorten_leases() -> None:
 
 def _forget_pumps() -> None:
     Pump.objects.filter(seen_at__lt=clock.now() - _FORGET_PUMPS).delete()
+
+
+def _cut_log() -> None:
+    sqlite_file.write_back(only_if_large=True)
 
 
 def _forget_account_mails() -> None:

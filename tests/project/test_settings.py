@@ -39,6 +39,9 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
             "sqlite", "sqlite:", "sqlite://", "sqlite:///", "sqlite://:memory:", "sqlite:///:memory:", "sqlite://a/b",
             "mysql://h/db", "postgres", "postgres://", "postgres://h", "postgres://h/", "postgres://h:abc/db",
             "postgres://h:99999/db", "postgres://[::1/db",
+            "postgres://user:p@ss/w0rd#1@h/db", "postgres://user:pw/x@h/db", "postgres://user:pw#x@h/db",
+            "postgres://user:pw?x@h/db", "postgres://user:100%pw@h/db", "postgres://h/a/b", "postgres://h/db?sslmod=x",
+            "sqlite:////tmp/a#b.sqlite3", "sqlite:////tmp/a?b=c",
         )),
         *(("PUBLIC_URL", value) for value in (
             "console", "ftp://x", "http://", "http://[::1", "http://[zz]", "http://a:abc", "http://a:99999",
@@ -51,7 +54,8 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
             "smtp://user:p/pw@h", "smtp://user@h", "smtp://:pw@h", "smtp://h?ssl=true", "smtp://exam\u202cple.net",
         )),
         *(("REDIS_URL", value) for value in (
-            "redis", "http://h", "redis://[::1", "redis://h:abc", "redis://h:99999", "redis://h?socket_timeout=x",
+            "redis", "redis://h/abc", "redis://h/0/1", "redis://:pw#x@h/0", "redis://:pw/x@h/0", "redis://h?db=pw",
+            "http://h", "redis://[::1", "redis://h:abc", "redis://h:99999", "redis://h?socket_timeout=x",
         )),
         *(("DEFAULT_FROM_EMAIL", value) for value in (
             "not an address", "console", "Console <console>", "a@b, c@d", "a@b>", "a@b\nBcc: c@d", "@b", "a@",

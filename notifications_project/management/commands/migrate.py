@@ -14,13 +14,17 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notifications_project import readiness
+from notifications_project import readiness, sqlite_file
 
 _LOCK = 0x636F6E736F6C65  # of this database on PostgreSQL, where it is a number; any, but always the same
 _LOOK_EVERY = 0.5
 
 
 class Command(migrate.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        sqlite_file.protect()  # before Django's checks open the database, which makes its file
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         with _lock(connection) as is_free:

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from notifications_project import readiness, start
+from notifications_project import readiness, sqlite_file, start
 from notifications_project.accounts.models import User
 from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
 
@@ -51,6 +51,7 @@ class Command(BaseCommand):
                 self.say(welcome)
                 children.watch()
         except StopRequested:
+            sqlite_file.write_back()
             self.say("Stopped.")
             leave(0)
         except ChildDied as error:

@@ -1,0 +1,50 @@
+"""The files of an SQLite database: readable by nobody else, and complete in one file when everything has stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from django.conf import settings
+
+LARGE_LOG = 4 * 1024 * 1024  # bytes of the write-ahead log, from which it is cut off
+_OTHERS = 0o007
+
+
+def database_file() -> Path | None:
+    """Return the file of the database; None if it is not SQLite."""
+    described = settings.DATABASES["default"]
+    return Path(str(described["NAME"])).absolute() if described["ENGINE"].endswith("sqlite3") else None
+
+
+def protect() -> None:
+    """Make the file for its owner alone if there is none; take it from other users if there is."""
+    file = database_file()
+    if file is None:
+        return
+    with contextlib.suppress(OSError):  # SQLite says what is wrong with the place
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    for path in (file, *_logs(file)):
+        with contextlib.suppress(OSError):  # not there, or of another user who is to decide
+            path.chmod(path.stat().st_mode & ~_OTHERS)
+
+
+def write_back(*, only_if_large: bool = False) -> None:
+    """Write the log back into the database's file and cut it off, so that a plain copy of that file has everything.
+
+    While others read or write it stays, without waiting for them.
+    """
+    file = database_file()
+    if file is None or not file.exists():
+        return
+    with contextlib.suppress(OSError, sqlite3.Error):
+        if only_if_large and _logs(file)[0].stat().st_size < LARGE_LOG:
+            return
+        with contextlib.closing(sqlite3.connect(file, timeout=0.2)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _logs(file: Path) -> tuple[Path, Path]:
+    return file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")
