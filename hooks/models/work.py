@@ -73,8 +73,7 @@ class Delivery(models.Model):
         return self.public_id
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is None:
-            self.pk = id_of(self.event_id, self.endpoint.identity)
+        self.pk = self.pk or id_of(self.event_id, self.endpoint.identity)
         super().save(*args, **kwargs)
 
     @property

@@ -100,7 +100,14 @@ def test_an_email_hook_is_created_as_it_was_sent(
 
 def test_what_is_not_sent_has_its_default(admin: Api, address: str) -> None:
     webhook = admin.post(address, WEBHOOK).json()
-    defaults = {"format": "raw", "options": {}, "events": None, "resources": None, "paused": False, "enabled": True}
+    defaults: dict[str, Any] = {
+        "format": "raw",
+        "options": {},
+        "events": None,
+        "resources": None,
+        "paused": False,
+        "enabled": True,
+    }
     defaults |= {"ordered": False, "rate_limit": None}
     assert {name: webhook[name] for name in defaults} == defaults
     email = admin.post(address, EMAIL).json()
