@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -82,6 +82,7 @@ class _Checked:
     occurred_at: datetime
     reference: Reference | None
     fingerprint: str
+    key_as_sent: str | None  # which may be spelled otherwise: so were keys stored once
 
 
 def record(
@@ -148,10 +149,11 @@ def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
         raise Unfit("type", "Is not in the catalogue of event types." if sent.type else "Is missing.")
     reference = references.parse(sent.resource)
     occurred_at = limits.moment(sent.occurred_at, now)
-    if sent.idempotency_key is not None:
-        limits.check_key(sent.idempotency_key)
+    key_as_sent = sent.idempotency_key
+    if key_as_sent is not None:
+        sent = replace(sent, idempotency_key=limits.key_of(key_as_sent))
     limits.check_data(sent.data)
-    return _Checked(index, sent, occurred_at, reference, _fingerprint(sent))
+    return _Checked(index, sent, occurred_at, reference, _fingerprint(sent), key_as_sent)
 
 
 def _fingerprint(sent: NewEvent) -> str:
@@ -188,11 +190,12 @@ def _store(
 
 
 def _stored_before(organization: Organization, checked: list[_Checked]) -> dict[str, Event]:
-    keys = {each.sent.idempotency_key for each in checked if each.sent.idempotency_key is not None}
+    spellings = [(each.sent.idempotency_key, each.key_as_sent) for each in checked]
+    keys = {key for both in spellings for key in both if key is not None}
     if not keys:
         return {}
     stored = Event.objects.filter(organization=organization, idempotency_key__in=keys)
-    return {event.idempotency_key: event for event in stored if event.idempotency_key is not None}
+    return {limits.key_of(event.idempotency_key): event for event in stored}
 
 
 def _refuse_conflicts(checked: list[_Checked], fingerprints: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,9 +80,12 @@ def check_text(text: str, where: str) -> None:
         raise Unfit(where, "Contains half of a surrogate pair, which is no character.") from error
 
 
-def check_key(key: Any) -> None:
-    if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY or not key.isprintable():
+def key_of(key: Any) -> str:
+    """An idempotency key in its one spelling."""
+    spelled = unicodedata.normalize("NFC", key) if isinstance(key, str) else ""
+    if not 1 <= len(spelled) <= MAX_KEY or not spelled.isprintable():
         raise Unfit("idempotency_key", f"Must be 1 to {MAX_KEY} printable characters.")
+    return spelled
 
 
 def moment(value: Any, now: datetime) -> datetime:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from events.models import Resource
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
+from notifications_project.spelling import is_visible, one_spelling
 
 LONGEST_NAME = 100
 
@@ -19,14 +20,14 @@ class ResourceError(Exception):
 
 
 def clean_name(name: str) -> str:
-    """The name without spaces around it. Raises ResourceError."""
-    name = name.strip()
+    """The name in its one spelling, without spaces around it. Raises ResourceError."""
+    name = one_spelling(name)
     if not name:
         raise ResourceError("Give it a name.")
     if len(name) > LONGEST_NAME:
         raise ResourceError(f"A name has at most {LONGEST_NAME} characters.")
-    if not name.isprintable():
-        raise ResourceError("A name has no control characters.")
+    if not is_visible(name):
+        raise ResourceError("A name has no control characters, and none that cannot be seen.")
     return name
 
 

@@ -21,6 +21,7 @@ from hooks.models import Channel, Delivery, Device, Endpoint
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.spelling import is_visible, one_spelling
 
 MOST = 20  # devices of a user
 NOT_CONFIGURED = "iOS push is not configured here: the operator has to set APNS_KEY and what belongs to it."
@@ -59,13 +60,13 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
         _end(other, None, "It was registered by another user")
     device = having.filter(user=user).first()
     if device and _lock(device.endpoint_id).deleted_at is None:
-        _refresh(device, user, name.strip(), now)
+        _refresh(device, user, one_spelling(name), now)
         return device, False
     if Device.objects.filter(user=user).count() >= MOST:
         raise InvalidDevice({"token": f"You have {MOST} devices already: remove one first."})
     Channel.objects.get_or_create(user=user, kind=Channel.Kind.IOS)
     endpoint = _endpoint(space, token, now)
-    device = Device.objects.create(user=user, name=name.strip(), endpoint=endpoint, registered_at=now)
+    device = Device.objects.create(user=user, name=one_spelling(name), endpoint=endpoint, registered_at=now)
     audit.record(space, user, "device.registered", device.name)
     return device, True
 
@@ -74,7 +75,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
 def rename(device: Device, name: str) -> None:
     """Raises InvalidDevice."""
     _check(_name_problem(name))
-    before, device.name = device.name, name.strip()
+    before, device.name = device.name, one_spelling(name)
     if before != device.name and Device.objects.filter(pk=device.pk).update(name=device.name):
         audit.record(_space(device), device.user, "device.renamed", before, after=device.name)
 
@@ -175,6 +176,6 @@ def _token_problem(token: str) -> dict[str, str]:
 def _name_problem(name: str) -> dict[str, str]:
     if not name.strip():
         return {"name": "Give the device a name."}
-    if len(name) > 100 or not name.isprintable():
-        return {"name": "A name has at most 100 printable characters."}
+    if len(name) > 100 or not is_visible(name):
+        return {"name": "A name has at most 100 characters, all of which can be seen."}
     return {}

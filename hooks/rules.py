@@ -35,6 +35,7 @@ from hooks.validation import (
 )
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
+from notifications_project.spelling import one_spelling
 
 DEFAULT_HOOK_NAME = "Default deployment result e-mails"
 _REPLACED = {"replaced": "a secret that no key in ENCRYPTION_KEYS reads"}
@@ -60,7 +61,7 @@ def create_webhook(
     `events`, `resources`: None is no restriction, an empty list nothing.
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
-    options = options or {}
+    name, options = one_spelling(name), options or {}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     url, problem = read_url(url or endpoints.default_url(format))
     check(
@@ -93,6 +94,7 @@ def create_email_hook(
     enabled: bool = True,
 ) -> Hook:
     """A new e-mail hook. Raises InvalidRule."""
+    name = one_spelling(name)
     check(
         name_problem(name)
         | notify_problem(organization, notify)
@@ -131,6 +133,8 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     """
     if hook.endpoint and not changes.get("url", "given"):
         changes["url"] = endpoints.default_url(changes.get("format", hook.endpoint.format))
+    if "name" in changes:
+        changes["name"] = one_spelling(changes["name"])
     # The look-up of a name may take its time: it comes before anything is locked.
     errors: dict[str, str] = {}
     if "url" in changes and hook.kind == Hook.Kind.WEBHOOK:
@@ -232,7 +236,7 @@ def _create(
     hook = Hook.objects.create(
         organization=organization,
         kind=kind,
-        name=name.strip(),
+        name=name,
         events=None if events is None else list(events),
         restricted=resources is not None,
         paused=paused,

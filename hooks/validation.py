@@ -17,6 +17,7 @@ from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 from notifications_project.ids import PublicId
 from notifications_project.mail_addresses import BadMailAddress, normalize, normalize_if_valid
+from notifications_project.spelling import is_visible
 from notifications_project.web_address import BadAddress, parse
 
 _MOST = 100  # recipients of one kind, resources or events of one hook
@@ -74,7 +75,7 @@ def check(errors: dict[str, str]) -> None:
 
 def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
-    if "name" in changes:
+    if "name" in changes and changes["name"] != hook.name:
         errors |= name_problem(changes["name"])
     if hook.endpoint and changes.keys() & {"format", "options"}:
         errors |= format_problem(changes.get("format", hook.endpoint.format), changes["options"])
@@ -97,8 +98,8 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
 def name_problem(name: str) -> dict[str, str]:
     if not name.strip():
         return {"name": "Give the hook a name."}
-    if len(name) > 100 or not name.isprintable():
-        return {"name": "A name has at most 100 printable characters."}
+    if len(name) > 100 or not is_visible(name):
+        return {"name": "A name has at most 100 characters, all of which can be seen."}
     return {}
 
 

@@ -20,6 +20,7 @@ from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import Membership
 from notifications_project.api_errors import invalid
 from notifications_project.api_lists import limit, parameters
+from notifications_project.spelling import one_spelling
 
 _TOLD = {"true": True, "false": False}
 _MOST_DIGITS = 18
@@ -39,7 +40,7 @@ class EventExplanation(OrganizationAPIView):
         found = matching.with_about(loaded).filter(pk=event).first()
         if found is None:
             raise NotFound("There is no such event in this organization.")
-        mine, search, told = _mine(query), query.get("search", ""), _told(query)
+        mine, search, told = _mine(query), one_spelling(query.get("search", "")), _told(query)
         members, more = [self.membership], None
         if not mine:
             members, more = explaining.find_members(

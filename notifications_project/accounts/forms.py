@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission, Role
 from notifications_project.forms import MailAddressField
+from notifications_project.spelling import is_visible, one_spelling
 
 LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
 
@@ -57,7 +58,7 @@ class NewAccountForm(forms.Form):
         self.email = email
 
     def clean_name(self) -> str:
-        return printable(self.cleaned_data["name"])
+        return visible(self.cleaned_data["name"])
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -69,7 +70,7 @@ class OrganizationForm(forms.Form):
     name = forms.CharField(max_length=100)
 
     def clean_name(self) -> str:
-        return printable(self.cleaned_data["name"])
+        return visible(self.cleaned_data["name"])
 
 
 class TokenForm(forms.Form):
@@ -89,7 +90,7 @@ class TokenForm(forms.Form):
         self.fields["organization"].choices = [*choices, ("all", "All my organizations")]  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
-        name = printable(self.cleaned_data["name"])
+        name = visible(self.cleaned_data["name"])
         if any(not token.is_expired for token in ApiToken.objects.filter(user=self.user, name=name)):
             raise forms.ValidationError("You have a token of this name. Choose another name, or revoke that one first.")
         return name
@@ -118,10 +119,12 @@ class ProfileForm(forms.ModelForm[User]):
         help_texts = {"name": "How others see you: in lists of members and in the audit log."}
 
     def clean_name(self) -> str:
-        return printable(self.cleaned_data["name"])
+        return visible(self.cleaned_data["name"])
 
 
-def printable(name: str) -> str:
-    if not name.isprintable():
-        raise forms.ValidationError("A name has no control characters.")
+def visible(name: str) -> str:
+    """A name in its one spelling."""
+    name = one_spelling(name)
+    if not is_visible(name):
+        raise forms.ValidationError("A name has no control characters, and none that cannot be seen.")
     return name

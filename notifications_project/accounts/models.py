@@ -16,6 +16,7 @@ from notifications_project import ids
 from notifications_project.accounts.roles import Role
 from notifications_project.encryption import EncryptedJSONField
 from notifications_project.mail_addresses import normalize, normalize_if_valid
+from notifications_project.spelling import password_spelling
 
 
 class UserManager(BaseUserManager["User"]):
@@ -48,6 +49,22 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(raw_password and password_spelling(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Compare a password in its one spelling; one that was set as it was typed gets that spelling."""
+        if raw_password is None:
+            return False
+        spelled = password_spelling(raw_password)
+        if super().check_password(spelled):
+            return True
+        if spelled == raw_password or not super().check_password(raw_password):
+            return False
+        self.set_password(raw_password)
+        self.save(update_fields=["password"])
+        return True
 
     @property
     def public_id(self) -> str:

@@ -10,6 +10,7 @@ from notifications_project.accounts.models import ApiToken, Membership, Organiza
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.signals import member_removed, organization_created
 from notifications_project.mail_addresses import normalize_if_valid
+from notifications_project.spelling import one_spelling
 
 
 class MembershipError(Exception):
@@ -18,6 +19,7 @@ class MembershipError(Exception):
 
 @transaction.atomic
 def create_organization(*, name: str, admin: User, actor: User | None = None) -> Organization:
+    name = one_spelling(name)
     organization = Organization.objects.create(name=name)
     Membership.objects.create(organization=organization, user=admin, role=Role.ADMIN)
     audit.record(organization, actor or admin, "organization.created", name)
@@ -27,7 +29,8 @@ def create_organization(*, name: str, admin: User, actor: User | None = None) ->
 
 @transaction.atomic
 def rename_organization(*, organization: Organization, name: str, actor: User) -> Organization:
-    before, organization.name = organization.name, name
+    before, organization.name = organization.name, one_spelling(name)
+    name = organization.name
     if before != name:
         organization.save(update_fields=["name"])
         audit.record(organization, actor, "organization.renamed", before, after=name)

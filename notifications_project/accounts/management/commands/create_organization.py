@@ -19,6 +19,7 @@ from notifications_project.accounts.management.commands._output import (
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.tokens import make_token
+from notifications_project.spelling import one_spelling
 
 TOKEN_NAME = "create_organization"  # noqa: S105
 TOKEN_LASTS = timedelta(days=365)
@@ -60,6 +61,7 @@ class Command(AnsweringCommand):
 
 def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, bool]:
     """That of the name and admin, made if it is missing. Raises CommandError if the name is another one's."""
+    name = one_spelling(name)
     teams = Organization.objects.filter(kind=Organization.Kind.TEAM).order_by("created_at", "pk")
     found = teams.filter(name=name, memberships__user=admin, memberships__role=Role.ADMIN).first()
     if found is not None:
