@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -29,7 +30,7 @@ USER, PASSWORD = "usér", "pä€ss"
 
 
 @contextmanager
-def relay(box: Mailbox, settings: LazySettings, **options: object) -> Iterator[list[bytes]]:
+def relay(box: Mailbox, settings: LazySettings, **options: Any) -> Iterator[list[bytes]]:
     """A relay with these options of aiosmtpd; yields the passwords that it was given."""
     given: list[bytes] = []
 
