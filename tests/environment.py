@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "DJANGO_SETTINGS_MODULE": "notifications_project.settings",
     "SECRET_KEY": "test-only-secret-key-0123456789abcdef0123456789",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "sqlite:///test.sqlite3"),
