@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from events import catalogue
 from hooks import channels, devices, own, sentences
 from hooks.formats import FORMATS
+from hooks.formats.base import CA_CERTIFICATES, authorities_of
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.quiet import quiet_until
 from hooks.sentences import Badge
@@ -208,8 +209,9 @@ def _facts(channel: Channel) -> list[tuple[str, str]]:
     known = FORMATS.get(endpoint.format)
     facts = [("URL", sentences.where(endpoint)), ("Format", known.label if known else endpoint.format)]
     if known:
-        labels = {option.name: option.label for option in known.options}
-        facts += [(labels.get(name, name), str(value)) for name, value in endpoint.options.items()]
+        labels = {option.name: option.label for option in known.all_options}
+        shown = {**endpoint.options} | ({CA_CERTIFICATES.name: "given"} if authorities_of(endpoint.options) else {})
+        facts += [(labels.get(name, name), str(value)) for name, value in shown.items()]
         facts += [("Signing secret", _secret_beginning(endpoint))] if known.signed else []
     return facts
 

@@ -10,6 +10,7 @@ from django import forms
 from django.forms.boundfield import BoundField, BoundWidget
 
 from hooks.formats import FORMATS, Format, Option, proposed_for, webhook_formats
+from hooks.formats.base import CA_CERTIFICATES
 from hooks.models import Endpoint
 
 
@@ -46,6 +47,7 @@ class Offer:
     format: Format
     radio: BoundWidget
     fields: list[BoundField]
+    authority: BoundField | None  # who vouches for a server of one's own
 
 
 @dataclass
@@ -73,7 +75,8 @@ class OptionFields:
         for known in formats or webhook_formats():
             stands = endpoint.options if endpoint and endpoint.format == known.name else {}
             self.asked[known.name] = [
-                self._add(f"option_{known.name}_{option.name}", option, stands, lost=lost) for option in known.options
+                self._add(f"option_{known.name}_{option.name}", option, stands, lost=lost)
+                for option in known.all_options
             ]
 
     def _add(self, name: str, option: Option, stands: Mapping[str, Any], *, lost: bool) -> _Asked:
@@ -118,7 +121,13 @@ class OptionFields:
             Offer(
                 known,
                 radio,
-                [self.form[name] for asked in self.asked[known.name] for name in (asked.field, asked.removed) if name],
+                [
+                    self.form[name]
+                    for asked in self.asked[known.name]
+                    for name in (asked.field, asked.removed)
+                    if name and asked.option != CA_CERTIFICATES
+                ],
+                self.form[authority] if (authority := self.called(known.name, CA_CERTIFICATES.name)) else None,
             )
             for known, radio in zip(webhook_formats(), radios.subwidgets, strict=True)
         ]
@@ -137,6 +146,10 @@ def _field(option: Option, stored: str) -> _OptionField:
     widget: forms.Widget
     if option.choices:
         widget = forms.Select(choices=option.choices)
+    elif option.check:
+        widget = forms.Textarea(
+            attrs={**attrs, "rows": 6, "maxlength": option.most, "placeholder": "-----BEGIN CERTIFICATE-----"}
+        )
     elif option.secret:
         # What was typed stands there again if something else has to be corrected; what is stored never does.
         widget = forms.PasswordInput(

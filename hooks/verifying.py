@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hooks.formats import FORMATS
+from hooks.formats.base import authorities_of
 from hooks.models import Channel, Hook
 from hooks.preview import Draft
 from hooks.transports import http
@@ -46,7 +47,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
     if message is None:
         return False, "There is no token yet."
     hidden = known.secret_options(options)
-    verified, words = known.verified(http.ask(message, hidden, owner))
+    verified, words = known.verified(http.ask(message, hidden, owner, authorities_of(options)))
     return verified, http.without(words, hidden)
 
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from notifications_project import certificates
 from notifications_project.mail_addresses import ascii_domain
 from notifications_project.web_address import BadAddress, parse
 
@@ -359,6 +360,19 @@ def existing_file(name: str) -> str:
     value = text(name)
     if value and not (Path(value).is_file() and os.access(value, os.R_OK)):
         raise BadSetting(name, f"{value} is no file that can be read")
+    return value
+
+
+def certificates_file(name: str) -> str:
+    """A file with certificates of authorities; empty if not given."""
+    value = existing_file(name)
+    if value:
+        try:
+            problem = certificates.problem_with(Path(value).read_text(), most=1000)
+        except UnicodeDecodeError:
+            problem = "This is no text."
+        if problem:
+            raise BadSetting(name, f"{value}: {problem}")
     return value
 
 

@@ -222,6 +222,7 @@ PUSH_CONFIGURED = environment.complete(
     beside={name: bool(environment.text(name)) for name in ("APNS_ENVIRONMENT", "APNS_ADDRESS", "APNS_CA_FILE")},
 )
 OUTBOUND_ALLOWED_NETWORKS = environment.networks("OUTBOUND_ALLOWED_NETWORKS")
+OUTBOUND_CA_FILE = environment.certificates_file("OUTBOUND_CA_FILE")
 OUTBOUND_ALLOWED_PORTS = environment.ports("OUTBOUND_ALLOWED_PORTS")
 if DEMO:
     OUTBOUND_ALLOWED_NETWORKS += environment.networks_of("127.0.0.0/8", "::1/128")

@@ -27,7 +27,7 @@ def format_json(known: Format) -> dict[str, Any]:
         "setup": known.setup,
         "default_url": known.default_url,
         "verifiable": known.can_verify(),
-        "options": [_option(option) for option in known.options],
+        "options": [_option(option) for option in known.all_options],
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hooks.messages import Answer, Message, Notification
+from notifications_project import certificates
 from notifications_project.web_address import host_of
 
 
@@ -29,6 +30,7 @@ class Option:
     pattern: str = ""
     problem: str = ""
     most: int = 255  # characters
+    check: Callable[[str], str] | None = None  # of a text of several lines: why it cannot be this one
 
     @property
     def default(self) -> str:
@@ -42,11 +44,29 @@ class Option:
             return f"{self.label} is needed." if self.required else ""
         if self.choices and value not in dict(self.choices):
             return f"Choose one of {', '.join(name for name, _ in self.choices)}."
+        if self.check:
+            return f"At most {self.most} characters." if len(value) > self.most else self.check(value)
         if len(value) > self.most or not value.isprintable():
             return f"At most {self.most} printable characters."
         if self.pattern and not re.fullmatch(self.pattern, value):
             return self.problem
         return ""
+
+
+CA_CERTIFICATES = Option(
+    "ca_certificates",
+    "Certificate authority",
+    help="Only for a server whose certificate is from a private authority: the certificate of that authority, in PEM. "
+    "The public authorities are trusted as well.",
+    most=certificates.LONGEST,
+    check=certificates.problem_with,
+)
+
+
+def authorities_of(options: Mapping[str, Any]) -> str:
+    """The certificates among an endpoint's options."""
+    value = options.get(CA_CERTIFICATES.name)
+    return value if isinstance(value, str) else ""
 
 
 class Format(ABC):
@@ -61,6 +81,13 @@ class Format(ABC):
     hosts: ClassVar[tuple[str, ...]] = ()  # a URL there, or below, is most likely meant for this format
     default_url: ClassVar[str] = ""  # where it goes if no URL is given; empty: a URL is needed
     options: ClassVar[tuple[Option, ...]] = ()
+    # Whether people run such a service themselves, perhaps with a certificate from a private authority.
+    self_hosted: ClassVar[bool] = False
+
+    @property
+    def all_options(self) -> tuple[Option, ...]:
+        """Its own options, and those of its connection."""
+        return (*self.options, CA_CERTIFICATES) if self.self_hosted else self.options
 
     @abstractmethod
     def write(self, notification: Notification) -> Message:
@@ -93,7 +120,7 @@ class Format(ABC):
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, str]:
         """Problems with a hook's options, by option name."""
-        known = {option.name: option for option in self.options}
+        known = {option.name: option for option in self.all_options}
         problems = dict.fromkeys(options.keys() - known, f"The {self.name} format has no such option.")
         for name, option in known.items():
             if problem := option.problem_with(options.get(name, option.default)):

@@ -45,6 +45,7 @@ _ADVICE = {
 class HipChat(Format):
     name = "hipchat"
     label = "HipChat"
+    self_hosted = True
     help = "A message in a room, coloured by its outcome; bad news alerts the people in it."
     setup: ClassVar[str] = (
         "Make an API token and enter it with the room's id or name: for version 1 an administrator makes it in the "

@@ -51,6 +51,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 class Mattermost(Format):
     name = "mattermost"
     label = "Mattermost"
+    self_hosted = True
     help = "A post in a channel of a Mattermost server."
     setup: ClassVar[str] = (
         "In Mattermost open the product menu, Integrations, Incoming Webhooks, and press Add Incoming Webhook. Give it"

@@ -24,6 +24,7 @@ _PRIORITIES = {Outcome.GOOD: 3, Outcome.BAD: 4, Outcome.NEUTRAL: 2}  # 3: as usu
 class Ntfy(Format):
     name = "ntfy"
     label = "ntfy"
+    self_hosted = True
     help = "Push notifications on phones and desktops, by ntfy.sh or a server of your own."
     setup: ClassVar[str] = (
         "Subscribe to a topic in the ntfy app and put its name here; on ntfy.sh choose one that nobody guesses, it is"

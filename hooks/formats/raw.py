@@ -9,6 +9,7 @@ from hooks.messages import Message, Notification
 class Raw(Format):
     name = "raw"
     label = "Raw"
+    self_hosted = True
     help = "The event as JSON, identical to the API, signed with Standard Webhooks."
 
     def write(self, notification: Notification) -> Message:

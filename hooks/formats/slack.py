@@ -64,6 +64,7 @@ _MEANINGS = {
 class Slack(Format):
     name = "slack"
     label = "Slack"
+    self_hosted = True
     help = "A message in a Slack channel. Services that take Slack's messages get it without blocks."
     setup: ClassVar[str] = (
         "Open api.slack.com/apps and press Create New App, From scratch, with the workspace to be told. Choose Incoming"

@@ -16,20 +16,18 @@ import ssl
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, cast
 
 import requests
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException, SSLError
 from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, check_header_validity
+from requests.utils import check_header_validity
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import SSLError as NameInCertificateError
-from urllib3.util.ssl_ import create_urllib3_context
 
-from hooks.transports import lookups, outbound
+from hooks.transports import authorities, lookups, outbound
 from hooks.transports.replies import Reply, is_quiet, read_reply, says_something, write_request
 from hooks.transports.target import Target
 
@@ -37,7 +35,7 @@ CONNECTIONS = 32  # of one thread, at the most; the one that has rested longest 
 _CONNECT_SECONDS = 5
 
 
-_Key = tuple[str, str, int, str]  # scheme, host, port, owner
+_Key = tuple[str, str, int, str, str]  # scheme, host, port, owner, authorities
 
 
 @dataclass(slots=True)
@@ -55,11 +53,15 @@ class Trace:
 class Prepared(requests.PreparedRequest):
     """A POST, made without preparing it again: `target` has done so once for all requests to this address.
 
-    `owner`: the organization in whose name it is sent. No connection is shared with another's.
+    `owner`: the organization in whose name it is sent. No connection is shared with another's. `authorities`:
+    certificates in PEM of those who vouch for the receiver, beside those known to all.
     """
 
-    def __init__(self, to: Target, headers: dict[str, str], body: bytes, owner: str = "") -> None:
-        self.key, self.owner = (*to.connection, owner), owner
+    def __init__(
+        self, to: Target, headers: dict[str, str], body: bytes, owner: str = "", authorities: str = ""
+    ) -> None:
+        self.key = (*to.connection, owner, authorities)
+        self.owner, self.authorities = owner, authorities
         self.method, self.url, self.body = "POST", to.url, body
         self.headers = cast("CaseInsensitiveDict[str]", headers)
         self.to = to
@@ -103,14 +105,6 @@ class _CheckedTLS(_Checked, HTTPSConnection):
         begun = time.monotonic()
         super().connect()
         trace.timings["tls"] = max(0, ms(begun) - trace.timings.get("connect", 0))
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Verifies against the authorities that `requests` trusts. One for all: reading them takes longer than TLS."""
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
 
 
 class Adapter:
@@ -163,7 +157,9 @@ class Adapter:
             if len(self.connections) >= CONNECTIONS:
                 self.connections.popitem(last=False)[1].close()
             if scheme == "https":
-                connection = _CheckedTLS(host, port, ssl_context=_certificates(), cert_reqs="CERT_REQUIRED")
+                connection = _CheckedTLS(
+                    host, port, ssl_context=authorities.context(request.authorities), cert_reqs="CERT_REQUIRED"
+                )
             else:
                 connection = _Checked(host, port)
             self.connections[key] = connection

@@ -27,9 +27,11 @@ from standardwebhooks.webhooks import Webhook
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from hooks import formats
+from hooks.formats.base import authorities_of
 from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Trace, ms
+from hooks.transports.authorities import is_unknown
 from hooks.transports.decoding import text_of
 from hooks.transports.lookups import TooSlow
 from hooks.transports.replies import NoReply
@@ -39,6 +41,7 @@ from notifications_project.masking import mask
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
 _KEEP = 4 * 1024  # bytes of an answer that are kept, once it is unpacked
+_ADVICE = "If its authority is a private one, give that one's certificate in the webhook's form."
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 _local = threading.local()
@@ -82,20 +85,23 @@ def post(notification: Notification) -> Answer:
         if hidden := known.secret_options(notification.options):
             _hide(request, hidden)
         to = target(message.url or notification.address)
-        prepared = Prepared(to, headers, message.body, notification.organization_id)
+        prepared = Prepared(
+            to, headers, message.body, notification.organization_id, authorities_of(notification.options)
+        )
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", _words(error), started, ms(started), request=request)
     return _attempt(_adapter(), prepared, request, started, hidden, known.understand)
 
 
-def ask(message: Message, hidden: Mapping[str, Any], owner: str = "") -> Answer:
+def ask(message: Message, hidden: Mapping[str, Any], owner: str = "", authorities: str = "") -> Answer:
     """One request that is no delivery, over a connection of its own: checked alike, within the same time. Never raises.
 
     `hidden`: secret options, which are masked where the answer repeats them. `owner`: the organization that asks.
+    `authorities`: certificates of those who vouch for the service, beside those known to all.
     """
     started = time.monotonic()
     try:
-        prepared = Prepared(target(message.url), _headers(message), message.body, owner)
+        prepared = Prepared(target(message.url), _headers(message), message.body, owner, authorities)
     except (RequestException, ValueError, UnicodeError) as error:
         return Answer("invalid", without(_words(error), hidden), started, ms(started))
     adapter = Adapter()
@@ -226,6 +232,9 @@ def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
         return "time-out", "The host name was not looked up in time" if slow_name else "The connection was not answered"
     if isinstance(error, NoReply):
         return "protocol", str(error)
+    if isinstance(error, SSLError) and is_unknown(error.args[0]):
+        reason = error.args[0].verify_message
+        return "tls", f"TLS failed: certificate verify failed ({reason}). {_ADVICE}"
     if isinstance(error, SSLError):
         return "tls", f"TLS failed: {_words(error)}"
     if isinstance(error, RequestsConnectionError):

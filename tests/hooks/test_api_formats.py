@@ -50,12 +50,13 @@ def test_the_formats_are_listed_with_what_each_of_them_takes(admin: Api) -> None
     assert listed["next"] is None
     formats = {each["name"]: each for each in listed["results"]}
     assert list(formats) == [known.name for known in webhook_formats()]
-    assert formats["raw"]["options"] == []
+    assert [option["name"] for option in formats["raw"]["options"]] == ["ca_certificates"]
+    assert formats["teams"]["options"] == []
     assert [name for name, each in formats.items() if each["verifiable"]] == ["hipchat"]
     hipchat = formats["hipchat"]
     assert hipchat["default_url"].startswith("https://")
     assert hipchat["setup"]
-    token, _, version = hipchat["options"]
+    token, _, version, _ = hipchat["options"]
     assert (token["name"], token["required"], token["secret"], token["choices"]) == ("token", True, True, [])
     assert [each["value"] for each in version["choices"]] == ["1", "2"]
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hooks import formats
 from hooks.messages import Message, Notification
-from hooks.transports import adapter, http, outbound
+from hooks.transports import adapter, authorities, http, outbound
 from hooks.transports.target import target
 from tests.hooks import test_hostile_receivers as receivers
 from tests.hooks.test_hostile_receivers import OK, Server, Talk, notification, until_closed
@@ -228,10 +228,10 @@ def over_tls(certificate: Path, serve: Serve) -> Server:
 
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(adapter, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
-    adapter._certificates.cache_clear()
+    monkeypatch.setattr(authorities, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    authorities._context.cache_clear()
     yield
-    adapter._certificates.cache_clear()
+    authorities._context.cache_clear()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(names: None, over_tls: Server) -> None:

@@ -92,6 +92,8 @@ def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
             "http://apns.example", "apns.example", "https://user:pw@x", "https://x:0", "https://x\\@y",
         )),
         ("APNS_CA_FILE", "/no/such/file"),
+        ("OUTBOUND_CA_FILE", "/no/such/file"),
+        ("OUTBOUND_CA_FILE", __file__),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_one_line_that_names_the_setting(
