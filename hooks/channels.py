@@ -20,7 +20,7 @@ from hooks.formats import FORMATS
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
 from hooks.options import options_after
 from hooks.quiet import quiet_until
-from hooks.validation import InvalidRule, authorization_problem, check, format_problem, read_url
+from hooks.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -56,13 +56,15 @@ def set_up(
         raise InvalidRule({"channel": "Only HipChat and the webhook are set up like this."})
     format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
     url = url or endpoints.default_url(format)
+    url, found = endpoints.adopt(format, url)
+    options = {**found, **options}
     url, problems = read_url(url)  # looks up a name: before anything is locked
     with transaction.atomic():
         space = _locked_space(user)
         channel = own(user).get(kind)
         before = _locked(channel) if channel else None
         chosen = options_after(before, format, options) if before else dict(options)
-        check(authorization_problem(url, format, chosen) | problems | format_problem(format, chosen))
+        check(destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
         if channel and before:
             endpoints.change(before, {"url": url, "format": format, "options": chosen})
             audit.record(space, user, "channel.changed", channel.get_kind_display())

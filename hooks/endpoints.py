@@ -29,7 +29,9 @@ def make(
     organization: Organization, url: str, format: str, options: Mapping[str, Any], **pace: Any
 ) -> tuple[Endpoint, str]:
     """A new endpoint with a lane of its own, and its signing secret. `pace`: fields of the lane."""
-    secret = new_secret()
+    secret, known = new_secret(), FORMATS[format]
+    if known.pace and pace.get("rate") is None:
+        pace["rate"], pace["burst"] = known.pace
     endpoint = Endpoint.objects.create(
         organization=organization,
         kind=Endpoint.Kind.WEBHOOK,
@@ -37,7 +39,7 @@ def make(
         format=format,
         options=shown_options(format, options),
         secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
-        lane=Lane.objects.create(organization=organization, transport=FORMATS[format].transport, **pace),
+        lane=Lane.objects.create(organization=organization, transport=known.transport, **pace),
     )
     return endpoint, secret
 
@@ -58,6 +60,8 @@ def change(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
             endpoint.secrets = {**endpoint.secrets, "options": hidden}
         endpoint.options = shown_options(endpoint.format, changes["options"])
     endpoint.save(update_fields=["address", "format", "options", "secrets"])
+    if "format" in changes and (pace := FORMATS[endpoint.format].pace):
+        Lane.objects.filter(pk=endpoint.lane_id, rate=None).update(rate=pace[0], burst=pace[1])
     if moved:
         waiting.forget_answers(endpoint)
         waiting.reactivate(endpoint)
@@ -91,6 +95,11 @@ def has_lost_secret(endpoint: Endpoint | None) -> bool:
 def new_secret() -> str:
     """A Standard Webhooks secret: `whsec_` and 32 random bytes in base64."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def adopt(format: str, url: str) -> tuple[str, dict[str, str]]:
+    """A URL as it was pasted: the URL that it stands for, and the options that it holds."""
+    return FORMATS[format].adopt(url) if format in FORMATS else (url, {})
 
 
 def default_url(format: str) -> str:

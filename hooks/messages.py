@@ -43,6 +43,7 @@ class Message:
     url: str = ""  # where it goes, if that is not simply the endpoint's address
     subject: str = ""  # e-mail only, as is html
     html: str = ""
+    unsent: str = ""  # why it is not sent at all, in words: the service takes no such message
     private: str = ""  # what only its receiver may read of it: in the record it stands masked
 
 

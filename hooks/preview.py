@@ -100,6 +100,8 @@ def preview(organization: Organization, draft: Draft, event_type: str) -> Previe
         message = known.write(notification)
     except ValueError:  # as when it is to be delivered: the address is none
         message, problems = Message(b"", "text/plain"), [*problems, "Nothing can be written for this URL."]
+    if message.unsent:
+        problems = [*problems, f"{message.unsent}."]
     if known.transport == "smtp":
         return _mail(known, notification, message)
     secrets = secret_options(draft.format, draft.options)

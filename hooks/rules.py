@@ -22,9 +22,9 @@ from hooks.validation import (
     InvalidRule,
     Notify,
     RateLimit,
-    authorization_problem,
     changed_errors,
     check,
+    destination_problem,
     events_problem,
     format_problem,
     name_problem,
@@ -61,12 +61,14 @@ def create_webhook(
     `events`, `resources`: None is no restriction, an empty list nothing.
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
-    name, options = one_spelling(name), options or {}
+    name = one_spelling(name)
+    url, found = endpoints.adopt(format, url)
+    options = {**found, **(options or {})}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     url, problem = read_url(url or endpoints.default_url(format))
     check(
         name_problem(name)
-        | authorization_problem(url, format, options)
+        | destination_problem(url, format, options)
         | problem
         | format_problem(format, options)
         | events_problem(events)
@@ -135,6 +137,11 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
         changes["url"] = endpoints.default_url(changes.get("format", hook.endpoint.format))
     if "name" in changes:
         changes["name"] = one_spelling(changes["name"])
+    if hook.endpoint and "url" in changes:
+        changes["url"], found = endpoints.adopt(changes.get("format", hook.endpoint.format), changes["url"])
+        if found:
+            sent = changes.get("options")
+            changes["options"] = {**hook.endpoint.options, **found} if sent is None else {**found, **sent}
     # The look-up of a name may take its time: it comes before anything is locked.
     errors: dict[str, str] = {}
     if "url" in changes and hook.kind == Hook.Kind.WEBHOOK:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from events import catalogue
 from hooks.engine.lanes import AT_ONCE
 from hooks.engine.outcome import MOST_TRIES
+from hooks.formats import FORMATS
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.recipients import Silent, Why
 from notifications_project.accounts.roles import Role
@@ -125,7 +126,10 @@ def has_lost_secret(endpoint: Endpoint) -> bool:
 
 
 def endpoint_state(endpoint: Endpoint) -> Badge:
-    """The state of one that is neither stopped nor failing, by what it answered."""
+    """The state of one that is neither stopped nor failing: by its URL, then by what it answered."""
+    known = FORMATS.get(endpoint.format)
+    if known and (problem := known.problem_with_url(endpoint.address)):
+        return Badge("Needs a new URL", "bad", problem)
     if endpoint.last_attempt_at is None:
         return Badge("Not used yet")
     if endpoint.failed:

@@ -82,7 +82,7 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     if hook.endpoint and changes.keys() & {"url", "format", "options"}:
         format = changes.get("format", hook.endpoint.format)
         options = changes.get("options") or stored_options(hook.endpoint)
-        errors = authorization_problem(changes.get("url", hook.endpoint.address), format, options) | errors
+        errors = destination_problem(changes.get("url", hook.endpoint.address), format, options) | errors
     if "rate_limit" in changes:
         errors |= rate_problem(changes["rate_limit"])
     if "events" in changes and changes["events"] != hook.events:
@@ -111,9 +111,12 @@ def read_url(url: str) -> tuple[str, dict[str, str]]:
         return url, {"url": str(error)}
 
 
-def authorization_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """A request has one Authorization header: the format's own, or that of a name and password in the URL."""
+def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """A URL that the format cannot go to; or one with a name and password where the format has a token of its own,
+    as a request has one Authorization header."""
     known = FORMATS.get(format)
+    if known and (problem := known.problem_with_url(url)):
+        return {"url": problem}
     try:
         twice = known is not None and known.authorizes(options) and bool(parse(url).userinfo)
     except BadAddress:

@@ -10,7 +10,7 @@ from hooks.formats.base import authorities_of
 from hooks.models import Channel, Hook
 from hooks.preview import Draft
 from hooks.transports import http
-from hooks.validation import authorization_problem, read_url
+from hooks.validation import destination_problem, read_url
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -39,7 +39,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
         return False, "In this format there is no token that could be verified."
     address = address or known.default_url
     address, problem = read_url(address)
-    problem = problem or authorization_problem(address, format, options)
+    problem = problem or destination_problem(address, format, options)
     problems = [*known.check_options(options).values(), *problem.values()]
     if problems:
         return False, " ".join(problems)

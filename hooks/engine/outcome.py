@@ -34,7 +34,7 @@ _WRONG_SETTING = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`verdict`: delivered, retry, failed, gone. `delay`: seconds to the next try; `hold`: seconds for the lane.
+    """`verdict`: delivered, retry, failed, gone, unsent. `delay`: seconds to the next try; `hold`: for the lane.
 
     `refused`: it failed because of the message, which the receiver will not take at any later time either.
     """
@@ -60,6 +60,8 @@ def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = Fa
     if answer.meaning == "gone":
         address = f"The mail server refuses this address: {answer.status} {answer.text}"
         return Outcome("gone", address if answer.code.startswith("smtp") else answer.text)
+    if answer.meaning == "unsent":
+        return Outcome("unsent", answer.text)
     if answer.meaning == "failed":
         return Outcome("failed", f"{answer.text} No further try.", refused=True)
     if not answer.meaning and answer.code == "410":

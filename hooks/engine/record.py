@@ -59,7 +59,11 @@ def _learn(result: Result) -> None:
         lease.failures, lease.circuit_open, lease.backs_off_until = 0, False, None
         _seat(lease, result.answer.duration_ms)
         return
-    if lease.transport != "http" or result.answer.meaning == "failed" or result.answer.status in {400, 413, 422}:
+    if (
+        lease.transport != "http"
+        or result.answer.meaning in {"failed", "unsent"}
+        or result.answer.status in {400, 413, 422}
+    ):
         return  # the answer is about one address, device or message, not about the lane
     if verdict.hold:
         lease.rest(verdict.hold)
@@ -207,6 +211,9 @@ def _settle_other(result: Result, now: datetime) -> None:
     elif verdict == "gone" and result.lease.transport != "apns" and not result.notification.is_test:
         # It waits for its endpoint, which is disabled, to be enabled again.
         pending.update(due_at=None, outcome=_short(result.answer), tries=F("tries") + 1)
+    elif verdict == "unsent":
+        settled = {"state": Delivery.State.CANCELLED, "settled_at": now, "due_at": None}
+        pending.update(outcome=_short(result.answer), **settled)
     elif verdict in {"failed", "gone"}:
         _fail(pending, result, now)
     elif not _fail(pending.filter(Exists(_of_endpoint(enabled=False))), result, now):
@@ -294,7 +301,8 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
         health.all_well(well, text, now)
     others = {each.endpoint: each.results for each in endpoints if not each.plain}
     for endpoint in Endpoint.objects.defer("secrets").filter(pk__in=others).order_by("pk"):
-        here = [result for result in others[endpoint.pk] if result.attempt not in moved]
+        answered = [result for result in others[endpoint.pk] if result.outcome.verdict != "unsent"]
+        here = [result for result in answered if result.attempt not in moved]
         told = [health.Told(each.outcome, _short(each.answer), each.notification.is_test) for each in here]
         health.update(endpoint, told, now)
 

@@ -79,6 +79,7 @@ class Format(ABC):
     transport: ClassVar[str] = "http"
     signed: ClassVar[bool] = True  # gets Standard Webhooks headers
     hosts: ClassVar[tuple[str, ...]] = ()  # a URL there, or below, is most likely meant for this format
+    pace: ClassVar[tuple[float, int] | None] = None  # deliveries a second and burst, unless a person chose others
     default_url: ClassVar[str] = ""  # where it goes if no URL is given; empty: a URL is needed
     options: ClassVar[tuple[Option, ...]] = ()
     # Whether people run such a service themselves, perhaps with a certificate from a private authority.
@@ -112,6 +113,14 @@ class Format(ABC):
     def verified(self, answer: Answer) -> tuple[bool, str]:
         """What the answer to it says: whether the token is valid, and words for people."""
         return answer.arrived, answer.text
+
+    def problem_with_url(self, url: str) -> str:
+        """Why this format cannot go to a URL, and what to do instead; empty if it can."""
+        return ""
+
+    def adopt(self, url: str) -> tuple[str, dict[str, str]]:
+        """A URL as people find it at the service: the URL that it stands for, and the options that it holds."""
+        return url, {}
 
     def is_meant_by(self, url: str) -> bool:
         """Whether a URL is most likely of this service."""

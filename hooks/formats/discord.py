@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from events.catalogue import Outcome
 from hooks.formats import parts
-from hooks.formats.base import Format
+from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import tell
 from notifications_project.web_address import path_of
@@ -26,6 +26,13 @@ _IN_SECONDS = 8  # the version of the API since which `retry_after` is in second
 _CURRENT = "/api/v10/"
 
 _UNKNOWN_WEBHOOK = 10015
+_NEEDS_THREAD, _TWO_THREADS, _NO_FORUM = 220001, 220002, 220003
+_ABOUT_THREADS = {
+    _NEEDS_THREAD: "This is a forum or media channel, where each message begins a post: give a post title in this"
+    " hook's settings, or add ?thread_id= and the id of a post to the URL.",
+    _TWO_THREADS: "A URL with thread_id writes into that post, so no post title may be given: remove one of the two.",
+    _NO_FORUM: "This channel is no forum or media channel: remove the post title from this hook's settings.",
+}
 _NEW_URL = "Make a new one in the channel's settings, under Integrations, and put its URL here."
 
 
@@ -35,25 +42,38 @@ class Discord(Format):
     help = "A message in a channel of a Discord server."
     setup: ClassVar[str] = (
         "In Discord open the channel's settings, choose Integrations, then Webhooks, then New webhook, and copy its"
-        " URL. To write into a thread add ?thread_id= and the thread's id to it."
+        " URL. To write into a thread add ?thread_id= and the thread's id to it; a forum or media channel needs that or"
+        " a post title."
     )
     signed = False
     hosts = ("discord.com", "discordapp.com")
+    options = (
+        Option(
+            "thread_name",
+            "Post title",
+            help="Only for a forum or media channel, where each message begins a post of this title.",
+            most=100,
+        ),
+    )
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         embed: dict[str, Any] = {
             "title": parts.fit(story.title, _TITLE, escaped),
-            "url": story.url,
             "description": parts.fit(story.line, _DESCRIPTION, escaped),
             "color": COLOURS[story.outcome],
             "timestamp": notification.occurred_at.isoformat(),
         }
+        if parts.has_full_host(story.url):  # else Discord refuses the whole message
+            embed["url"] = story.url
         if story.note:
             embed["footer"] = {"text": parts.fit(story.note, _FOOTER)}  # no markdown there
         used = sum(map(parts.utf16, (embed["title"], embed["description"], story.note)))
         embed["fields"] = _fields(story.facts, _MOST - used)
-        body = {"embeds": [embed], "allowed_mentions": {"parse": []}}
+        body: dict[str, Any] = {"embeds": [embed], "allowed_mentions": {"parse": []}}
+        title = self.option(notification, "thread_name")
+        if title and not parts.has_parameter(notification.address, "thread_id"):
+            body["thread_name"] = title
         return parts.json_message(body, url=self._url(notification.address))
 
     def _url(self, address: str) -> str:
@@ -67,6 +87,8 @@ class Discord(Format):
         message = parts.words(said.get("message"))
         if answer.status == 404 and said.get("code") == _UNKNOWN_WEBHOOK:
             return replace(answer, meaning="gone", text=f"This Discord webhook was deleted. {_NEW_URL}")
+        if answer.status == 400 and (problem := _ABOUT_THREADS.get(parts.number(said.get("code")))):
+            return replace(answer, meaning="retry", text=problem)
         if answer.status == 401:
             return replace(answer, meaning="gone", text=f"Discord knows no webhook with this token. {_NEW_URL}")
         if answer.status == 429:

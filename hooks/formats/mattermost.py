@@ -45,6 +45,10 @@ _MARKUP = re.compile(
     r"|(?P<sign>[\\`*_\[\]~])"
     r"|(?P<entity>[&<>])"
 )
+_NO_WIDTH = "\u200b"
+_LOOK_ALIKE = {"*": "\u2217", "`": "\u02cb"}  # both can open and close within a word
+_IN_FOOTER = re.compile(r"[*`]|(?<![^\W_])_|_(?![^\W_])|[~#:\\&<](?=\S)")
+_BEGINS_BLOCK = re.compile(r"[-+=>]|\d+[.)]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -71,11 +75,11 @@ class Mattermost(Format):
         box: dict[str, Any] = {
             "fallback": parts.fit(attachments.summary(story), attachments.LONGEST_FOOTER, attachments.harmless),
             "color": attachments.COLOURS[story.outcome],
-            # A title with a link, labels and the footer are plain text there.
+            # A title with a link and labels are plain text there.
             "title": parts.fit(story.title, attachments.LONGEST_TITLE, attachments.harmless),
             "title_link": story.url,
             "text": f"**{escaped(story.note)}**\n{line}" if story.note else line,
-            "footer": parts.fit(_foot(notification, story), attachments.LONGEST_FOOTER, attachments.harmless),
+            "footer": parts.fit(_foot(notification, story), attachments.LONGEST_FOOTER, unmarked),
         }
         body = {"attachments": [box]}
         room = attachments.MOST - attachments.length(body)
@@ -116,6 +120,20 @@ def _escape(found: re.Match[str]) -> str:
             return f"\\{sign}"
         case _:
             return sign
+
+
+def unmarked(text: str) -> str:
+    """Text that shows as it is whether it is read as markdown (footers, since 11.7) or as plain text (before).
+
+    No escape does both, but spaces of no width do, and look-alikes for the two signs that these do not stop.
+    """
+    found = _IN_FOOTER.sub(_unmark, attachments.harmless(text))
+    return f"{_NO_WIDTH}{found}" if _BEGINS_BLOCK.match(found) else found
+
+
+def _unmark(found: re.Match[str]) -> str:
+    sign = found.group()
+    return _LOOK_ALIKE.get(sign) or f"{_NO_WIDTH}{sign}{_NO_WIDTH}"
 
 
 def _foot(notification: Notification, story: Story) -> str:

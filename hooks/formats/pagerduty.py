@@ -21,6 +21,8 @@ from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
 
 _SUMMARY = 1024
+_ORCHESTRATION = "R"
+_NO_CHANGES = "Not sent: an integration key that begins with R takes alerts only, and this is a change"
 _SEVERITIES = {Outcome.BAD: "error", Outcome.GOOD: "info", Outcome.NEUTRAL: "info"}
 
 # Types about the same trouble: what is bad of them opens it, what is good ends it. Bad news of other types is of its
@@ -62,11 +64,13 @@ class PagerDuty(Format):
     signed = False
     hosts = ("pagerduty.com",)
     default_url = "https://events.pagerduty.com/v2/enqueue"
+    pace = (2.0, 10)  # PagerDuty takes some 120 a minute for a key
     options = (
         Option(
             "routing_key",
             "Integration key",
-            help="32 letters and digits, from the service's Events API V2 integration.",
+            help="32 letters and digits, from the service's Events API V2 integration. One that begins with R is of an"
+            " event orchestration and takes alerts only: changes are then not sent.",
             required=True,
             secret=True,
             pattern=r"[A-Za-z0-9]{32}",
@@ -83,7 +87,8 @@ class PagerDuty(Format):
         body: dict[str, Any]
         if action is None:
             body = {"routing_key": key, "payload": _payload(notification, story), "links": links}
-            return parts.json_message(body, url=parts.with_path(notification.address, _changes))
+            message = parts.json_message(body, url=parts.with_path(notification.address, _changes))
+            return replace(message, unsent=_NO_CHANGES) if key.startswith(_ORCHESTRATION) else message
         body = {
             "routing_key": key,
             "event_action": action,

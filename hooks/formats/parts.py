@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from hooks.messages import Answer, Message
 from hooks.wording import plain
-from notifications_project.web_address import parse
+from notifications_project import graphemes
+from notifications_project.web_address import BadAddress, parse
 
 _LONGEST_WAIT = 10_000_000  # seconds; beyond that it is no number of seconds
 ELLIPSIS = "…"
@@ -48,7 +49,8 @@ def fit(text: str, most: int, escape: Callable[[str], str] = str, size: Callable
             least = middle
         else:
             longest = middle - 1
-    return escape(f"{text[:least].rstrip()}{ELLIPSIS}") if least else ""
+    begin = graphemes.begin(text, least)
+    return escape(f"{begin.rstrip()}{ELLIPSIS}") if begin else ""
 
 
 # --- URLs ------------------------------------------------------------------------------------------------------
@@ -63,6 +65,14 @@ def has_parameter(url: str, name: str) -> bool:
     """Whether the URL's query sets it already."""
     query = url.partition("#")[0].partition("?")[2]
     return any(each.partition("=")[0] == name for each in query.split("&"))
+
+
+def has_full_host(url: str) -> bool:
+    """Whether its host has a dot: some services take no other for a web address ("http://console:8124/")."""
+    try:
+        return "." in parse(url).host
+    except BadAddress:
+        return False
 
 
 def with_path(url: str, change: Callable[[str], str]) -> str:
@@ -90,6 +100,11 @@ def inner(found: dict[str, Any], name: str) -> dict[str, Any]:
 def words(value: Any, most: int = 120) -> str:
     """A text of the service on one line, without a full stop at its end; empty if it is none."""
     return plain.line(value, most).rstrip(". ") if isinstance(value, str) else ""
+
+
+def number(value: Any) -> int:
+    """A whole number that the service gave as one; 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def seconds(value: Any) -> float | None:

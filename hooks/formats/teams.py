@@ -15,7 +15,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
-from notifications_project.web_address import host_of
+from notifications_project.web_address import host_of, path_of
 
 COLOURS = {Outcome.GOOD: "Good", Outcome.BAD: "Attention", Outcome.NEUTRAL: "Accent"}
 _MOST = 28 * 1000  # bytes of the whole message
@@ -24,6 +24,10 @@ _RETIRED = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
 _INSTEAD = (
     "Microsoft has retired these connectors. In Teams make a workflow “Post to a channel when a webhook request is"
     " received” and put its URL here."
+)
+_MOVED = (
+    "Microsoft has ended the workflow URLs at logic.azure.com. Open the workflow in Power Automate, copy the new URL of"
+    " its trigger and put it here."
 )
 
 
@@ -41,6 +45,13 @@ class Teams(Format):
         "logic.azure.com", "api.powerplatform.com", "api.powerautomate.com", "flow.microsoft.com", "webhook.office.com",
     )  # fmt: skip
 
+    def problem_with_url(self, url: str) -> str:
+        if _is_retired(url):
+            return _INSTEAD
+        if host_of(url).endswith(".logic.azure.com") and "/triggers/" in path_of(url):
+            return _MOVED
+        return ""
+
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         facts = [*story.facts, story.when]  # a card shows no time of its own
@@ -51,7 +62,7 @@ class Teams(Format):
         return parts.json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
-        if _is_retired(answer):
+        if _is_retired(str(answer.request.get("url", ""))):
             return _of_connector(answer)
         if answer.status == 202:
             return replace(answer, text="Accepted: the workflow posts it, and does not tell whether it was displayed")
@@ -99,8 +110,8 @@ def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _is_retired(answer: Answer) -> bool:
-    host = host_of(str(answer.request.get("url", "")))
+def _is_retired(url: str) -> bool:
+    host = host_of(url)
     return any(host == old or host.endswith(f".{old}") for old in _RETIRED)
 
 

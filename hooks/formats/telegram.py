@@ -5,14 +5,17 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
+from notifications_project.web_address import BadAddress, parse
 
 _MOST = 4096  # characters of a text, its markup not counted
+_METHOD = re.compile(r"/bot(?P<token>[0-9]+:[A-Za-z0-9_-]+)(/[A-Za-z]*)?/?$")
 _NO_LINK = "\u2060"  # joins words and is not seen
 _MENTION = re.compile(r"(?<!\w)@(?=\w)")
 _MOVED = "The group has become a supergroup, with another id. Put the new chat id here"
@@ -48,19 +51,42 @@ class Telegram(Format):
             problem="Give the number of a chat, or @ and the name of a public channel.",
             most=40,
         ),
+        Option(
+            "topic",
+            "Topic",
+            help="Only for a group with topics: the number of the topic, the last one in the link to it.",
+            pattern=r"[1-9][0-9]{0,9}",
+            problem="Give the number of a topic.",
+            most=10,
+        ),
     )
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        body = {
+        body: dict[str, Any] = {
             "chat_id": self.option(notification, "chat"),
             "text": _text(story),
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
+        if topic := self.option(notification, "topic"):
+            body["message_thread_id"] = int(topic)
         token = self.option(notification, "token")
-        url = parts.with_path(notification.address, lambda path: f"{path.rstrip('/')}/bot{token}/sendMessage")
+        url = parts.with_path(notification.address, lambda path: f"{_base(path)}/bot{token}/sendMessage")
         return parts.json_message(body, url=url)
+
+    def adopt(self, url: str) -> tuple[str, dict[str, str]]:
+        """The address of a whole method, as it stands in manuals, has the token in it, and may have the chat."""
+        try:
+            address = parse(url)
+        except BadAddress:
+            return url, {}
+        found = _METHOD.search(address.path)
+        if not found:
+            return url, {}
+        chat = parse_qs(address.query or "").get("chat_id", [""])[0]
+        options = {"token": found["token"], **({"chat": chat} if chat else {})}
+        return str(replace(address, path=_METHOD.sub("", address.path), query=None)), options
 
     def understand(self, answer: Answer) -> Answer:
         said = parts.said(answer)
@@ -82,6 +108,11 @@ class Telegram(Format):
         return replace(answer, text=problem) if problem else answer
 
 
+def _base(path: str) -> str:
+    """What stands before the bot, also where the address of a whole method was pasted."""
+    return _METHOD.sub("", path).rstrip("/")
+
+
 def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
     """What is wrong with the chat is wrong for every message, what is wrong with a message for this one only."""
     reason = problem.lower()
@@ -89,6 +120,9 @@ def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
         return replace(answer, meaning="gone", text=f"{_MOVED}: {moved_to}.")
     if "upgraded to a supergroup" in reason:
         return replace(answer, meaning="gone", text=f"{_MOVED}.")
+    if "thread not found" in reason:
+        text = "Telegram finds no such topic in this chat. Check its number, or leave it out."
+        return replace(answer, meaning="retry", text=text)
     if "chat not found" in reason:
         text = "Telegram finds no such chat. Add the bot to it, or write to the bot first, and check the chat's id."
         return replace(answer, meaning="gone", text=text)

@@ -84,6 +84,8 @@ def post(notification: Notification) -> Answer:
             request["body"] = body
         if hidden := known.secret_options(notification.options):
             _hide(request, hidden)
+        if message.unsent:
+            return Answer("unsent", message.unsent, started, ms(started), request=request, meaning="unsent")
         to = target(message.url or notification.address)
         prepared = Prepared(
             to, headers, message.body, notification.organization_id, authorities_of(notification.options)

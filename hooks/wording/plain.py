@@ -14,6 +14,8 @@ from django.utils import dateformat
 from django.utils.formats import number_format
 from django.utils.translation import npgettext, pgettext
 
+from notifications_project import graphemes
+
 LONGEST = 200  # characters of a value
 NAME = 80  # characters of what is named in a sentence
 _LISTED = 20  # values of a list
@@ -37,7 +39,7 @@ def line(given: str, most: int = LONGEST) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+    return text if len(text) <= most else f"{graphemes.begin(text, most - 1).rstrip()}…"
 
 
 def _visible(sign: str) -> str:

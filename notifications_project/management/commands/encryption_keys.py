@@ -10,6 +10,22 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from notifications_project.encryption_use import Use, count_use, rewrite
 
+_DERIVED = "from the secret key: "
+
+
+def _name(number: int) -> str:
+    """Where the operator wrote a key: secret keys serve too, and each key as the secret key that it may have been."""
+    key = settings.ENCRYPTION_KEYS[number - 1]
+    if not key.startswith(_DERIVED):
+        return f"number {number} of ENCRYPTION_KEYS"
+    secret = key.removeprefix(_DERIVED)
+    if secret == settings.SECRET_KEY:
+        return "SECRET_KEY"
+    fallbacks = list(settings.SECRET_KEY_FALLBACKS)
+    if secret in fallbacks:
+        return f"number {fallbacks.index(secret) + 1} of SECRET_KEY_FALLBACKS"
+    return f"number {settings.ENCRYPTION_KEYS.index(secret) + 1} of ENCRYPTION_KEYS, as a secret key"
+
 
 class Command(BaseCommand):
     help = (
@@ -25,7 +41,9 @@ class Command(BaseCommand):
         keys = len(settings.ENCRYPTION_KEYS)
         use = rewrite(keys) if options["rewrite"] else count_use(keys)
         if options["json"]:
-            told = [{"number": number, "rows": rows} for number, rows in enumerate(use.by_key, 1)]
+            told = [
+                {"number": number, "name": _name(number), "rows": rows} for number, rows in enumerate(use.by_key, 1)
+            ]
             answer = {"keys": told, "unreadable": use.unreadable, "rewritten": use.rewritten}
             self.stdout.write(json.dumps(answer))
         else:
@@ -38,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{use.rewritten:,} rows were encrypted anew with key 1.")
         for number, rows in enumerate(use.by_key, 1):
             word = "encrypts" if number == 1 else "still needed" if rows else "can be dropped"
-            self.stdout.write(f"key {number}: {rows:,} rows ({word})")
+            self.stdout.write(f"key {number}, {_name(number)}: {rows:,} rows ({word})")
         if use.unreadable:
             self.stdout.write(
                 f"no key: {use.unreadable:,} rows cannot be read; put their key back, or make new secrets"
