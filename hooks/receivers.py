@@ -11,12 +11,13 @@ from django.dispatch import receiver
 from django_q.models import Schedule
 
 from events.signals import events_recorded
-from hooks import rules, waiting
+from hooks import readdressing, rules, waiting
 from hooks.engine import wake
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.signals import (
     account_mail_queued,
+    email_changed,
     member_removed,
     organization_created,
 )
@@ -38,6 +39,11 @@ def tell_who_left_no_more(sender: object, organization: Organization, user: User
     for hook in Hook.objects.existing().filter(organization=organization, notify_users=user):
         hook.notify_users.remove(user)
     waiting.forget_member(organization, user)
+
+
+@receiver(email_changed)
+def send_to_the_new_address(sender: object, user: User, before: str, **kwargs: Any) -> None:
+    readdressing.readdress(user, before)
 
 
 @receiver(post_save, sender=User)

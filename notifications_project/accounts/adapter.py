@@ -47,6 +47,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             ensure_personal_space(user)
         return user
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Take nobody for a user by an address that is the user's no more, though the library still has it."""
+        user: User | None = super().authenticate(request, **credentials)
+        address = credentials.get("email")
+        return None if user and address and user.email.lower() != str(address).lower() else user
+
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **kwargs)
         devices.remember(request, response, user.email)

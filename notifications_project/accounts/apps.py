@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "notifications_project.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        from notifications_project.accounts import checks  # noqa: F401  (registers the check)

@@ -29,6 +29,8 @@ def record(organization: Organization, actor: User | str | None, action: str, ta
 _PHRASES = {
     "member.added": "added the member",
     "member.left": "left",
+    "member.email_changed": "changed the e-mail address of the member",
+    "user.email_changed": "changed their e-mail address",
     "invitation.created": "invited",
     "invitation.resent": "sent the invitation again to",
     "invitation.revoked": "revoked the invitation of",

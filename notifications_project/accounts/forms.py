@@ -66,6 +66,23 @@ class NewAccountForm(forms.Form):
         return password
 
 
+class EmailChangeForm(forms.Form):
+    email = MailAddressField(label="New e-mail address")
+    password = forms.CharField(
+        label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError("This is not your password.")
+        return password
+
+
 class OrganizationForm(forms.Form):
     name = forms.CharField(max_length=100)
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from knox.models import AbstractAuthToken
 
 from notifications_project import ids
@@ -17,6 +18,13 @@ from notifications_project.accounts.roles import Role
 from notifications_project.encryption import EncryptedJSONField
 from notifications_project.mail_addresses import normalize, normalize_if_valid
 from notifications_project.spelling import password_spelling
+
+
+class AddressChangedDirectly(Exception):
+    """Code changed a user's address without `email_addresses.change_email`: the address before would still sign in."""
+
+    def __init__(self) -> None:
+        super().__init__("Use change_email (manage.py change_email OLD NEW): it changes the address everywhere.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -38,6 +46,8 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
     time_zone = models.CharField(max_length=64, default="UTC")
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
+    # Counted up to end every session: it goes into what a session has to match.
+    session_generation = models.PositiveIntegerField(default=0, db_default=0)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -65,6 +75,30 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
         self.set_password(raw_password)
         self.save(update_fields=["password"])
         return True
+
+    _email_in_database: str | None = None
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **options: Any) -> User:
+        user = super().from_db(db, field_names, values, **options)
+        user._email_in_database = user.__dict__.get("email")  # None where it was not asked for
+        return user
+
+    def save(self, **options: Any) -> None:
+        """Save all but another address: that has to change in several tables at once."""
+        fields = options.get("update_fields")
+        known = self._email_in_database
+        if known is not None and known != self.email and (fields is None or "email" in fields):
+            raise AddressChangedDirectly
+        super().save(**options)
+        self._email_in_database = self.email
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """What every session of the user has to match: the password, and how often all sessions were ended."""
+        of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        if not self.session_generation:  # so that sessions from before there was a count stay
+            return of_password
+        return salted_hmac("accounts.sessions", f"{of_password} {self.session_generation}", secret=secret).hexdigest()
 
     @property
     def public_id(self) -> str:
@@ -184,6 +218,18 @@ class Invitation(models.Model):
             if at:
                 return state
         return "pending" if self.expires_at > timezone.now() else "expired"
+
+
+class EmailChange(models.Model):
+    """An address that a user wants to have from now on; a link that is mailed there confirms it."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="email_change")
+    email = models.EmailField()
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id} to {self.email}"
 
 
 class QuotaUse(models.Model):

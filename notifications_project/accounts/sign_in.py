@@ -54,6 +54,12 @@ class SignupForm(_OurWords, allauth.SignupForm):  # type: ignore[misc]
 
 
 class ResetPasswordForm(_OurWords, allauth.ResetPasswordForm):  # type: ignore[misc]
+    def clean_email(self) -> str:
+        """Leave out whoever had the address before: a link for a new password would open the account to its owner."""
+        address: str = super().clean_email()
+        self.users: list[User] = [user for user in self.users if user.email.lower() == address.lower()]
+        return address
+
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """For an unknown address the same is done, and the mail dropped: the time it takes must not tell accounts."""
         address: str = self.cleaned_data["email"]

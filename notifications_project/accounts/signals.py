@@ -14,3 +14,6 @@ token_revoked = Signal()
 
 # Sent inside the transaction that queues an AccountMail.
 account_mail_queued = Signal()
+
+# user, before: the address that the user had. Sent inside the transaction that changes it, organizations locked.
+email_changed = Signal()

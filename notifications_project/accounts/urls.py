@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from notifications_project.accounts import (
     views_audit,
+    views_email,
     views_home,
     views_invitations,
     views_members,
@@ -38,10 +39,12 @@ urlpatterns = [
     path("account/invitations/<invitation:invitation>/answer/", views_invitations.answer, name="answer_invitation"),
     path("account/organizations/add/", views_organizations.add_organization, name="add_organization"),
     path("account/profile/", views_profile.profile, name="profile"),
+    path("account/email/", views_email.change_email, name="change_email"),
+    path("account/email/<str:token>/", views_email.confirm_email, name="confirm_email"),
     path("account/tokens/", views_tokens.tokens, name="tokens"),
     path("account/tokens/add/", views_tokens.add_token, name="add_token"),
     path("account/tokens/<str:key>/made/", views_tokens.token_made, name="token_made"),
     path("account/tokens/<str:key>/revoke/", views_tokens.revoke, name="revoke_token"),
-    # allauth's page of several addresses: here a user has one, which is how others know and add them.
+    # allauth's page of several addresses: here a user has one, which is how others know and invite them.
     path("accounts/email/", RedirectView.as_view(pattern_name="accounts:profile")),
 ]

@@ -1,0 +1,67 @@
+"""A user's new address: what was for the old one goes there, in every organization the user belongs to.
+
+Hooks that name the old address name the new one, who unsubscribed stays so, and what waits is sent to the new address.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Lower
+
+from hooks import waiting
+from hooks.engine import clock, wake
+from hooks.models import Delivery, Endpoint, Hook, Unsubscription
+from notifications_project.accounts.models import Organization, User
+
+_SENT_TO_THE_NEW = "Its receiver has another address, which is sent this already"
+
+
+def readdress(user: User, before: str) -> None:
+    """Call it inside the transaction that changes the address, with the user's organizations locked."""
+    for organization in Organization.objects.filter(memberships__user=user).order_by("pk"):
+        _rename_in_hooks(organization, before, user.email)
+        _move(organization, before, user.email)
+    wake()
+
+
+def _rename_in_hooks(organization: Organization, before: str, after: str) -> None:
+    """An administrator who typed a member's address meant the member."""
+    hooks = Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL)
+    for hook in hooks.exclude(notify_addresses=[]):
+        if before.lower() in map(str.lower, hook.notify_addresses):
+            kept = [each for each in hook.notify_addresses if each.lower() not in {before.lower(), after.lower()}]
+            hook.notify_addresses = [*kept, after]
+            hook.save(update_fields=["notify_addresses"])
+
+
+def _move(organization: Organization, before: str, after: str) -> None:
+    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).alias(lower=Lower("address"))
+    locked = mails.filter(lower__in={before.lower(), after.lower()}).select_for_update(no_key=True)
+    found = {endpoint.address.lower(): endpoint for endpoint in locked.defer("secrets").order_by("pk")}
+    old, new = found.get(before.lower()), found.get(after.lower())
+    if old is None:
+        return
+    if new is None or new.pk == old.pk:
+        old.address, old.ask_at = after, None
+        old.save(update_fields=["address", "ask_at"])
+        new = old
+    else:
+        _merge(old, new)
+    waiting.forget_answers(new)
+    waiting.reactivate(new)  # what the mail server said of the old address says nothing about this one
+
+
+def _merge(old: Endpoint, new: Endpoint) -> None:
+    """Both addresses were told before: what waits goes to the new one, once."""
+    waits = Delivery.objects.filter(endpoint=old, state=Delivery.State.PENDING)
+    twice = waits.filter(Exists(Delivery.objects.filter(endpoint=new, event=OuterRef("event"))))
+    now: datetime = clock.now()
+    twice.update(state=Delivery.State.CANCELLED, outcome=_SENT_TO_THE_NEW, settled_at=now, due_at=None)
+    waits.update(endpoint=new)
+    known = Unsubscription.objects.filter(endpoint=new).values("hook")
+    Unsubscription.objects.filter(endpoint=old).exclude(hook__in=known).update(endpoint=new)
+    Unsubscription.objects.filter(endpoint=old).delete()
+    old.ask_at = None
+    old.save(update_fields=["ask_at"])

@@ -1,0 +1,125 @@
+"""The address of a user: it signs in, is told, and is changed in one place, everywhere at once.
+
+By the page it changes when the link that was mailed to the new address is followed. Sign-in looks an address up in the
+library's table (`EmailAddress`), everything else in `User.email`: `change_email` keeps the two alike, `User.save`
+refuses any other way, sign-in wants both to agree, and `find_strayed` finds what a statement in SQL has parted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Lower
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from notifications_project.accounts import audit, outgoing, quotas
+from notifications_project.accounts.models import EmailChange, Organization, User
+from notifications_project.accounts.signals import email_changed
+
+VALID_FOR = timedelta(days=1)
+MOST_PER_DAY = 5  # mails that one user can have sent to addresses
+BY_USER = "changes of address by"
+
+
+class EmailChangeError(Exception):
+    """An address that cannot be changed; the message says why, for people."""
+
+
+def request_change(*, user: User, email: str) -> None:
+    """Mail a link to the new address, which changes nothing before it is followed. Raises EmailChangeError.
+
+    It does the same for an address of somebody else, whose owner is told: the answer tells nobody who has an account.
+    """
+    if email == user.email:
+        raise EmailChangeError("This is your address already.")
+    if not settings.MAIL_CONFIGURED:
+        raise EmailChangeError("This console cannot send mail yet. Whoever runs it can change your address.")
+    with transaction.atomic():
+        _count(user, email)
+        token = secrets.token_urlsafe(32)
+        EmailChange.objects.update_or_create(
+            user=user,
+            defaults={"email": email, "token_hash": _hash(token), "expires_at": timezone.now() + VALID_FOR},
+        )
+        taken = _others(user, email).exists()
+        _mail(email, "change_taken" if taken else "change", f"{settings.PUBLIC_URL}/account/email/{token}/")
+
+
+def find_change(user: User, token: str) -> EmailChange | None:
+    """The change that a link is about, if it is the user's and its time is not over."""
+    own = EmailChange.objects.filter(user=user, token_hash=_hash(token), expires_at__gt=timezone.now())
+    return own.select_related("user").first()
+
+
+@transaction.atomic
+def change_email(*, user: User, email: str, actor: User | None) -> None:
+    """Change a user's address everywhere. Raises EmailChangeError.
+
+    Sessions and links for a new password end, what waits for the old address goes to the new one, and both are told.
+    `email` is in the stored form (`mail_addresses.normalize`), and the user's: confirmed, or vouched for.
+    """
+    # In this order, as everything does that locks several: routing reads members and addresses under the first.
+    owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
+    organizations = list(owners.order_by("pk"))
+    current = User.objects.select_for_update().get(pk=user.pk)
+    before = current.email
+    if email == before and not find_strayed().filter(pk=user.pk).exists():
+        raise EmailChangeError(f"{email} is the address already.")
+    if _others(current, email).exists():
+        raise EmailChangeError(f"Another user has the address {email}.")
+    User.objects.filter(pk=user.pk).update(email=email, session_generation=models.F("session_generation") + 1)
+    # Links that confirm the old address name its row, and those for a new password hold the address: both end here.
+    EmailAddress.objects.filter(user=user).delete()
+    EmailAddress.objects.create(user=user, email=email.lower(), primary=True, verified=True)
+    EmailChange.objects.filter(user=user).delete()
+    user.refresh_from_db()
+    for organization in organizations:
+        action = "user.email_changed" if organization.is_personal else "member.email_changed"
+        audit.record(organization, actor, action, email, before=before, after=email)
+    email_changed.send(User, user=user, before=before)
+    for address in dict.fromkeys((before, email)):
+        _mail(address, "changed", "", before=before, after=email)
+
+
+def find_strayed() -> QuerySet[User]:
+    """Users whose address in the sign-in table is another one than their own."""
+    rows = EmailAddress.objects.filter(user=OuterRef("pk"))
+    lower = User.objects.alias(lower=Lower("email"))
+    return lower.filter(
+        models.Q(Exists(rows.exclude(email=OuterRef("lower")))) | ~Exists(rows.filter(email=OuterRef("lower")))
+    )
+
+
+def _others(user: User, email: str) -> QuerySet[User]:
+    return User.objects.alias(lower=Lower("email")).filter(lower=email.lower()).exclude(pk=user.pk)
+
+
+def _count(user: User, email: str) -> None:
+    for name, subject, most in (
+        (BY_USER, user.pk, MOST_PER_DAY),
+        (quotas.TO_ADDRESS, email.lower(), settings.MAX_UNREQUESTED_PER_ADDRESS),
+    ):
+        if quotas.free_at(name, subject, most):
+            raise EmailChangeError("Enough such mails were sent today. Try again tomorrow.")
+        quotas.take(name, subject, most)
+
+
+def _mail(address: str, name: str, link: str, **context: str) -> None:
+    subjects = {
+        "change": "Confirm your new address",
+        "change_taken": "You have an account already",
+        "changed": "The address of your account was changed",
+    }
+    text = render_to_string(f"mail/email_{name}.txt", {"link": link, "console": settings.PUBLIC_URL, **context})
+    outgoing.queue_mail(address=address, subject=subjects[name], text=text, useful_for=VALID_FOR)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
