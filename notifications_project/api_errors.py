@@ -7,6 +7,7 @@ idempotency key, 413 too long, 415 not JSON, 422 a field is wrong.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,7 +19,9 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from notifications_project import outage
 from notifications_project.api_json import BodyTooLong
+from notifications_project.waiting import Busy
 
 
 def error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
@@ -51,6 +54,9 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     """What the REST framework calls for every exception; None leaves it to Django, as an error of the server."""
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLong()
+    if isinstance(exc, Busy):
+        refused = {"errors": [error(str(exc))]}
+        return Response(refused, status=exc.status, headers={"Retry-After": str(exc.retry_after)})
     response = exception_handler(exc, context)
     if response is None:
         return None
@@ -91,6 +97,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """The handler of our own errors, in the API's form below it, a page elsewhere."""
+    problem = sys.exception()
+    if problem and (found := outage.outage_of(problem)):
+        return outage.answer(request, found, problem)
     if request.path_info.startswith("/api/"):
         return JsonResponse({"errors": [error("Something went wrong here; it was logged.")]}, status=500)
     return defaults.server_error(request)

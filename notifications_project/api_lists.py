@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -55,10 +56,13 @@ def newest(
     before = identifier(query["before"], "before", prefix) if "before" in query else None
     page = newest_first(queryset, before, limit(query.get("limit")))
     look(page.items)
-    following = page.next and request.build_absolute_uri(
-        f"{request.path}?{urlencode({**query.dict(), 'before': ids.encode(prefix, page.next)})}"
-    )
+    following = page.next and next_page(request, {**query.dict(), "before": ids.encode(prefix, page.next)})
     return Response({"results": [to_json(item) for item in page.items], "next": following})
+
+
+def next_page(request: Request, query: Mapping[str, object]) -> str:
+    """The public address of a list's next page, whatever Host a proxy sends."""
+    return f"{settings.PUBLIC_URL}{request.path}?{urlencode(query)}"
 
 
 def whole(results: Iterable[dict[str, Any]]) -> Response:

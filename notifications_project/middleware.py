@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_plus
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import is_valid_path
 
 from notifications_project.logs import mask_keys
+from notifications_project.waiting import Busy
 
 
 class OptionalSlashMiddleware:
@@ -42,3 +47,81 @@ class KeyInAddressMiddleware:
         if has_key:
             response.headers["Referrer-Policy"] = "strict-origin"
         return response
+
+
+class NoNulMiddleware:
+    """Refuses the character NUL, which PostgreSQL's text does not hold: no address, parameter or field has it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        api = request.path_info.startswith("/api/")
+        if "\0" in request.path_info or ("\0" in unquote_plus(request.META.get("QUERY_STRING", "")) and not api):
+            raise Http404("No address has the character NUL.")
+        if api and (names := [name for name in request.GET if "\0" in name + str(request.GET[name])]):
+            errors = [{"field": name.replace("\0", ""), "message": _NO_NUL} for name in names]
+            return JsonResponse({"errors": errors}, status=422)
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if request.method != "POST" or getattr(view, "csrf_exempt", False):  # the API, and who reads the body itself
+            return None
+        if any("\0" in f"{name}{value}" for name, values in request.POST.lists() for value in values):
+            return render(request, "refused.html", {"text": _NO_NUL}, status=422)
+        return None
+
+
+_NO_NUL = "Must not contain the character NUL."
+
+
+class BusyMiddleware:
+    """Tells people that too many requests of a kind are running (`waiting.Busy`); the API tells it itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Busy):
+            return None
+        response = render(request, "refused.html", {"text": str(exception)}, status=exception.status)
+        response.headers["Retry-After"] = str(exception.retry_after)
+        return response
+
+
+class PrivateAnswersMiddleware:
+    """Keeps answers out of every cache, as they are for one person, and pages away from a device's sensors."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        response.headers.setdefault("Permissions-Policy", _NO_SENSORS)
+        return response
+
+
+_SENSORS = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
+_NO_SENSORS = ", ".join(f"{feature}=()" for feature in _SENSORS)
+
+
+class HttpsOnlyMiddleware:
+    """Refuses the API over plain http, where SecurityMiddleware would redirect.
+
+    A redirect turns a POST into a GET and loses its body, and hides from the client that it sent its token openly.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and request.path_info.startswith("/api/"):
+            message = f"The API is reached by https only: {settings.PUBLIC_URL}/api/. Make a new token if you sent one."
+            return JsonResponse({"errors": [{"field": None, "message": message}]}, status=403)
+        return self.get_response(request)

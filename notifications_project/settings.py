@@ -43,6 +43,9 @@ CSRF_COOKIE_NAME = "console_csrf"
 CSRF_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 if environment.flag("BEHIND_PROXY"):
+    SECURE_SSL_REDIRECT = _https  # without a proxy's word nobody knows how a request came
+    SECURE_SSL_HOST = PUBLIC_URL.partition("://")[2]
+    SECURE_REDIRECT_EXEMPT = [r"^api/"]  # HttpsOnlyMiddleware refuses it
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # sign-in limits count the caller's address, not the proxy's
 SECURE_REFERRER_POLICY = "same-origin"
@@ -74,7 +77,10 @@ INSTALLED_APPS = [
 if DEMO:
     INSTALLED_APPS.append("notifications_project.inbox")
 MIDDLEWARE = [
+    "notifications_project.middleware.PrivateAnswersMiddleware",
+    "notifications_project.middleware.HttpsOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "notifications_project.middleware.NoNulMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "notifications_project.middleware.KeyInAddressMiddleware",
@@ -88,6 +94,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "notifications_project.accounts.middleware.TimeZoneMiddleware",
+    "notifications_project.middleware.BusyMiddleware",
 ]
 ROOT_URLCONF = "notifications_project.urls"
 ASGI_APPLICATION = "notifications_project.asgi.application"
@@ -125,7 +132,11 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 elif os.environ.get("CONSOLE_ASGI"):
     # Under ASGI each request has a thread of its own: what a thread kept open would stay open for ever.
-    _database["OPTIONS"] = _database.get("OPTIONS", {}) | {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}}
+    # A look of a quarter of a second at a time: between them it is seen whether the database is away at all.
+    _pool = {"min_size": 1, "max_size": 20, "timeout": 0.25, "reconnect_timeout": 0.0}
+    _database["ENGINE"] = "notifications_project.pooled_postgresql"
+    _database["OPTIONS"] = {"connect_timeout": 3} | _database.get("OPTIONS", {}) | {"pool": _pool}
+    _database["CONN_HEALTH_CHECKS"] = True  # a connection that the database has closed is not given to a request
 else:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
@@ -137,7 +148,12 @@ WHITENOISE_USE_FINDERS = True  # served from where they are written; there is no
 
 # --- Who signs in --------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # a constraint on lower(email) makes it unique, whatever the case
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # a constraint on lower(email) makes it unique, whatever the case
+    # The names below the console's own are other people's to answer for, and preloading cannot be undone.
+    "security.W005",
+    "security.W021",
+]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -277,6 +293,7 @@ LOGGING = {
         "uvicorn.error": {"filters": ["no cut requests"]},
         # At other levels these tell what is in a request: device tokens in addresses, ours in headers.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "hpack")},
+        "psycopg.pool": {"level": "ERROR"},  # it tells of each attempt to connect; `outage` tells once
     },
     "root": {"handlers": ["stderr"], "level": _log_level},
 }

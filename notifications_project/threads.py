@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import IO, Any
 
 from django.core.exceptions import RequestAborted
@@ -52,9 +53,16 @@ class ThreadsHandler(ASGIHandler):
         """The whole of it, but for sending the answer: a client that reads slowly holds no thread."""
         with body:
             set_script_prefix(get_script_prefix(scope))
-            request_started.send(sender=type(self), scope=scope)
-            request, refusal = self.create_request(scope, body)
-            response: HttpResponseBase = self.get_response(request) if request else refusal or HttpResponseBadRequest()
-            if not response.streaming:
-                response.close()  # gives the database connection back, too: it is this thread's
+            response = self._respond(scope, body)
+            if scope["method"] in {"GET", "HEAD"} and getattr(response, "connection_broke", False):
+                # As by a restart of the database. Reading once more does no harm.
+                response = self._respond(scope, BytesIO())
             return response
+
+    def _respond(self, scope: dict[str, Any], body: IO[bytes]) -> HttpResponseBase:
+        request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response: HttpResponseBase = self.get_response(request) if request else refusal or HttpResponseBadRequest()
+        if not response.streaming:
+            response.close()  # gives the database connection back, too: it is this thread's
+        return response

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def serve(host: str, port: int, fd: int | None = None, patience: int = PATIENCE) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    address = {"host": host, "port": port, "fd": fd}
+    address: dict[str, Any] = {"host": host, "port": port, "fd": fd}
     uvicorn.run("notifications_project.asgi:application", **address, **OPTIONS, timeout_graceful_shutdown=patience)
 
 

@@ -115,9 +115,15 @@ class TemporaryPostgres:
 
     def restart_at_once(self) -> None:
         """As after a crash: its processes end in the middle of whatever they do; then it recovers and serves again."""
+        self.stop_at_once()
+        self.start_again()
+
+    def stop_at_once(self) -> None:
         self.server.send_signal(signal.SIGQUIT)
         self.server.wait(timeout=30)
         self._tell_guard(-self.server.pid)
+
+    def start_again(self) -> None:
         self._serve()
 
     @staticmethod

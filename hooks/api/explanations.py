@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from rest_framework.exceptions import NotFound
@@ -19,7 +18,7 @@ from hooks.verdicts import Verdict
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import Membership
 from notifications_project.api_errors import invalid
-from notifications_project.api_lists import limit, parameters
+from notifications_project.api_lists import limit, next_page, parameters
 from notifications_project.spelling import one_spelling
 
 _TOLD = {"true": True, "false": False}
@@ -62,7 +61,7 @@ class EventExplanation(OrganizationAPIView):
                 for row in addresses
                 if told in {None, row.told}
             ]
-        following = more and request.build_absolute_uri(f"{request.path}?{urlencode({**query, 'after': more})}")
+        following = more and next_page(request, {**query, "after": more})
         members_json = [_member(row, row.person.membership) for row in explanation.members() if row.person.membership]
         return Response({**answer, "members": members_json, "next": following})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 import time
 from contextlib import suppress
 from typing import Any
@@ -16,12 +17,15 @@ from typing import Any
 from django.conf import settings
 
 from hooks.transports import lookups
+from notifications_project.waiting import without_database
 from notifications_project.web_address import BadAddress, WebAddress, parse
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SockAddr = tuple[socket.AddressFamily, Any]
 
 _LOOK_UP_SECONDS = 3
+_AT_ONCE = 0.1
+_requests_waiting = threading.BoundedSemaphore(24)  # of the web server's 100 threads
 _CHECKED_AT_ONCE = 16  # names of rules that are being written, at the most
 
 _IPV4_REFUSED = [
@@ -128,7 +132,13 @@ def check_url(url: str) -> WebAddress:
     found = parse(url)
     if "#" in url:
         raise BadAddress("What follows # in a URL is never sent: leave it out, or write %23 if it belongs to the URL.")
-    with suppress(OSError):
-        lookups.look_up(resolve, found.host, found.port, _LOOK_UP_SECONDS, "rules", _CHECKED_AT_ONCE)
+    waits = _requests_waiting.acquire(blocking=False)  # beyond so many, names are accepted that are not known at once
+    try:
+        with without_database(), suppress(OSError):
+            within = _LOOK_UP_SECONDS if waits else _AT_ONCE
+            lookups.look_up(resolve, found.host, found.port, within, "rules", _CHECKED_AT_ONCE)
+    finally:
+        if waits:
+            _requests_waiting.release()
     check_port(found.port)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,11 +23,12 @@ from hooks.models import Channel, Device
 from hooks.options import options_after, stored_options
 from hooks.preview import Draft, first_type, preview
 from hooks.validation import InvalidRule
-from hooks.verifying import can_verify, verify, verify_channel
+from hooks.verifying import can_verify, verify_channel, verify_draft
 from hooks.views.cells import Cell, asked
 from hooks.views.channels import leave_secret, turned_on
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.waiting import Busy
 
 Form = HipChatForm | WebhookChannelForm
 
@@ -95,15 +97,15 @@ def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
         "cell": cell,
         "query": cell.query if cell else "",
         "explanation": devices.explanation(),
-        "curl": _curl(request),
+        "curl": _curl(),
     }
     return render(request, "hooks/channel_ios.html", context)
 
 
-def _curl(request: HttpRequest) -> str:
+def _curl() -> str:
     """What the app does at each start, as a command."""
     return (
-        f"curl {request.build_absolute_uri(reverse('api-devices'))} \\\n"
+        f"curl {settings.PUBLIC_URL}{reverse('api-devices')} \\\n"
         "  -H 'Authorization: Bearer YOUR_API_TOKEN' \\\n"
         "  -H 'Content-Type: application/json' \\\n"
         """  -d '{"token": "THE_DEVICE_TOKEN", "name": "My iPhone"}'"""
@@ -140,10 +142,18 @@ def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
     return redirect("hooks:channels")
 
 
+def _verify_new(request: HttpRequest, draft: Draft) -> tuple[bool, str]:
+    user = signed_in(request)
+    return verify_draft(draft, user, str(user.pk))
+
+
 def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> HttpResponse:
     """The form again with the answer in it; to htmx the answer alone."""
     form, draft = _draft(request, kind, channel)
-    verdict = verify_channel(channel, draft) if channel else verify(draft.format, draft.address, draft.options)
+    try:
+        verdict = verify_channel(channel, draft) if channel else _verify_new(request, draft)
+    except Busy as busy:
+        verdict = (False, str(busy))
     if request.headers.get("HX-Request") == "true":
         return render(request, "hooks/verdict.html", {"verdict": verdict})
     if can_verify(draft.format):

@@ -14,13 +14,14 @@ from hooks.formats import FORMATS
 from hooks.forms import WebhookForm
 from hooks.models import Hook
 from hooks.preview import Draft
-from hooks.verifying import can_be_verified, verify, verify_hook
+from hooks.verifying import can_be_verified, verify_draft, verify_hook
 from hooks.views.drafts import draft_of, posted_form, typed_in
 from hooks.views.editing import form_page
 from hooks.views.finding import find_hook
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
+from notifications_project.waiting import Busy
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,10 +58,11 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
     kind = Hook.Kind(hook.kind) if hook else Hook.Kind.WEBHOOK
     form = posted_form(request, organization, kind, hook)
     draft = draft_of(request, typed_in(form), hook)
-    if hook:
-        verdict = verify_hook(hook, signed_in(request), draft)
-    else:
-        verdict = verify(draft.format, draft.address, draft.options, organization.public_id)
+    try:
+        actor, owner = signed_in(request), organization.public_id
+        verdict = verify_hook(hook, actor, draft) if hook else verify_draft(draft, actor, owner)
+    except Busy as busy:
+        verdict = (False, str(busy))
     if request.headers.get("HX-Request") == "true":
         return render(request, "hooks/verdict.html", {"verdict": verdict})
     if isinstance(form, WebhookForm) and FORMATS[draft.format].can_verify():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from knox.auth import TokenAuthentication
@@ -11,6 +12,7 @@ from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 
 from notifications_project.accounts.models import ApiToken, User
+from notifications_project.outage import FULL, outage_of
 
 _NOTED_EVERY = timedelta(minutes=1)
 
@@ -43,4 +45,9 @@ def _note_use(token: ApiToken) -> None:
     now = timezone.now()
     stale = now - _NOTED_EVERY
     if token.last_used_at is None or token.last_used_at < stale:
-        ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=token.pk).update(last_used_at=now)
+        due = ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=token.pk)
+        try:
+            due.update(last_used_at=now)
+        except OperationalError as error:
+            if outage_of(error) is not FULL:  # on a full disk what needs no room still works
+                raise

@@ -47,7 +47,7 @@ async def echo(scope: dict[str, Any], receive: Callable[[], Any], send: Callable
 @pytest.fixture
 def server() -> Iterator[uvicorn.Server]:
     """A real server on loopback, its address in `config.port`."""
-    options = {"log_config": None, "timeout_graceful_shutdown": 1}
+    options: dict[str, Any] = {"log_config": None, "timeout_graceful_shutdown": 1}
     config = uvicorn.Config(BoundedBodies(echo), port=free_port(), **web_server.OPTIONS, **options)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)

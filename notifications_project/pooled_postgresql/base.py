@@ -1,0 +1,58 @@
+"""The backend of the web server: its requests share a pool of connections.
+
+The library's pool lets each request wait for its whole time-out while the database is away, and asks less and less
+often whether it is back. Here a request is refused as soon as connecting fails, and each new one asks again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg_pool import PoolTimeout
+
+WAIT = 3.0  # seconds that a request waits while all connections are in use
+
+
+class NoConnection(psycopg.OperationalError):
+    """None can be had just now: whoever asks again at once gets none either."""
+
+    had_connection = False
+
+
+class _Away:
+    """Why the last attempt to connect failed; empty when it did not."""
+
+    problem = ""
+
+
+class NotingConnection(psycopg.Connection[Any]):
+    """Notes whether connecting succeeds."""
+
+    @classmethod
+    def connect(cls, *args: Any, **more: Any) -> Any:
+        try:
+            connection = super().connect(*args, **more)
+        except Exception as error:
+            _Away.problem = str(error) or type(error).__name__
+            raise
+        _Away.problem = ""
+        return connection
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def __init__(self, settings_dict: dict[str, Any], *args: Any, **more: Any) -> None:
+        settings_dict["OPTIONS"]["pool"].setdefault("connection_class", NotingConnection)
+        super().__init__(settings_dict, *args, **more)
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Give a connection of the pool. Raises OperationalError at once if the database is away."""
+        deadline = time.monotonic() + WAIT
+        while True:
+            try:
+                return super().get_new_connection(conn_params)
+            except PoolTimeout:
+                if _Away.problem or time.monotonic() >= deadline:
+                    raise NoConnection(_Away.problem or f"all connections are in use for {WAIT:.0f} s") from None

@@ -1,0 +1,58 @@
+"""Waiting for a network within a request: without a database connection, and only so many at a time.
+
+A request that keeps its connection while a slow server answers keeps it from everybody else: the pool has 20. And each
+such request keeps a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+from django.db import connections
+
+
+class Busy(Exception):
+    """There are too many such requests at once: of this user (status 429) or in all (503). The words are for people."""
+
+    retry_after = 5
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@contextmanager
+def without_database() -> Iterator[None]:
+    """Give this thread's connections back to the pool; the next query takes one again. Call it in no transaction."""
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor == "postgresql" and not connection.in_atomic_block:
+            connection.close()
+    yield
+
+
+class Seats:
+    """So many at a time in this process, and so many of one user."""
+
+    def __init__(self, what: str, *, each: int, total: int) -> None:
+        self._what, self._each, self._total = what, each, total
+        self._taken: Counter[Hashable] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def taken_by(self, who: Hashable) -> Iterator[None]:
+        """Hold a seat while the block runs. Raises Busy."""
+        with self._lock:
+            if self._taken[who] >= self._each:
+                raise Busy(429, f"{self._each} of your {self._what} are running. Wait until one of them has ended.")
+            if self._taken.total() >= self._total:
+                raise Busy(503, f"Too many {self._what} are running just now. Try again in a moment.")
+            self._taken[who] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[who] -= 1
+                self._taken += Counter()  # forgets who has none

@@ -1,0 +1,144 @@
+"""What every answer has and no request may have: caching, policy, https, the character NUL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from events import intake
+from notifications_project.accounts.models import Organization, User
+from tests.conftest import Api
+from tests.project.processes import BASE, clean_environment
+
+pytestmark = pytest.mark.django_db
+
+
+# --- Caches --------------------------------------------------------------------------------------------------
+def test_private_pages_and_answers_stay_out_of_caches(
+    acme: Organization, alice: User, client_of: Callable[[User], Client], api: Callable[..., Api]
+) -> None:
+    browser, caller = client_of(alice), api(alice)
+    home = f"/organizations/{acme.public_id}"
+    answers = [
+        *(browser.get(path) for path in (f"{home}/hooks/", f"{home}/members/", "/account/tokens/", "/nothing/here/")),
+        *(caller.get(path) for path in ("/api/v1/me/", "/api/v1/nothing/", "/api/v1/organizations/")),
+        Api(alice).get(f"/api/v1{home}/deliveries/?limit=none"),
+        Client().get("/api/v1/me/"),
+        Client().get("/accounts/login/"),
+    ]
+    for answer in answers:
+        assert "no-store" in answer.headers["Cache-Control"], answer
+        assert "private" in answer.headers["Cache-Control"], answer
+        assert "camera=()" in answer.headers["Permissions-Policy"], answer
+
+
+def test_what_is_static_may_be_kept(client: Client) -> None:
+    assert "no-store" not in client.get("/static/look.css").headers["Cache-Control"]
+
+
+# --- Addresses -----------------------------------------------------------------------------------------------
+def test_the_next_page_is_at_the_public_address(
+    acme: Organization, alice: User, api: Callable[..., Api], settings: LazySettings
+) -> None:
+    settings.PUBLIC_URL = "https://console.example.com:8443"
+    for _ in range(2):
+        intake.record(acme, [intake.NewEvent(type="git.push", resource=None, data={})])
+    path = f"/api/v1/organizations/{acme.public_id}/events/"
+    answer = api(alice).get(f"{path}?limit=1&type=git.push", headers={"Host": "127.0.0.1:8125"})
+    following = answer.json()["next"]
+    assert following.startswith(f"https://console.example.com:8443{path}?")
+    assert len(api(alice).get(f"{path}?{urlsplit(following).query}").json()["results"]) == 1
+
+
+# --- NUL -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/account/tokens/%00/revoke/",
+        "/account/tokens/a%00b/revoke/",
+        "/account/channels/%00/",
+        "/accounts/password/reset/key/1-%00/",
+        "/accounts/confirm-email/%00/",
+        "/unsubscribe/%00/",
+        "/static/%00.css",
+        "/inbox/%00/",
+        "/api/v1/me/channels/%00/",
+        "/%00",
+        f"/account/tokens/{'x' * 10_000}/revoke/",
+        f"/static/{'x' * 10_000}.css",
+        "/account/tokens/%ff%fe/revoke/",
+        "/account/tokens/%ed%a0%80/revoke/",
+    ],
+)
+def test_an_address_that_cannot_be_is_not_found(
+    alice: User, path: str, client_of: Callable[[User], Client], api: Callable[..., Api]
+) -> None:
+    caller = api(alice) if path.startswith("/api/") else client_of(alice)
+    assert caller.get(path).status_code == 404
+
+
+def test_nul_in_a_query_a_field_or_a_cookie_is_no_error_of_ours(
+    acme: Organization, alice: User, client_of: Callable[[User], Client], api: Callable[..., Api]
+) -> None:
+    browser = client_of(alice)
+    home = f"/organizations/{acme.public_id}"
+    assert browser.get(f"{home}/deliveries/?state=%00").status_code == 404
+    assert browser.post(f"{home}/rename/", {"name": "a\0b"}).status_code == 422
+    assert browser.post("/account/profile/", {"name": "a\0b", "time_zone": "UTC"}).status_code == 422
+    answer = api(alice).get(f"/api/v1{home}/events/?type=%00")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "type"
+    assert Client(headers={"Cookie": r'console_session="\000abc"'}).get("/").status_code == 302
+
+
+# --- https ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def https(settings: LazySettings) -> None:
+    settings.PUBLIC_URL = "https://console.example.com"
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_SSL_HOST = True, "console.example.com"
+    settings.SECURE_REDIRECT_EXEMPT = [r"^api/"]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+def test_pages_over_http_lead_to_https(https: None) -> None:
+    answer = Client().get("/accounts/login/?next=/x")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        301,
+        "https://console.example.com/accounts/login/?next=/x",
+    )
+    assert Client(headers={"X-Forwarded-Proto": "https"}).get("/accounts/login/").status_code == 200
+
+
+def test_the_api_over_http_is_refused(https: None, alice: User, api: Callable[..., Api]) -> None:
+    answer = api(alice).post("/api/v1/me/devices/", {})
+    assert answer.status_code == 403
+    assert "https://console.example.com/api/" in answer.json()["errors"][0]["message"]
+    assert api(alice).get("/api/v1/me/", headers={"X-Forwarded-Proto": "https"}).status_code == 200
+
+
+def test_the_settings_of_production_pass_djangos_checks() -> None:
+    production = {
+        "SECRET_KEY": "kV3nq8-Zr1xT5yB7uL0cD2fG4hJ6mP9sW_aEiOgQxRvYtU-b8Kd3Hw6Zp",
+        "PUBLIC_URL": "https://console.example.com",
+        "BEHIND_PROXY": "true",
+        "DATABASE_URL": "sqlite:///console.sqlite3",
+        "DEMO": "false",
+        "CONSOLE_VENV": "none",
+    }
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=BASE,
+        env={name: value for name, value in clean_environment().items() if name in os.environ} | production,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
+    assert "no issues" in checked.stdout

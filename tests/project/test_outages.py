@@ -1,0 +1,154 @@
+"""The database away, restarted or full: what people and the API are told, and how much is logged."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connection
+from django.test import Client
+from django.urls import reverse
+
+from notifications_project import outage
+from notifications_project.accounts.models import Organization, User
+from tests.conftest import Api
+from tests.environment import SETTINGS
+from tests.hooks.conftest import free_port
+from tests.postgres import TemporaryPostgres, find_postgres
+from tests.project.processes import BASE, clean_environment, until
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_logged_before() -> None:
+    outage._logged.clear()
+
+
+# --- A full disk ---------------------------------------------------------------------------------------------
+@pytest.fixture
+def full_disk(transactional_db: None) -> Iterator[None]:
+    """SQLite as it is when there is no room for another page."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
+        with pytest.raises(OperationalError, match="full"):
+            for number in range(100_000):
+                row = [f"filler{number}", "x" * 50, "2000-01-01"]
+                cursor.execute("INSERT INTO accounts_counter (key, value, expires_at) VALUES (%s, %s, %s)", row)
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA max_page_count = 1073741823")
+    cache.clear()
+
+
+@pytest.mark.sqlite_only
+def test_signing_in_says_that_the_disk_is_full(
+    client: Client, alice: User, full_disk: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.raise_request_exception = False
+    sign_in = {"login": alice.email, "password": "correct horse"}
+    answers = [client.post(reverse("account_login"), sign_in) for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {507}
+    assert "full or cannot be written to" in answers[0].content.decode()
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [record.exc_info for record in errors] == [None], "one line, for all of them"
+
+
+@pytest.mark.sqlite_only
+def test_the_api_says_that_the_disk_is_full_and_still_reads(
+    transactional_db: None, alice: User, acme: Organization, api: Callable[..., Api], request: pytest.FixtureRequest
+) -> None:
+    caller = api(alice)
+    request.getfixturevalue("full_disk")
+    assert caller.get("/api/v1/me/").status_code == 200
+    caller.raise_request_exception = False
+    events = [{"type": "git.push", "data": {"message": "x" * 5000}}] * 50
+    answer = caller.post(f"/api/v1/organizations/{acme.public_id}/events/", events)
+    assert answer.status_code == 507
+    assert "full or cannot be written to" in answer.json()["errors"][0]["message"]
+
+
+def test_the_cache_tells_a_full_disk_from_a_key_that_is_there(transactional_db: None) -> None:
+    assert cache.add("key", 1)
+    assert not cache.add("key", 2)
+    assert cache.get("key") == 1
+
+
+# --- Away ----------------------------------------------------------------------------------------------------
+class Web:
+    """`manage.py web` on a PostgreSQL of its own."""
+
+    def __init__(self, database_url: str, log: Path) -> None:
+        self.port, self.log = free_port(), log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "notifications_project.web", "--port", str(self.port)],
+                cwd=BASE,
+                env=clean_environment() | SETTINGS | {"DATABASE_URL": database_url},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+        until(self._answers, 60, "the start of the web server")
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/accounts/login/")[0] == 200
+        except OSError:
+            return False
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as client:
+            client.request(method, path, headers=headers)
+            answer = client.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+
+@pytest.fixture
+def server() -> TemporaryPostgres:
+    programs = find_postgres()
+    assert programs is not None
+    return TemporaryPostgres(programs)
+
+
+@pytest.mark.postgresql_only
+def test_a_restart_of_the_database_is_not_noticed_and_its_absence_is_told_at_once(
+    server: TemporaryPostgres, tmp_path: Path
+) -> None:
+    with server as url:
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        environment = clean_environment() | SETTINGS | {"DATABASE_URL": url, "CONSOLE_VENV": "none"}
+        subprocess.run(migrate, cwd=BASE, env=environment, check=True)
+        web = Web(url, tmp_path / "web.log")
+        token = {"Authorization": "Bearer nct_unknown"}
+        try:
+            # Each request takes a connection; several at once leave several in the pool.
+            assert {web.get("/api/v1/me/", **token)[0] for _ in range(5)} == {401}
+            server.restart_at_once()
+            assert [web.get("/api/v1/me/", **token)[0] for _ in range(12)] == [401] * 12
+
+            server.stop_at_once()
+            begun = time.monotonic()
+            away = [web.get("/api/v1/me/", **token) for _ in range(20)]
+            took = time.monotonic() - begun
+            assert {status for status, _, _ in away} == {503}
+            assert {headers["retry-after"] for _, headers, _ in away} == {"5"}
+            assert b'{"errors": [{' in away[0][2]
+            assert took < 20, f"{took} s for 20 requests"
+            page = web.get("/", Cookie="console_session=abcdefghijklmnopqrstuvwxyz012345")
+            assert page[0] == 503
+            assert b"The database does not answer" in page[2]
+            assert len(web.log.read_text().splitlines()) == 1
+
+            server.start_again()
+            until(lambda: web.get("/api/v1/me/", **token)[0] == 401, 10, "the return of the database")
+        finally:
+            web.process.kill()
+            web.process.wait()
