@@ -47,7 +47,7 @@ _MARKUP = re.compile(
 )
 _NO_WIDTH = "\u200b"
 _LOOK_ALIKE = {"*": "\u2217", "`": "\u02cb"}  # both can open and close within a word
-_IN_FOOTER = re.compile(r"[*`]|(?<![^\W_])_|_(?![^\W_])|[~#:\\&<](?=\S)")
+_IN_FOOTER = re.compile(r"[*`]|(?<![^\W_])_|_(?![^\W_])|(?<!\d):(?=[\w+-])|[~#\\&<](?=\S)")
 _BEGINS_BLOCK = re.compile(r"[-+=>]|\d+[.)]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
