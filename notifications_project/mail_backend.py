@@ -1,4 +1,4 @@
-"""Django's SMTP backend with the sign-in in UTF-8 (RFC 4616); Python's own knows ASCII only."""
+"""Django's SMTP backend with the sign-in in UTF-8 (RFC 4616), where Python knows ASCII only, and replies in step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.mail.backends.smtp import EmailBackend as DjangoBackend
+
+from notifications_project.smtp_replies import InStep
 
 
 class _Utf8(str):
@@ -37,11 +39,11 @@ class _Utf8SignIn:
         return f"{self.user} {hmac.new(self.password.encode(), challenge, 'md5').hexdigest()}"
 
 
-class _SMTP(_Utf8SignIn, smtplib.SMTP):  # type: ignore[misc]  # typeshed overloads it
+class _SMTP(InStep, _Utf8SignIn, smtplib.SMTP):  # type: ignore[misc]  # typeshed overloads it
     pass
 
 
-class _SMTPOverTLS(_Utf8SignIn, smtplib.SMTP_SSL):  # type: ignore[misc]
+class _SMTPOverTLS(InStep, _Utf8SignIn, smtplib.SMTP_SSL):  # type: ignore[misc]
     pass
 
 

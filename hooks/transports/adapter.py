@@ -27,9 +27,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import SSLError as NameInCertificateError
 
-from hooks.transports import authorities, lookups, outbound
+from hooks.transports import authorities, outbound
 from hooks.transports.replies import Reply, is_quiet, read_reply, says_something, write_request
 from hooks.transports.target import Target
+from notifications_project import lookups
 
 CONNECTIONS = 32  # of one thread, at the most; the one that has rested longest is closed for a new one
 _CONNECT_SECONDS = 5

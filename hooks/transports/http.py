@@ -33,9 +33,9 @@ from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Trace, ms
 from hooks.transports.authorities import is_unknown
 from hooks.transports.decoding import text_of
-from hooks.transports.lookups import TooSlow
 from hooks.transports.replies import NoReply
 from hooks.transports.target import target
+from notifications_project.lookups import TooSlow
 from notifications_project.masking import mask
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"

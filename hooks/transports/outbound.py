@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from hooks.transports import lookups
+from notifications_project import lookups
 from notifications_project.waiting import without_database
 from notifications_project.web_address import BadAddress, WebAddress, parse
 

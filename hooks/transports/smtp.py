@@ -11,7 +11,7 @@ import smtplib
 import socket
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,9 +187,12 @@ def _mail(connection: Any, address: str, message: Message) -> EmailMultiAlternat
 
 
 def _reset(connection: Any) -> None:
-    with suppress(smtplib.SMTPException, OSError):
-        if connection.connection is not None:
-            connection.connection.rset()
+    if connection.connection is None:
+        return
+    try:
+        connection.connection.rset()
+    except (smtplib.SMTPException, OSError):
+        connection.connection = None  # closed: the next mail opens another
 
 
 def _answer(

@@ -16,7 +16,8 @@ import pytest
 from django.conf import LazySettings
 
 from hooks.messages import Message
-from hooks.transports import http, lookups, outbound
+from hooks.transports import http, outbound
+from notifications_project import lookups
 from tests.hooks import test_hostile_receivers as receivers
 from tests.hooks.test_hostile_receivers import OK, Server, Talk, notification
 from tests.project.processes import until
