@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions, status
@@ -92,6 +93,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """The handler of addresses that do not exist: in the API's form below it, a page elsewhere."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"errors": [error("There is nothing at this address.")]}, status=404)
+    try:
+        request.POST  # noqa: B018  (the page's own guard against forged forms reads it, and expects no exception)
+    except (MultiPartParserError, TooManyFilesSent, SuspiciousOperation):
+        request._mark_post_parse_error()  # type: ignore[attr-defined]
     return defaults.page_not_found(request, exception)
 
 

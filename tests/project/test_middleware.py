@@ -98,6 +98,19 @@ def test_nul_in_a_query_a_field_or_a_cookie_is_no_error_of_ours(
     assert Client(headers={"Cookie": r'console_session="\000abc"'}).get("/").status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("type", "body"),
+    [
+        ("multipart/form-data", "{}"),
+        ("multipart/form-data; boundary=" + "b" * 300, "--b"),
+        ("application/x-www-form-urlencoded", "a=1&" * 2000),
+    ],
+)
+def test_a_form_that_cannot_be_read_at_an_address_that_is_not_there_is_not_found(type: str, body: str) -> None:
+    browser = Client(enforce_csrf_checks=True, headers={"Cookie": f"console_csrf={'c' * 32}"})
+    assert browser.generic("POST", "/nothing/", body, content_type=type).status_code == 404
+
+
 # --- https ---------------------------------------------------------------------------------------------------
 @pytest.fixture
 def https(settings: LazySettings) -> None:

@@ -118,6 +118,7 @@ def server() -> TemporaryPostgres:
     return TemporaryPostgres(programs)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.postgresql_only
 def test_a_restart_of_the_database_is_not_noticed_and_its_absence_is_told_at_once(
     server: TemporaryPostgres, tmp_path: Path
