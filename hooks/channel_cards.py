@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from events import catalogue
 from hooks import channels, devices, own, sentences
+from hooks.endpoints import has_lost_secret, has_lost_url
 from hooks.formats import FORMATS
 from hooks.formats.base import CA_CERTIFICATES, authorities_of
 from hooks.models import Channel, Delivery, Device, Endpoint
@@ -56,6 +57,7 @@ class Card:
     recent: list[Line] = field(default_factory=list)
     signed: bool = False
     secret_lost: bool = False
+    url_lost: bool = False
     verifiable: bool = False
 
     @property
@@ -105,7 +107,8 @@ def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> C
         stopped=list(_refusing(channel)) if channel.kind == Kind.EMAIL else [],
         recent=recent or [],
         signed=known is not None and known.signed,
-        secret_lost=endpoint is not None and isinstance(endpoint.secrets, Unreadable),
+        secret_lost=has_lost_secret(endpoint),
+        url_lost=has_lost_url(endpoint),
         verifiable=endpoint is not None and can_verify(endpoint.format),
     )
 

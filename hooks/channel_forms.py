@@ -17,6 +17,7 @@ from hooks.format_fields import OptionFields
 from hooks.formats import FORMATS
 from hooks.forms import Checkboxes
 from hooks.models import Channel, Endpoint
+from hooks.options import shown_url
 from hooks.validation import InvalidRule
 
 _MORNING = time(8)
@@ -62,7 +63,7 @@ class HipChatForm(ChannelForm):
     verdict: tuple[bool, str] | None = None
 
     def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
-        super().__init__(data, initial={"url": endpoint.address if endpoint else ""})
+        super().__init__(data, initial={"url": shown_url(endpoint) if endpoint else ""})
         self.options = OptionFields(self)
         self.options.add(endpoint, lost=has_lost_secret(endpoint), formats=[HIPCHAT])
         self.order_fields([*self.options.names, "url"])
@@ -78,7 +79,7 @@ class WebhookChannelForm(DestinationForm, ChannelForm):
     field_order = ("url", "format")
 
     def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
-        initial = {"url": endpoint.address, "format": endpoint.format} if endpoint else {}
+        initial = {"url": shown_url(endpoint), "format": endpoint.format} if endpoint else {}
         super().__init__(data, initial=initial)
         self.ask_where(
             endpoint,

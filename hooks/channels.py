@@ -18,7 +18,7 @@ from hooks import digests, endpoints, suppressing, waiting
 from hooks.engine import clock, wake
 from hooks.formats import FORMATS
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
-from hooks.options import options_after
+from hooks.options import is_shown_url, options_after
 from hooks.quiet import quiet_until
 from hooks.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from notifications_project.accounts import audit
@@ -56,9 +56,14 @@ def set_up(
         raise InvalidRule({"channel": "Only HipChat and the webhook are set up like this."})
     format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
     url = url or endpoints.default_url(format)
-    url, found = endpoints.adopt(format, url)
-    options = {**found, **options}
-    url, problems = read_url(url)  # looks up a name: before anything is locked
+    known = own(user).get(kind)
+    if known and known.endpoint and is_shown_url(known.endpoint, url):
+        url = known.endpoint.whole_address
+        problems = {} if url else {"url": "Its URL cannot be read any more: give it again."}
+    else:
+        url, found = endpoints.adopt(format, url)
+        options = {**found, **options}
+        url, problems = read_url(url)  # looks up a name: before anything is locked
     with transaction.atomic():
         space = _locked_space(user)
         channel = own(user).get(kind)

@@ -21,6 +21,7 @@ from hooks.models import Channel, Delivery, Device, Endpoint
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.encryption import keyed_hash, keyed_hashes
 from notifications_project.spelling import is_visible, one_spelling
 
 MOST = 20  # devices of a user
@@ -52,7 +53,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     _check(_token_problem(token) | _name_problem(name))
     _wait_for_others(token)
     space = ensure_personal_space(user)
-    having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address=token)
+    having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address_key__in=keyed_hashes(token))
     others = list(having.exclude(user=user).order_by("pk"))
     _lock_organizations([other.user_id for other in others], space)
     now = clock.now()
@@ -62,6 +63,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     if device and _lock(device.endpoint_id).deleted_at is None:
         _refresh(device, user, one_spelling(name), now)
         return device, False
+    _replace_unreadable(user, one_spelling(name))
     if Device.objects.filter(user=user).count() >= MOST:
         raise InvalidDevice({"token": f"You have {MOST} devices already: remove one first."})
     Channel.objects.get_or_create(user=user, kind=Channel.Kind.IOS)
@@ -118,22 +120,31 @@ def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
 
 def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
     """That of the token in this space: the one that it had before, or a new one."""
-    known = Endpoint.objects.filter(organization=space, kind=Endpoint.Kind.DEVICE, address=token)
+    known = Endpoint.objects.filter(organization=space, kind=Endpoint.Kind.DEVICE, address_key__in=keyed_hashes(token))
     endpoint = known.select_for_update(no_key=True).defer("secrets").first()
     if endpoint is None:
-        return Endpoint.objects.create(
+        endpoint = Endpoint(
             organization=space,
             kind=Endpoint.Kind.DEVICE,
-            address=token,
             format="apns",
             options=_options(now),
             lane=matching.transport_lane(space, "apns"),
         )
+        endpoint.lead_to(token)
+        endpoint.save()
+        return endpoint
     endpoint.deleted_at = endpoint.failing_since = endpoint.failed_since = None
     endpoint.failed = 0
     endpoint.options = _options(now)
     endpoint.save(update_fields=["deleted_at", "failing_since", "failed", "failed_since", "options"])
     return endpoint
+
+
+def _replace_unreadable(user: User, name: str) -> None:
+    """A token that no key of ENCRYPTION_KEYS reads cannot be told from a new one: the device of this name goes."""
+    for device in Device.objects.filter(user=user, name=name).select_related("endpoint"):
+        if not device.endpoint.whole_address:
+            _end(device, None, "Its token could not be read any more, and the app registered it again")
 
 
 def _options(registered_at: datetime) -> dict[str, int]:
@@ -152,7 +163,7 @@ def _wait_for_others(token: str) -> None:
     """So that two users who register one token at the same time do not both have it. (SQLite has one writer anyway.)"""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {token}"])
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {keyed_hash(token)}"])
 
 
 def _lock(endpoint: UUID) -> Endpoint:

@@ -35,7 +35,7 @@ def _stands(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    return {"url": endpoint.address, "format": endpoint.format, "options": stored_options(endpoint)}
+    return {"url": endpoint.whole_address, "format": endpoint.format, "options": stored_options(endpoint)}
 
 
 def _plain(name: str, value: Any) -> Any:

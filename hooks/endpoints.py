@@ -32,34 +32,39 @@ def make(
     secret, known = new_secret(), FORMATS[format]
     if known.pace and pace.get("rate") is None:
         pace["rate"], pace["burst"] = known.pace
-    endpoint = Endpoint.objects.create(
+    endpoint = Endpoint(
         organization=organization,
         kind=Endpoint.Kind.WEBHOOK,
-        address=url,
         format=format,
         options=shown_options(format, options),
         secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
         lane=Lane.objects.create(organization=organization, transport=known.transport, **pace),
     )
+    endpoint.lead_to(url)
+    endpoint.save()
     return endpoint, secret
 
 
 def change(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
     """Give it another `url`, `format` or `options` (all of them); what waits goes there. Raises InvalidRule.
 
-    The endpoint is locked by the caller's transaction.
+    The endpoint is locked by the caller's transaction. If its secrets could not be read, a new URL takes their place.
     """
-    moved = "url" in changes and changes["url"] != endpoint.address
-    endpoint.address = changes.get("url", endpoint.address)
+    lost = isinstance(endpoint.secrets, Unreadable)
+    moved = "url" in changes and changes["url"] != endpoint.whole_address
     endpoint.format = changes.get("format", endpoint.format)
+    if "url" in changes:
+        endpoint.lead_to(changes["url"])
     if "options" in changes:
         hidden = secret_options(endpoint.format, changes["options"])
         if isinstance(endpoint.secrets, Unreadable):
-            check({"options": "Its secret cannot be read any more. Rotate it first."} if hidden else {})
+            check({"url": "Its URL and its secrets cannot be read any more: give the URL as well."} if hidden else {})
         else:
             endpoint.secrets = {**endpoint.secrets, "options": hidden}
         endpoint.options = shown_options(endpoint.format, changes["options"])
-    endpoint.save(update_fields=["address", "format", "options", "secrets"])
+    if lost and moved and not FORMATS[endpoint.format].signed:  # nobody has to be told of this one
+        endpoint.secrets = {**endpoint.secrets, "signing": [{"key": new_secret(), "until": None}]}
+    endpoint.save(update_fields=["address", "address_key", "format", "options", "secrets"])
     if "format" in changes and (pace := FORMATS[endpoint.format].pace):
         Lane.objects.filter(pk=endpoint.lane_id, rate=None).update(rate=pace[0], burst=pace[1])
     if moved:
@@ -74,13 +79,15 @@ def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
     """
     secret, lost = new_secret(), has_lost_secret(endpoint)
     until = int((timezone.now() + ROTATION).timestamp())
-    kept = {} if lost else endpoint.secrets
+    if not endpoint.address_key:
+        endpoint.lead_to(endpoint.address)
+    kept = {} if isinstance(endpoint.secrets, Unreadable) else endpoint.secrets
     before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
     endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}
-    if lost:  # and with it the secret options: they are to be given anew
+    if lost:  # and with it the URL and the secret options: they are to be given anew
         gone = secret_options(endpoint.format, endpoint.options)
         endpoint.options = {name: value for name, value in endpoint.options.items() if name not in gone}
-    endpoint.save(update_fields=["secrets", "options"])
+    endpoint.save(update_fields=["address", "address_key", "secrets", "options"])
     if lost:
         lanes.reset(endpoint.lane_id)
         wake()
@@ -89,7 +96,12 @@ def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
 
 def has_lost_secret(endpoint: Endpoint | None) -> bool:
     """Whether no key of ENCRYPTION_KEYS reads its secret: nothing can be signed until there is a new one."""
-    return endpoint is not None and isinstance(endpoint.secrets, Unreadable)
+    return endpoint is not None and (isinstance(endpoint.secrets, Unreadable) or not endpoint.secrets.get("signing"))
+
+
+def has_lost_url(endpoint: Endpoint | None) -> bool:
+    """Whether no key of ENCRYPTION_KEYS reads its URL: nothing can be sent until there is a new one."""
+    return endpoint is not None and not endpoint.whole_address
 
 
 def new_secret() -> str:

@@ -15,6 +15,7 @@ from events.models import Resource
 from hooks import sentences
 from hooks.destination import DestinationForm
 from hooks.models import Hook
+from hooks.options import shown_url
 from hooks.rules import InvalidRule, Notify, RateLimit
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
@@ -319,7 +320,7 @@ def initial_of(hook: Hook) -> dict[str, Any]:
     if hook.endpoint:
         lane = hook.endpoint.lane
         initial |= {"ordered": lane.ordered, "rate_limit": RateLimit.of(lane)}
-        return initial | {"url": hook.endpoint.address, "format": hook.endpoint.format}
+        return initial | {"url": shown_url(hook.endpoint), "format": hook.endpoint.format}
     notify = Notify.of(hook)
     return initial | {"notify": notify}
 

@@ -45,3 +45,18 @@ def options_after(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | Non
     # (Not a set: what programs send may be of any kind.)
     kept = {name: stands[name] for name in secret_options(format, stands) if sent.get(name, "") in (shown[name], "")}
     return {name: value for name, value in {**sent, **kept}.items() if value is not None}
+
+
+def shown_url(endpoint: Endpoint) -> str:
+    """Its URL, masked, as who may change it reads it."""
+    return mask(endpoint.whole_address) or endpoint.address
+
+
+def is_shown_url(endpoint: Endpoint, sent: str) -> bool:
+    """Whether a URL is sent back as it was shown: then the one that is stored stays."""
+    return sent in (shown_url(endpoint), endpoint.address)
+
+
+def url_after(endpoint: Endpoint, sent: str) -> str:
+    """The URL that a change leads to."""
+    return endpoint.whole_address if is_shown_url(endpoint, sent) else sent

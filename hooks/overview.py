@@ -58,17 +58,14 @@ class Row:
     quiet: str  # how many, in words
 
 
-def rows(
-    organization: Organization, kind: str, search: str, now: datetime, *, secret: bool = False
-) -> tuple[list[Row], bool]:
+def rows(organization: Organization, kind: str, search: str, now: datetime) -> tuple[list[Row], bool]:
     """The organization's hooks of one kind, in trouble first, then by name; and whether there are more.
 
-    `secret`: whether who searches may read whole addresses; what may not be read is not searched either.
+    A search finds names and hosts: nothing else of a URL is stored so that it could be searched.
     """
     found = Hook.objects.existing().filter(organization=organization, kind=kind)
     if search:
-        named = Q(name__icontains=search)
-        found = found.filter(named | Q(endpoint__address__icontains=search) if secret else named)
+        found = found.filter(Q(name__icontains=search) | Q(endpoint__address__icontains=search))
     in_trouble = Q(enabled=True) & (Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False))
     listed = found.select_related("endpoint__lane")  # with their secrets: whether a key reads them is part of the state
     ordered = listed.prefetch_related("resources", "notify_users")

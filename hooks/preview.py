@@ -26,12 +26,12 @@ from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification
 from hooks.models import Endpoint, Hook
 from hooks.options import secret_options, stored_options
-from hooks.transports.http import headers_of, without
+from hooks.transports.http import headers_of
 from hooks.validation import format_problem
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
-from notifications_project.masking import mask
+from notifications_project.masking import mask_to_host, masked_options, without
 
 _USUAL = "stack.redeploy.ok"
 _FORM = "application/x-www-form-urlencoded"
@@ -60,7 +60,7 @@ class Draft:
         if endpoint is None:
             return cls(hook.name, "mail", recipient, {}, hook.events, resources, hook)
         options = stored_options(endpoint)
-        return cls(hook.name, endpoint.format, endpoint.address, options, hook.events, resources, hook, endpoint)
+        return cls(hook.name, endpoint.format, endpoint.whole_address, options, hook.events, resources, hook, endpoint)
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ def preview(organization: Organization, draft: Draft, event_type: str) -> Previe
         problems = [*problems, f"{message.unsent}."]
     if known.transport == "smtp":
         return _mail(known, notification, message)
-    secrets = secret_options(draft.format, draft.options)
+    secrets = masked_options(secret_options(draft.format, draft.options))
     headers = headers_of(notification, message, signed=known.signed)
     text = without(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.
-    address = mask(without(message.url or notification.address, secrets))
+    address = mask_to_host(without(message.url or notification.address, secrets))
     return Preview(
         format=known,
         first=f"POST {address or 'the URL that is missing yet'}",

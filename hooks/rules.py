@@ -17,7 +17,7 @@ from hooks import confirming, endpoints, waiting
 from hooks.differences import differing
 from hooks.engine import wake
 from hooks.models import Endpoint, Hook, Lane
-from hooks.options import options_after
+from hooks.options import is_shown_url, options_after
 from hooks.validation import (
     InvalidRule,
     Notify,
@@ -144,8 +144,11 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
             changes["options"] = {**hook.endpoint.options, **found} if sent is None else {**found, **sent}
     # The look-up of a name may take its time: it comes before anything is locked.
     errors: dict[str, str] = {}
-    if "url" in changes and hook.kind == Hook.Kind.WEBHOOK:
-        changes["url"], errors = read_url(changes["url"])
+    if hook.endpoint and "url" in changes:
+        if is_shown_url(hook.endpoint, changes["url"]):
+            del changes["url"]
+        else:
+            changes["url"], errors = read_url(changes["url"])
     with transaction.atomic():
         changed = _update(_locked(hook), actor, changes, errors)
         wake()  # what was held may go now

@@ -16,10 +16,10 @@ from hooks.engine.lanes import AT_ONCE
 from hooks.engine.outcome import MOST_TRIES
 from hooks.formats import FORMATS
 from hooks.models import Delivery, Endpoint, Hook
+from hooks.options import shown_url
 from hooks.recipients import Silent, Why
 from notifications_project.accounts.roles import Role
-from notifications_project.encryption import Unreadable
-from notifications_project.masking import mask
+from notifications_project.masking import mask_to_host
 from notifications_project.templatetags.look import span
 
 NOTHING = "Nothing:"
@@ -122,7 +122,7 @@ def hook_state(hook: Hook) -> Badge:
 
 def has_lost_secret(endpoint: Endpoint) -> bool:
     """Whether no key of ENCRYPTION_KEYS reads its secrets: nothing can be sent until there are new ones."""
-    return isinstance(endpoint.secrets, Unreadable)
+    return endpoint.is_lost(endpoint.secrets)
 
 
 def endpoint_state(endpoint: Endpoint) -> Badge:
@@ -202,12 +202,10 @@ def until(when: datetime, now: datetime) -> str:
 
 
 def where(endpoint: Endpoint, *, secret: bool = False) -> str:
-    """An address as everybody may read it: a URL without its secrets. `secret`: as who manages hooks may.
-
-    The token of a device is shown to nobody: it is of no use but to push to it.
-    """
-    whole = secret and endpoint.kind != Endpoint.Kind.DEVICE
-    return endpoint.address if whole or endpoint.kind == Endpoint.Kind.EMAIL else mask(endpoint.address)
+    """An address as everybody may read it: of a URL its host. `secret`: as who manages hooks may, still masked."""
+    if endpoint.kind == Endpoint.Kind.EMAIL:
+        return endpoint.address
+    return shown_url(endpoint) if secret else mask_to_host(endpoint.address)
 
 
 # --- Deliveries ----------------------------------------------------------------------------------------------
@@ -306,7 +304,8 @@ def _is_quiet(delivery: Delivery) -> bool:
 
 
 def _is_secret_lost(delivery: Delivery) -> bool:
-    return isinstance(getattr(delivery, "secrets_stored", None), Unreadable)
+    stored = getattr(delivery, "secrets_stored", None)
+    return stored is not None and delivery.endpoint.is_lost(stored)
 
 
 def lacks_mail_server(delivery: Delivery) -> bool:

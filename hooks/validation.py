@@ -17,6 +17,7 @@ from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 from notifications_project.ids import PublicId
 from notifications_project.mail_addresses import BadMailAddress, normalize, normalize_if_valid
+from notifications_project.masking import DOTS
 from notifications_project.spelling import is_visible
 from notifications_project.web_address import BadAddress, parse
 
@@ -82,7 +83,7 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     if hook.endpoint and changes.keys() & {"url", "format", "options"}:
         format = changes.get("format", hook.endpoint.format)
         options = changes.get("options") or stored_options(hook.endpoint)
-        errors = destination_problem(changes.get("url", hook.endpoint.address), format, options) | errors
+        errors = destination_problem(changes.get("url", hook.endpoint.whole_address), format, options) | errors
     if "rate_limit" in changes:
         errors |= rate_problem(changes["rate_limit"])
     if "events" in changes and changes["events"] != hook.events:
@@ -105,6 +106,8 @@ def name_problem(name: str) -> dict[str, str]:
 
 def read_url(url: str) -> tuple[str, dict[str, str]]:
     """The URL as it is stored and dialled, and what is wrong with it. It looks a name up, which may take its time."""
+    if DOTS[0] in url:
+        return url, {"url": "Give the whole URL: the dots stand for what is not shown."}
     try:
         return str(outbound.check_url(url)), {}
     except (outbound.Refused, BadAddress) as error:

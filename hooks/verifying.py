@@ -14,7 +14,7 @@ from hooks.validation import destination_problem, read_url
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.masking import mask
+from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
 from notifications_project.waiting import Seats, without_database
 
 _seats = Seats("verifications", each=3, total=20)
@@ -49,11 +49,11 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
     message = known.verification(options, address)
     if message is None:
         return False, "There is no token yet."
-    hidden = known.secret_options(options)
+    hidden = secrets_of(address) | masked_options(known.secret_options(options))
     with without_database():
         answer = http.ask(message, hidden, owner, authorities_of(options))
     verified, words = known.verified(answer)
-    return verified, http.without(words, hidden)
+    return verified, without(words, hidden)
 
 
 def verify_draft(draft: Draft, actor: User, owner: str) -> tuple[bool, str]:
@@ -66,7 +66,7 @@ def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
     """The same for a channel of a user, as it is saved or as it stands in its form."""
     verified, words = verify_draft(draft, channel.user, str(channel.user.pk))
     space = ensure_personal_space(channel.user)
-    told = {"url": mask(draft.address), "accepted": verified}
+    told = {"url": mask_to_host(draft.address), "accepted": verified}
     audit.record(space, channel.user, "channel.token_verified", channel.get_kind_display(), **told)
     return verified, words
 
@@ -74,5 +74,6 @@ def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
 def verify_hook(hook: Hook, actor: User, draft: Draft) -> tuple[bool, str]:
     """The same for a hook as it is saved or as it stands in its form. The audit log says who asked where."""
     verified, words = verify_draft(draft, actor, hook.organization.public_id)
-    audit.record(hook.organization, actor, "hook.token_verified", hook.name, url=mask(draft.address), accepted=verified)
+    told = {"url": mask_to_host(draft.address), "accepted": verified}
+    audit.record(hook.organization, actor, "hook.token_verified", hook.name, **told)
     return verified, words

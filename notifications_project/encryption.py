@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +18,26 @@ from django.conf import settings
 from django.db import models
 
 NOTHING = "{}"  # needs no key, so that losing one does not stop what has no secret
+
+
+def keyed_hash(value: str) -> str:
+    """Find a secret by this: the same value has the same hash, and without the key nobody tries values out."""
+    return _keyed_hash(settings.ENCRYPTION_KEYS[0], value)
+
+
+def keyed_hashes(value: str) -> list[str]:
+    """The hashes that a value may have been stored under, one for each key."""
+    return [_keyed_hash(key, value) for key in settings.ENCRYPTION_KEYS]
+
+
+def _keyed_hash(key: str, value: str) -> str:
+    return hmac.new(_derive_for_hashes(key), value.encode(), "sha256").hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _derive_for_hashes(key: str) -> bytes:
+    info = b"notifications-console look-up of secrets"
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(key.encode())
 
 
 class CannotDecrypt(Exception):
@@ -91,11 +112,16 @@ class Unreadable(Mapping[str, Any]):
 class EncryptedJSONField(models.TextField[Any, Any]):
     """Holds a JSON value; the database sees only ciphertext, or `{}` where there is nothing to hide.
 
-    Loading never fails: what no key reads is `Unreadable`.
+    Loading never fails: what no key reads is `Unreadable`. `found_by` names, for members of the value, the columns with
+    their keyed hashes: these follow when the first key becomes another.
     """
 
     _pyi_private_set_type: Any
     _pyi_private_get_type: Any
+
+    def __init__(self, *args: Any, found_by: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.found_by = dict(found_by or {})
 
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         if value is None:

@@ -14,7 +14,14 @@ from django.db import models, transaction
 from django.db.models import F, TextField, Value
 from django.db.models.functions import Cast
 
-from notifications_project.encryption import NOTHING, EncryptedJSONField, key_that_reads, rewritten
+from notifications_project.encryption import (
+    NOTHING,
+    EncryptedJSONField,
+    decrypt,
+    key_that_reads,
+    keyed_hash,
+    rewritten,
+)
 
 _CHUNK = 500
 
@@ -65,8 +72,16 @@ def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) 
     for pk, stored in _stored(locked, name):
         if key_that_reads(stored):
             value = Value(rewritten(stored), output_field=TextField())
-            changed += model._default_manager.filter(pk=pk).update(**{name: value})
+            hashes = _hashes(model, name, stored)
+            changed += model._default_manager.filter(pk=pk).update(**{name: value}, **hashes)
     return changed
+
+
+def _hashes(model: type[models.Model], name: str, stored: str) -> dict[str, str]:
+    """The columns by which the value is found: their hashes are made with the first key as well."""
+    field, value = model._meta.get_field(name), decrypt(stored)
+    assert isinstance(field, EncryptedJSONField)
+    return {column: keyed_hash(value[part]) for part, column in field.found_by.items() if value.get(part)}
 
 
 def _encrypted() -> Iterator[tuple[type[models.Model], str]]:

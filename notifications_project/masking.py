@@ -1,36 +1,164 @@
-"""Hiding the parts of an address that are secrets."""
+"""Hiding the parts of an address that are secrets: the one place that says what of a URL may be shown.
+
+Who manages hooks reads `mask`, everybody else, and every record, `mask_to_host`.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+from notifications_project.web_address import BadAddress, WebAddress, parse
 
 DOTS = "••••••"
 
+# Services whose URL is all that it takes to post there: of these paths so many segments are no secret.
+_SHOWN_SEGMENTS = {
+    "hooks.slack.com": 1,
+    "discord.com": 2,
+    "discordapp.com": 2,
+    "hooks.zapier.com": 2,
+    "webhook.office.com": 0,
+    "logic.azure.com": 1,
+    "powerplatform.com": 1,
+    "chat.googleapis.com": 2,
+    "ntfy.sh": 0,
+    "api.telegram.org": 0,
+    "api.flowdock.com": 2,
+    "maker.ifttt.com": 1,
+    "make.com": 0,
+    "integromat.com": 0,
+    "n8n.cloud": 1,
+    "pipedream.net": 0,
+    "webhook.site": 0,
+    "opsgenie.com": 2,
+    "alert.victorops.com": 3,
+    "datadoghq.com": 1,
+    "hooks.tray.io": 0,
+    "open.feishu.cn": 4,
+    "qyapi.weixin.qq.com": 3,
+}
+# Services whose host name holds the token: what stands before these.
+_TOKEN_BEFORE = (
+    "pipedream.net", "lambda-url.*.on.aws", "execute-api.*.amazonaws.com", "requestcatcher.com", "webhook.site",
+    "beeceptor.com", "ngrok.io", "ngrok.app", "ngrok-free.app", "ngrok-free.dev", "trycloudflare.com", "loca.lt",
+    "hookdeck.com",
+)  # fmt: skip
+_HIDDEN_HOSTS = re.compile(
+    "(.+)(\\.(?:" + "|".join(re.escape(each).replace(r"\*", "[^.]+") for each in _TOKEN_BEFORE) + "))\\.?"
+)
+
 _LONG = 16  # letters and digits of a segment that may be a token
 _ODD = 8  # of them, at least, in no name, and a third of all
+_SHORTEST = 6  # characters of a part of a URL that is looked for in what a receiver answers
 # What people call things: "v2", "team42", "alerts", "IncomingWebhook", "API", "2026".
 _NAME = re.compile(r"[A-Za-z]|\d{1,5}|v\d{1,4}|[A-Z]{2,12}\d{0,4}|[A-Z]?[a-z]{2,24}(?:[A-Z][a-z]{2,24}){0,4}\d{0,4}")
+_WORD = re.compile(r"[A-Z]?[a-z]{1,12}(?:[-_][a-z]{1,12})*|v\d{1,2}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BETWEEN = re.compile(r"[^A-Za-z0-9]+")
 
 
 def mask(value: str) -> str:
-    """A URL without the parts that hold secrets, anything else by its beginning only.
+    """A URL without the parts that hold secrets, as who manages hooks reads it; anything else by its beginning only.
 
-    Secret are user and password, the query, and segments of the path that look like a random token: many
-    services give each customer a URL of its own, which is all that it takes to post there.
+    Secret are user and password, the query, what the table of services says, and segments of the path that look
+    like a random token.
     """
     if "://" not in value:
         return f"{value[:4]}{DOTS}" if value else ""
+    if DOTS in value:
+        return value  # it is masked already
     try:
-        parts = urlsplit(value)
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
+        found = parse(value)
+    except BadAddress:
         return DOTS
-    user = f"{DOTS}@" if "@" in parts.netloc else ""
-    path = "/".join(DOTS if _looks_secret(segment) else segment for segment in parts.path.split("/"))
-    return urlunsplit((parts.scheme, user + host, path, DOTS if parts.query else "", ""))
+    user = f"{DOTS}@" if found.userinfo else ""
+    query = "" if found.query is None else f"?{DOTS}" if found.query else "?"
+    return f"{found.scheme}://{user}{_shown_place(found)}{_shown_path(found)}{query}"
+
+
+def mask_to_host(value: str) -> str:
+    """A URL as everybody may read it: its scheme and host, and dots if there is more."""
+    if "://" not in value:
+        return mask(value)
+    if DOTS in value:
+        scheme, _, rest = value.partition("://")
+        place, slash, more = rest.rpartition("@")[2].partition("/")
+        return f"{scheme}://{place.partition('?')[0]}{f'/{DOTS}' if more or '?' in place or '@' in rest else slash}"
+    try:
+        found = parse(value)
+    except BadAddress:
+        return DOTS
+    more = f"/{DOTS}" if found.userinfo or found.target != "/" else found.path
+    return f"{found.scheme}://{_shown_place(found)}{more}"
+
+
+def without(text: str, secrets: Mapping[str, str]) -> str:
+    """A text with other words in place of these secrets, in whatever way they are written there."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        plain, escaped = unquote(secret), json.dumps(secret)[1:-1]
+        ways = {secret, plain, *(quote(each, safe=safe) for each in (secret, plain) for safe in ("", "/"))}
+        ways |= {quote_plus(secret), quote_plus(plain), escaped, escaped.replace("/", "\\/")}
+        for written in sorted(ways, key=len, reverse=True):
+            text = text.replace(written, secrets[secret])
+    return text
+
+
+def masked_options(secrets: Mapping[str, Any]) -> dict[str, str]:
+    """Secret options, each with its beginning to be written in its place, as `without` takes them."""
+    return {str(value): mask(str(value)) for value in secrets.values() if value}
+
+
+def secrets_of(url: str) -> dict[str, str]:
+    """What must not be recorded when a receiver repeats it: all of a URL's path and query that is no plain word.
+
+    Each with what is written in its place, as `without` takes them.
+    """
+    try:
+        found = parse(url)
+    except BadAddress:
+        return dict.fromkeys([url], DOTS)
+    parts = [part for part in found.path.split("/") if len(part) >= _SHORTEST and not _WORD.fullmatch(part)]
+    parts += [each.partition("=")[2] for each in (found.query or "").split("&")]
+    parts += [unquote(part) for part in found.userinfo.split(":")]
+    if found.userinfo:
+        parts.append(found.authorization.removeprefix("Basic "))
+    whole = [found.target, found.path, found.query or ""]
+    if (host := _shown_host(found.host)) != found.host:
+        whole.append(found.host)
+        parts.append(found.host.removesuffix(host.removeprefix(DOTS)))
+    return {each: DOTS for each in [*whole, *parts] if len(each) >= _SHORTEST}
+
+
+def _shown_place(found: WebAddress) -> str:
+    host = _shown_host(found.host)
+    if host == found.host:
+        return found.netloc
+    return replace(found, host="x").netloc.replace("x", host, 1)
+
+
+def _shown_host(host: str) -> str:
+    """Without the token that it holds at some services, or that a label of it looks like."""
+    if hidden := _HIDDEN_HOSTS.fullmatch(host):
+        return DOTS + hidden[2]
+    if ":" in host:
+        return host
+    return ".".join(DOTS if _looks_secret(label) else label for label in host.split("."))
+
+
+def _shown_path(found: WebAddress) -> str:
+    shown = next(
+        (shown for service, shown in _SHOWN_SEGMENTS.items() if f".{found.host}".endswith(f".{service}")), None
+    )
+    first, *segments = found.path.split("/")
+    if shown is not None:
+        kept = [*segments[:shown], *([DOTS] if any(segments[shown:]) else [])]
+        return "/".join([first, *kept])
+    return "/".join([first, *(DOTS if _looks_secret(segment) else segment for segment in segments)])
 
 
 def _looks_secret(segment: str) -> bool:

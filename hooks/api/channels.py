@@ -18,7 +18,7 @@ from hooks import channel_cards, channels, devices, matching, trial, verifying
 from hooks.api.own import OwnAPIView
 from hooks.api.presentation import endpoint_health
 from hooks.models import Channel, Device, Endpoint
-from hooks.options import stored_options
+from hooks.options import shown_url, stored_options
 from hooks.preview import Draft, first_type
 from hooks.quiet import quiet_until
 from hooks.validation import InvalidRule
@@ -175,7 +175,7 @@ class ChannelVerify(ChannelAPIView):
         endpoint = channel.endpoint
         if endpoint is None or not verifying.can_verify(endpoint.format):
             raise invalid({"format": "In this format there is no token that could be verified."})
-        draft = Draft(channel.get_kind_display(), endpoint.format, endpoint.address, stored_options(endpoint))
+        draft = Draft(channel.get_kind_display(), endpoint.format, endpoint.whole_address, stored_options(endpoint))
         verified, explanation = verifying.verify_channel(channel, draft)
         return Response({"verified": verified, "explanation": explanation})
 
@@ -238,7 +238,7 @@ def _particulars(channel: Channel) -> dict[str, Any]:
 
 
 def _leads(endpoint: Endpoint) -> dict[str, Any]:
-    return {"url": endpoint.address, "format": endpoint.format, "options": endpoint.options}
+    return {"url": shown_url(endpoint), "format": endpoint.format, "options": endpoint.options}
 
 
 def _is_stored(channel: Channel) -> bool:

@@ -18,7 +18,7 @@ from hooks.context import workers_running
 from hooks.models import Delivery
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationAPIView
-from notifications_project.accounts.roles import Permission, allows
+from notifications_project.accounts.roles import Permission
 from notifications_project.api_errors import ApiError, error, invalid
 from notifications_project.api_lists import identifier, newest, parameters
 from notifications_project.api_shapes import body, check
@@ -40,7 +40,7 @@ class DeliveryAPIView(OrganizationAPIView):
     def json(self, delivery: Delivery) -> dict[str, Any]:
         if privacy.is_private(delivery):
             return private_json(delivery, self._whose[delivery.pk])
-        return delivery_json(delivery, secret=self.secret, workers=self._workers_running)
+        return delivery_json(delivery, workers=self._workers_running)
 
     def look(self, deliveries: Sequence[Delivery]) -> None:
         """Before `json`: whose own channels these go to."""
@@ -48,10 +48,6 @@ class DeliveryAPIView(OrganizationAPIView):
 
     def _workers_running(self) -> bool:
         return workers_running(self.request._request)
-
-    @property
-    def secret(self) -> bool:
-        return allows(self.membership.role, Permission.MANAGE_HOOKS)
 
 
 class DeliveryList(DeliveryAPIView):
@@ -77,9 +73,7 @@ class DeliveryDetail(DeliveryAPIView):
     def get(self, request: Request, owner: UUID, delivery: UUID) -> Response:
         found = self.delivery(delivery)
         attempts = found.attempts.none() if privacy.is_private(found) else found.attempts.order_by("pk")
-        return Response(
-            self.json(found) | {"attempts": [attempt_json(attempt, found, secret=self.secret) for attempt in attempts]}
-        )
+        return Response(self.json(found) | {"attempts": [attempt_json(attempt, found) for attempt in attempts]})
 
 
 class Redeliver(DeliveryAPIView):

@@ -18,7 +18,6 @@ from hooks.models import Device
 from notifications_project.api_errors import invalid
 from notifications_project.api_lists import whole
 from notifications_project.api_shapes import body, check
-from notifications_project.masking import mask
 
 
 class DeviceAPIView(OwnAPIView):
@@ -80,7 +79,7 @@ def device_json(device: Device) -> dict[str, Any]:
     return {
         "id": device.public_id,
         "name": device.name,
-        "token": mask(endpoint.address),
+        "token": endpoint.address,
         "registered_at": device.registered_at,
         "last_delivered_at": endpoint.last_delivered_at,
         "last_attempt_at": endpoint.last_attempt_at,

@@ -1,4 +1,4 @@
-"""Hooks, deliveries and attempts as the JSON of the API. `secret`: whether the reader may see whole URLs."""
+"""Hooks, deliveries and attempts as the JSON of the API. `secret`: whether the reader manages hooks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.recipients import Silent, Why
 from hooks.rules import RateLimit
 from notifications_project import ids
-from notifications_project.masking import mask
 
 
 def hook_json(hook: Hook, silent: Iterable[Silent], *, secret: bool) -> dict[str, Any]:
@@ -32,10 +31,9 @@ def hook_json(hook: Hook, silent: Iterable[Silent], *, secret: bool) -> dict[str
 
 
 def _webhook(endpoint: Endpoint, secret: bool) -> dict[str, Any]:
-    url = endpoint.address if secret else mask(endpoint.address)
     limit = RateLimit.of(endpoint.lane)
     return {
-        "url": url,
+        "url": sentences.where(endpoint, secret=secret),
         "format": endpoint.format,
         "options": endpoint.options,
         "ordered": endpoint.lane.ordered,
@@ -79,7 +77,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def delivery_json(delivery: Delivery, *, secret: bool, workers: Callable[[], bool]) -> dict[str, Any]:
+def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[str, Any]:
     """Give a delivery with its event, endpoint, lane and hook loaded. `workers`: whether any is running."""
     endpoint = delivery.endpoint
     return {
@@ -88,7 +86,7 @@ def delivery_json(delivery: Delivery, *, secret: bool, workers: Callable[[], boo
         "hook": delivery.hook and delivery.hook.public_id,
         "endpoint": {
             "kind": endpoint.kind,
-            "address": sentences.where(endpoint, secret=secret),
+            "address": sentences.where(endpoint),
             "format": endpoint.format,
         },
         "state": delivery.state,
@@ -126,11 +124,9 @@ def _reasons(delivery: Delivery) -> list[dict[str, Any]]:
     return [{**reason, "explanation": sentences.describe_reason(reason)} for reason in delivery.reasons]
 
 
-def attempt_json(attempt: Attempt, delivery: Delivery, *, secret: bool) -> dict[str, Any]:
+def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
     """`request.body` is the text that was sent: the event's representation where nothing else was kept."""
     request = {"body": delivery.event.representation, **attempt.request}
-    if not secret and "://" in str(request.get("url", "")):
-        request["url"] = mask(str(request["url"]))
     return {
         "id": ids.encode("att", attempt.pk),
         "number": attempt.number,

@@ -152,7 +152,7 @@ def _write(results: Sequence[Result]) -> None:
             result.attempt
             for endpoint in endpoints
             for result in endpoint.results
-            if result.notification.address != endpoint.address
+            if result.notification.address_key != endpoint.address_key
         } | _registered_since(results)
         now = clock.now()
         _insert_attempts(results, now)
@@ -266,7 +266,7 @@ class _Answers:
     """What one endpoint answered, in order. Its row is locked."""
 
     endpoint: UUID
-    address: str
+    address_key: str
     in_trouble: bool
     results: list[Result]
 
@@ -274,7 +274,7 @@ class _Answers:
     def plain(self) -> bool:
         """It answers as it should, and did so before: there is nothing to tell anybody."""
         return not self.in_trouble and all(
-            result.outcome.verdict == "delivered" and result.notification.address == self.address
+            result.outcome.verdict == "delivered" and result.notification.address_key == self.address_key
             for result in self.results
         )
 
@@ -287,8 +287,8 @@ def _lock_endpoints(results: Sequence[Result]) -> list[_Answers]:
             answers.setdefault(result.notification.endpoint, []).append(result)
     rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=answers).order_by("pk")
     return [
-        _Answers(pk, address, bool(disabled_at or warned_at), answers[pk])
-        for pk, address, disabled_at, warned_at in rows.values_list("pk", "address", "disabled_at", "warned_at")
+        _Answers(pk, key, bool(disabled_at or warned_at), answers[pk])
+        for pk, key, disabled_at, warned_at in rows.values_list("pk", "address_key", "disabled_at", "warned_at")
     ]
 
 

@@ -20,7 +20,7 @@ from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
-from notifications_project.encryption import CannotDecrypt
+from notifications_project.encryption import CannotDecrypt, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class _Endpoint:
     format: str
     options: dict[str, Any]
     signing_keys: tuple[str, ...]
+    address_key: str
 
 
 def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
@@ -141,14 +142,20 @@ def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
     """Where things go: address, format, options, and the keys that are valid now."""
     if not wanted:
         return {}
-    columns = ["pk", "address", "format", "options"] + (["secrets"] if with_keys else [])
+    columns = ["pk", "address", "address_key", "format", "options"] + (["secrets"] if with_keys else [])
     now = time.time()
     found = {}
-    for pk, address, format, options, *secrets in Endpoint.objects.filter(pk__in=wanted).values_list(*columns):
+    for pk, address, key, format, options, *secrets in Endpoint.objects.filter(pk__in=wanted).values_list(*columns):
         known = secrets[0] if secrets and secrets[0] else {}
+        if format == "apns" and isinstance(known, Unreadable):
+            known = {"address": ""}  # other devices are served in its lane: that of this one is its own failure
         keys = known.get("signing", [])
         valid = tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now)
-        found[pk] = _Endpoint(address, format, options | known.get("options", {}), valid)
+        if key:  # a webhook or a device: its whole address is a secret
+            address = known.get("address", "")
+            if format != "apns" and not (address and valid):
+                raise CannotDecrypt("its URL or its signing secret was lost, and not given anew")
+        found[pk] = _Endpoint(address, format, options | known.get("options", {}), valid, key)
     return found
 
 
@@ -177,4 +184,5 @@ def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
         asked_for=asked_for,
         extra=asked_for and scheduled_at is not None,
         extra_tries=extra_tries,
+        address_key=endpoint.address_key,
     )

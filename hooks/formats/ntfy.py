@@ -40,6 +40,7 @@ class Ntfy(Format):
             "Topic",
             help="The name that the app subscribes to.",
             required=True,
+            secret=True,  # who knows it reads along
             pattern=r"[-_A-Za-z0-9]{1,64}",
             problem="Up to 64 letters, digits, hyphens and underscores.",
             most=64,

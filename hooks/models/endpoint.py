@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import models
@@ -10,7 +12,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from notifications_project.accounts.models import Organization
-from notifications_project.encryption import EncryptedJSONField
+from notifications_project.encryption import EncryptedJSONField, Unreadable, keyed_hash
+from notifications_project.masking import mask_to_host
 
 
 class Lane(models.Model):
@@ -60,8 +63,10 @@ class Endpoint(models.Model):
     """An address that can be delivered to.
 
     An e-mail address is one endpoint of its organization, whoever names it; every webhook has its own, even
-    for the same URL. `secrets` is encrypted: `{"signing": [{"key": "whsec_…", "until": epoch or null}, …]}`,
-    the first of them current, the others valid until their time (rotation).
+    for the same URL. The URL of a webhook and the token of a device are credentials: `address` has what everybody may
+    read of them, `address_key` a keyed hash to find them by, `secrets`, which is encrypted, the whole.
+    `secrets`: `{"address": "https://…", "signing": [{"key": "whsec_…", "until": epoch or null}, …], "options": {…}}`;
+    the first signing key is current, the others are valid until their time (rotation).
     """
 
     class Kind(models.TextChoices):
@@ -73,9 +78,10 @@ class Endpoint(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="endpoints")
     kind = models.CharField(max_length=10, choices=Kind)
     address = models.TextField()
+    address_key = models.CharField(max_length=64, blank=True, default="")
     format = models.CharField(max_length=20)
     options = models.JSONField(default=dict, blank=True)
-    secrets = EncryptedJSONField(default=dict, blank=True)
+    secrets = EncryptedJSONField(default=dict, blank=True, found_by={"address": "address_key"})
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="endpoints")
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
@@ -99,8 +105,14 @@ class Endpoint(models.Model):
             models.UniqueConstraint(
                 "organization", Lower("address"), condition=Q(kind="email"), name="endpoint_email_unique"
             ),
+            models.UniqueConstraint(
+                fields=["organization", "address_key"],
+                condition=Q(kind="device") & ~Q(address_key=""),
+                name="endpoint_device_unique",
+            ),
         ]
         indexes = [
+            models.Index(fields=["address_key"], condition=~Q(address_key=""), name="endpoint_by_address_key"),
             models.Index(fields=["ask_at"], condition=Q(ask_at__isnull=False), name="endpoint_to_ask"),
         ]
 
@@ -111,6 +123,26 @@ class Endpoint(models.Model):
     def identity(self) -> UUID | str:
         """What it stays although its row is made again: of an e-mail address, which routing makes, the address."""
         return self.address.lower() if self.kind == self.Kind.EMAIL else self.pk
+
+    @property
+    def whole_address(self) -> str:
+        """Where it leads; empty if no key of ENCRYPTION_KEYS reads that any more."""
+        if not self.address_key:
+            return self.address  # an e-mail address, or a row whose secrets no key read when URLs were encrypted
+        return "" if isinstance(self.secrets, Unreadable) else str(self.secrets.get("address", ""))
+
+    def is_lost(self, secrets: Mapping[str, Any]) -> bool:
+        """Whether nothing can be sent: what that takes of its `secrets` cannot be read, and was not given anew."""
+        if isinstance(secrets, Unreadable):
+            return True
+        needed = bool(self.address_key) and self.kind == self.Kind.WEBHOOK
+        return needed and not (secrets.get("address") and secrets.get("signing"))
+
+    def lead_to(self, address: str) -> None:
+        """Set a secret address. The other secrets stay; if they cannot be read, they are gone with this."""
+        kept = {} if isinstance(self.secrets, Unreadable) else self.secrets
+        self.secrets = {**kept, "address": address}
+        self.address, self.address_key = mask_to_host(address), keyed_hash(address)
 
 
 class Circuit(models.Model):

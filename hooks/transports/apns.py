@@ -79,6 +79,7 @@ REASONS = {
     "TooManyProviderTokenUpdates": _Reason("retry", "Apple saw this console change its token too often."),
     "TooManyRequests": _Reason("retry", "Apple got too many pushes for this device."),
 }
+_UNREADABLE = "The device's token cannot be read (ENCRYPTION_KEYS). Its app registers it again when it starts"
 _REGISTERED_SINCE = "Apple says that the device was gone, but that was before it registered here."
 
 
@@ -144,6 +145,8 @@ def push(notification: Notification) -> Answer:
         known: dict[str, Any] = {"request": request, "timings": trace.timings, "dialled": trace.dialled}
         return Answer(code, text, started, took, **known, **more)
 
+    if not notification.address:
+        return answer("unreadable", _UNREADABLE)
     try:
         reply = _exchange(notification, headers, message.body, trace)
     except Unreachable as error:

@@ -7,7 +7,6 @@ environment. So requests go straight through an adapter of our own (`adapter.py`
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,7 +17,6 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import quote, quote_plus
 
 from django.conf import settings
 from requests.exceptions import ConnectionError as RequestsConnectionError
@@ -36,7 +34,7 @@ from hooks.transports.decoding import text_of
 from hooks.transports.replies import NoReply
 from hooks.transports.target import target
 from notifications_project.lookups import TooSlow
-from notifications_project.masking import mask
+from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
@@ -71,37 +69,43 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 
 
 def post(notification: Notification) -> Answer:
-    """One attempt. Never raises: whatever goes wrong is an answer."""
+    """One attempt. Never raises: whatever goes wrong is an answer. What is recorded of it holds no secret."""
     started = time.monotonic()
+    # The format may want to know where it went; what is kept is the host.
     request: dict[str, Any] = {"method": "POST", "url": notification.address}
+    hidden = secrets_of(notification.address)
     try:
         known = formats.FORMATS[notification.format]
+        hidden |= masked_options(known.secret_options(notification.options))
         message = known.write(notification)
         headers = headers_of(notification, message, signed=known.signed)
-        request["headers"] = headers
+        request["headers"] = {name: without(text, hidden) for name, text in headers.items()}
         body = message.body.decode()
         if body != notification.representation:
-            request["body"] = body
-        if hidden := known.secret_options(notification.options):
-            _hide(request, hidden)
+            request["body"] = without(body, hidden)
         if message.unsent:
+            request["url"] = mask_to_host(notification.address)
             return Answer("unsent", message.unsent, started, ms(started), request=request, meaning="unsent")
         to = target(message.url or notification.address)
         prepared = Prepared(
             to, headers, message.body, notification.organization_id, authorities_of(notification.options)
         )
     except (RequestException, ValueError, UnicodeError) as error:
-        return Answer("invalid", _words(error), started, ms(started), request=request)
-    return _attempt(_adapter(), prepared, request, started, hidden, known.understand)
+        request["url"] = mask_to_host(notification.address)
+        return Answer("invalid", without(_words(error), hidden), started, ms(started), request=request)
+    answer = _attempt(_adapter(), prepared, request, started, hidden, known.understand)
+    request["url"] = mask_to_host(notification.address)
+    return answer
 
 
-def ask(message: Message, hidden: Mapping[str, Any], owner: str = "", authorities: str = "") -> Answer:
+def ask(message: Message, hidden: Mapping[str, str], owner: str = "", authorities: str = "") -> Answer:
     """One request that is no delivery, over a connection of its own: checked alike, within the same time. Never raises.
 
-    `hidden`: secret options, which are masked where the answer repeats them. `owner`: the organization that asks.
+    `hidden`: what is masked where the answer repeats it, beside the URL. `owner`: the organization that asks.
     `authorities`: certificates of those who vouch for the service, beside those known to all.
     """
     started = time.monotonic()
+    hidden = {**secrets_of(message.url), **hidden}
     try:
         prepared = Prepared(target(message.url), _headers(message), message.body, owner, authorities)
     except (RequestException, ValueError, UnicodeError) as error:
@@ -118,7 +122,7 @@ def _attempt(
     prepared: Prepared,
     request: dict[str, Any],
     started: float,
-    hidden: Mapping[str, Any],
+    hidden: Mapping[str, str],
     understand: Callable[[Answer], Answer],
 ) -> Answer:
     trace = Trace(started + settings.DELIVERY_TIMEOUT, prepared.owner)
@@ -131,6 +135,7 @@ def _attempt(
         return Answer("refused", str(error), started, ms(started), request=request)
     except Exception as error:
         code, text = _problem(error, trace)
+        text = without(text, hidden)
         return Answer(code, text, started, ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
     finally:
         watcher.forget(trace)
@@ -160,27 +165,12 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
     )
 
 
-def _hide(request: dict[str, Any], options: Mapping[str, Any]) -> None:
-    """What is recorded of an attempt is read by more people than may know what is secret."""
-    request["headers"] = {name: without(text, options) for name, text in request["headers"].items()}
-    if "body" in request:
-        request["body"] = without(request["body"], options)
-
-
-def _unechoed(answer: Answer, options: Mapping[str, Any]) -> Answer:
+def _unechoed(answer: Answer, hidden: Mapping[str, str]) -> Answer:
     """The answer of a service that repeats what it was sent, as some do in their errors."""
     response = answer.response
-    headers = {name: without(text, options) for name, text in response["headers"].items()}
-    body = without(response["body"], options)
-    return replace(answer, text=without(answer.text, options), response={**response, "headers": headers, "body": body})
-
-
-def without(text: str, options: Mapping[str, Any]) -> str:
-    """A text with the values of these (secret) options masked, in whatever way they are written there."""
-    for value in filter(None, options.values()):
-        for written in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
-            text = text.replace(written, mask(str(value)))
-    return text
+    headers = {without(name, hidden): without(text, hidden) for name, text in response["headers"].items()}
+    body = without(response["body"], hidden)
+    return replace(answer, text=without(answer.text, hidden), response={**response, "headers": headers, "body": body})
 
 
 def headers_of(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from hooks import overview
 from hooks.models import Attempt, Delivery
-from notifications_project.masking import mask
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,11 @@ class Shown:
         return self.attempt.explanation.removeprefix(self.attempt.code).lstrip() or "No words came with it"
 
 
-def shown(delivery: Delivery, attempt: Attempt, *, secret: bool) -> Shown:
-    """`secret`: whether who looks may read the URL's query and credentials."""
+def shown(delivery: Delivery, attempt: Attempt) -> Shown:
     return Shown(
         attempt=attempt,
         tone="good" if attempt.verdict == "delivered" else "bad",
-        request=_request_text(attempt.request, secret),
+        request=_request_text(attempt.request),
         body=pretty(_body(delivery, attempt.request)),
         response=_response_text(attempt.response),
         phases=overview.timing(attempt),
@@ -46,9 +44,15 @@ def shown(delivery: Delivery, attempt: Attempt, *, secret: bool) -> Shown:
 
 
 def curl(delivery: Delivery, attempt: Attempt) -> str:
-    """The same request as a command, for who may read the URL. Its signature is the one of that time."""
-    request = attempt.request
-    lines = [f"curl -X POST {shlex.quote(str(request.get('url', '')))}"]
+    """The same request as a command, for who may read the URL. Its signature is the one of that time.
+
+    An attempt keeps the host alone: the rest is the URL as it is now, if it leads to the same place.
+    """
+    request, endpoint = attempt.request, delivery.endpoint
+    url = str(request.get("url", ""))
+    if url == endpoint.address:
+        url = endpoint.whole_address or url
+    lines = [f"curl -X POST {shlex.quote(url)}"]
     lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.get("headers", {}).items()]
     lines.append(f"--data-binary {shlex.quote(_body(delivery, request))}")
     return " \\\n  ".join(lines)
@@ -66,9 +70,8 @@ def _body(delivery: Delivery, request: dict[str, Any]) -> str:
     return str(request.get("body", delivery.event.representation))
 
 
-def _request_text(request: dict[str, Any], secret: bool) -> str:
-    url = str(request.get("url", ""))
-    lines = [f"{request.get('method', 'POST')} {url if secret else mask(url) if '://' in url else url}"]
+def _request_text(request: dict[str, Any]) -> str:
+    lines = [f"{request.get('method', 'POST')} {request.get('url', '')}"]
     lines += [f"{name}: {value}" for name, value in request.get("headers", {}).items()]
     return "\n".join(lines)
 

@@ -20,7 +20,7 @@ from hooks.channel_forms import HipChatForm, WebhookChannelForm, form_of
 from hooks.format_fields import Advice
 from hooks.formats import FORMATS
 from hooks.models import Channel, Device
-from hooks.options import options_after, stored_options
+from hooks.options import options_after, stored_options, url_after
 from hooks.preview import Draft, first_type, preview
 from hooks.validation import InvalidRule
 from hooks.verifying import can_verify, verify_channel, verify_draft
@@ -136,7 +136,7 @@ def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
     if channel is None or channel.endpoint is None or not can_verify(channel.endpoint.format):
         raise Http404("This channel has no token that could be verified.")
     endpoint = channel.endpoint
-    draft = Draft(kind, endpoint.format, endpoint.address, stored_options(endpoint))
+    draft = Draft(kind, endpoint.format, endpoint.whole_address, stored_options(endpoint))
     verified, words = verify_channel(channel, draft)
     messages.add_message(request, messages.SUCCESS if verified else messages.WARNING, words)
     return redirect("hooks:channels")
@@ -190,9 +190,10 @@ def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Fo
     form.is_valid()
     values = form.values()
     format, options = values["format"], values["options"]
+    url = values["url"]
     if endpoint:
-        options = options_after(endpoint, format, options)
-    address = values["url"] or (FORMATS[format].default_url if format in FORMATS else "")
+        options, url = options_after(endpoint, format, options), url_after(endpoint, url)
+    address = url or (FORMATS[format].default_url if format in FORMATS else "")
     return form, Draft(Channel.Kind(kind).label, format, address, options, endpoint=endpoint)
 
 

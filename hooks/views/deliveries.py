@@ -114,8 +114,8 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
         "label": catalogue.label(found.event.type),
         "target": target(found),
         "reasons": sentences.describe_reasons(found.reasons),
-        "attempts": [shown(found, attempt, secret=secret) for attempt in attempts],
-        "last": shown(found, last, secret=secret) if last else None,
+        "attempts": [shown(found, attempt) for attempt in attempts],
+        "last": shown(found, last) if last else None,
         "advice": sentences.advice(last.code, found.endpoint.kind) if last and last.verdict != "delivered" else "",
         # What a format has not written yet cannot be shown; a raw body is the event's own.
         "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),

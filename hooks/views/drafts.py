@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from hooks.formats import FORMATS
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
-from hooks.options import options_after
+from hooks.options import options_after, url_after
 from hooks.preview import Draft
 from hooks.views.finding import may
 from notifications_project.accounts.access import refusal, signed_in
@@ -56,9 +56,7 @@ def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> 
     if "format" not in typed:
         return Draft(format="mail", address=signed_in(request).email, options={}, **shared)
     format, options = typed["format"], typed["options"]
-    return Draft(
-        format=format,
-        address=typed["url"] or FORMATS[format].default_url,
-        options=options_after(hook.endpoint, format, options) if hook and hook.endpoint else options,
-        **shared,
-    )
+    url = typed["url"]
+    if hook and hook.endpoint:
+        options, url = options_after(hook.endpoint, format, options), url_after(hook.endpoint, url)
+    return Draft(format=format, address=url or FORMATS[format].default_url, options=options, **shared)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from events import catalogue
 from hooks import overview, rules
+from hooks.endpoints import has_lost_url
 from hooks.format_fields import Advice
 from hooks.formats import proposed_for
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
@@ -147,4 +148,5 @@ def form_page(
     if hook:
         # The name in the heading is the stored one, whatever was typed.
         context |= {"row": overview.row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}
+        context["url_lost"] = has_lost_url(hook.endpoint)
     return with_frames(render(request, "hooks/form.html", context))

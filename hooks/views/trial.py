@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from events import catalogue
 from hooks import overview, rules, sentences, trial
 from hooks.context import workers_running
+from hooks.endpoints import has_lost_url
 from hooks.formats import FORMATS
 from hooks.models import Attempt, Delivery, Hook
 from hooks.preview import first_type
@@ -51,6 +52,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "hook": found,
         "row": overview.row(found, timezone.now()),
         "secret_lost": rules.has_lost_secret(found),
+        "url_lost": has_lost_url(found.endpoint),
         "types": catalogue.by_category(),
         "chosen": request.POST.get("event_type") or first_type(found.events),
         "problem": problem,
@@ -84,7 +86,7 @@ def shown_result(
 ) -> dict[str, Any]:
     """What came of a test, for `test_result.html`. `enables`: what it means for an endpoint that was stopped."""
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
-    result: Shown | None = shown(delivery, attempt, secret=False) if attempt else None
+    result: Shown | None = shown(delivery, attempt) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING
     no_mail, no_push = sentences.lacks_mail_server(delivery), sentences.lacks_push_key(delivery)
     return {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from hooks.models import Endpoint
-from notifications_project.encryption import Unreadable
+from notifications_project.encryption import Unreadable, keyed_hashes
 from notifications_project.inbox.models import Message
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -45,8 +45,9 @@ def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Verdi
 
 def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
     """The name of each such webhook, with each of its secrets that is still good."""
+    hashes = [each for address in addresses for each in keyed_hashes(address)]
     endpoints = Endpoint.objects.filter(
-        kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address__in=addresses
+        kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address_key__in=hashes
     ).select_related("hook", "channel__user")
     for endpoint in endpoints:
         if isinstance(endpoint.secrets, Unreadable):

@@ -57,7 +57,7 @@ def test_a_webhook_is_made_once_and_changed_from_then_on(alice: User) -> None:
     assert none == ""
     assert (first.pk, first.endpoint_id) == (again.pk, again.endpoint_id)
     endpoint = Endpoint.objects.get(channel=first)
-    assert (endpoint.address, endpoint.organization_id) == (f"{NOWHERE}/2", alice.pk)
+    assert (endpoint.whole_address, endpoint.organization_id) == (f"{NOWHERE}/2", alice.pk)
     assert endpoint.secrets["signing"][0]["key"] == secret
     assert actions(alice) == ["channel.set_up", "channel.changed"]
 

@@ -54,7 +54,8 @@ def test_an_app_registers_its_device(alice: User, api: Api) -> None:
     }
     endpoint = registered.endpoint
     assert (endpoint.organization_id, endpoint.kind, endpoint.format) == (alice.pk, "device", "apns")
-    assert (endpoint.address, endpoint.lane.transport, endpoint.lane.organization_id) == (TOKEN, "apns", alice.pk)
+    assert (endpoint.whole_address, endpoint.address) == (TOKEN, "0123••••••")
+    assert (endpoint.lane.transport, endpoint.lane.organization_id) == ("apns", alice.pk)
     assert Channel.objects.get(user=alice).kind == "ios"
     assert actions(alice) == [("Alice", "device.registered", "Alice's iPhone")]
 

@@ -87,16 +87,19 @@ def test_the_page_of_the_hook_says_what_is_wrong_and_what_helps(
 ) -> None:
     html = get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
     assert "cannot be read" in html
+    assert "Enter the URL again" in html
     assert "Rotating makes a new secret" in html
     assert "rotate-secret/" in html
     if page:
         assert "rotate-secret/" not in get(client_of(dave), f"{home}/hooks/{lost.public_id}/{page}")
     rules.rotate_secret(lost, None)
+    assert "The URL of" in get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
+    rules.update_hook(lost, None, url="http://127.0.0.1:9/")
     assert "cannot be read" not in get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
 
 
 @pytest.mark.parametrize("by", ["page", "API"])
-def test_rotating_heals_and_what_waited_goes_out(
+def test_a_new_secret_and_the_url_given_again_heal_and_what_waited_goes_out(
     by: str, home: str, lost: Hook, alice: User, client_of: ClientOf, api: Callable[..., Api],
     pump: Run, receiver: Receiver,
 ) -> None:  # fmt: skip
@@ -110,6 +113,10 @@ def test_rotating_heals_and_what_waited_goes_out(
         secret = Endpoint.objects.get(hook=lost).secrets["signing"][0]["key"]
         assert secret in html
     assert Endpoint.objects.get(hook=lost).secrets == {"signing": [{"key": secret, "until": None}]}
+    pump()
+    assert len(receiver.requests) == 1, "nobody knows where it leads"
+    change = api(alice).patch(f"/api/v1{home}/hooks/{lost.public_id}/", {"url": receiver.url})
+    assert change.status_code == 200
     pump()
     after = receiver.requests[1]
     Webhook(secret).verify(after.data, dict(after.headers))
@@ -225,7 +232,10 @@ def test_it_can_be_tested_changed_and_deleted(
     result = client.post(f"{page}test/", {"event_type": "git.push"}).headers["Location"]
     assert "cannot be read" in get(client, result)
     assert program.post(f"{resource}test/").status_code == 202
-    typed = {"name": "Renamed", "url": f"{receiver.url}/new", "format": "raw", "events": ["git.push"], "enabled": "on"}
+    shown = program.get(resource).json()["url"]
+    assert shown.startswith("http://127.0.0.1")
+    assert shown.endswith("/••••••")
+    typed = {"name": "Renamed", "url": shown, "format": "raw", "events": ["git.push"], "enabled": "on"}
     assert client.post(page, typed).status_code == 302
     assert program.patch(resource, {"name": "Again"}).json()["name"] == "Again"
     for switch in ("pause/", "resume/", "disable/", "enable/"):
@@ -233,6 +243,31 @@ def test_it_can_be_tested_changed_and_deleted(
     assert stored(lost.endpoint) == kept, "the operator may put the key back"
     assert client.post(f"{page}delete/").status_code == 302
     assert not Hook.objects.existing().filter(pk=lost.pk).exists()
+
+
+def test_what_is_not_signed_is_healed_by_its_url_alone(
+    webhook: Make, settings: LazySettings, record: Record, pump: Run, receiver: Receiver
+) -> None:
+    hook = webhook(name="Chat", format="slack")
+    lose_the_key(settings)
+    record("git.push")
+    pump()
+    assert receiver.requests == []
+    rules.update_hook(hook, None, url=receiver.url)
+    pump()
+    assert len(receiver.requests) == 1
+    assert not hook.deliveries.exclude(state="delivered").exists()
+
+
+def test_a_new_url_alone_does_not_sign_with_what_the_receiver_does_not_know(
+    lost: Hook, pump: Run, receiver: Receiver
+) -> None:
+    rules.update_hook(lost, None, url=receiver.url)
+    pump()
+    assert len(receiver.requests) == 1
+    rules.rotate_secret(lost, None)
+    pump()
+    assert len(receiver.requests) == 2
 
 
 def test_a_key_that_is_put_back_reads_it_again(webhook: Make, settings: LazySettings) -> None:

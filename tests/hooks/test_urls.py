@@ -137,4 +137,4 @@ def test_a_fragment_is_refused_as_it_would_never_be_sent(acme: Organization) -> 
 
 def test_what_was_typed_in_another_way_is_stored_as_it_is_dialled(acme: Organization) -> None:
     hook = make(acme, "HTTPS://Nowhere.INVALID:443/Hook?x=100%")
-    assert hook.endpoint.address == "https://nowhere.invalid/Hook?x=100%25"
+    assert hook.endpoint.whole_address == "https://nowhere.invalid/Hook?x=100%25"
