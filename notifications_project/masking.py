@@ -156,8 +156,7 @@ def _shown_path(found: WebAddress) -> str:
     )
     first, *segments = found.path.split("/")
     if shown is not None:
-        kept = [*segments[:shown], *([DOTS] if any(segments[shown:]) else [])]
-        return "/".join([first, *kept])
+        return "/".join([first, *segments[:shown], DOTS]) if any(segments[shown:]) else found.path
     return "/".join([first, *(DOTS if _looks_secret(segment) else segment for segment in segments)])
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from notifications_project.masking import DOTS, mask
+from notifications_project.masking import DOTS, mask, mask_to_host, secrets_of, without
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,59 @@ def test_no_uuid_is_readable() -> None:
     for number in range(500):
         token = uuid.uuid5(uuid.NAMESPACE_DNS, str(number))
         assert mask(f"https://example.org/in/{token}") == f"https://example.org/in/{DOTS}", token
+
+
+@pytest.mark.parametrize(
+    ("url", "managers", "others"),
+    [
+        ("https://example.com", "https://example.com", "https://example.com"),
+        ("https://example.com/", "https://example.com/", "https://example.com/"),
+        ("https://example.com/in", "https://example.com/in", f"https://example.com/{DOTS}"),
+        ("https://example.com:8443?a=1", f"https://example.com:8443?{DOTS}", f"https://example.com:8443/{DOTS}"),
+        ("https://ann@example.com/", f"https://{DOTS}@example.com/", f"https://example.com/{DOTS}"),
+        (
+            "https://hooks.zapier.com/hooks/catch/123/b3kx9z1/",
+            f"https://hooks.zapier.com/hooks/catch/{DOTS}",
+            f"https://hooks.zapier.com/{DOTS}",
+        ),
+        ("https://hooks.slack.com/services/T0/B0/abc", f"https://hooks.slack.com/services/{DOTS}", None),
+        ("https://ntfy.sh/mytopic", f"https://ntfy.sh/{DOTS}", f"https://ntfy.sh/{DOTS}"),
+        ("https://discord.com/api/webhooks/1/abc", f"https://discord.com/api/webhooks/{DOTS}", None),
+        ("https://eo1a2b3c.m.pipedream.net/", f"https://{DOTS}.pipedream.net/", f"https://{DOTS}.pipedream.net/"),
+        (
+            "https://abcdefghij.lambda-url.eu-west-1.on.aws/x",
+            f"https://{DOTS}.lambda-url.eu-west-1.on.aws/x",
+            f"https://{DOTS}.lambda-url.eu-west-1.on.aws/{DOTS}",
+        ),
+        ("https://notslack.com/services/T0/B0/abc", "https://notslack.com/services/T0/B0/abc", None),
+    ],
+)
+def test_managers_read_a_masked_path_and_others_the_host(url: str, managers: str, others: str | None) -> None:
+    assert mask(url) == managers
+    assert mask(managers) == managers
+    assert others is None or mask_to_host(url) == others
+    assert mask_to_host(mask_to_host(url)) == mask_to_host(url)
+    assert mask_to_host(mask(url)) == mask_to_host(url)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "/in/b3kx9z1?sig=a%2Fb%2Bc",
+        "b3kx9z1",
+        "ann:b3kx9z2",
+        '"\\/in\\/b3kx9z1"',
+        "in%2Fb3kx9z1",
+        "Basic YW5uOmIza3g5ejI=",
+    ],
+)
+def test_what_a_receiver_repeats_of_a_url_is_hidden(written: str) -> None:
+    hidden = secrets_of("https://ann:b3kx9z2@example.com/in/b3kx9z1?sig=a%2Fb%2Bc%2Fd")
+    shown = without(f"Not found: {written}", hidden)
+    assert "b3kx9z" not in shown
+    assert "YW5uOmIza3g5ejI" not in shown
+
+
+def test_plain_words_of_a_path_stay_in_answers() -> None:
+    hidden = secrets_of("https://example.com/webhooks/deployments")
+    assert without("no webhooks, no deployments", hidden) == "no webhooks, no deployments"
