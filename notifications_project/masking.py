@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -99,13 +100,26 @@ def mask_to_host(value: str) -> str:
 
 def without(text: str, secrets: Mapping[str, str]) -> str:
     """A text with other words in place of these secrets, in whatever way they are written there."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+    if not text or not secrets:
+        return text
+    pattern, instead = _ways(tuple(secrets.items()))
+    return pattern.sub(lambda found: instead[found[0]], text)
+
+
+@lru_cache(maxsize=1024)
+def _ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+    """A pattern of all ways in which secrets may be written, the longest first, and what stands instead of each.
+
+    Kept, as each attempt at an endpoint looks for the same in a dozen texts.
+    """
+    instead: dict[str, str] = {}
+    for secret, shown in secrets:
         plain, escaped = unquote(secret), json.dumps(secret)[1:-1]
         ways = {secret, plain, *(quote(each, safe=safe) for each in (secret, plain) for safe in ("", "/"))}
         ways |= {quote_plus(secret), quote_plus(plain), escaped, escaped.replace("/", "\\/")}
-        for written in sorted(ways, key=len, reverse=True):
-            text = text.replace(written, secrets[secret])
-    return text
+        instead |= dict.fromkeys(filter(None, ways), shown)
+    longest_first = sorted(instead, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)"), instead
 
 
 def masked_options(secrets: Mapping[str, Any]) -> dict[str, str]:
@@ -118,10 +132,15 @@ def secrets_of(url: str) -> dict[str, str]:
 
     Each with what is written in its place, as `without` takes them.
     """
+    return dict.fromkeys(_secret_parts(url), DOTS)
+
+
+@lru_cache(maxsize=1024)
+def _secret_parts(url: str) -> tuple[str, ...]:
     try:
         found = parse(url)
     except BadAddress:
-        return dict.fromkeys([url], DOTS)
+        return (url,)
     parts = [part for part in found.path.split("/") if len(part) >= _SHORTEST and not _WORD.fullmatch(part)]
     parts += [each.partition("=")[2] for each in (found.query or "").split("&")]
     parts += [unquote(part) for part in found.userinfo.split(":")]
@@ -131,7 +150,7 @@ def secrets_of(url: str) -> dict[str, str]:
     if (host := _shown_host(found.host)) != found.host:
         whole.append(found.host)
         parts.append(found.host.removesuffix(host.removeprefix(DOTS)))
-    return {each: DOTS for each in [*whole, *parts] if len(each) >= _SHORTEST}
+    return tuple(each for each in [*whole, *parts] if len(each) >= _SHORTEST)
 
 
 def _shown_place(found: WebAddress) -> str:
