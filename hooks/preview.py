@@ -31,7 +31,7 @@ from hooks.validation import format_problem
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
-from notifications_project.masking import mask_to_host, masked_options, without
+from notifications_project.masking import mask, mask_to_host, masked_options, without
 
 _USUAL = "stack.redeploy.ok"
 _FORM = "application/x-www-form-urlencoded"
@@ -50,6 +50,7 @@ class Draft:
     events: Sequence[str] | None = None  # None: every event
     resources: Sequence[str] = ()  # the keys of those that it is restricted to
     hook: Hook | None = None  # as it is stored
+    is_typed: bool = True  # in a form, by who may read more of its URL than the host
     endpoint: Endpoint | None = None  # that of the hook or the channel, as it is stored: its secret signs
 
     @classmethod
@@ -59,8 +60,17 @@ class Draft:
         resources = [str(each.pk) for each in hook.resources.all()]
         if endpoint is None:
             return cls(hook.name, "mail", recipient, {}, hook.events, resources, hook)
-        options = stored_options(endpoint)
-        return cls(hook.name, endpoint.format, endpoint.whole_address, options, hook.events, resources, hook, endpoint)
+        return cls(
+            name=hook.name,
+            format=endpoint.format,
+            address=endpoint.whole_address,
+            options=stored_options(endpoint),
+            events=hook.events,
+            resources=resources,
+            hook=hook,
+            is_typed=False,
+            endpoint=endpoint,
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,8 @@ def preview(organization: Organization, draft: Draft, event_type: str) -> Previe
     headers = headers_of(notification, message, signed=known.signed)
     text = without(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.
-    address = mask_to_host(without(message.url or notification.address, secrets))
+    hidden = mask if draft.is_typed else mask_to_host
+    address = hidden(without(message.url or notification.address, secrets))
     return Preview(
         format=known,
         first=f"POST {address or 'the URL that is missing yet'}",

@@ -97,7 +97,7 @@ def test_a_secret_stays_unless_another_is_sent(admin: Api, address: str) -> None
 def test_a_secret_that_is_not_needed_can_be_taken_away(admin: Api, address: str) -> None:
     one = f"{address}{admin.post(address, NTFY).json()['id']}/"
     changed = admin.patch(one, {"options": {"topic": "ops", "token": None}})
-    assert changed.json()["options"] == {"topic": "ops"}
+    assert changed.json()["options"] == {"topic": "ops••••••"}
     assert Endpoint.objects.get(hook__name="Phones").secrets["options"] == {}
 
 
@@ -133,4 +133,4 @@ def test_an_option_that_is_no_text_is_refused_and_what_was_stored_stays(value: A
     response = admin.patch(one, {"options": {"topic": "ops", "token": value}})
     assert (response.status_code, fields(response)) == (422, ["options.token"])
     endpoint = Endpoint.objects.get(kind="webhook")
-    assert endpoint.secrets["options"] == {"token": TOKEN}
+    assert endpoint.secrets["options"] == {"topic": "ops", "token": TOKEN}

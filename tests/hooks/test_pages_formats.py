@@ -129,9 +129,9 @@ def test_a_stored_secret_that_is_not_needed_can_be_removed(client: Client, home:
     typed = FILLED | {"name": "Phones", "url": URL, "format": "ntfy", "option_ntfy_topic": "ops"}
     assert "Remove the stored access token" in get(client, page_of(home, hook))
     client.post(page_of(home, hook), typed)
-    assert secrets_of("Phones") == {"token": TOKEN}
+    assert secrets_of("Phones") == {"topic": "ops", "token": TOKEN}
     client.post(page_of(home, hook), typed | {"option_ntfy_token_remove": "on"})
-    assert secrets_of("Phones") == {}
+    assert secrets_of("Phones") == {"topic": "ops"}
     assert "Remove the stored" not in get(client, page_of(home, hook))
 
 
