@@ -137,6 +137,8 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
         changes["url"] = endpoints.default_url(changes.get("format", hook.endpoint.format))
     if "name" in changes:
         changes["name"] = one_spelling(changes["name"])
+    if hook.endpoint and is_shown_url(hook.endpoint, changes.get("url", "")):
+        del changes["url"]
     if hook.endpoint and "url" in changes:
         changes["url"], found = endpoints.adopt(changes.get("format", hook.endpoint.format), changes["url"])
         if found:
@@ -145,10 +147,7 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     # The look-up of a name may take its time: it comes before anything is locked.
     errors: dict[str, str] = {}
     if hook.endpoint and "url" in changes:
-        if is_shown_url(hook.endpoint, changes["url"]):
-            del changes["url"]
-        else:
-            changes["url"], errors = read_url(changes["url"])
+        changes["url"], errors = read_url(changes["url"])
     with transaction.atomic():
         changed = _update(_locked(hook), actor, changes, errors)
         wake()  # what was held may go now

@@ -128,7 +128,7 @@ def has_lost_secret(endpoint: Endpoint) -> bool:
 def endpoint_state(endpoint: Endpoint) -> Badge:
     """The state of one that is neither stopped nor failing: by its URL, then by what it answered."""
     known = FORMATS.get(endpoint.format)
-    if known and (problem := known.problem_with_url(endpoint.address)):
+    if known and (problem := known.problem_with_url(endpoint.whole_address)):
         return Badge("Needs a new URL", "bad", problem)
     if endpoint.last_attempt_at is None:
         return Badge("Not used yet")

@@ -224,14 +224,8 @@ def test_a_wrong_parameter_is_named(admin: Api, address: str, query: str, field:
 
 
 @pytest.mark.parametrize(
-    ("name", "reading", "again", "whole_url"),
-    [
-        ("alice", 200, 202, True),
-        ("mary", 200, 202, True),
-        ("dave", 200, 202, False),
-        ("anna", 200, 403, False),
-        ("olga", 404, 404, False),
-    ],
+    ("name", "reading", "again"),
+    [("alice", 200, 202), ("mary", 200, 202), ("dave", 200, 202), ("anna", 200, 403), ("olga", 404, 404)],
 )
 def test_who_may_do_what(
     request: pytest.FixtureRequest,
@@ -242,7 +236,6 @@ def test_who_may_do_what(
     name: str,
     reading: int,
     again: int,
-    whole_url: bool,
 ) -> None:
     pump()
     one = f"{address}{Delivery.objects.get().public_id}/"
@@ -250,7 +243,7 @@ def test_who_may_do_what(
     for page in (address, one):
         response = client.get(page)
         assert response.status_code == reading
-        assert ("hush" in response.content.decode()) is whole_url
+        assert "hush" not in response.content.decode()
     assert client.post(f"{one}redeliver/").status_code == again
     some = client.post(f"{address}redeliver/", {"ids": [Delivery.objects.get().public_id]})
     assert some.status_code == again

@@ -219,7 +219,7 @@ def as_it_was(endpoint: Endpoint, whole: str, **fields: Any) -> None:
 def test_what_was_stored_before_is_encrypted_and_masked_and_can_be_done_again(
     acme: Organization, alice: User, receiver: Receiver, record: Record, pump: Run, settings: LazySettings
 ) -> None:
-    migration = import_module("hooks.migrations.0014_encrypt_addresses")
+    migration = import_module("hooks.migrations.0015_encrypt_addresses")
     url = url_of(receiver, user=True)
     raw, _ = rules.create_webhook(organization=acme, actor=None, name="Raw", url=url)
     ntfy, _ = rules.create_webhook(
@@ -260,7 +260,7 @@ def test_what_was_stored_before_is_encrypted_and_masked_and_can_be_done_again(
 def test_a_url_whose_secret_was_lost_already_is_kept_until_it_is_rotated(
     acme: Organization, receiver: Receiver, settings: LazySettings
 ) -> None:
-    migration = import_module("hooks.migrations.0014_encrypt_addresses")
+    migration = import_module("hooks.migrations.0015_encrypt_addresses")
     url = url_of(receiver, user=False)
     hook, _ = rules.create_webhook(organization=acme, actor=None, name="Raw", url=url)
     as_it_was(hook.endpoint, url)

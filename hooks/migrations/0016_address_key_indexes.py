@@ -3,7 +3,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hooks", "0014_encrypt_addresses")]
+    dependencies = [("hooks", "0015_encrypt_addresses")]
 
     operations = [
         migrations.AddIndex(

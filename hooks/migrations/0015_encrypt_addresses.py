@@ -120,7 +120,7 @@ def _batches(rows: Any) -> Iterator[list[Any]]:
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("hooks", "0013_address_key")]
+    dependencies = [("hooks", "0014_address_key")]
 
     operations = [
         migrations.RunPython(encrypt_endpoints, decrypt_endpoints),

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hooks", "0012_extra_tries")]
+    dependencies = [("hooks", "0013_names_in_one_spelling")]
 
     operations = [
         migrations.AddField(
