@@ -11,6 +11,7 @@ from hooks.endpoints import has_lost_secret
 from hooks.format_fields import Advice, Offer, OptionFields
 from hooks.formats import FORMATS, webhook_formats
 from hooks.models import Endpoint
+from hooks.options import url_after
 
 
 class Radios(forms.RadioSelect):
@@ -86,7 +87,10 @@ class DestinationForm(forms.Form):
         proposed = typed.proposed
         if typed.format != "raw" or proposed is None or self.data.get("proposed") == proposed.name:
             return False
-        if self.endpoint and not {"url", "format"}.intersection(self.changed_data):
+        changed = {"url", "format"}.intersection(self.changed_data)
+        if self.endpoint and url_after(self.endpoint, typed.url) == self.endpoint.whole_address:
+            changed.discard("url")  # typed in full, or left as it was shown
+        if self.endpoint and not changed:
             return False
         data = self.data.copy()  # type: ignore[attr-defined]
         data["format"] = proposed.name

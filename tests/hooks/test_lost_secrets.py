@@ -141,7 +141,9 @@ def test_lists_say_so_and_promise_nothing(
         assert "no key in ENCRYPTION_KEYS reads" in html.replace("No key", "no key"), page
         assert "To be sent now" not in html, page
     rules.rotate_secret(lost, None)
-    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "healthy"
+    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "secret lost", "and so is the URL"
+    rules.update_hook(Hook.objects.get(pk=lost.pk), None, url="http://127.0.0.1:9/")
+    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "not used yet"
 
 
 def test_a_channel_says_so_too(alice: User, settings: LazySettings, receiver: Receiver) -> None:
@@ -253,7 +255,7 @@ def test_what_is_not_signed_is_healed_by_its_url_alone(
     record("git.push")
     pump()
     assert receiver.requests == []
-    rules.update_hook(hook, None, url=receiver.url)
+    rules.update_hook(Hook.objects.get(pk=hook.pk), None, url=receiver.url)
     pump()
     assert len(receiver.requests) == 1
     assert not hook.deliveries.exclude(state="delivered").exists()
@@ -262,7 +264,7 @@ def test_what_is_not_signed_is_healed_by_its_url_alone(
 def test_a_new_url_alone_does_not_sign_with_what_the_receiver_does_not_know(
     lost: Hook, pump: Run, receiver: Receiver
 ) -> None:
-    rules.update_hook(lost, None, url=receiver.url)
+    rules.update_hook(Hook.objects.get(pk=lost.pk), None, url=receiver.url)
     pump()
     assert len(receiver.requests) == 1
     rules.rotate_secret(lost, None)
