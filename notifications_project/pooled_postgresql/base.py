@@ -44,7 +44,8 @@ class NotingConnection(psycopg.Connection[Any]):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], *args: Any, **more: Any) -> None:
-        settings_dict["OPTIONS"]["pool"].setdefault("connection_class", NotingConnection)
+        if pool := settings_dict["OPTIONS"].get("pool"):  # none where somebody wants one plain connection
+            pool.setdefault("connection_class", NotingConnection)
         super().__init__(settings_dict, *args, **more)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
