@@ -102,4 +102,5 @@ def _chunks(model: type[models.Model], name: str) -> Iterator[list[tuple[Any, st
 
 def _stored(rows: models.QuerySet[Any], name: str) -> models.QuerySet[Any, tuple[Any, str]]:
     """The values as the database holds them."""
-    return rows.annotate(stored=Cast(F(name), TextField())).values_list("pk", "stored")
+    found: models.QuerySet[Any, tuple[Any, str]] = rows.annotate(stored=Cast(F(name), TextField()))
+    return found.values_list("pk", "stored")

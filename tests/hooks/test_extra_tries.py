@@ -165,7 +165,11 @@ def test_what_was_resumed_meanwhile_is_not_forgotten(
     record("git.push")
     matching.route()
     receiver.status = 503
-    receiver.before_answer = lambda request: rules.update_hook(hook, None, paused=False)
+
+    def resume(request: object) -> None:
+        rules.update_hook(hook, None, paused=False)
+
+    receiver.before_answer = resume
     engine.redeliver(Delivery.objects.get(), alice)
     pump()
     assert Delivery.objects.get().due_at is not None

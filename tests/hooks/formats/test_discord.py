@@ -17,13 +17,13 @@ FIELD = obj({"name": text(256), "value": text(1024), "inline": {"type": "boolean
 EMBED = obj(
     {
         "title": text(256),
-        "url": URL,
         "description": text(4096),
         "color": {"type": "integer", "minimum": 0, "maximum": 0xFFFFFF},
         "timestamp": TIME,
         "fields": array(FIELD, 25),
     },
     footer=obj({"text": text(2048)}),
+    url=URL,  # left out where Discord would refuse it, as in these tests: their console's host has no dot
 )
 
 

@@ -17,7 +17,7 @@ from tests.conftest import Receiver
 from tests.hooks.formats.services import TIME, TYPES, URL, Case, Delivering, Service, array, obj, text
 from tests.hooks.notifications import ORGANIZATION, notification
 
-KEY = "R0123456789abcdef0123456789ABCDE"
+KEY = "A0123456789abcdef0123456789ABCDE"
 LINKS = array(obj({"href": URL, "text": text(100)}), 1, 1)
 DETAILS = {"type": "object", "additionalProperties": {"type": "string"}}
 PAYLOAD = {"summary": text(1024), "source": text(255), "timestamp": TIME, "custom_details": DETAILS}

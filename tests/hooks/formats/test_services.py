@@ -91,7 +91,7 @@ def drawn(service: Service, body: dict[str, Any]) -> Html:
 @every_service
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_preview_shows_the_message(service: Service, language: str, settings: LazySettings) -> None:
-    settings.MESSAGE_LANGUAGE = language
+    settings.MESSAGE_LANGUAGE, settings.PUBLIC_URL = language, "https://console.example"
     for event_type in TYPES:
         about = notification(event_type, is_test=True)
         shown, story = drawn(service, service.body(event_type, is_test=True)), tell(about)
