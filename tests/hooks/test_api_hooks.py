@@ -50,7 +50,7 @@ def test_a_webhook_is_created_with_a_secret_that_is_shown_this_once(
     sent = {
         "kind": "webhook",
         "name": "Chat",
-        "url": "http://127.0.0.1:9/in?••••••",
+        "url": URL,
         "format": "raw",
         "options": {},
         "ordered": True,
@@ -65,7 +65,7 @@ def test_a_webhook_is_created_with_a_secret_that_is_shown_this_once(
     created = response.json()
     assert created["secret"].startswith("whsec_")
     assert created["id"].startswith("hook_")
-    assert {name: created[name] for name in sent} == sent
+    assert {name: created[name] for name in sent} == sent | {"url": "http://127.0.0.1:9/in?••••••"}
     read = admin.get(f"{address}{created['id']}").json()
     assert "secret" not in read
     assert read | {"secret": created["secret"]} == created

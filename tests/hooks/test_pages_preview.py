@@ -32,7 +32,8 @@ def filled_options(known: Any) -> tuple[dict[str, str], list[str]]:
     """Valid values for all options of a format, and those of them that are secret."""
     values = {}
     for option in known.options:
-        tries = [option.default, SECRET, f"9{SECRET}", PLAIN, "ops", "4711", "123456:" + PLAIN + "abcd", "@ops"]
+        hidden = [SECRET, f"9{SECRET}"] if option.secret else []
+        tries = [option.default, *hidden, PLAIN, "ops", "4711", "123456:" + PLAIN + "abcd", "@ops"]
         values[option.name] = next(each for each in tries if each and not option.problem_with(each))
     return values, [values[option.name] for option in known.options if option.secret]
 
