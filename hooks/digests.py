@@ -260,8 +260,8 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     due: dict[_Row, datetime | None] = {}
     for some in _in_chunks(deliveries):
         rows = _waiting(clock.now()).select_for_update(no_key=True).filter(pk__in=some).order_by("pk")
-        for *row, due_at in rows.values_list("pk", "event_id", "lane_id", "quiet_until", "due_at"):
-            due[_Row(*row)] = due_at
+        for pk, event, lane, until, due_at in rows.values_list(*_Row._fields, "due_at"):
+            due[_Row(pk, event, lane, until)] = due_at
     now = clock.now()
     return [row for row, due_at in due.items() if due_at and due_at > now + _MARGIN], now
 

@@ -56,8 +56,9 @@ def test_nobody_waits_for_those_who_wait(
     ports = [web.socket.getsockname()[1] for web in servers]
     statuses: list[int] = []
     try:
-        for port in ports:
-            until(lambda port=port: ask(port, "GET", "/accounts/login/") == 200, 60, "the start of a web server")
+        until(
+            lambda: all(ask(port, "GET", "/accounts/login/") == 200 for port in ports), 60, "the start of the servers"
+        )
 
         def verify(number: int) -> None:
             header = {

@@ -43,7 +43,7 @@ def shop(acme: Organization) -> Resource:
 
 
 def naming_of(user: User) -> list[naming.Naming]:
-    return [each for found in naming.hooks_naming(user, user.memberships.all()).values() for each in found]
+    return [each for found in naming.hooks_naming(user, list(user.memberships.all())).values() for each in found]
 
 
 def stored(hook: dict[str, Any]) -> Hook:

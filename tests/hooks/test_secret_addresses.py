@@ -210,8 +210,9 @@ def test_a_device_whose_token_was_lost_is_replaced_when_its_app_starts(alice: Us
 
 
 # --- What was stored before ------------------------------------------------------------------------------------
-def as_it_was(endpoint: Endpoint, whole: str, **fields: Any) -> None:
+def as_it_was(endpoint: Endpoint | None, whole: str, **fields: Any) -> None:
     """Put an endpoint back as it was stored when its address was readable."""
+    assert endpoint
     kept = {name: value for name, value in endpoint.secrets.items() if name != "address"}
     Endpoint.objects.filter(pk=endpoint.pk).update(address=whole, address_key="", secrets=kept, **fields)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,8 +14,11 @@ def command() -> Iterator[Callable[..., Command]]:
     """`command("up", ..., SETTING=value)` starts it; whatever is left of it is killed after the test."""
     started: list[Command] = []
 
-    def start(*arguments: str, **environment: Any) -> Command:
-        started.append(Command(*arguments, **environment))
+    def start(
+        *arguments: str, ignoring: Sequence[int] = (), blocking: Sequence[int] = (), **environment: Any
+    ) -> Command:
+        inheriting = type("Inheriting", (Command,), {"ignoring": ignoring, "blocking": blocking})
+        started.append(inheriting(*arguments, **environment))
         return started[-1]
 
     yield start

@@ -51,13 +51,14 @@ class Command:
     It inherits no ignored signal, whatever started the tests, but those of `ignoring`; `blocking` are blocked.
     """
 
-    def __init__(
-        self, *arguments: str, ignoring: Sequence[int] = (), blocking: Sequence[int] = (), **environment: str
-    ) -> None:
+    ignoring: Sequence[int] = ()
+    blocking: Sequence[int] = ()
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
         def inherit() -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_IGN if number in ignoring else signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocking)
+                signal.signal(number, signal.SIG_IGN if number in self.ignoring else signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.blocking)
 
         self.mark = f"{MARK}={uuid.uuid4()}"
         name, _, value = self.mark.partition("=")
