@@ -1,4 +1,4 @@
-"""The options of a webhook's format, as they are kept: the secret ones encrypted, and shown by their beginning only.
+"""The options of a webhook's format, as they are kept: the secret ones encrypted, and shown by their beginning at most.
 
 `Endpoint.options` is what everybody may read, with the secret ones masked; `Endpoint.secrets["options"]` has these as
 they are.
@@ -41,9 +41,13 @@ def options_after(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | Non
     stands = stored_options(endpoint) if format == endpoint.format else {}
     if sent is None:
         return stands
-    shown = shown_options(format, stands)
+    shown, read = shown_options(format, stands), endpoint.options  # a row may have been masked by former rules
     # (Not a set: what programs send may be of any kind.)
-    kept = {name: stands[name] for name in secret_options(format, stands) if sent.get(name, "") in (shown[name], "")}
+    kept = {
+        name: stands[name]
+        for name in secret_options(format, stands)
+        if sent.get(name, "") in (shown[name], read.get(name), "")
+    }
     return {name: value for name, value in {**sent, **kept}.items() if value is not None}
 
 

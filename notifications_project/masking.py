@@ -53,6 +53,7 @@ _HIDDEN_HOSTS = re.compile(
     "(.+)(\\.(?:" + "|".join(re.escape(each).replace(r"\*", "[^.]+") for each in _TOKEN_BEFORE) + "))\\.?"
 )
 
+_RECOGNIZED = 12  # characters of a secret whose beginning is shown
 _LONG = 16  # letters and digits of a segment that may be a token
 _ODD = 8  # of them, at least, in no name, and a third of all
 _SHORTEST = 6  # characters of a part of a URL that is looked for in what a receiver answers
@@ -64,13 +65,14 @@ _BETWEEN = re.compile(r"[^A-Za-z0-9]+")
 
 
 def mask(value: str) -> str:
-    """A URL without the parts that hold secrets, as who manages hooks reads it; anything else by its beginning only.
+    """A URL without the parts that hold secrets, as who manages hooks reads it; of anything else its beginning at most.
 
     Secret are user and password, the query, what the table of services says, and segments of the path that look
     like a random token.
     """
     if "://" not in value:
-        return f"{value[:4]}{DOTS}" if value else ""
+        # A few characters tell two tokens apart; of a short one they are half of it, or all.
+        return f"{value[:4] if len(value) >= _RECOGNIZED else ''}{DOTS}" if value else ""
     if DOTS in value:
         return value  # it is masked already
     try:

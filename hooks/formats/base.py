@@ -25,7 +25,7 @@ class Option:
     label: str
     help: str = ""
     required: bool = False
-    secret: bool = False  # encrypted in the database, shown by its beginning only
+    secret: bool = False  # encrypted in the database, shown by its beginning at most
     choices: tuple[tuple[str, str], ...] = ()
     pattern: str = ""
     problem: str = ""

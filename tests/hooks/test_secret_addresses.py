@@ -143,6 +143,42 @@ def test_who_does_not_manage_hooks_reads_the_host_alone(
         assert "catch" not in answer.content.decode(), path
 
 
+@pytest.mark.parametrize(
+    ("format", "options", "short"),
+    [("ntfy", {"topic": "q7x"}, "q7x"), ("ntfy", {"topic": "q7xz"}, "q7xz"), ("ntfy", {"topic": "q7xzwk"}, "q7x"),
+     ("hipchat", {"token": "q7xzwkvj", "room": "Ops"}, "q7x")],
+)  # fmt: skip
+def test_of_a_short_secret_nothing_is_shown_or_kept_in_the_open(
+    format: str, options: dict[str, str], short: str, acme: Organization, dave: User, receiver: Receiver,
+    record: Record, pump: Run, api: Callable[..., Api],
+) -> None:  # fmt: skip
+    echo(receiver)
+    receiver.status = 500
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, name="Short", url=receiver.url, format=format, options=options
+    )
+    record("git.push")
+    pump()
+    home = f"/api/v1/organizations/{acme.public_id}"
+    for path in (f"hooks/{hook.public_id}/", f"deliveries/{hook.deliveries.get().public_id}/"):
+        assert short not in api(dave).get(f"{home}/{path}").content.decode()
+    texts = "\n".join(map(str, [*Endpoint.objects.values_list("options"), *Attempt.objects.values_list()]))
+    assert short not in texts
+
+
+def test_a_secret_that_was_masked_by_former_rules_stays_when_it_is_sent_back(
+    acme: Organization, alice: User, api: Callable[..., Api]
+) -> None:
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, name="Push", url="https://ntfy.invalid", format="ntfy", options={"topic": "q7xz"}
+    )
+    Endpoint.objects.filter(hook=hook).update(options={"topic": f"q7xz{DOTS}"})
+    one = f"/api/v1/organizations/{acme.public_id}/hooks/{hook.public_id}/"
+    answer = api(alice).patch(one, {"options": {"topic": f"q7xz{DOTS}"}}, format="json")
+    assert answer.status_code == 200, answer.json()
+    assert Endpoint.objects.get(hook=hook).secrets["options"] == {"topic": "q7xz"}
+
+
 @pytest.mark.parametrize("by", ["page", "API"])
 def test_a_url_that_is_sent_back_as_it_is_shown_stays(
     by: str, acme: Organization, alice: User, client_of: Callable[[User], Client], receiver: Receiver,
