@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from hooks import engine, overview
+from hooks.engine import clock
+from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Circuit
 from notifications_project.accounts.context import current_membership
 
@@ -30,7 +32,9 @@ def notices(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {}
     return {
-        "notices": SimpleLazyObject(lambda: [*_worker_notices(request), *_mail_notices(), *_push_notices()]),
+        "notices": SimpleLazyObject(
+            lambda: [*_worker_notices(request), *_mail_notices(), *_push_notices(), *_host_notices()]
+        ),
         "failing_hooks": SimpleLazyObject(lambda: _failing_hooks(request)),
     }
 
@@ -61,6 +65,17 @@ def _push_notices() -> list[Notice]:
         return []
     away = Circuit.objects.filter(transport="apns", failures__gte=_DOWN).values_list("last_error", flat=True).first()
     return [Notice(f"{away}. Pushes to iPhones and iPads wait meanwhile.")] if away else []
+
+
+def _host_notices() -> list[Notice]:
+    """Services that take nothing of this server for now, whoever's webhook it is for."""
+    held = Circuit.objects.filter(pk__in=LIMITED_HOSTS, failures__gt=0, not_before__gt=clock.in_query())
+    return [
+        Notice(
+            f"{circuit.last_error}. What is for {FORMATS[circuit.pk].label} waits until {circuit.not_before:%H:%M} UTC."
+        )
+        for circuit in held
+    ]
 
 
 def _failing_hooks(request: HttpRequest) -> int:

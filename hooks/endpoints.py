@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from hooks import waiting
 from hooks.engine import lanes, wake
-from hooks.formats import FORMATS
+from hooks.formats import FORMATS, transport_to
 from hooks.models import Endpoint, Lane
 from hooks.options import secret_options, shown_options
 from hooks.validation import check
@@ -38,7 +38,7 @@ def make(
         format=format,
         options=shown_options(format, options),
         secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
-        lane=Lane.objects.create(organization=organization, transport=known.transport, **pace),
+        lane=Lane.objects.create(organization=organization, transport=transport_to(url), **pace),
     )
     endpoint.lead_to(url)
     endpoint.save()
@@ -67,6 +67,9 @@ def change(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
     endpoint.save(update_fields=["address", "address_key", "format", "options", "secrets"])
     if "format" in changes and (pace := FORMATS[endpoint.format].pace):
         Lane.objects.filter(pk=endpoint.lane_id, rate=None).update(rate=pace[0], burst=pace[1])
+    if "url" in changes:
+        transport = transport_to(changes["url"])
+        Lane.objects.filter(pk=endpoint.lane_id).exclude(transport=transport).update(transport=transport)
     if moved:
         waiting.forget_answers(endpoint)
         waiting.reactivate(endpoint)

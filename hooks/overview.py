@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subqu
 
 from events.models import Event
 from hooks import recipients, sentences
-from hooks.formats import FORMATS
+from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Attempt, Circuit, Delivery, Hook
 from hooks.recipients import Silent
 from notifications_project import ids
@@ -109,8 +109,10 @@ def deliveries(
 def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """With what `sentences.next_try` looks at: the lane, the circuit of its transport, and whether a key reads."""
     circuit = Circuit.objects.filter(pk=OuterRef("lane__transport"))
-    held = Subquery(circuit.values("not_before")[:1])
-    return deliveries.select_related("lane").annotate(transport_held=held, secrets_stored=F("endpoint__secrets"))
+    held, why = Subquery(circuit.values("not_before")[:1]), Subquery(circuit.values("last_error")[:1])
+    return deliveries.select_related("lane").annotate(
+        transport_held=held, transport_trouble=why, secrets_stored=F("endpoint__secrets")
+    )
 
 
 def _described(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:
@@ -118,22 +120,32 @@ def _described(organization: Organization, hooks: Sequence[Hook], now: datetime)
     waiting = _waiting(organization, ids)
     charts = _charts(organization, ids, now)
     silent = recipients.silent(organization, hooks)
+    holds = _holds(hooks)
     return [
-        _row(hook, waiting.get(hook.pk, (0, None)), charts.get(hook.pk, {}), silent.get(hook.pk, []), now)
+        _row(hook, waiting.get(hook.pk, (0, None)), holds, charts.get(hook.pk, {}), silent.get(hook.pk, []), now)
         for hook in hooks
     ]
+
+
+def _holds(hooks: Sequence[Hook]) -> dict[str, datetime]:
+    """Until when services are held that limit all requests of this server; asked only if a hook goes to one."""
+    limited = {hook.endpoint.lane.transport for hook in hooks if hook.endpoint}.intersection(LIMITED_HOSTS)
+    held = Circuit.objects.filter(pk__in=limited, not_before__isnull=False) if limited else Circuit.objects.none()
+    return {name: until for name, until in held.values_list("pk", "not_before") if until}
 
 
 def _row(
     hook: Hook,
     waiting: tuple[int, datetime | None],
+    holds: Mapping[str, datetime],
     hours: dict[int, Counter[str]],
     silent: list[Silent],
     now: datetime,
 ) -> Row:
     count, due_at = waiting
-    held = hook.endpoint.lane.not_before if hook.endpoint else None
-    next_try = max(due_at, held) if due_at and held else due_at
+    lane = hook.endpoint.lane if hook.endpoint else None
+    held = [lane.not_before, holds.get(lane.transport)] if lane else []
+    next_try = due_at and max(filter(None, [due_at, *held]))
     if not hook.endpoint and not settings.MAIL_CONFIGURED:
         next_try = None  # pages say that e-mails wait for a mail server
     totals: Counter[str] = sum(hours.values(), Counter())

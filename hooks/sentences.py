@@ -14,7 +14,7 @@ from django.utils import timezone
 from events import catalogue
 from hooks.engine.lanes import AT_ONCE
 from hooks.engine.outcome import MOST_TRIES
-from hooks.formats import FORMATS
+from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.options import shown_url
 from hooks.recipients import Silent, Why
@@ -277,7 +277,8 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
     if delivery.due_at == AT_ONCE and delivery.scheduled_at:
         attempt = "an extra attempt"
     if when > now:
-        return f"Next try {until(when, now)}, {attempt}"
+        held = f"{why}. " if (why := _why_held(delivery, when)) else ""
+        return f"{held}Next try {until(when, now)}, {attempt}"
     return f"To be sent now, {attempt}" if workers() else "Waits for a worker"
 
 
@@ -296,6 +297,14 @@ def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None
         return max(filter(None, [now or timezone.now(), transport]))
     lane = delivery.lane.not_before if "lane" in delivery._state.fields_cache else None
     return max(filter(None, [delivery.quiet_until if _is_quiet(delivery) else delivery.due_at, lane, transport]))
+
+
+def _why_held(delivery: Delivery, when: datetime) -> str:
+    """Why a service takes nothing of anybody until then, if that is what it waits for."""
+    held: datetime | None = getattr(delivery, "transport_held", None)
+    if held != when or delivery.lane.transport not in LIMITED_HOSTS:
+        return ""
+    return str(getattr(delivery, "transport_trouble", "") or "")
 
 
 def _is_quiet(delivery: Delivery) -> bool:

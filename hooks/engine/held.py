@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from hooks.engine.leases import Lease
+from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
 
 _TAKE = 40  # deliveries of a lane at a time; then the lane goes behind the others
 _FIRST_TAKE = 10  # of a lane that has yet to show that it answers
+_TAKE_LIMITED = 5  # of a lane whose host limits all together: what waits here for it keeps others out
 _RUN = 40  # deliveries that one thread sends in a row, at most
 _RUN_SECONDS = 0.16  # of a slower one as many as take so long: a thread need not wait for the next turn
 _FAST = 0.005  # seconds per answer: what takes longer than it should then only waits for the interpreter
@@ -41,6 +43,8 @@ class Held:
         """How many deliveries to take of it."""
         if self.lease.circuit_open or self.lease.probe:
             return 1
+        if self.lease.transport in LIMITED_HOSTS:
+            return _TAKE_LIMITED
         return _FIRST_TAKE if self.suspect else _TAKE
 
     @property

@@ -23,8 +23,10 @@ from hooks import matching
 from hooks.engine import lanes, record, stop, taking, wakeup, watchdog
 from hooks.engine.account_mails import AccountMails
 from hooks.engine.held import Answered, Ended, Held, Run
+from hooks.engine.host_limits import Paces
 from hooks.engine.leases import Lease
 from hooks.engine.relay import Transports
+from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
 from hooks.transports import SENDERS
 
@@ -77,6 +79,7 @@ class Pump:
         self.worked_at = self.begun
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="send")
         self.transports = Transports()
+        self.paces = Paces()
         self.account_mails = AccountMails(self.pool, self.transports, lambda: not self.closing and not stop.asked())
 
     def run(self) -> None:
@@ -208,9 +211,12 @@ class Pump:
         proven = suspects >= _SUSPECT_SHARE
         limit = most if proven else min(most, max(_CLAIM, _SUSPECT_SHARE - suspects))
         owners = Counter(held.lease.organization for held in self.held.values())
-        leases = lanes.claim(limit, self.transports.free(), proven, owners, sound=late)
+        free = self.transports.free()
+        leases = lanes.claim(limit, [name for name in free if name not in LIMITED_HOSTS], proven, owners, sound=late)
         if len(leases) >= limit:
             wakeup.invite_another()
+        for name, room in self.paces.room((held.lease for held in self.held.values()), free):
+            leases += lanes.claim(min(limit, room), [name], proven, owners, sound=late)
         for transport in self.transports.to_probe():
             leases += lanes.claim_probe(transport)
         if not leases:
@@ -265,12 +271,18 @@ class Pump:
                 lease.rest(lease.seconds_to_next(), barred=True)
                 held.stopped = True
             return False
-        return not held.suspect or self.suspects_running < _SUSPECT_SHARE
+        if held.suspect and self.suspects_running >= _SUSPECT_SHARE:
+            return False
+        if not self.paces.allowed(lease):
+            held.stopped = held.stopped or self.paces.is_held(lease)
+            return False
+        return True
 
     def _begin(self, held: Held, share: float) -> None:
-        length = min(held.run_length(), held.lease.allowed())
+        length = min(held.run_length(), held.lease.allowed(), self.paces.allowed(held.lease))
         run = [held.waiting.popleft() for _ in range(length)]
         held.lease.spend(length)
+        self.paces.spend(held.lease, length)
         held.under_way |= {notification.delivery for notification in run}
         held.running += 1
         self.suspects_running += held.suspect

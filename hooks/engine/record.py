@@ -15,18 +15,20 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest
 
-from hooks.engine import clock, health, outcome
+from hooks.engine import clock, health, host_limits, outcome
 from hooks.engine.lanes import AT_ONCE
 from hooks.engine.leases import Lease
+from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
-from notifications_project import bulk, ids
+from notifications_project import bulk, graphemes, ids
 from notifications_project.isolation import isolated
 
 logger = logging.getLogger(__name__)
 
 _MOST_SEATS = 16
 _TOLERATED_MS = 50
+_OF_MANY = {"smtp", "apns"}  # transports whose answers are about one address or device
 _OF_OUR_OWN = {"error", "address"}  # codes of answers that no relay gave: they say nothing about it
 _UNRECORDED = 300.0  # seconds, at least, after which a delivery is tried again whose result could not be recorded
 _CALLED = {"smtp": "The mail server", "apns": "Apple's push service"}
@@ -60,7 +62,7 @@ def _learn(result: Result) -> None:
         _seat(lease, result.answer.duration_ms)
         return
     if (
-        lease.transport != "http"
+        lease.transport in _OF_MANY
         or result.answer.meaning in {"failed", "unsent"}
         or result.answer.status in {400, 413, 422}
     ):
@@ -163,6 +165,8 @@ def _write(results: Sequence[Result]) -> None:
         _update_health(endpoints, moved, now)
         for transport in ("smtp", "apns"):
             _relay(transport, [result for result in results if result.lease.transport == transport], now)
+        for transport in LIMITED_HOSTS:
+            _limits(transport, [result for result in results if result.lease.transport == transport], now)
 
 
 _ATTEMPT = (
@@ -182,7 +186,7 @@ def _insert_attempts(results: Sequence[Result], now: datetime) -> None:
             result.answer.duration_ms,
             result.outcome.verdict,
             result.answer.code[:30],
-            result.outcome.explanation[:300],
+            graphemes.begin(result.outcome.explanation, 300),
             result.answer.request,
             result.answer.response,
             result.answer.timings,
@@ -196,7 +200,7 @@ def _insert_attempts(results: Sequence[Result], now: datetime) -> None:
 def _settle_delivered(results: Sequence[Result], now: datetime) -> None:
     by_text: dict[str, list[Result]] = {}
     for result in results:
-        by_text.setdefault(_short(result.answer), []).append(result)
+        by_text.setdefault(short_words(result.answer), []).append(result)
     for text, group in by_text.items():
         Delivery.objects.filter(pk__in=[result.notification.delivery for result in group]).update(
             state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1
@@ -207,24 +211,24 @@ def _settle_other(result: Result, now: datetime) -> None:
     pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
     verdict = result.outcome.verdict
     if result.answer.transport_down:
-        pending.update(outcome=_short(result.answer))
+        pending.update(outcome=short_words(result.answer))
     elif verdict == "gone" and result.lease.transport != "apns" and not result.notification.is_test:
         # It waits for its endpoint, which is disabled, to be enabled again.
-        pending.update(due_at=None, outcome=_short(result.answer), tries=F("tries") + 1)
+        pending.update(due_at=None, outcome=short_words(result.answer), tries=F("tries") + 1)
     elif verdict == "unsent":
         settled = {"state": Delivery.State.CANCELLED, "settled_at": now, "due_at": None}
-        pending.update(outcome=_short(result.answer), **settled)
+        pending.update(outcome=short_words(result.answer), **settled)
     elif verdict in {"failed", "gone"}:
         _fail(pending, result, now)
     elif not _fail(pending.filter(Exists(_of_endpoint(enabled=False))), result, now):
         # (The hook is switched off: a person had this one sent again, once.)
         goes_on = _after_extra(result, now) if result.notification.extra else _as_scheduled(result, now)
-        pending.update(outcome=_short(result.answer), tries=F("tries") + 1, **goes_on)
+        pending.update(outcome=short_words(result.answer), tries=F("tries") + 1, **goes_on)
 
 
 def _fail(pending: QuerySet[Delivery], result: Result, now: datetime) -> int:
     settled = {"state": Delivery.State.FAILED, "settled_at": now, "due_at": None}
-    return pending.update(outcome=_short(result.answer), tries=F("tries") + 1, **settled)
+    return pending.update(outcome=short_words(result.answer), tries=F("tries") + 1, **settled)
 
 
 def _as_scheduled(result: Result, now: datetime) -> dict[str, Any]:
@@ -296,14 +300,14 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
     by_text: dict[str, list[UUID]] = {}
     for each in endpoints:
         if each.plain:
-            by_text.setdefault(_short(each.results[-1].answer), []).append(each.endpoint)
+            by_text.setdefault(short_words(each.results[-1].answer), []).append(each.endpoint)
     for text, well in by_text.items():
         health.all_well(well, text, now)
     others = {each.endpoint: each.results for each in endpoints if not each.plain}
     for endpoint in Endpoint.objects.defer("secrets").filter(pk__in=others).order_by("pk"):
         answered = [result for result in others[endpoint.pk] if result.outcome.verdict != "unsent"]
         here = [result for result in answered if result.attempt not in moved]
-        told = [health.Told(each.outcome, _short(each.answer), each.notification.is_test) for each in here]
+        told = [health.Told(each.outcome, short_words(each.answer), each.notification.is_test) for each in here]
         health.update(endpoint, told, now)
 
 
@@ -338,6 +342,12 @@ def _relay(transport: str, results: Sequence[Result], now: datetime) -> None:
         note_transport(transport, results[-1].answer, now, probe=probed)
 
 
+def _limits(transport: str, results: Sequence[Result], now: datetime) -> None:
+    if results:
+        probed = any(result.lease.probe for result in results)
+        host_limits.note(transport, [result.answer for result in results], now, probe=probed)
+
+
 def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool) -> None:
     """The circuit of the mail relay, or of APNs: opened by its being away, closed by any answer that it gives.
 
@@ -358,7 +368,7 @@ def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool
             _log("%s is away, and what is for it waits: %s", _CALLED[transport], answer.text)
         circuit.failures += 1
         circuit.not_before = now + timedelta(seconds=outcome.relay_delay(circuit.failures))
-        circuit.last_error = answer.text[:200]
+        circuit.last_error = graphemes.begin(answer.text, 200)
         circuit.save()
     elif circuit.failures:
         _log("%s is back: what waited for it goes out", _CALLED[transport])
@@ -370,5 +380,6 @@ def _log(text: str, *values: str) -> None:
     transaction.on_commit(partial(logger.warning, text, *values))
 
 
-def _short(answer: Answer) -> str:
-    return (f"{answer.code} {answer.text}".strip() if answer.status else answer.text)[:200]
+def short_words(answer: Answer) -> str:
+    """What an answer says, as short as lists show it."""
+    return graphemes.begin(f"{answer.code} {answer.text}".strip() if answer.status else answer.text, 200)

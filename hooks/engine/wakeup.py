@@ -24,6 +24,7 @@ from django_q.brokers import Broker, get_broker
 from django_q.tasks import async_task
 
 from hooks.engine import clock
+from hooks.formats import LIMITED_HOSTS
 from hooks.models import Circuit, Pump
 
 logger = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ def transports() -> tuple[list[str], list[str]]:
     free: list[str] = []
     to_probe: list[str] = []
     configured = {"http": True, "smtp": settings.MAIL_CONFIGURED, "apns": settings.PUSH_CONFIGURED}
+    configured |= dict.fromkeys(LIMITED_HOSTS, True)
     for name in [name for name, there in configured.items() if there]:
         circuit = circuits.get(name)
         if circuit and circuit.not_before and circuit.not_before > now:

@@ -1,7 +1,7 @@
 """event -> message; one file a format. The registry below is the only other place that names one."""
 
 from hooks.formats.apns import Apns
-from hooks.formats.base import Format, Option
+from hooks.formats.base import Format, HostLimit, Option
 from hooks.formats.discord import Discord
 from hooks.formats.flowdock import Flowdock
 from hooks.formats.google_chat import GoogleChat
@@ -34,6 +34,14 @@ FORMATS: dict[str, Format] = {
     )
 }
 
+# The services that limit all requests of one sender together; lanes of webhooks there have these names as transport.
+LIMITED_HOSTS: dict[str, HostLimit] = {known.name: known.host_limit for known in FORMATS.values() if known.host_limit}
+
+
+def transport_to(url: str) -> str:
+    """The transport of a lane that leads to this URL, whatever format its webhook has."""
+    return next((name for name in LIMITED_HOSTS if FORMATS[name].is_meant_by(url)), "http")
+
 
 def proposed_for(url: str) -> Format | None:
     """The format that a URL is most likely meant for, by its host."""
@@ -45,4 +53,13 @@ def webhook_formats() -> list[Format]:
     return [known for known in FORMATS.values() if known.transport == "http"]
 
 
-__all__ = ["FORMATS", "Format", "Option", "proposed_for", "webhook_formats"]
+__all__ = [
+    "FORMATS",
+    "LIMITED_HOSTS",
+    "Format",
+    "HostLimit",
+    "Option",
+    "proposed_for",
+    "transport_to",
+    "webhook_formats",
+]

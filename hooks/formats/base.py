@@ -69,6 +69,21 @@ def authorities_of(options: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) else ""
 
 
+@dataclass(frozen=True, slots=True)
+class HostLimit:
+    """What the hosts of a service allow one sender altogether, whichever webhooks its requests are for.
+
+    Deliveries to them have a transport of their own, called as the format: what holds it holds all their lanes.
+    """
+
+    rate: float  # deliveries a second, of all workers together
+    burst: int
+    refusals: frozenset[int]  # the statuses that the service counts against the sender
+    most_refusals: int  # of them within `window` seconds: then nothing is sent for as long
+    window: int
+    ban: str  # what the service would do otherwise
+
+
 class Format(ABC):
     """One way to write an event. A subclass and one line in the registry are all that a new one takes."""
 
@@ -80,6 +95,7 @@ class Format(ABC):
     signed: ClassVar[bool] = True  # gets Standard Webhooks headers
     hosts: ClassVar[tuple[str, ...]] = ()  # a URL there, or below, is most likely meant for this format
     pace: ClassVar[tuple[float, int] | None] = None  # deliveries a second and burst, unless a person chose others
+    host_limit: ClassVar[HostLimit | None] = None  # of all webhooks at its `hosts` together
     default_url: ClassVar[str] = ""  # where it goes if no URL is given; empty: a URL is needed
     options: ClassVar[tuple[Option, ...]] = ()
     # Whether people run such a service themselves, perhaps with a certificate from a private authority.
@@ -96,6 +112,10 @@ class Format(ABC):
 
     def understand(self, answer: Answer) -> Answer:
         """What the service means by an answer: `meaning` and `text` of its own, a `retry_after` from its body."""
+        return answer
+
+    def understand_host(self, answer: Answer) -> Answer:
+        """Mark an answer as `transport_down` that is about all requests to its hosts, in whatever format they are."""
         return answer
 
     def authorizes(self, options: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from events.catalogue import Outcome
 from hooks.formats import parts
-from hooks.formats.base import Format, Option
+from hooks.formats.base import Format, HostLimit, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import tell
 from notifications_project.web_address import path_of
@@ -47,6 +47,15 @@ class Discord(Format):
     )
     signed = False
     hosts = ("discord.com", "discordapp.com")
+    # Discord takes 50 requests a second from one IP address, and bans it after 10,000 of these answers in 10 minutes.
+    host_limit = HostLimit(
+        rate=30.0,
+        burst=5,
+        refusals=frozenset({401, 403, 429}),
+        most_refusals=1_000,
+        window=600,
+        ban="Discord bans servers to which it gives too many such answers",
+    )
     options = (
         Option(
             "thread_name",
@@ -96,6 +105,22 @@ class Discord(Format):
         if message and answer.status and answer.status >= 400:
             return replace(answer, text=message)
         return answer
+
+    def understand_host(self, answer: Answer) -> Answer:
+        """The limit of all requests says so; the answer of a ban does not come from Discord's own API."""
+        if answer.status != 429:
+            return answer
+        headers = {name.lower(): text.lower() for name, text in answer.response.get("headers", {}).items()}
+        said = parts.said(answer)
+        is_global = headers.get("x-ratelimit-global") == "true" or headers.get("x-ratelimit-scope") == "global"
+        if is_global or said.get("global") is True:
+            wait = _wait(answer, said.get("retry_after"))
+            text = "Discord limits all that this server sends"
+            return replace(answer, transport_down=True, retry_after=wait, text=text)
+        if "retry_after" in said:
+            return answer
+        text = "Discord takes nothing from this server's IP address for a while"
+        return replace(answer, transport_down=True, text=text)
 
 
 def escaped(text: str) -> str:

@@ -146,12 +146,19 @@ class Endpoint(models.Model):
 
 
 class Circuit(models.Model):
-    """The circuit of a whole transport (`smtp`: the mail relay, `apns`); open, nothing is tried before `not_before`."""
+    """The circuit of a whole transport (`smtp`: the mail relay, `apns`); open, nothing is tried before `not_before`.
+
+    Of a service that limits all requests of one sender together also what this installation has used: `HostLimit`.
+    """
 
     transport = models.CharField(max_length=10, primary_key=True)
     not_before = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=200, blank=True)
+    allowance = models.FloatField(default=0, db_default=0)  # of a token bucket that all workers share
+    allowance_at = models.DateTimeField(null=True, blank=True)
+    refusals = models.PositiveIntegerField(default=0, db_default=0)  # answers that count against the sender, since then
+    refusals_since = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.transport

@@ -5,7 +5,9 @@ It runs in a thread of its own, and never touches the database.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 
+from hooks.formats import FORMATS, LIMITED_HOSTS, Format
 from hooks.messages import Answer, Notification
 from hooks.transports import http, smtp
 
@@ -18,7 +20,20 @@ def _apns(notifications: Sequence[Notification], may_start: Callable[[], bool]) 
     return apns.send(notifications, may_start)
 
 
+def _limited(
+    known: Format, notifications: Sequence[Notification], may_start: Callable[[], bool]
+) -> Generator[Answer, None, None]:
+    """HTTP to hosts that limit all requests of one sender together: what an answer says of them is understood."""
+    for answer in http.send(notifications, may_start):
+        yield known.understand_host(answer)
+
+
 # transport -> send(notifications, may_start): stops early when `may_start()` says no.
-SENDERS: dict[str, Sender] = {"http": http.send, "smtp": smtp.send, "apns": _apns}
+SENDERS: dict[str, Sender] = {
+    "http": http.send,
+    "smtp": smtp.send,
+    "apns": _apns,
+    **{name: partial(_limited, FORMATS[name]) for name in LIMITED_HOSTS},
+}
 
 __all__ = ["SENDERS", "Sender"]

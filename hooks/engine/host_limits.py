@@ -1,0 +1,145 @@
+"""Services that limit all requests of one sender together: the pace that workers share, and what holds a whole host.
+
+Each such service is a transport of its own, with a row in the table of circuits: while that row holds it, no worker
+claims a lane of it, and nobody else is concerned. The row has a token bucket for the pace as well, and counts the
+answers for which the service would ban this server.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from hooks.engine import outcome
+from hooks.engine.leases import Lease
+from hooks.formats import FORMATS, LIMITED_HOSTS, HostLimit
+from hooks.messages import Answer
+from hooks.models import Circuit
+from notifications_project import graphemes
+
+logger = logging.getLogger(__name__)
+
+_ROUNDING = 1e-6
+_UNLIMITED = 1_000_000
+_ASK_EVERY = 0.1  # seconds between two looks at the shared bucket
+_GOOD_FOR = 0.2  # seconds in which a grant is used or lost: saved up, it would be sent in one burst
+_LANES = 8  # of one service that a pump holds at a time, so that those which wait for their turn keep nobody else out
+
+
+@dataclass(slots=True)
+class _Grant:
+    left: int = 0
+    is_held: bool = False
+    asked_at: float = float("-inf")
+
+
+class Paces:
+    """What one pump may send to such services, asked of the database now and then while there is something to send."""
+
+    def __init__(self) -> None:
+        self._grants = {name: _Grant() for name in LIMITED_HOSTS}
+
+    def room(self, leases: Iterable[Lease], transports: Collection[str]) -> list[tuple[str, int]]:
+        """How many more lanes of each of these services may be held beside `leases`."""
+        held = Counter(lease.transport for lease in leases)
+        return [(name, _LANES - held[name]) for name in transports if name in LIMITED_HOSTS and held[name] < _LANES]
+
+    def allowed(self, lease: Lease) -> int:
+        """How many deliveries of this lane may begin now."""
+        limit = LIMITED_HOSTS.get(lease.transport)
+        if limit is None or lease.probe:
+            return _UNLIMITED
+        known, now = self._grants[lease.transport], time.monotonic()
+        if now - known.asked_at > _GOOD_FOR:
+            known.left = 0
+        if not known.left and now - known.asked_at >= _ASK_EVERY:
+            granted = grant(lease.transport, limit)
+            known.left, known.is_held, known.asked_at = granted or 0, granted is None, time.monotonic()
+        return known.left
+
+    def is_held(self, lease: Lease) -> bool:
+        """Whether nothing may go to its service, as far as this pump knows."""
+        return not lease.probe and lease.transport in self._grants and self._grants[lease.transport].is_held
+
+    def spend(self, lease: Lease, deliveries: int) -> None:
+        if lease.transport in self._grants and not lease.probe:
+            self._grants[lease.transport].left -= deliveries
+
+
+def grant(name: str, limit: HostLimit) -> int | None:
+    """Take what the bucket that all workers share has; None while the service is held."""
+    with transaction.atomic():
+        circuit = _lock(name)
+        now: datetime = circuit.now  # type: ignore[attr-defined]
+        if circuit.not_before and circuit.not_before > now:
+            return None
+        # Not before it, even if the clock was set back.
+        since = max(0.0, (now - circuit.allowance_at).total_seconds()) if circuit.allowance_at else float("inf")
+        allowance = min(float(limit.burst), circuit.allowance + limit.rate * since)
+        granted = int(allowance + _ROUNDING)
+        Circuit.objects.filter(pk=name).update(allowance=allowance - granted, allowance_at=now)
+    return granted
+
+
+def note(name: str, answers: Sequence[Answer], now: datetime, *, probe: bool) -> None:
+    """Hold a service whose answers say so, or of which too many count against this server; let it go after a probe."""
+    limit = LIMITED_HOSTS[name]
+    away = [answer for answer in answers if answer.transport_down]
+    refused = sum(answer.status in limit.refusals for answer in answers)
+    if not (away or refused or probe):
+        return  # the usual case costs nothing
+    circuit = _lock(name)
+    _count(circuit, limit, refused, now)
+    if away:
+        asked = [answer.retry_after for answer in away if answer.retry_after is not None]
+        seconds = max(asked, default=outcome.relay_delay(circuit.failures + 1))
+        _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcome.LONGEST_HOLD), now, probe=probe)
+    elif circuit.refusals >= limit.most_refusals:
+        statuses = ", ".join(map(str, sorted(limit.refusals)))
+        text = f"{circuit.refusals:,} answers of {statuses} within {limit.window // 60} minutes: {limit.ban}"
+        circuit.refusals, circuit.refusals_since = 0, None
+        _hold(circuit, text, limit.window, now, probe=probe)
+    elif probe and circuit.failures:
+        _log("%s is sent to again", FORMATS[name].label)
+        circuit.failures, circuit.not_before, circuit.last_error = 0, None, ""
+    circuit.save()
+
+
+def _count(circuit: Circuit, limit: HostLimit, refused: int, now: datetime) -> None:
+    begun = circuit.refusals_since
+    if begun is None or not now - timedelta(seconds=limit.window) < begun <= now:
+        circuit.refusals, circuit.refusals_since = 0, now
+    circuit.refusals += refused
+
+
+def _hold(circuit: Circuit, why: str, seconds: float, now: datetime, *, probe: bool) -> None:
+    """Answers to what was under way when it began prolong a hold; they say nothing new."""
+    if not circuit.failures:
+        _log("nothing is sent to %s for %d s: %s", FORMATS[circuit.pk].label, int(seconds), why)
+    if probe or not circuit.failures:
+        circuit.failures += 1
+    until = now + timedelta(seconds=seconds)
+    circuit.not_before = max(circuit.not_before or until, until)
+    circuit.last_error = graphemes.begin(why, 200)
+
+
+def _lock(name: str) -> Circuit:
+    """Lock its row, with the database's time as `now`; within a transaction."""
+    locked = Circuit.objects.select_for_update().filter(pk=name).annotate(now=Now())
+    found = locked.first()
+    if found is None:
+        Circuit.objects.get_or_create(pk=name)
+        found = locked.get()
+    return found
+
+
+def _log(text: str, *values: object) -> None:
+    transaction.on_commit(partial(logger.warning, text, *values))
