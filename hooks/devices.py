@@ -18,6 +18,7 @@ from django.db.models import Q
 from hooks import matching
 from hooks.engine import clock
 from hooks.models import Channel, Delivery, Device, Endpoint
+from notifications_project import graphemes
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -104,7 +105,9 @@ def _end(device: Device, actor: User | None, why: str) -> None:
     endpoint.deleted_at = clock.now()
     endpoint.save(update_fields=["deleted_at"])
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    waiting.update(state=Delivery.State.CANCELLED, outcome=why[:200], settled_at=endpoint.deleted_at, due_at=None)
+    waiting.update(
+        state=Delivery.State.CANCELLED, outcome=graphemes.begin(why, 200), settled_at=endpoint.deleted_at, due_at=None
+    )
     reason = {} if actor else {"reason": why}
     audit.record(_space(device), actor, "device.removed", device.name, **reason)
 

@@ -20,7 +20,7 @@ from hooks.engine import clock, lanes
 from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
 from hooks.quiet import AT_MOST, Quiet, can_be_urgent, quiet_until
 from hooks.recipients import Member, members_among, members_of
-from notifications_project import bulk
+from notifications_project import bulk, graphemes
 from notifications_project.accounts.models import Organization, User
 
 _CHUNK = 500
@@ -138,7 +138,7 @@ def disable(endpoint: Endpoint, why: str) -> None:
 
     Tests go out all the same: one that succeeds enables it.
     """
-    endpoint.disabled_at, endpoint.disabled_reason = clock.now(), why[:200]
+    endpoint.disabled_at, endpoint.disabled_reason = clock.now(), graphemes.begin(why, 200)
     endpoint.save(update_fields=["disabled_at", "disabled_reason"])
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
     waiting.filter(_NO_TEST).update(due_at=None)

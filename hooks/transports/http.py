@@ -33,6 +33,7 @@ from hooks.transports.authorities import is_unknown
 from hooks.transports.decoding import text_of
 from hooks.transports.replies import NoReply
 from hooks.transports.target import target
+from notifications_project import graphemes
 from notifications_project.lookups import TooSlow
 from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
 
@@ -153,7 +154,7 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
     shown = text_of(body, reply.codings, reply.get("content-type"), _KEEP)
     return Answer(
         str(status),
-        text[:100],
+        graphemes.begin(text, 100),
         started,
         ms(started),
         status=status,

@@ -24,6 +24,7 @@ from hooks.messages import Answer, Message, Notification
 from hooks.transports import deadlines, refusals
 from hooks.transports.mail_connections import connected
 from hooks.wording import plain
+from notifications_project import graphemes
 from notifications_project.mail_addresses import BadMailAddress, normalize
 
 _LONGEST_LINE = 998  # characters, of a header (RFC 5322)
@@ -207,7 +208,7 @@ def _answer(
 ) -> Answer:
     return Answer(
         code,
-        text[:160],
+        graphemes.begin(text, 160),
         started,
         int((time.monotonic() - started) * 1000),
         status=status,

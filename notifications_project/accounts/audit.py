@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from notifications_project import graphemes
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from notifications_project.accounts.roles import Role
 
@@ -18,9 +19,9 @@ def record(organization: Organization, actor: User | str | None, action: str, ta
     AuditEntry.objects.create(
         organization=organization,
         actor=actor if isinstance(actor, User) else None,
-        actor_name=str(actor)[:254] if actor else "system",
+        actor_name=graphemes.begin(str(actor), 254) if actor else "system",
         action=action,
-        target=target[:200],
+        target=graphemes.begin(target, 200),
         detail=detail,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
+from notifications_project import graphemes
 from notifications_project.inbox import reading
 from notifications_project.inbox.models import Box, Message
 from notifications_project.inbox.signature import judge
@@ -28,7 +29,7 @@ def webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str], addr
             headers=[[name, value] for name, value in headers.items()],
             body=body,
             signature=verdict.signature,
-            signature_reason=verdict.reason[:300],
+            signature_reason=graphemes.begin(verdict.reason, 300),
         )
     )
 
@@ -38,7 +39,7 @@ def email(sender: str, recipients: Sequence[str], body: bytes) -> Message:
     return _keep(
         Message(
             kind=Message.Kind.EMAIL,
-            title=reading.read_mail(body).subject[:300] or "(no subject)",
+            title=graphemes.begin(reading.read_mail(body).subject, 300) or "(no subject)",
             body=body,
             sender=sender[:254],
             recipients=list(recipients),
@@ -62,4 +63,4 @@ def _title(body: bytes) -> str:
     except ValueError:
         return "A request" if body else "A request without a body"
     kind = content.get("event_type") or content.get("type") if isinstance(content, dict) else None
-    return str(kind)[:300] if kind else "A JSON body"
+    return graphemes.begin(str(kind), 300) if kind else "A JSON body"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.conf import LazySettings
+from django.template import TemplateDoesNotExist
+from django.template.loader import render_to_string
 
-from hooks.engine import outcome
-from hooks.formats import FORMATS, mattermost, parts
+from hooks.engine import outcome, record
+from hooks.formats import FORMATS, mattermost, parts, webhook_formats
 from hooks.messages import Answer
 from notifications_project import graphemes
 from tests.hooks.notifications import notification
@@ -124,3 +127,23 @@ def test_texts_are_cut_between_what_people_see_as_signs(sign: str) -> None:
 
 def test_a_sign_without_end_is_cut_all_the_same() -> None:
     assert len(graphemes.begin(f"e{chr(0x301) * 5000}", 200)) == 200
+
+
+@pytest.mark.parametrize("name", [known.name for known in webhook_formats() if known.name != "raw"])
+def test_no_preview_has_a_link_that_leads_nowhere(name: str, settings: LazySettings) -> None:
+    settings.PUBLIC_URL = "http://console:8124"
+    about = notification("process.down", address="https://service.example/hooks/1", format=name, options={})
+    text = FORMATS[name].write(about).body.decode()
+    body = json.loads(text) if text.startswith("{") else dict(parse_qsl(text))
+    try:
+        html = render_to_string(f"hooks/preview/{name}.html", {"body": body})
+    except TemplateDoesNotExist:
+        return
+    assert 'href=""' not in html
+
+
+def test_a_recorded_answer_is_cut_between_signs() -> None:
+    answer = Answer("200", FAMILY * 100, 0.0, 1, status=200)
+    kept = record.short_words(answer).removeprefix("200 ")
+    assert len(kept) > 190
+    assert len(kept) % len(FAMILY) == 0
