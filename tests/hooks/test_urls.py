@@ -110,7 +110,10 @@ def test_a_format_that_sends_an_authorization_says_so(known: Any) -> None:
         assert ("authorization" in sent) == known.authorizes(options)
 
 
-@pytest.mark.parametrize("port", [22, 25, 110, 143, 587, 6379, 11211, 5432, 3306, 2375, 9200, 6000, 27017])
+@pytest.mark.parametrize(
+    "port",
+    [22, 25, 110, 143, 587, 6379, 11211, 5432, 3306, 2375, 9200, 6000, 27017, 2525, 5900, 1883, 4222, 26379, 61616],
+)
 def test_the_port_of_another_service_is_refused_when_it_is_written_and_when_it_is_dialled(
     acme: Organization, port: int
 ) -> None:
