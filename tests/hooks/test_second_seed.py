@@ -27,6 +27,7 @@ from hooks.models import Delivery, Device, Hook, NotificationSetting
 from hooks.notification_settings import Scope
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission
 from tests.conftest import Receiver
 from tests.hooks.conftest import Mailbox
 from tests.hooks.fake_apns import FakeApns
@@ -103,7 +104,7 @@ def choose_all(user: User, chosen: dict[str, bool | None]) -> None:
 
 
 def record_all(organization: Organization) -> None:
-    intake.record(organization, [NewEvent(type=name) for name in TYPES])
+    intake.record(organization, [NewEvent(type=name) for name in TYPES], permissions=tuple(Permission))
 
 
 def told() -> Counter[tuple[str, str, str]]:
@@ -199,7 +200,8 @@ def test_the_narrowest_choice_wins(channel: str, acme: Organization, alice: User
             other = None if resource is None else not resource
             chosen = {shop: resource, blog: other, acme: organization, elsewhere: other, None: everything}
             settings_of(user, row.event_type, channel, chosen)  # type: ignore[arg-type]
-    intake.record(acme, [NewEvent(type=row.event_type, resource=shop) for row in rows])
+    about_shop = [NewEvent(type=row.event_type, resource=shop) for row in rows]
+    intake.record(acme, about_shop, permissions=tuple(Permission))
     found = {(event_type, name) for event_type, kind, name in told() if kind == channel and name != "Alice"}
     assert found == {
         (row.event_type, name)
@@ -286,7 +288,8 @@ def events(transactional_db: None, acme: Organization, alice: User) -> Callable[
     """Record one of each type in Acme; by type."""
 
     def record_each() -> dict[str, Event]:
-        found = intake.record(acme, [NewEvent(type=name, data=catalogue.EVENT_TYPES[name].sample) for name in TYPES])
+        sampled = [NewEvent(type=name, data=catalogue.EVENT_TYPES[name].sample) for name in TYPES]
+        found = intake.record(acme, sampled, permissions=tuple(Permission))
         return {event.type: event for event in found}
 
     return record_each
