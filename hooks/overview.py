@@ -53,6 +53,7 @@ class Row:
     delivered: int  # in the chart
     attention: bool
     trouble: str
+    secret_lost: bool  # nothing can be sent, no test either, until there is a new one
     signed: bool  # whether what it sends is signed with a secret of its own
     silent: list[Silent]  # whom an e-mail hook names and does not tell
     quiet: str  # how many, in words
@@ -146,8 +147,9 @@ def _row(
     lane = hook.endpoint.lane if hook.endpoint else None
     held = [lane.not_before, holds.get(lane.transport)] if lane else []
     next_try = due_at and max(filter(None, [due_at, *held]))
-    if not hook.endpoint and not settings.MAIL_CONFIGURED:
-        next_try = None  # pages say that e-mails wait for a mail server
+    lost = hook.endpoint is not None and sentences.has_lost_secret(hook.endpoint)
+    if lost or (not hook.endpoint and not settings.MAIL_CONFIGURED):
+        next_try = None  # pages say that it waits for a secret, or that e-mails wait for a mail server
     totals: Counter[str] = sum(hours.values(), Counter())
     attention = sentences.needs_attention(hook)
     return Row(
@@ -164,6 +166,7 @@ def _row(
         delivered=totals["g"],
         attention=attention,
         trouble=sentences.trouble(hook, count, next_try, now) if attention else "",
+        secret_lost=lost,
         signed=is_signed(hook),
         silent=silent,
         quiet=sentences.describe_silent(silent),

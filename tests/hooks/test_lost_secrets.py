@@ -146,6 +146,15 @@ def test_lists_say_so_and_promise_nothing(
     assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "not used yet"
 
 
+def test_the_list_promises_no_try_and_offers_what_helps(
+    home: str, lost: Hook, alice: User, client_of: ClientOf
+) -> None:
+    html = get(client_of(alice), f"{home}/notifications/webhooks/")
+    assert "next try" not in html
+    assert "Test now" not in html
+    assert "Make a new secret" in html
+
+
 def test_a_channel_says_so_too(alice: User, settings: LazySettings, receiver: Receiver) -> None:
     channel, _ = channels.set_up(alice, "webhook", url=receiver.url, options={})
     lose_the_key(settings)
