@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Letters, marks and symbols that Python takes for printable, and that show nothing. Variation selectors are not among
-# them: an emoji is typed with one.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
+# Letters, marks and symbols that Python takes for printable, and that show nothing.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+    # The selectors of emoji; they show something behind a symbol (of which one is a letter) and in a keycap only.
+    "|(?:^|(?<=[\x00-\x7f\\s\ufe0e\ufe0f])|(?<=[^\\W\u2139]))[\ufe0e\ufe0f](?!\u20e3)"
+)
 
 
 def one_spelling(text: str) -> str:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 
 CAFE, SPLIT = "caf\u00e9", "cafe\u0301"
 HIDDEN = ["a\u200bb", "a\u202eb", "\u2066a", "a\u00adb", "a\u115fb", "a\u3164", "a\u2800b", "a\u034fb", "a\ufeffb"]
+HIDDEN += ["my\ufe0fshop", "é\ufe00", "❤\ufe0f\ufe0f", "\ufe0fa", "a- \ufe0e"]
 
 
 def about(name: str) -> NewEvent:
@@ -67,7 +68,7 @@ def test_what_cannot_be_seen_is_refused_in_names(
     assert not Resource.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["Ωmega", "सेवा", "한국", "❤️", "ไทย", "naïve — “quoted”"])
+@pytest.mark.parametrize("name", ["Ωmega", "सेवा", "한국", "❤️", "1️⃣ ℹ️ ‼️ ↔︎", "ไทย", "naïve — “quoted”"])
 def test_names_of_all_scripts_stay_as_they_are(name: str) -> None:
     assert is_visible(name)
     assert one_spelling(one_spelling(name)) == one_spelling(name)
