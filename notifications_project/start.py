@@ -151,6 +151,15 @@ def cannot_listen(host: str, port: int) -> str:
     return ""
 
 
+def is_listening(fd: int) -> bool:
+    """Return whether a file descriptor of this process is a socket that listens."""
+    try:
+        with socket.socket(fileno=os.dup(fd)) as probe:
+            return bool(probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except (OSError, OverflowError):
+        return False
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from django.core.management import call_command
 
 from notifications_project import http_protocol
 from notifications_project import web as web_server
@@ -263,13 +265,15 @@ def test_who_asks_first_whether_to_send_is_told_not_to(server: uvicorn.Server) -
 
 # --- The command ---------------------------------------------------------------------------------------------
 @pytest.fixture
-def web() -> Iterator[Callable[..., int]]:
-    """`web(**environment)`: the port on which `manage.py web` answers."""
+def web(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """`web(**environment)`: the port on which `manage.py web` answers, with a database of its own."""
     started: list[Command] = []
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/console.sqlite3"}
+    assert Command("migrate", "--verbosity", "0", **SETTINGS | database).end() == (0, "")
 
     def start(**environment: str) -> int:
         port = free_port()
-        started.append(Command("web", "--port", str(port), **SETTINGS | environment))
+        started.append(Command("web", "--port", str(port), **SETTINGS | database | environment))
 
         def answers() -> bool:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -294,3 +298,23 @@ def test_the_command_serves_within_these_bounds(web: Callable[..., int]) -> None
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000)
         assert read(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_taken_port_and_no_port_are_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with pytest.raises(SystemExit) as end:
+            call_command("web", port=taken)
+    assert end.value.code == f"Cannot listen on 127.0.0.1 port {taken}: Address already in use"
+    for wrong in (0, 99_999):
+        with pytest.raises(SystemExit) as end:
+            call_command("web", port=wrong)
+        assert end.value.code == f"Cannot listen on 127.0.0.1 port {wrong}: a port is a number from 1 to 65535"
+
+
+def test_a_descriptor_that_does_not_listen_is_one_line() -> None:
+    with socket.socket() as idle:
+        for wrong in (idle.fileno(), 2**31, 9_999):
+            with pytest.raises(SystemExit) as end:
+                call_command("web", fd=wrong)
+            assert end.value.code == f"Cannot start: --fd: {wrong} is not the number of a listening socket"

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from notifications_project import web
+from notifications_project.start import cannot_listen, is_listening
 from notifications_project.supervisor import BASE
 
 
@@ -23,6 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """The settings are read and right. The server reads them anew: it shares its database connections."""
+        # The server would say it in words of its own, with its own exit code, or in a traceback.
+        if options["fd"] is not None:
+            if not is_listening(options["fd"]):
+                sys.exit(f"Cannot start: --fd: {options['fd']} is not the number of a listening socket")
+        elif problem := cannot_listen(options["host"], options["port"]):
+            sys.exit(f"Cannot listen on {options['host']} port {options['port']}: {problem}")
         sys.stdout.flush()
         os.chdir(BASE)
         command = [sys.executable, "-m", "notifications_project.web"]
