@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from events import catalogue
-from hooks import channels, devices, own, sentences
-from hooks.endpoints import has_lost_secret, has_lost_url
+from hooks import channels, own, sentences
+from hooks.endpoints import devices
+from hooks.endpoints.webhooks import has_lost_secret, has_lost_url
 from hooks.formats import FORMATS
 from hooks.formats.base import CA_CERTIFICATES, authorities_of
 from hooks.models import Channel, Delivery, Device, Endpoint

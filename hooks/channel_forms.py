@@ -12,13 +12,13 @@ from django import forms
 from django.urls import reverse
 
 from hooks.destination import DestinationForm, Radios
-from hooks.endpoints import has_lost_secret
+from hooks.endpoints.options import shown_url
+from hooks.endpoints.validation import InvalidRule
+from hooks.endpoints.webhooks import has_lost_secret
 from hooks.format_fields import OptionFields
 from hooks.formats import FORMATS
 from hooks.forms import Checkboxes
 from hooks.models import Channel, Endpoint
-from hooks.options import shown_url
-from hooks.validation import InvalidRule
 
 _MORNING = time(8)
 HIPCHAT = FORMATS["hipchat"]

@@ -1,6 +1,7 @@
 """A user's own channels: set up, changed, silenced and removed, in the user's personal space.
 
-E-mail and iOS have no endpoint here: mail goes to the user's address, pushes to the user's devices (`hooks.devices`).
+E-mail and iOS have no endpoint here: mail goes to the user's address, pushes to the user's devices
+(`hooks.endpoints.devices`).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
-from hooks import digests, endpoints, suppressing, waiting
-from hooks.engine import clock, wake
+from hooks import clock, digests, suppressing, waiting
+from hooks.endpoints import webhooks
+from hooks.endpoints.options import is_shown_url, options_after
+from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from hooks.formats import FORMATS
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
-from hooks.options import is_shown_url, options_after
+from hooks.queue.wakeup import wake
 from hooks.quiet import quiet_until
-from hooks.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -55,13 +57,13 @@ def set_up(
     if kind not in WITH_ENDPOINT:
         raise InvalidRule({"channel": "Only HipChat and the webhook are set up like this."})
     format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
-    url = url or endpoints.default_url(format)
+    url = url or webhooks.default_url(format)
     known = own(user).get(kind)
     if known and known.endpoint and is_shown_url(known.endpoint, url):
         url = known.endpoint.whole_address
         problems = {} if url else {"url": "Its URL cannot be read any more: give it again."}
     else:
-        url, found = endpoints.adopt(format, url)
+        url, found = webhooks.adopt(format, url)
         options = {**found, **options}
         url, problems = read_url(url)  # looks up a name: before anything is locked
     with transaction.atomic():
@@ -71,11 +73,11 @@ def set_up(
         chosen = options_after(before, format, options) if before else dict(options)
         check(destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
         if channel and before:
-            endpoints.change(before, {"url": url, "format": format, "options": chosen})
+            webhooks.change(before, {"url": url, "format": format, "options": chosen})
             audit.record(space, user, "channel.changed", channel.get_kind_display())
             wake()
             return channel, ""
-        endpoint, secret = endpoints.make(space, url, format, chosen)
+        endpoint, secret = webhooks.make(space, url, format, chosen)
         channel, _ = Channel.objects.update_or_create(user=user, kind=kind, defaults={"endpoint": endpoint})
         audit.record(space, user, "channel.set_up", channel.get_kind_display())
     return channel, secret if FORMATS[format].signed else ""
@@ -88,7 +90,7 @@ def rotate_secret(channel: Channel) -> str:
     endpoint = _locked(channel)
     if endpoint is None or endpoint.deleted_at or not FORMATS[endpoint.format].signed:
         raise InvalidRule({"secret": "What it sends is not signed."})
-    secret, _ = endpoints.rotate_secret(endpoint)
+    secret, _ = webhooks.rotate_secret(endpoint)
     audit.record(space, channel.user, "channel.secret_rotated", channel.get_kind_display())
     return secret
 

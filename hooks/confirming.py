@@ -20,12 +20,13 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django_q.tasks import async_task
 
-from hooks import mail_links, matching, recipients
-from hooks.engine import clock, health, wakeup
-from hooks.engine.outcome import FAILING_DISABLED_AFTER, judge
+from hooks import clock, mail_links, recipients
+from hooks.endpoints import health, lookup
 from hooks.formats.mail import domain
 from hooks.messages import Answer, Message
 from hooks.models import Endpoint, Hook
+from hooks.queue import wakeup
+from hooks.queue.outcomes import FAILING_DISABLED_AFTER, judge
 from hooks.transports import smtp
 from hooks.transports.mail_connections import connected
 from hooks.wording import mailing
@@ -46,7 +47,7 @@ _LATER = timedelta(minutes=15)  # after the mail server did not take it, for a r
 def ask(hook: Hook) -> None:
     """Have those asked whom an e-mail hook names, who are no members, and whom nobody has asked yet."""
     unsure = recipients.unconfirmed(hook.organization, hook.notify_addresses)
-    if matching.have_asked(hook.organization, unsure):
+    if lookup.have_asked(hook.organization, unsure):
         _soon()
 
 
@@ -56,7 +57,7 @@ def ask_again(organization: Organization, address: str, actor: User) -> bool:
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     if not recipients.unconfirmed(organization, [address]):
         return False
-    endpoint = matching.mail_endpoint(organization, address)
+    endpoint = lookup.mail_endpoint(organization, address)
     now = clock.now()
     if endpoint.ask_at or (endpoint.asked_at and now - endpoint.asked_at < recipients.ASK_AGAIN_AFTER):
         return False

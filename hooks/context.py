@@ -9,8 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from hooks import engine, overview
-from hooks.engine import clock
+from hooks import clock, engine, overview
 from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Circuit
 from notifications_project.accounts.context import current_membership

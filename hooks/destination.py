@@ -7,11 +7,11 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html
 
-from hooks.endpoints import has_lost_secret
+from hooks.endpoints.options import url_after
+from hooks.endpoints.webhooks import has_lost_secret
 from hooks.format_fields import Advice, Offer, OptionFields
 from hooks.formats import FORMATS, webhook_formats
 from hooks.models import Endpoint
-from hooks.options import url_after
 
 
 class Radios(forms.RadioSelect):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hooks.endpoints.options import stored_options
 from hooks.models import Endpoint, Hook, Lane
-from hooks.options import stored_options
 from hooks.validation import Notify, RateLimit
 
 

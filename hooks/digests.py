@@ -38,10 +38,12 @@ from django.db.models.functions import Lower
 from events import catalogue, intake
 from events.models import Event
 from events.representation import Source
-from hooks import matching
-from hooks.engine import clock, lanes, wake
+from hooks import clock
+from hooks.endpoints import lookup
 from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Endpoint
+from hooks.queue import lanes
+from hooks.queue.wakeup import wake
 from hooks.quiet import AT_MOST, quiet_until
 from hooks.sentences import TOLD_IN_DIGEST
 from hooks.wording import tell
@@ -227,7 +229,7 @@ def _serve(target: _Target, deliveries: Sequence[UUID]) -> int:
         return 0
     if len(rows) < 2:
         return _let_go(rows, now)
-    to = endpoint or matching.mail_endpoint(space, channel.user.email)
+    to = endpoint or lookup.mail_endpoint(space, channel.user.email)
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
         return _let_go(rows, now)
     digest = _digest(space, to, channel, rows, now)

@@ -24,11 +24,13 @@ from django.utils import timezone
 
 from events import catalogue
 from events.models import Event
-from hooks import matching, overview, sentences, verdicts
+from hooks import sentences, verdicts
 from hooks.choices import follows_hooks, kinds
-from hooks.matching import Owed, Rules
 from hooks.models import Channel, Delivery, Endpoint, Hook
+from hooks.presentation import delivery_lists
 from hooks.recipients import Member, Why, members_among, named_by
+from hooks.routing import subjects
+from hooks.routing.rules import Owed, Rules
 from hooks.verdicts import State, Verdict
 from notifications_project.accounts.models import Membership, Organization
 
@@ -153,7 +155,7 @@ class Explanation:
         endpoints = {each.pk: each for each in [*addresses, *own.select_related("channel").defer("secrets")]}
         self.stopped = {endpoint.address.lower() for endpoint in addresses if endpoint.disabled_at}
         self.then: dict[_Key, list[Delivery]] = defaultdict(list)
-        deliveries = overview.with_back_off(self.event.deliveries.all())
+        deliveries = delivery_lists.with_back_off(self.event.deliveries.all())
         for delivery in in_chunks(deliveries, "endpoint", list(endpoints)):
             endpoint = delivery.endpoint = endpoints[delivery.endpoint_id]
             if endpoint.kind == Endpoint.Kind.EMAIL:
@@ -265,7 +267,7 @@ class Explanation:
         assert person.membership
         if not person.membership.user.is_active:
             return "the account is deactivated"
-        if kind == Kind.EMAIL and matching.concerned_address(self.event) == person.address.lower():
+        if kind == Kind.EMAIL and subjects.concerned_address(self.event) == person.address.lower():
             return "it is about this very address, which the mail server refuses"
         decision = self.rules.choices.of(member, self.event.type, kind, self.event.resource_id)
         if decision.chosen and not decision.on:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from events import catalogue
-from hooks import matching, overview, sentences, verdicts
+from hooks import sentences, verdicts
 from hooks.explaining import TEST, Explanation
 from hooks.models import Delivery, Hook
+from hooks.presentation import delivery_lists
+from hooks.routing import subjects
 from hooks.verdicts import State, Verdict
 
 _WORDS = {
@@ -50,7 +52,7 @@ class _Hooks:
                 if (public_id := str(reason.get("id", ""))).startswith("hook_"):
                     self.counts[public_id][state] += number
                     self.names[public_id] = str(reason.get("name"))
-        webhooks = overview.with_back_off(self.event.deliveries.filter(hook__kind=Hook.Kind.WEBHOOK))
+        webhooks = delivery_lists.with_back_off(self.event.deliveries.filter(hook__kind=Hook.Kind.WEBHOOK))
         loaded = webhooks.select_related("endpoint").defer("endpoint__secrets")
         self.deliveries = {delivery.hook_id: delivery for delivery in loaded}
 
@@ -121,7 +123,7 @@ class _Hooks:
         if not self.explanation.rules.covers(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"
             return f"it {verdicts.restriction(hook)}, and this is about {about}"
-        if matching.concerned_hook(event) == hook.public_id:
+        if subjects.concerned_hook(event) == hook.public_id:
             return "news about a hook never go to that hook"
         return "it does not ask for this"
 

@@ -14,8 +14,8 @@ from events import catalogue
 from events.models import Resource
 from hooks import sentences
 from hooks.destination import DestinationForm
+from hooks.endpoints.options import shown_url
 from hooks.models import Hook
-from hooks.options import shown_url
 from hooks.rules import InvalidRule, Notify, RateLimit
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role

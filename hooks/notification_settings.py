@@ -14,9 +14,8 @@ from django.db import transaction
 
 from events import catalogue
 from events.models import Resource
-from hooks import channels
+from hooks import channels, clock
 from hooks.choices import Choices
-from hooks.engine import clock
 from hooks.models import Channel, Delivery, NotificationSetting, Urgent
 from hooks.quiet import can_be_urgent
 from hooks.recipients import Member

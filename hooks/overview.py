@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
-from events.models import Event
 from hooks import recipients, sentences
 from hooks.formats import FORMATS, LIMITED_HOSTS
-from hooks.models import Attempt, Circuit, Delivery, Hook
+from hooks.models import Circuit, Delivery, Hook
 from hooks.recipients import Silent
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
@@ -84,35 +83,6 @@ def failing(organization: Organization) -> QuerySet[Hook]:
     existing = Hook.objects.existing().filter(organization=organization, enabled=True)
     return existing.filter(
         Q(endpoint__disabled_at__isnull=False) | Q(endpoint__failing_since__isnull=False, paused=False)
-    )
-
-
-def deliveries(
-    organization: Organization, *, state: str = "", hook: UUID | None = None, event: UUID | None = None
-) -> QuerySet[Delivery]:
-    """Deliveries of an organization, with what is given as filters.
-
-    Those of its hook or event are its own. They are not asked for the organization as well: the database might
-    then walk through all that the organization has in that state.
-    """
-    found = Delivery.objects.filter(state=state) if state else Delivery.objects.all()
-    if hook is None and event is None:
-        return found.filter(organization=organization)
-    if hook is not None:
-        mine = Hook.objects.filter(organization=organization, pk=hook).exists()
-        found = found.filter(hook=hook) if mine else found.none()
-    if event is not None:
-        mine = Event.objects.filter(organization=organization, pk=event).exists()
-        found = found.filter(event=event) if mine else found.none()
-    return found
-
-
-def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """With what `sentences.next_try` looks at: the lane, the circuit of its transport, and whether a key reads."""
-    circuit = Circuit.objects.filter(pk=OuterRef("lane__transport"))
-    held, why = Subquery(circuit.values("not_before")[:1]), Subquery(circuit.values("last_error")[:1])
-    return deliveries.select_related("lane").annotate(
-        transport_held=held, transport_trouble=why, secrets_stored=F("endpoint__secrets")
     )
 
 
@@ -211,14 +181,3 @@ def _bars(hours: dict[int, Counter[str]]) -> list[Bar]:
                 bars.append(Bar(round(hour * _STEP, 1), round(top, 1), height, tone))
                 top -= 1
     return bars
-
-
-def timing(attempt: Attempt) -> list[tuple[str, int, float, float]]:
-    """The phases of an attempt for its bar: name, milliseconds, where it begins and how wide it is (of 100)."""
-    phases = [(name, int(ms)) for name, ms in attempt.timings.items() if ms]
-    total = sum(ms for _, ms in phases)
-    begun, parts = 0, []
-    for name, ms in phases:
-        parts.append((name, ms, round(begun / total * 100, 2), round(ms / total * 100, 2)))
-        begun += ms
-    return parts

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from events.models import Event
-from hooks import channels, overview
+from hooks import channels
 from hooks.models import Channel, Delivery, Endpoint
+from hooks.presentation import delivery_lists
 from notifications_project.accounts.models import Organization, User
 
 _LOOKED_THROUGH = 1_000  # newest events of each organization
@@ -26,7 +27,7 @@ def deliveries(user: User) -> QuerySet[Delivery]:
 def loaded(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """With what pages show of them."""
     related = ("organization", "event__resource", "endpoint", "hook")
-    return overview.with_back_off(found).select_related(*related).defer("endpoint__secrets")
+    return delivery_lists.with_back_off(found).select_related(*related).defer("endpoint__secrets")
 
 
 def endpoints_by_kind(user: User) -> dict[str, list[UUID]]:

@@ -21,13 +21,13 @@ from events import catalogue, representation
 from events.catalogue import EventType, Subject
 from events.models import Resource
 from events.representation import Source
-from hooks.endpoints import new_secret
+from hooks.endpoints.options import secret_options, stored_options
+from hooks.endpoints.validation import format_problem
+from hooks.endpoints.webhooks import new_secret
 from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification
 from hooks.models import Endpoint, Hook
-from hooks.options import secret_options, stored_options
 from hooks.transports.http import headers_of
-from hooks.validation import format_problem
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, QuerySet, Value
 
 from hooks.choices import Choices, kinds, of_members
-from hooks.models import Channel, Device, Endpoint
+from hooks.endpoints.lookup import To
+from hooks.models import Channel, Device
 from hooks.recipients import Member
 from notifications_project.accounts.models import Organization
-
-
-class To(NamedTuple):
-    """Of an endpoint, what its deliveries need."""
-
-    pk: UUID
-    lane_id: int
-    address: str
-    disabled_at: datetime | None
-
-
-def read(endpoints: QuerySet[Endpoint]) -> Iterator[To]:
-    return (To(*row) for row in endpoints.values_list(*To._fields))
 
 
 @dataclass(slots=True)

@@ -11,9 +11,10 @@ from django.dispatch import receiver
 from django_q.models import Schedule
 
 from events.signals import events_recorded
-from hooks import readdressing, rules, waiting
-from hooks.engine import wake
+from hooks import rules, waiting
+from hooks.endpoints import readdressing
 from hooks.models import Hook
+from hooks.queue.wakeup import wake
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.signals import (
     account_mail_queued,

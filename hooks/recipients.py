@@ -18,9 +18,9 @@ from django.db import connection, models
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
-from hooks.engine import clock
-from hooks.engine.outcome import SEVERAL_FAILED
+from hooks import clock
 from hooks.models import Endpoint, Hook, Unsubscription
+from hooks.models.endpoint import SEVERAL_FAILED
 from notifications_project.accounts.models import Membership, Organization, User
 
 ASKED_SOON = timedelta(minutes=20)  # longer than until the next try after the mail server did not take a mail

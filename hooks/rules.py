@@ -13,24 +13,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from events.models import Resource
-from hooks import confirming, endpoints, waiting
+from hooks import confirming, waiting
 from hooks.differences import differing
-from hooks.engine import wake
+from hooks.endpoints import webhooks
+from hooks.endpoints.options import is_shown_url, options_after
+from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from hooks.models import Endpoint, Hook, Lane
-from hooks.options import is_shown_url, options_after
+from hooks.queue.wakeup import wake
 from hooks.validation import (
-    InvalidRule,
     Notify,
     RateLimit,
     changed_errors,
-    check,
-    destination_problem,
     events_problem,
-    format_problem,
     name_problem,
     notify_problem,
     rate_problem,
-    read_url,
     resources_problem,
 )
 from notifications_project.accounts import audit
@@ -62,10 +59,10 @@ def create_webhook(
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """
     name = one_spelling(name)
-    url, found = endpoints.adopt(format, url)
+    url, found = webhooks.adopt(format, url)
     options = {**found, **(options or {})}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
-    url, problem = read_url(url or endpoints.default_url(format))
+    url, problem = read_url(url or webhooks.default_url(format))
     check(
         name_problem(name)
         | destination_problem(url, format, options)
@@ -77,7 +74,7 @@ def create_webhook(
     check(rate_problem(rate_limit))
     with transaction.atomic():
         pace = {"ordered": ordered, **_rate_fields(rate_limit)}
-        endpoint, secret = endpoints.make(organization, url, format, options, **pace)
+        endpoint, secret = webhooks.make(organization, url, format, options, **pace)
         hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
         audit.record(organization, actor, "hook.created", name, kind="webhook")
     return hook, secret
@@ -134,13 +131,13 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     cancels it. Enabling a hook whose endpoint was disabled (too long dead, 410) puts it to work again.
     """
     if hook.endpoint and not changes.get("url", "given"):
-        changes["url"] = endpoints.default_url(changes.get("format", hook.endpoint.format))
+        changes["url"] = webhooks.default_url(changes.get("format", hook.endpoint.format))
     if "name" in changes:
         changes["name"] = one_spelling(changes["name"])
     if hook.endpoint and is_shown_url(hook.endpoint, changes.get("url", "")):
         del changes["url"]
     if hook.endpoint and "url" in changes:
-        changes["url"], found = endpoints.adopt(changes.get("format", hook.endpoint.format), changes["url"])
+        changes["url"], found = webhooks.adopt(changes.get("format", hook.endpoint.format), changes["url"])
         if found:
             sent = changes.get("options")
             changes["options"] = {**hook.endpoint.options, **found} if sent is None else {**found, **sent}
@@ -172,7 +169,7 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
         hook.notify_users.set(User.objects.filter(pk__in=changes["notify"].users))
         confirming.ask(hook)
     if hook.endpoint and changes.keys() & {"url", "format", "options"}:
-        endpoints.change(hook.endpoint, changes)
+        webhooks.change(hook.endpoint, changes)
     for name in changes.keys() & {"name", "events"}:
         setattr(hook, name, changes[name])
     _switch(hook, changes)
@@ -204,14 +201,14 @@ def rotate_secret(hook: Hook, actor: User | None) -> str:
     hook = _locked(hook)
     if hook.endpoint is None:
         raise InvalidRule({"secret": "An e-mail hook has no secret."})
-    secret, lost = endpoints.rotate_secret(hook.endpoint)
+    secret, lost = webhooks.rotate_secret(hook.endpoint)
     audit.record(hook.organization, actor, "hook.secret_rotated", hook.name, **_REPLACED if lost else {})
     return secret
 
 
 def has_lost_secret(hook: Hook) -> bool:
     """Whether nothing can be signed until its secret is rotated."""
-    return endpoints.has_lost_secret(hook.endpoint)
+    return webhooks.has_lost_secret(hook.endpoint)
 
 
 # --- Consequences --------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from events import catalogue
-from hooks.engine.lanes import AT_ONCE
-from hooks.engine.outcome import MOST_TRIES
+from hooks.endpoints.options import shown_url
 from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Delivery, Endpoint, Hook
-from hooks.options import shown_url
+from hooks.queue.lanes import AT_ONCE
+from hooks.queue.outcomes import MOST_TRIES
 from hooks.recipients import Silent, Why
 from notifications_project.accounts.roles import Role
 from notifications_project.masking import mask_to_host

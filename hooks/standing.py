@@ -16,8 +16,9 @@ from uuid import UUID
 from events import catalogue
 from events.catalogue import Subject
 from events.models import Resource
-from hooks import channels, devices
+from hooks import channels
 from hooks.choices import default, follows_hooks
+from hooks.endpoints import devices
 from hooks.models import Channel, Device, NotificationSetting
 from hooks.naming import Naming, hooks_naming
 from hooks.notification_settings import EVERYTHING, Scope

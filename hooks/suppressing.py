@@ -6,8 +6,9 @@ from django.db import transaction
 from django.db.models.functions import Lower
 
 from hooks import waiting
-from hooks.engine import health, wake
+from hooks.endpoints import health
 from hooks.models import Endpoint
+from hooks.queue.wakeup import wake
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.isolation import isolated

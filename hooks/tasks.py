@@ -6,7 +6,7 @@ from hooks import confirming, digests
 from hooks.engine import watchdog
 from hooks.engine.pump import Pump
 from hooks.engine.sweep import sweep as sweep_up
-from hooks.engine.wakeup import Heartbeat, wake
+from hooks.queue.wakeup import Heartbeat, wake
 from notifications_project.accounts import upkeep
 from notifications_project.isolation import isolated
 

@@ -9,9 +9,10 @@ from django.db import transaction
 from events import catalogue, intake
 from events.catalogue import EventType
 from events.representation import Source
-from hooks import matching
-from hooks.engine import lanes, wake
+from hooks.endpoints import lookup
 from hooks.models import Channel, Delivery, Endpoint, Hook
+from hooks.queue import lanes
+from hooks.queue.wakeup import wake
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 
@@ -32,7 +33,7 @@ def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     endpoint = hook.endpoint
     if endpoint is None:
         _check(event_type)
-        endpoint = matching.mail_endpoint(hook.organization, actor.email)
+        endpoint = lookup.mail_endpoint(hook.organization, actor.email)
     delivery = _send(hook.organization, endpoint, event_type, actor, hook.public_id, hook.name, hook)
     audit.record(hook.organization, actor, "hook.tested", hook.name, type=event_type)
     return delivery

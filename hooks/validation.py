@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from events import catalogue
 from events.models import Resource
-from hooks.formats import FORMATS, webhook_formats
+from hooks.endpoints.options import stored_options
+from hooks.endpoints.validation import destination_problem, format_problem
 from hooks.models import Hook, Lane
-from hooks.options import stored_options
-from hooks.transports import outbound
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 from notifications_project.ids import PublicId
 from notifications_project.mail_addresses import BadMailAddress, normalize, normalize_if_valid
-from notifications_project.masking import DOTS
 from notifications_project.spelling import is_visible
-from notifications_project.web_address import BadAddress, parse
 
 _MOST = 100  # recipients of one kind, resources or events of one hook
-
-
-class InvalidRule(Exception):
-    """What is wrong with a hook as it was asked for: `errors` maps a field's name to a message for people."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
-        self.errors = errors
 
 
 @dataclass(frozen=True)
@@ -69,11 +58,6 @@ class RateLimit:
         return cls(int(lane.rate) if lane.rate.is_integer() else lane.rate, lane.burst)
 
 
-def check(errors: dict[str, str]) -> None:
-    if errors:
-        raise InvalidRule(errors)
-
-
 def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     if "name" in changes and changes["name"] != hook.name:
@@ -102,38 +86,6 @@ def name_problem(name: str) -> dict[str, str]:
     if len(name) > 100 or not is_visible(name):
         return {"name": "A name has at most 100 characters, all of which can be seen."}
     return {}
-
-
-def read_url(url: str) -> tuple[str, dict[str, str]]:
-    """The URL as it is stored and dialled, and what is wrong with it. It looks a name up, which may take its time."""
-    if DOTS[0] in url:
-        return url, {"url": "Give the whole URL: the dots stand for what is not shown."}
-    try:
-        return str(outbound.check_url(url)), {}
-    except (outbound.Refused, BadAddress) as error:
-        return url, {"url": str(error)}
-
-
-def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """A URL that the format cannot go to; or one with a name and password where the format has a token of its own,
-    as a request has one Authorization header."""
-    known = FORMATS.get(format)
-    if known and (problem := known.problem_with_url(url)):
-        return {"url": problem}
-    try:
-        twice = known is not None and known.authorizes(options) and bool(parse(url).userinfo)
-    except BadAddress:
-        return {}
-    text = "The token of this format is sent where the name and password of the URL would be: leave one of them out."
-    return {"url": text} if twice else {}
-
-
-def format_problem(name: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """`options`: all of them, the secret ones too. What is wrong with one is called `options.<its name>`."""
-    offered = {known.name: known for known in webhook_formats()}
-    if name not in offered:
-        return {"format": f"Unknown format: choose one of {', '.join(offered)}."}
-    return {f"options.{option}": text for option, text in offered[name].check_options(options).items()}
 
 
 def rate_problem(limit: RateLimit | None) -> dict[str, str]:

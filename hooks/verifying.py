@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hooks.endpoints.validation import destination_problem, read_url
 from hooks.formats import FORMATS
 from hooks.formats.base import authorities_of
 from hooks.models import Channel, Hook
 from hooks.preview import Draft
 from hooks.transports import http
-from hooks.validation import destination_problem, read_url
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space

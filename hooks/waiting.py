@@ -16,8 +16,9 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from events import catalogue
 from events.models import Event
-from hooks.engine import clock, lanes
+from hooks import clock
 from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
+from hooks.queue import lanes
 from hooks.quiet import AT_MOST, Quiet, can_be_urgent, quiet_until
 from hooks.recipients import Member, members_among, members_of
 from notifications_project import bulk, graphemes

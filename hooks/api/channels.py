@@ -14,14 +14,15 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import channel_cards, channels, devices, matching, trial, verifying
+from hooks import channel_cards, channels, trial, verifying
 from hooks.api.own import OwnAPIView
 from hooks.api.presentation import endpoint_health
+from hooks.endpoints import devices, lookup
+from hooks.endpoints.options import shown_url, stored_options
+from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, Device, Endpoint
-from hooks.options import shown_url, stored_options
 from hooks.preview import Draft, first_type
 from hooks.quiet import quiet_until
-from hooks.validation import InvalidRule
 from notifications_project import ids
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.api_errors import invalid
@@ -158,7 +159,7 @@ class ChannelTest(ChannelAPIView):
         if channel.endpoint:
             return channel.endpoint
         if channel.kind == Kind.EMAIL:
-            return matching.mail_endpoint(ensure_personal_space(self.user), self.user.email)
+            return lookup.mail_endpoint(ensure_personal_space(self.user), self.user.email)
         mine = Device.objects.filter(user=self.user).select_related("endpoint__organization").order_by("name", "pk")
         found = next((each for each in mine if device in (None, each.public_id)), None)
         if found is None:

@@ -12,10 +12,12 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import engine, overview, privacy
+from hooks import privacy
 from hooks.api.presentation import attempt_json, delivery_json, private_json
 from hooks.context import workers_running
+from hooks.deliveries import resending
 from hooks.models import Delivery
+from hooks.presentation import delivery_lists
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission
@@ -26,8 +28,8 @@ from notifications_project.api_shapes import body, check
 
 class DeliveryAPIView(OrganizationAPIView):
     def deliveries(self, **filters: Any) -> QuerySet[Delivery]:
-        mine = overview.deliveries(self.organization, **filters)
-        loaded = overview.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
+        mine = delivery_lists.deliveries(self.organization, **filters)
+        loaded = delivery_lists.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
         return loaded.defer("endpoint__secrets")
 
     def delivery(self, pk: UUID) -> Delivery:
@@ -85,8 +87,8 @@ class Redeliver(DeliveryAPIView):
         found = self.delivery(delivery)
         check(body(request.data), {})
         try:
-            engine.redeliver(found, self.user)
-        except engine.CannotRedeliver as problem:
+            resending.redeliver(found, self.user)
+        except resending.CannotRedeliver as problem:
             raise ApiError(409, [error(str(problem))]) from None
         return Response(self.json(self.delivery(delivery)), status=status.HTTP_202_ACCEPTED)
 
@@ -101,8 +103,8 @@ class RedeliverMany(DeliveryAPIView):
         check(sent, {"ids": (str,)}, frozenset({"ids"}))
         wanted = [identifier(text, "ids", "dlv") for text in sent["ids"]]
         try:
-            again, refused = engine.redeliver_many(self.organization, wanted, self.user)
-        except engine.CannotRedeliver as problem:
+            again, refused = resending.redeliver_many(self.organization, wanted, self.user)
+        except resending.CannotRedeliver as problem:
             raise invalid({"ids": str(problem)}) from None
         answer = {
             "sent": [each.public_id for each in again],

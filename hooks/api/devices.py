@@ -12,8 +12,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import devices
 from hooks.api.own import OwnAPIView
+from hooks.endpoints import devices
 from hooks.models import Device
 from notifications_project.api_errors import invalid
 from notifications_project.api_lists import whole

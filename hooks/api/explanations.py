@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.models import Event
-from hooks import explaining, matching
+from hooks import explaining
 from hooks.context import workers_running
 from hooks.explaining import Explained, Explanation
 from hooks.explaining_hooks import ExplainedHook, explain_hooks
+from hooks.routing import subjects
 from hooks.verdicts import Verdict
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import Membership
@@ -36,7 +37,7 @@ class EventExplanation(OrganizationAPIView):
         if "before" in query:
             raise invalid({"before": "The members are paged by `after`."})
         loaded = Event.objects.select_related("organization", "resource").filter(organization=self.organization)
-        found = matching.with_about(loaded).filter(pk=event).first()
+        found = subjects.with_about(loaded).filter(pk=event).first()
         if found is None:
             raise NotFound("There is no such event in this organization.")
         mine, search, told = _mine(query), one_spelling(query.get("search", "")), _told(query)

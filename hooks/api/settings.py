@@ -15,9 +15,9 @@ from hooks import notification_settings
 from hooks.api.own import OwnAPIView
 from hooks.models import Channel, Urgent
 from hooks.notification_settings import Choice, InvalidSetting, Scope
+from hooks.preferences.scopes import find_scope, scope_key
 from hooks.quiet import can_be_urgent
 from hooks.standing import Cell, Standing
-from hooks.views.cells import find_scope, scope_key
 from notifications_project.accounts.models import User
 from notifications_project.api_errors import ApiError, error, invalid
 from notifications_project.api_lists import parameters

@@ -32,9 +32,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hooks.engine import clock, stop, watchdog
-from hooks.engine.redelivery import MOST_AT_ONCE, CannotRedeliver, redeliver, redeliver_many, redeliver_these
-from hooks.engine.wakeup import wake
+from hooks import clock
+from hooks.engine import stop, watchdog
 from hooks.models import Pump
 
 _SOON = timedelta(seconds=5)
@@ -47,13 +46,4 @@ def workers_running() -> bool:
     return Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists() or not watchdog.work_is_due(_SOON)
 
 
-__all__ = [
-    "MOST_AT_ONCE",
-    "CannotRedeliver",
-    "redeliver",
-    "redeliver_many",
-    "redeliver_these",
-    "stopping",
-    "wake",
-    "workers_running",
-]
+__all__ = ["stopping", "workers_running"]

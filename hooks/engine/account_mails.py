@@ -21,10 +21,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from hooks.engine import clock, lanes, outcome, record, unread
+from hooks import clock
+from hooks.engine import lanes, record, unread
 from hooks.engine.relay import Transports
 from hooks.formats.mail import domain
 from hooks.messages import Answer, Message
+from hooks.queue import outcomes
 from hooks.transports import smtp
 from hooks.transports.mail_connections import connected
 from notifications_project.accounts.models import AccountMail
@@ -132,7 +134,7 @@ def _settle(sent: _Sent) -> None:
     if answer is None or answer.transport_down:
         row.update(due_at=now)
     else:
-        verdict = outcome.judge(answer, sent.tries)
+        verdict = outcomes.judge(answer, sent.tries)
         if verdict.verdict == "retry":
             row.update(due_at=now + timedelta(seconds=verdict.delay or 0), tries=sent.tries)
         else:

@@ -18,11 +18,11 @@ from functools import partial
 from django.db import transaction
 from django.db.models.functions import Now
 
-from hooks.engine import outcome
 from hooks.engine.leases import Lease
 from hooks.formats import FORMATS, LIMITED_HOSTS, HostLimit
 from hooks.messages import Answer
 from hooks.models import Circuit
+from hooks.queue import outcomes
 from notifications_project import graphemes
 
 logger = logging.getLogger(__name__)
@@ -100,8 +100,8 @@ def note(name: str, answers: Sequence[Answer], now: datetime, *, probe: bool) ->
     _count(circuit, limit, refused, now)
     if away:
         asked = [answer.retry_after for answer in away if answer.retry_after is not None]
-        seconds = max(asked, default=outcome.relay_delay(circuit.failures + 1))
-        _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcome.LONGEST_HOLD), now, probe=probe)
+        seconds = max(asked, default=outcomes.relay_delay(circuit.failures + 1))
+        _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcomes.LONGEST_HOLD), now, probe=probe)
     elif circuit.refusals >= limit.most_refusals:
         statuses = ", ".join(map(str, sorted(limit.refusals)))
         text = f"{circuit.refusals:,} answers of {statuses} within {limit.window // 60} minutes: {limit.ban}"

@@ -12,17 +12,18 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
-from django.db.models.functions import Coalesce, Greatest, Least, Now, RowNumber
+from django.db.models.functions import Now, RowNumber
 
-from hooks.engine import clock
+from hooks import clock
 from hooks.engine.leases import Lease, lease_seconds
 from hooks.models import Circuit, Delivery, Lane
+from hooks.queue.lanes import AT_ONCE, lock_lanes, mark_reset
 from notifications_project import bulk
 
 _LOOK = 100  # due lanes that one claim chooses from
@@ -30,48 +31,6 @@ _RELEASED = [
     "work_due_at", "not_before", "next_at", "leased_until", "token", "seats", "failures", "circuit_open",
     "last_failed", "allowance", "allowance_at",
 ]  # fmt: skip
-# The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
-AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def touch(lanes: Collection[int]) -> None:
-    """Work is due in these lanes now."""
-    if not lanes:
-        return
-    with transaction.atomic():
-        _lock(lanes)
-        now = clock.now()
-        due = Least(Coalesce(F("work_due_at"), now), now)
-        later = Greatest(Least(Coalesce(F("work_due_at"), now), now), Coalesce(F("not_before"), now))
-        # Never later than it was to be: something may have been asked for at once.
-        sooner = Least(Coalesce(F("next_at"), later), later)
-        Lane.objects.filter(pk__in=lanes).update(work_due_at=due, next_at=sooner)
-
-
-def reset(lane: int) -> None:
-    """Forget a lane's back-off: its circuit is closed, it may be tried at once.
-
-    Who holds the lane now keeps it; but what it learns is about what was before, and is forgotten at the release.
-    """
-    with transaction.atomic():
-        token = _lock([lane]).get(lane)
-        Lane.objects.filter(pk=lane).update(
-            not_before=None,
-            failures=0,
-            circuit_open=False,
-            last_failed=None,
-            seats=1,
-            next_at=F("work_due_at"),
-            token=token and _forgotten(token),
-        )
-
-
-def probe_now(lane: int) -> None:
-    """Let what is due `AT_ONCE` go although the lane backs off: somebody asked for it. The rest backs off as before."""
-    with transaction.atomic():
-        _lock([lane])
-        now = clock.now()
-        Lane.objects.filter(pk=lane).update(work_due_at=now, next_at=now)
 
 
 def claim(
@@ -208,9 +167,9 @@ def release(leases: Collection[Lease]) -> set[int]:
     waiting = Delivery.objects.filter(lane=OuterRef("pk"), state=Delivery.State.PENDING, due_at__isnull=False)
     first = Subquery(waiting.order_by("due_at").values("due_at")[:1])
     with transaction.atomic():
-        holders = _lock([lease.lane for lease in leases])
+        holders = lock_lanes([lease.lane for lease in leases])
         own = {
-            lease.lane: lease for lease in leases if holders.get(lease.lane) in {lease.token, _forgotten(lease.token)}
+            lease.lane: lease for lease in leases if holders.get(lease.lane) in {lease.token, mark_reset(lease.token)}
         }
         # In a statement of its own: it sees what those brought whom the locks were waited for.
         rows = list(Lane.objects.filter(pk__in=own).annotate(first=first, now=Now()))
@@ -242,13 +201,3 @@ def _settle(lane: Lane, lease: Lease, due: datetime | None, now: datetime) -> No
 def _new_token() -> UUID:
     """A token of a lease. Its last bit is 0: it becomes 1 when the lane is reset meanwhile."""
     return uuid.UUID(int=uuid.uuid4().int & ~1)
-
-
-def _forgotten(token: UUID) -> UUID:
-    return uuid.UUID(int=token.int | 1)
-
-
-def _lock(lanes: Collection[int]) -> dict[int, UUID | None]:
-    """Lock these lanes, in id order: so that two transactions cannot wait for each other. Their tokens."""
-    rows = Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk")
-    return dict(rows.values_list("pk", "token"))

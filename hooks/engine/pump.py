@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from hooks import matching
-from hooks.engine import lanes, record, stop, taking, wakeup, watchdog
+from hooks.engine import lanes, record, stop, taking, watchdog
 from hooks.engine.account_mails import AccountMails
 from hooks.engine.held import Answered, Ended, Held, Run
 from hooks.engine.host_limits import Paces
@@ -28,6 +28,7 @@ from hooks.engine.leases import Lease
 from hooks.engine.relay import Transports
 from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
+from hooks.queue import wakeup
 from hooks.transports import SENDERS
 
 logger = logging.getLogger(__name__)

@@ -15,12 +15,15 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest
 
-from hooks.engine import clock, health, host_limits, outcome
-from hooks.engine.lanes import AT_ONCE
+from hooks import clock
+from hooks.endpoints import health
+from hooks.engine import host_limits
 from hooks.engine.leases import Lease
 from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
+from hooks.queue import outcomes
+from hooks.queue.lanes import AT_ONCE
 from notifications_project import bulk, graphemes, ids
 from notifications_project.isolation import isolated
 
@@ -39,14 +42,14 @@ class Result:
     lease: Lease
     notification: Notification
     answer: Answer
-    outcome: outcome.Outcome
+    outcome: outcomes.Outcome
     attempt: UUID  # the id that it is recorded under
 
 
 def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
     """The verdict on one answer; the lease learns from it at once, the database at the next `write`."""
     scheduled = notification.tries - notification.extra_tries + 1
-    verdict = outcome.judge(answer, scheduled, notification.is_test, notification.extra)
+    verdict = outcomes.judge(answer, scheduled, notification.is_test, notification.extra)
     result = Result(lease, notification, answer, verdict, ids.uuid7())
     if not answer.transport_down:
         _learn(result)
@@ -75,9 +78,9 @@ def _learn(result: Result) -> None:
     if lease.last_failed != result.notification.delivery:
         lease.failures += 1
         lease.last_failed = result.notification.delivery
-    if lease.failures >= outcome.CIRCUIT_OPENS_AFTER:
+    if lease.failures >= outcomes.CIRCUIT_OPENS_AFTER:
         lease.circuit_open, lease.seats = True, 1
-        lease.rest(outcome.probe_delay(lease.failures))
+        lease.rest(outcomes.probe_delay(lease.failures))
 
 
 def _seat(lease: Lease, took_ms: int) -> None:
@@ -142,7 +145,7 @@ def _put_aside(result: Result) -> None:
 
 def _was_last(result: Result) -> bool:
     notification = result.notification
-    return not notification.extra and notification.tries - notification.extra_tries + 1 >= outcome.MOST_TRIES
+    return not notification.extra and notification.tries - notification.extra_tries + 1 >= outcomes.MOST_TRIES
 
 
 def _write(results: Sequence[Result]) -> None:
@@ -367,7 +370,7 @@ def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool
         if not circuit.failures:
             _log("%s is away, and what is for it waits: %s", _CALLED[transport], answer.text)
         circuit.failures += 1
-        circuit.not_before = now + timedelta(seconds=outcome.relay_delay(circuit.failures))
+        circuit.not_before = now + timedelta(seconds=outcomes.relay_delay(circuit.failures))
         circuit.last_error = graphemes.begin(answer.text, 200)
         circuit.save()
     elif circuit.failures:

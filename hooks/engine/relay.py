@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hooks.engine import wakeup
+from hooks.queue import wakeup
 
 _KNOWN_FOR = 1.0
 

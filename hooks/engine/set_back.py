@@ -16,7 +16,8 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from hooks.engine import clock, leases
+from hooks import clock
+from hooks.engine import leases
 from hooks.models import Circuit, Delivery, Lane, Pump
 from notifications_project.accounts.models import AccountMail
 

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from django.db.models import Exists, OuterRef
 
-from hooks.engine import clock, lanes, leases, set_back
+from hooks import clock
+from hooks.engine import leases, set_back
 from hooks.models import Delivery, Lane, Pump
+from hooks.queue import lanes
 from notifications_project import sqlite_file
 from notifications_project.accounts.models import AccountMail
 from notifications_project.isolation import isolated

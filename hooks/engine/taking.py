@@ -13,11 +13,12 @@ from uuid import UUID
 from django.db import Error, connection
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
-from hooks.engine import clock, unread
-from hooks.engine.lanes import AT_ONCE
+from hooks import clock
+from hooks.engine import unread
 from hooks.engine.leases import Lease
 from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint
+from hooks.queue.lanes import AT_ONCE
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import CannotDecrypt, Unreadable

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from hooks.engine import clock
+from hooks import clock
 from hooks.models import Circuit
 from notifications_project import encryption
 

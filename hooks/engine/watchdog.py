@@ -11,8 +11,10 @@ from datetime import timedelta
 from django.db.models import Max, Q
 
 from events.models import Event
-from hooks.engine import account_mails, clock, set_back, wakeup
+from hooks import clock
+from hooks.engine import account_mails, set_back
 from hooks.models import Lane, Pump
+from hooks.queue import wakeup
 
 _OVERDUE = timedelta(seconds=1)  # then a pump is woken
 _STANDING = timedelta(seconds=30)  # then the cluster is replaced

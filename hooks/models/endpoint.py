@@ -15,6 +15,8 @@ from notifications_project.accounts.models import Organization
 from notifications_project.encryption import EncryptedJSONField, Unreadable, keyed_hash
 from notifications_project.masking import mask_to_host
 
+SEVERAL_FAILED = 3  # deliveries in a row that failed for good: then it is no longer about one message
+
 
 class Lane(models.Model):
     """The queue of one URL, or of one organization's mail or push: the unit of fairness, order, back-off and circuit.
@@ -87,7 +89,7 @@ class Endpoint(models.Model):
     disabled_reason = models.CharField(max_length=200, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
-    # Deliveries in a row that failed for good, of whatever sort, and since when: `hooks.engine.health`.
+    # Deliveries in a row that failed for good, of whatever sort, and since when: `hooks.endpoints.health`.
     failed = models.PositiveIntegerField(default=0, db_default=0)
     failed_since = models.DateTimeField(null=True, blank=True)
     last_delivered_at = models.DateTimeField(null=True, blank=True)

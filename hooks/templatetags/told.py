@@ -7,9 +7,10 @@ from typing import Any
 from django import template
 
 from events.models import Event
-from hooks import overview, privacy, sentences
+from hooks import privacy, sentences
 from hooks.context import workers_running
 from hooks.models import Delivery, Endpoint
+from hooks.presentation import delivery_lists
 
 register = template.Library()
 
@@ -19,7 +20,9 @@ _MOST = 100
 @register.inclusion_tag("hooks/told.html", takes_context=True)
 def told(context: template.Context, event: Event) -> dict[str, Any]:
     """The deliveries that an event owes, in the order of routing, each with its state and its reason."""
-    loaded = overview.with_back_off(event.deliveries.select_related("endpoint", "hook").defer("endpoint__secrets"))
+    loaded = delivery_lists.with_back_off(
+        event.deliveries.select_related("endpoint", "hook").defer("endpoint__secrets")
+    )
     found = list(loaded.order_by("pk")[: _MOST + 1])
     private = privacy.whose(found[:_MOST])
     return {

@@ -7,8 +7,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from hooks import overview
 from hooks.models import Attempt, Delivery
+from hooks.presentation import delivery_lists
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def shown(delivery: Delivery, attempt: Attempt) -> Shown:
         request=_request_text(attempt.request),
         body=pretty(_body(delivery, attempt.request)),
         response=_response_text(attempt.response),
-        phases=overview.timing(attempt),
+        phases=delivery_lists.timing(attempt),
     )
 
 

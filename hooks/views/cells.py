@@ -9,15 +9,12 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 
 from events import catalogue
-from events.models import Resource
 from hooks import notification_settings
 from hooks.models import Channel
 from hooks.notification_settings import EVERYTHING, Choice, Scope
-from notifications_project import ids
+from hooks.preferences.scopes import EVERYTHING_KEY, find_scope, scope_key
 from notifications_project.accounts.access import signed_in
-from notifications_project.accounts.models import Organization, User
-
-_EVERYTHING = "everything"
+from notifications_project.accounts.models import User
 
 
 @dataclass(frozen=True)
@@ -55,30 +52,4 @@ def asked(request: HttpRequest, kind: str) -> Cell | None:
         return None
     if event_type not in notification_settings.offered():
         raise Http404("There is no such event type.")
-    return Cell(event_type, kind, find_scope(signed_in(request), request.GET.get("scope", _EVERYTHING)))
-
-
-def scope_key(scope: Scope) -> str:
-    if scope.resource:
-        return scope.resource.public_id
-    return scope.organization.public_id if scope.organization else _EVERYTHING
-
-
-def find_scope(user: User, key: str) -> Scope:
-    """Of the user's own: what others have is not there."""
-    if key == _EVERYTHING:
-        return EVERYTHING
-    try:
-        found = ids.decode(key, "orga", "user", *Resource.KINDS)
-    except ValueError:
-        raise Http404("There is no such scope.") from None
-    if found.prefix in Resource.KINDS:
-        resources = Resource.objects.filter(organization__memberships__user=user).select_related("organization")
-        resource = resources.called(found).first()
-        if resource is None:
-            raise Http404("No such application, or you are not a member.")
-        return Scope(resource=resource)
-    organization = Organization.objects.filter(memberships__user=user, pk=found).first()
-    if organization is None or organization.public_id != key:
-        raise Http404("No such organization, or you are not a member.")
-    return Scope(organization=organization)
+    return Cell(event_type, kind, find_scope(signed_in(request), request.GET.get("scope", EVERYTHING_KEY)))

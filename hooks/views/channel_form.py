@@ -15,14 +15,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from events import catalogue
-from hooks import channel_cards, channels, devices, trial
+from hooks import channel_cards, channels, trial
 from hooks.channel_forms import HipChatForm, WebhookChannelForm, form_of
+from hooks.endpoints import devices
+from hooks.endpoints.options import options_after, stored_options, url_after
+from hooks.endpoints.validation import InvalidRule
 from hooks.format_fields import Advice
 from hooks.formats import FORMATS
 from hooks.models import Channel, Device
-from hooks.options import options_after, stored_options, url_after
 from hooks.preview import Draft, first_type, preview
-from hooks.validation import InvalidRule
 from hooks.verifying import can_verify, verify_channel, verify_draft
 from hooks.views.cells import Cell, asked
 from hooks.views.channels import leave_secret, turned_on

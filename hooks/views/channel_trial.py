@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from events import catalogue
-from hooks import channel_cards, devices, matching, own, sentences, trial
+from hooks import channel_cards, own, sentences, trial
+from hooks.endpoints import devices, lookup
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.preview import first_type
 from hooks.views.cells import asked
@@ -89,7 +90,7 @@ def _endpoint(user: User, channel: Channel, device: str) -> Endpoint:
     if channel.endpoint:
         return channel.endpoint
     if channel.kind == Channel.Kind.EMAIL:
-        return matching.mail_endpoint(ensure_personal_space(user), user.email)
+        return lookup.mail_endpoint(ensure_personal_space(user), user.email)
     mine = Device.objects.filter(user=user).select_related("endpoint__organization").order_by("name", "pk")
     found = next((each for each in mine if not device or each.public_id == device), None)
     if found is None:

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
-from hooks import channel_cards, channels, devices, notification_settings
+from hooks import channel_cards, channels, notification_settings
 from hooks.context import workers_running
+from hooks.endpoints import devices
+from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, NotificationSetting
 from hooks.notification_settings import EVERYTHING
-from hooks.validation import InvalidRule
 from hooks.views import my_scopes
 from hooks.views.cells import Cell
 from notifications_project import handover

@@ -17,9 +17,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from events.models import Event
-from hooks import engine, overview, privacy, sentences
+from hooks import privacy, sentences
 from hooks.context import workers_running
+from hooks.deliveries import resending
 from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.presentation import delivery_lists
 from hooks.views.attempts import curl, pretty, shown
 from hooks.views.finding import find_delivery, may
 from hooks.views.lists import counts_by_kind
@@ -40,14 +42,16 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
     unknown = bool(state) and state not in Delivery.State.values
     about = _event(organization, event) if event else None
-    found = overview.deliveries(
+    found = delivery_lists.deliveries(
         organization, state=state, hook=_id(hook, "hook") if hook else None, event=about.pk if about else None
     )
     if unknown:
         found = found.none()
     before = request.GET.get("before")
     loaded = (
-        overview.with_back_off(found).select_related("event__resource", "endpoint", "hook").defer("endpoint__secrets")
+        delivery_lists.with_back_off(found)
+        .select_related("event__resource", "endpoint", "hook")
+        .defer("endpoint__secrets")
     )
     page = newest_first(loaded, _id(before, "dlv") if before else None)
     now, private = timezone.now(), privacy.whose(page.items)
@@ -129,8 +133,8 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
 def send_again(request: HttpRequest, delivery: Delivery) -> None:
     """Send a delivery again, and say in a message that it goes or why it cannot."""
     try:
-        engine.redeliver(delivery, signed_in(request))
-    except engine.CannotRedeliver as refused:
+        resending.redeliver(delivery, signed_in(request))
+    except resending.CannotRedeliver as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
@@ -157,8 +161,8 @@ def redeliver_selected(request: HttpRequest, organization: Organization) -> Http
         return back
     wanted = [_id(text, "dlv") for text in request.POST.getlist("delivery")]
     try:
-        sent, refused = engine.redeliver_many(organization, wanted, signed_in(request))
-    except engine.CannotRedeliver as problem:
+        sent, refused = resending.redeliver_many(organization, wanted, signed_in(request))
+    except resending.CannotRedeliver as problem:
         messages.error(request, str(problem))
     else:
         if sent:

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+from hooks.endpoints.options import options_after, url_after
 from hooks.formats import FORMATS
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
-from hooks.options import options_after, url_after
 from hooks.preview import Draft
 from hooks.views.finding import may
 from notifications_project.accounts.access import refusal, signed_in

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from events import catalogue
 from hooks import overview, rules
-from hooks.endpoints import has_lost_url
+from hooks.endpoints.webhooks import has_lost_url
 from hooks.format_fields import Advice
 from hooks.formats import proposed_for
 from hooks.forms import EmailHookForm, HookForm, WebhookForm, initial_of

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_safe
 
 from events import catalogue
 from events.models import Event
-from hooks import explaining, matching
+from hooks import explaining
 from hooks.context import workers_running
 from hooks.explaining import Explanation
 from hooks.explaining_hooks import explain_hooks
+from hooks.routing import subjects
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.searching import search_text
@@ -27,7 +28,7 @@ MOST_HOOKS = 500  # of a page
 def explain(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
     """`who=me`: the reader alone; `q`: by name or address; `told`: `yes` or `no`. Members in pages by key."""
     loaded = Event.objects.select_related("organization", "resource")
-    found = get_object_or_404(matching.with_about(loaded), organization=organization, pk=event)
+    found = get_object_or_404(subjects.with_about(loaded), organization=organization, pk=event)
     mine = request.GET.get("who") == "me"
     search = "" if mine else search_text(request)
     chosen = request.GET.get("told", "")

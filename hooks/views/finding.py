@@ -7,8 +7,8 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from hooks import overview
 from hooks.models import Delivery, Hook
+from hooks.presentation import delivery_lists
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.roles import Permission, allows
 
@@ -22,7 +22,7 @@ def find_hook(organization: Organization, pk: UUID) -> Hook:
 def find_delivery(organization: Organization, pk: UUID) -> Delivery:
     """With its event, endpoint, lane and hook. Raises Http404."""
     loaded = Delivery.objects.select_related("organization", "event__resource", "endpoint", "hook")
-    found = overview.with_back_off(loaded).defer("endpoint__secrets")
+    found = delivery_lists.with_back_off(loaded).defer("endpoint__secrets")
     return get_object_or_404(found, organization=organization, pk=pk)
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from events import catalogue
 from hooks import last_days
 from hooks.models import Channel
-from hooks.views.cells import find_scope, scope_key
+from hooks.preferences.scopes import find_scope, scope_key
 from hooks.views.my_grid import SYMBOLS
 from hooks.views.my_scopes import page_of, standing_of
 from notifications_project import ids

@@ -24,9 +24,10 @@ from events import catalogue
 from hooks import last_days, notification_settings
 from hooks.models import Urgent
 from hooks.notification_settings import EVERYTHING, Choice, InvalidSetting, NotSetUp, Scope
+from hooks.preferences.scopes import find_scope, scope_key
 from hooks.standing import Standing, scope_id
 from hooks.views import my_grid, my_scopes, my_words
-from hooks.views.cells import Cell, find_scope, scope_key
+from hooks.views.cells import Cell
 from hooks.views.my_scopes import page_of, standing_of
 from notifications_project.accounts.access import signed_in
 

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 
 from events.models import Resource
 from hooks.notification_settings import EVERYTHING, Scope
+from hooks.preferences.scopes import scope_key
 from hooks.standing import Standing, scope_id
-from hooks.views.cells import scope_key
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.context import memberships_of
 from notifications_project.searching import search_text

@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from hooks import channel_cards, digests, engine, own, sentences
+from hooks import channel_cards, digests, own, sentences
 from hooks.context import workers_running
+from hooks.deliveries import resending
 from hooks.models import Channel, Delivery
 from hooks.views.channels import find_channel
 from hooks.views.deliveries import described, send_again
@@ -80,8 +81,8 @@ def _send_again(request: HttpRequest) -> None:
     if not wanted:
         messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
         return
-    mine = list(own.deliveries(user).filter(pk__in=wanted[: engine.MOST_AT_ONCE]))
-    sent, refused = engine.redeliver_these(mine, user)
+    mine = list(own.deliveries(user).filter(pk__in=wanted[: resending.MOST_AT_ONCE]))
+    sent, refused = resending.redeliver_these(mine, user)
     if sent:
         messages.success(request, f"{plural(len(sent), 'delivery is,deliveries are')} on the way.")
     for why, count in Counter(refused.values()).items():

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from hooks import devices
+from hooks.endpoints import devices
 from hooks.models import Delivery, Device
 from notifications_project.accounts.access import signed_in
 

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from hooks import channel_cards, channels
 from hooks.channel_forms import HoursForm, SnoozeForm
+from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel
 from hooks.sentences import listed
-from hooks.validation import InvalidRule
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import User
 

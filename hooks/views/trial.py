@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from events import catalogue
 from hooks import overview, rules, sentences, trial
 from hooks.context import workers_running
-from hooks.endpoints import has_lost_url
+from hooks.endpoints.webhooks import has_lost_url
 from hooks.formats import FORMATS
 from hooks.models import Attempt, Delivery, Hook
 from hooks.preview import first_type

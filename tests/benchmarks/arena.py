@@ -30,8 +30,8 @@ from events import intake, representation
 from events.intake import NewEvent
 from events.models import Event
 from hooks import matching, rules
-from hooks.engine import wakeup
 from hooks.models import Attempt, Delivery, Hook, Lane, Pump
+from hooks.queue import wakeup
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
 from tests.benchmarks.machine import Process, free_port, guarded

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 
-from hooks.engine import clock
+from hooks import clock
 from hooks.models import Endpoint, Lane
 from notifications_project.accounts.models import Organization
 from tests.faults.console import Console

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hooks import engine
+from hooks.deliveries import resending
 from hooks.models import Delivery
 from tests.faults import receiver
 from tests.faults.console import Console
@@ -41,7 +41,7 @@ def test_bad_receivers_lose_nothing_and_hold_up_nobody(console: Console) -> None
     assert not any(arrival.hook == "elsewhere" for arrival in console.receiver.arrivals), "a redirect was followed"
     console.receiver.behaviours.clear()
     for name in TROUBLES:  # one success closes the circuit, and the others go when they are due
-        engine.redeliver(waiting.filter(hook__name=name).order_by("pk")[0], console.admin)
+        resending.redeliver(waiting.filter(hook__name=name).order_by("pk")[0], console.admin)
     console.all_arrive()
 
 

@@ -9,6 +9,7 @@ from hooks import matching
 from hooks.explaining import Explanation
 from hooks.explaining_hooks import explain_hooks
 from hooks.models import Delivery
+from hooks.routing import subjects
 from notifications_project.accounts.models import Membership, User
 from tests.hooks.pages import Record
 
@@ -17,7 +18,7 @@ DEFAULT = "Default deployment result e-mails"
 
 def explanation(event: Event, *users: User, viewer: User | None = None) -> Explanation:
     """Of an event as it is stored, for these members."""
-    loaded = matching.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
+    loaded = subjects.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
     memberships = Membership.objects.filter(organization=loaded.organization, user__in=users).select_related("user")
     return Explanation(loaded, list(memberships), viewer=viewer.pk if viewer else None)
 

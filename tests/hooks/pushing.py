@@ -12,10 +12,11 @@ from django.conf import LazySettings
 
 from events import intake
 from events.models import Event
-from hooks import devices
-from hooks.engine import clock, lanes
+from hooks import clock
+from hooks.endpoints import devices
 from hooks.messages import Answer
 from hooks.models import Circuit, Delivery, Device, Lane
+from hooks.queue import lanes
 from hooks.transports import apns as transport
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.fake_apns import KEY_ID, TEAM_ID, TOPIC, FakeApns, certificate, new_key, pem

@@ -10,8 +10,8 @@ import pytest
 from django.db import transaction
 from pytest_httpserver import HTTPServer
 
-from hooks import channels, devices, waiting
-from hooks.engine import clock
+from hooks import channels, clock, waiting
+from hooks.endpoints import devices
 from hooks.models import Channel, Delivery, Endpoint
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Api, Receiver

@@ -11,8 +11,7 @@ import pytest
 
 from events import representation
 from events.models import Event
-from hooks import matching, rules
-from hooks.engine import clock
+from hooks import clock, matching, rules
 from hooks.models import Circuit, Delivery, Endpoint, Hook, Lane
 from hooks.rules import Notify
 from notifications_project.accounts.models import AuditEntry, Organization, User

@@ -11,11 +11,12 @@ import pytest
 from django.db import connection
 
 from events.models import Event
-from hooks import channels, engine, matching, notification_settings
-from hooks.engine import clock
+from hooks import channels, clock, matching, notification_settings
+from hooks.deliveries import resending
+from hooks.endpoints import lookup
+from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, Delivery, Endpoint, NotificationSetting
 from hooks.notification_settings import Choice
-from hooks.validation import InvalidRule
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Receiver
 from tests.hooks.formats.hipchat_server import OPTIONS, ROOM, TOKEN
@@ -127,7 +128,7 @@ def test_what_waits_follows_an_edit(
     pump()
     assert states() == ["pending"]
     channels.set_up(alice, "webhook", url=receiver.url, format="hipchat", options=OPTIONS)
-    engine.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     pump()
     assert states() == ["delivered"]
     assert ROOM.encode().replace(b" ", b"+")[:3] in receiver.requests[0].data
@@ -176,8 +177,8 @@ def test_removing_cancels_what_waits_and_keeps_what_was_chosen(
     record("job.fail")
     pump()
     assert Delivery.objects.count() == 1, "it is told nothing any more"
-    with pytest.raises(engine.CannotRedeliver, match="The channel was removed"):
-        engine.redeliver(Delivery.objects.get(), alice)
+    with pytest.raises(resending.CannotRedeliver, match="The channel was removed"):
+        resending.redeliver(Delivery.objects.get(), alice)
     receiver.status = 204
     channels.set_up(alice, "webhook", url=receiver.url, options={})
     record("job.fail")
@@ -275,7 +276,7 @@ def test_sending_again_does_not_wait_for_the_end_of_a_snooze(
     channels.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(hours=1),))
     record("job.fail")
     pump()
-    engine.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     pump()
     assert states() == ["delivered"]
 
@@ -294,7 +295,7 @@ def test_quiet_times_that_cannot_be_are_refused(alice: User) -> None:
 def test_a_refused_address_is_tried_again_everywhere(alice: User, acme: Organization) -> None:
     space = Organization.objects.get(pk=alice.pk)
     for organization in (acme, space):
-        endpoint = matching.mail_endpoint(organization, alice.email)
+        endpoint = lookup.mail_endpoint(organization, alice.email)
         Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=clock.now(), disabled_reason="550 unknown")
     channels.enable(Channel(user=alice, kind="email"))
     assert not Endpoint.objects.filter(disabled_at__isnull=False).exists()

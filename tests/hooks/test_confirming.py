@@ -20,8 +20,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from events import intake
 from events.models import Event
-from hooks import confirming, matching, rules, tasks
-from hooks.engine import clock
+from hooks import clock, confirming, matching, rules, tasks
 from hooks.models import Circuit, Delivery, Endpoint, Hook
 from hooks.transports import smtp
 from notifications_project.accounts import invitations, organizations

@@ -14,10 +14,13 @@ from events import catalogue
 from events.intake import NewEvent, record
 from events.models import Event, Resource
 from hooks import rules
+from hooks.endpoints.lookup import mail_endpoint
 from hooks.explaining import Explanation, find_members
 from hooks.explaining_hooks import explain_hooks
-from hooks.matching import Rules, mail_endpoint, route, with_about
+from hooks.matching import route
 from hooks.models import Channel, Endpoint, Hook, NotificationSetting, Unsubscription
+from hooks.routing.rules import Rules
+from hooks.routing.subjects import with_about
 from notifications_project.accounts.models import Membership, Organization, User
 from tests.hooks.people import application, members, with_hipchat
 

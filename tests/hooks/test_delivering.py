@@ -10,9 +10,11 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from events.models import Event
-from hooks import endpoints, engine, rules, trial
-from hooks.engine import clock, lanes
+from hooks import clock, rules, trial
+from hooks.deliveries import resending
+from hooks.endpoints import webhooks
 from hooks.models import Attempt, Delivery, Endpoint, Hook, Lane
+from hooks.queue import lanes
 from notifications_project.accounts.models import User
 from tests.conftest import Receiver
 
@@ -44,7 +46,7 @@ def test_the_standard_verifier_accepts_what_a_receiver_gets(
     assert request.data.decode() == event.representation
     assert request.headers["webhook-id"] == only_delivery().public_id
     with pytest.raises(WebhookVerificationError):
-        Webhook(endpoints.new_secret()).verify(request.data, dict(request.headers))
+        Webhook(webhooks.new_secret()).verify(request.data, dict(request.headers))
 
 
 def test_a_delivery_and_its_attempt_say_what_happened(
@@ -239,7 +241,7 @@ def test_a_settled_delivery_can_be_sent_again_with_the_same_id(
     webhook()
     record("git.push")
     pump()
-    engine.redeliver(only_delivery(), alice)
+    resending.redeliver(only_delivery(), alice)
     pump()
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
     assert len(receiver.requests) == 2

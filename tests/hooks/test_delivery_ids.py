@@ -14,10 +14,11 @@ from hypothesis import strategies as some
 from events.intake import NewEvent
 from events.intake import record as record_events
 from events.models import Event
-from hooks import matching, trial
-from hooks.engine import clock, lanes, taking
+from hooks import clock, matching, trial
+from hooks.engine import lanes, taking
 from hooks.models import Delivery, Endpoint, Hook, Lane
 from hooks.models.work import id_of
+from hooks.queue import lanes as queue_lanes
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.pages import Record, Webhook
@@ -110,7 +111,7 @@ def test_a_lane_has_the_order_of_the_events_also_when_all_of_it_was_held(
     route_all()
     Delivery.objects.update(due_at=clock.now())
     lane = Lane.objects.get(transport="http")
-    lanes.touch([lane.pk])
+    queue_lanes.touch([lane.pk])
     [lease] = lanes.claim(1, ["http"])
     taken = taking.take([(lease, 500)])[lane.pk]
     routed = dict(Delivery.objects.values_list("pk", "event_id"))

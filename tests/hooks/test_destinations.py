@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from events.models import Event
-from hooks import endpoints, rules, sentences
+from hooks import rules, sentences
+from hooks.endpoints import webhooks
 from hooks.models import Delivery, Endpoint, Hook, Lane
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
@@ -69,4 +70,4 @@ def test_a_pasted_telegram_url_gives_its_token(acme: Organization) -> None:
     rules.update_hook(hook, None, url=f"http://127.0.0.1:9/bot{other}/sendMessage")
     assert Endpoint.objects.get(hook=hook).secrets["options"] == {"token": other}
     assert Endpoint.objects.get(hook=hook).options["chat"] == "-1001"
-    assert endpoints.adopt("raw", url) == (url, {})
+    assert webhooks.adopt("raw", url) == (url, {})

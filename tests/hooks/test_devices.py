@@ -12,8 +12,9 @@ from django.conf import LazySettings
 from django.db import connection
 
 from events import intake
-from hooks import devices, matching
-from hooks.engine import CannotRedeliver, redeliver
+from hooks import matching
+from hooks.deliveries.resending import CannotRedeliver, redeliver
+from hooks.endpoints import devices
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.pushing import TOKEN

@@ -16,9 +16,8 @@ from events import intake
 from events.models import Event
 from hooks import (
     channels,
-    devices,
+    clock,
     digests,
-    engine,
     explaining,
     matching,
     notification_settings,
@@ -28,11 +27,14 @@ from hooks import (
     trial,
     waiting,
 )
-from hooks.engine import clock, lanes, redelivery
+from hooks.deliveries import resending
+from hooks.endpoints import devices, lookup
 from hooks.engine.sweep import sweep
 from hooks.models import Channel, Delivery, Endpoint
 from hooks.notification_settings import Choice
+from hooks.queue import lanes
 from hooks.quiet import AT_MOST
+from hooks.routing import subjects
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api, Receiver
@@ -266,7 +268,7 @@ def test_what_a_person_had_sent_is_told_by_itself(
     for each in TYPES:
         record(each)
     matching.route()
-    engine.redeliver(Delivery.objects.get(event__type="git.push"), alice)
+    resending.redeliver(Delivery.objects.get(event__type="git.push"), alice)
     quiet_time_ends()
     assert digests.send_due() == 2
     pump()
@@ -413,7 +415,7 @@ def test_where_mail_to_the_address_has_stopped_at_home_each_goes_by_itself(
     for _ in range(2):
         record("process.down")
     matching.route()
-    home = matching.mail_endpoint(Organization.objects.get(pk=alice.pk), alice.email)
+    home = lookup.mail_endpoint(Organization.objects.get(pk=alice.pk), alice.email)
     Endpoint.objects.filter(pk=home.pk).update(disabled_at=clock.now())
     quiet_time_ends()
     assert digests.send_due() == 2
@@ -466,7 +468,7 @@ def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: 
     space = Organization.objects.get(pk=alice.pk)
     rules.create_webhook(organization=space, actor=alice, name="All", url=receiver.url)
     digests.send_due()
-    event = matching.with_about(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
+    event = subjects.with_about(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
     explanation = explaining.Explanation(event, list(space.memberships.select_related("user")), alice.pk)
     verdicts = {each.channel: each for person in explanation.members() for each in person.verdicts}
     assert verdicts["webhook"].why.startswith("It waited for the end of a quiet time, with others.")
@@ -523,7 +525,7 @@ def test_what_is_sent_now_just_before_is_not_told_again(
     waited: Channel, alice: User, meanwhile: Meanwhile, pump: Run, receiver: Receiver
 ) -> None:
     one = Delivery.objects.get(event__type="git.push")
-    meanwhile(digests, "_serve", lambda: engine.redeliver(one, alice))
+    meanwhile(digests, "_serve", lambda: resending.redeliver(one, alice))
     digests.send_due()
     meanwhile.end()
     pump()
@@ -573,8 +575,8 @@ def test_sending_now_what_was_told_just_before_sends_it_again(
     waited: Channel, alice: User, meanwhile: Meanwhile
 ) -> None:
     one = Delivery.objects.get(event__type="git.push")
-    meanwhile(redelivery, "_send", digests.send_due)
-    engine.redeliver(one, alice)
+    meanwhile(resending, "_send", digests.send_due)
+    resending.redeliver(one, alice)
     meanwhile.end()
     one.refresh_from_db()
     assert one.state == "pending"

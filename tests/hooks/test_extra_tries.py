@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from events.models import Event
-from hooks import engine, matching, rules, sentences, trial
-from hooks.engine import clock, lanes, set_back
-from hooks.engine.lanes import AT_ONCE
+from hooks import clock, matching, rules, sentences, trial
+from hooks.deliveries import resending
+from hooks.engine import set_back
 from hooks.models import Delivery, Hook, Lane, Pump
+from hooks.queue import lanes
+from hooks.queue.lanes import AT_ONCE
 from notifications_project.accounts.models import User
 from tests.conftest import Api, Receiver
 
@@ -41,11 +43,11 @@ def due_now() -> None:
 
 
 def by_page(delivery: Delivery, alice: User, api: Callable[..., Api]) -> None:
-    engine.redeliver(delivery, alice)
+    resending.redeliver(delivery, alice)
 
 
 def by_selection(delivery: Delivery, alice: User, api: Callable[..., Api]) -> None:
-    engine.redeliver_many(delivery.organization, [delivery.pk], alice)
+    resending.redeliver_many(delivery.organization, [delivery.pk], alice)
 
 
 def by_api(delivery: Delivery, alice: User, api: Callable[..., Api]) -> None:
@@ -78,7 +80,7 @@ def test_it_takes_none_of_the_ten_away_and_moves_none(
 
 def test_after_the_ninth_it_is_not_the_last(failed_twice: Delivery, pump: Run, receiver: Receiver, alice: User) -> None:
     Delivery.objects.update(tries=9)
-    engine.redeliver(failed_twice, alice)
+    resending.redeliver(failed_twice, alice)
     pump()
     assert Delivery.objects.get().state == "pending"
     due_now()
@@ -88,10 +90,10 @@ def test_after_the_ninth_it_is_not_the_last(failed_twice: Delivery, pump: Run, r
 
 
 def test_what_is_settled_begins_anew(failed_twice: Delivery, pump: Run, receiver: Receiver, alice: User) -> None:
-    engine.redeliver(failed_twice, alice)
+    resending.redeliver(failed_twice, alice)
     receiver.status = 204
     pump()
-    engine.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     receiver.status = 503
     pump()
     again = Delivery.objects.get()
@@ -108,7 +110,7 @@ def test_what_keeps_its_order_keeps_its_place_and_its_time(
     # A rest that is far from over, however long the pumps take here.
     before, rests_until = Delivery.objects.get().due_at, clock.now() + timedelta(minutes=5)
     Lane.objects.filter(transport="http").update(not_before=rests_until, next_at=rests_until)
-    engine.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     pump()
     assert len(receiver.requests) == 2
     assert Delivery.objects.get().due_at == before
@@ -135,7 +137,7 @@ def test_it_moves_no_probe(
     if what == "test":
         trial.send_test(hook, "git.push", alice)
     else:
-        engine.redeliver(Delivery.objects.filter(tries=0).latest("pk"), alice)
+        resending.redeliver(Delivery.objects.filter(tries=0).latest("pk"), alice)
     pump()
     after = Lane.objects.get(transport="http")
     assert after.failures == before.failures
@@ -147,7 +149,7 @@ def test_while_the_scheduled_try_is_under_way_it_is_one_more(
 ) -> None:
     def ask(request: object) -> None:
         if len(receiver.requests) == 1:
-            engine.redeliver(Delivery.objects.get(), alice)
+            resending.redeliver(Delivery.objects.get(), alice)
 
     receiver.status, receiver.before_answer = 503, ask
     webhook()
@@ -172,14 +174,14 @@ def test_what_was_resumed_meanwhile_is_not_forgotten(
         rules.update_hook(hook, None, paused=False)
 
     receiver.before_answer = resume
-    engine.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     pump()
     assert Delivery.objects.get().due_at is not None
 
 
 def test_a_clock_that_was_set_back_draws_the_schedule_nearer(failed_twice: Delivery, alice: User) -> None:
     hour = timedelta(hours=1)
-    engine.redeliver(failed_twice, alice)
+    resending.redeliver(failed_twice, alice)
     Delivery.objects.update(scheduled_at=clock.now() + 2 * hour)
     Pump.objects.update(seen_at=clock.now() + hour)
     assert set_back.repair()
@@ -192,7 +194,7 @@ def test_a_lane_heeds_what_the_receiver_asks_for(
     failed_twice: Delivery, pump: Run, receiver: Receiver, alice: User
 ) -> None:
     receiver.headers = {"Retry-After": "3000"}
-    engine.redeliver(failed_twice, alice)
+    resending.redeliver(failed_twice, alice)
     pump()
     assert differ(Lane.objects.get(transport="http").not_before, clock.now()) > timedelta(minutes=45)
     lanes.reset(failed_twice.lane_id)

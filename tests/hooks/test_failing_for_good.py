@@ -10,8 +10,7 @@ import pytest
 from django.test import Client
 
 from events.models import Event
-from hooks import channels, overview, rules, sentences, trial
-from hooks.engine import clock
+from hooks import channels, clock, overview, rules, sentences, trial
 from hooks.models import Channel, Delivery, Endpoint, Hook, Lane, NotificationSetting
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api, Receiver

@@ -12,9 +12,10 @@ from django.db import connection, transaction
 
 from events import intake
 from events.models import Event
-from hooks import engine, matching, rules
-from hooks.engine import clock, lanes, leases, sweep, taking, watchdog
+from hooks import clock, engine, matching, rules
+from hooks.engine import lanes, leases, sweep, taking, watchdog
 from hooks.models import Delivery, Hook, Lane, Pump
+from hooks.queue import lanes as queue_lanes
 from notifications_project.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
@@ -127,7 +128,7 @@ def test_a_release_that_waits_for_a_touch_sees_the_work_it_brought(lane: Lane) -
 
     def bring_work() -> None:
         with transaction.atomic():
-            lanes.touch([lane.pk])
+            queue_lanes.touch([lane.pk])
             locked.set()
             released.wait(0.5)  # the release cannot finish before this commits; this only lets it begin to wait
             Delivery.objects.update(state="pending", due_at=clock.now())
@@ -156,8 +157,8 @@ def test_what_a_person_asks_for_goes_at_once_in_spite_of_a_back_off(lane: Lane) 
     (lease,) = claim()
     lease.rest(60)
     lanes.release([lease])
-    Delivery.objects.update(due_at=lanes.AT_ONCE)
-    lanes.probe_now(lane.pk)
+    Delivery.objects.update(due_at=queue_lanes.AT_ONCE)
+    queue_lanes.probe_now(lane.pk)
     (lease,) = claim()
     assert len(taking.take([(lease, 10)])[lease.lane]) == 1
 
@@ -246,9 +247,9 @@ def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record
     record("git.push")
     matching.route()
     asked = Delivery.objects.earliest("pk")
-    Delivery.objects.filter(pk=asked.pk).update(due_at=lanes.AT_ONCE)
-    lanes.probe_now(lane.pk)
-    lanes.touch([lane.pk])
+    Delivery.objects.filter(pk=asked.pk).update(due_at=queue_lanes.AT_ONCE)
+    queue_lanes.probe_now(lane.pk)
+    queue_lanes.touch([lane.pk])
     (lease,) = claim()
     assert [notification.delivery for notification in taking.take([(lease, 10)])[lease.lane]] == [asked.pk]
     Delivery.objects.filter(pk=asked.pk).update(state="failed", due_at=None)
@@ -257,7 +258,7 @@ def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record
 
 
 def test_what_a_person_asks_for_waits_too_if_nothing_can_go(lane: Lane) -> None:
-    Delivery.objects.update(due_at=lanes.AT_ONCE)
+    Delivery.objects.update(due_at=queue_lanes.AT_ONCE)
     (lease,) = claim()
     lease.rest(60, barred=True)
     lanes.release([lease])
@@ -268,7 +269,7 @@ def test_what_a_holder_learns_before_a_reset_is_forgotten(lane: Lane) -> None:
     """The circuit of the old URL must not hold up the new one. The holder keeps its lease, though."""
     (lease,) = claim()
     for _ in range(2):
-        lanes.reset(lane.pk)
+        queue_lanes.reset(lane.pk)
     assert claim() == []
     lease.failures, lease.circuit_open = 9, True
     lease.rest(600)
@@ -282,7 +283,7 @@ def test_a_stale_holder_does_not_release_a_lane_that_was_reset(lane: Lane) -> No
     (stale,) = claim()
     Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
     (current,) = claim()
-    lanes.reset(lane.pk)
+    queue_lanes.reset(lane.pk)
     assert not lanes.release([stale])
     assert lanes.release([current])
 

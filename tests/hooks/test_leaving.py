@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from events import intake
 from events.models import Event
-from hooks import channels, devices, digests, matching, notification_settings, rules, waiting
-from hooks.engine import clock
+from hooks import channels, clock, digests, matching, notification_settings, rules, waiting
+from hooks.endpoints import devices
 from hooks.models import Delivery, Endpoint
 from hooks.notification_settings import Choice
 from notifications_project.accounts import organizations

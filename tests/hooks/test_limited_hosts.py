@@ -21,8 +21,9 @@ from werkzeug import Request
 from events import intake
 from events.models import Event
 from events.representation import Source
-from hooks import endpoints, formats, rules
-from hooks.engine import clock, host_limits
+from hooks import clock, formats, rules
+from hooks.endpoints import webhooks
+from hooks.engine import host_limits
 from hooks.formats.discord import Discord
 from hooks.messages import Answer
 from hooks.models import Circuit, Delivery, Hook, Lane
@@ -266,9 +267,9 @@ def test_a_lane_follows_its_url(webhook: Make, elsewhere: str, receiver: Receive
     hook = webhook(url=elsewhere)
     assert Lane.objects.get(endpoints=hook.endpoint).transport == "http"
     assert hook.endpoint
-    endpoints.change(hook.endpoint, {"url": receiver.url})
+    webhooks.change(hook.endpoint, {"url": receiver.url})
     assert Lane.objects.get(endpoints=hook.endpoint).transport == "discord"
-    endpoints.change(hook.endpoint, {"url": elsewhere})
+    webhooks.change(hook.endpoint, {"url": elsewhere})
     assert Lane.objects.get(endpoints=hook.endpoint).transport == "http"
 
 

@@ -17,8 +17,7 @@ from django.test import Client
 from standardwebhooks import Webhook
 
 from events.models import Event
-from hooks import channel_cards, channels, rules
-from hooks.engine import clock
+from hooks import channel_cards, channels, clock, rules
 from hooks.models import Delivery, Endpoint, Hook, Lane
 from notifications_project.accounts.models import Organization, User
 from notifications_project.encryption import CannotDecrypt

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from events.models import Event
 from hooks import matching, rules, trial, unsubscribing
-from hooks.engine import CannotRedeliver, redeliver, redeliver_many
+from hooks.deliveries.resending import CannotRedeliver, redeliver, redeliver_many
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.notification_settings import Scope
 from notifications_project.accounts import organizations

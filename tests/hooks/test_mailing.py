@@ -13,8 +13,8 @@ from django.db import transaction
 
 from events import intake
 from events.models import Event
-from hooks import matching, trial
-from hooks.engine import clock, lanes, taking
+from hooks import clock, matching, trial
+from hooks.engine import lanes, taking
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Attempt, Circuit, Delivery, Hook

@@ -10,8 +10,10 @@ from django.conf import LazySettings
 
 from events.models import Event
 from hooks import bounces, confirming, digests, matching, rules, suppressing, tasks
-from hooks.engine import health, set_back
+from hooks.endpoints import health
+from hooks.engine import set_back
 from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.routing import rules as routing_rules
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.conftest import Mailbox
@@ -149,15 +151,15 @@ def test_an_event_that_cannot_be_routed_waits_alone_and_is_logged_once(
 ) -> None:
     hook = webhook()
     bad, good = record("git.push"), record("git.push")
-    sound = matching.Rules.owed
+    sound = routing_rules.Rules.owed
 
-    def owed(self: matching.Rules, event: Event) -> list[matching.Owed]:
+    def owed(self: routing_rules.Rules, event: Event) -> list[routing_rules.Owed]:
         if event.pk == bad.pk:
             raise ValueError("rotten")
         return sound(self, event)
 
     monkeypatch.setattr(matching, "_round", matching._Round())
-    monkeypatch.setattr(matching.Rules, "owed", owed)
+    monkeypatch.setattr(routing_rules.Rules, "owed", owed)
     for _ in range(3):
         matching.route()
     assert [each.event_id for each in hook.deliveries.all()] == [good.pk]

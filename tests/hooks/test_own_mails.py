@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from events.models import Event, Resource
 from hooks import mail_links, matching, notification_settings, own_mails, rules
+from hooks.endpoints import lookup
 from hooks.models import Delivery, Endpoint, NotificationSetting, Unsubscription
 from hooks.notification_settings import EVERYTHING, Choice, Scope
 from notifications_project.accounts.models import AuditEntry, Organization, User
@@ -32,7 +33,7 @@ def stranger() -> Client:
 @pytest.fixture
 def at_acme(acme: Organization, alice: User) -> Endpoint:
     """Alice's address there."""
-    return matching.mail_endpoint(acme, alice.email)
+    return lookup.mail_endpoint(acme, alice.email)
 
 
 def link(endpoint: Endpoint, event_type: str, *hooks: str) -> str:
@@ -201,7 +202,7 @@ def test_an_undo_of_another_link_is_as_none(
     """What somebody had on would be turned on for another, or for what was never asked for."""
     if of == "another address":
         notification_settings.choose(dave, [Choice("git.push", "email", True)], Scope(organization=acme))
-        other = link(matching.mail_endpoint(acme, dave.email), "git.push")
+        other = link(lookup.mail_endpoint(acme, dave.email), "git.push")
     else:
         notification_settings.choose(alice, [Choice("job.fail", "email", True)], Scope(organization=acme))
         other = link(at_acme, "job.fail")

@@ -10,9 +10,10 @@ from datetime import timedelta
 import pytest
 
 from events.models import Event
-from hooks import rules, tasks, trial
-from hooks.engine import clock, lanes
+from hooks import clock, rules, tasks, trial
+from hooks.engine import lanes
 from hooks.models import Delivery, Hook, Lane
+from hooks.queue import lanes as queue_lanes
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 
@@ -114,12 +115,12 @@ def test_what_a_rate_limit_holds_back_for_long_waits_outside_the_pump(
 
 def test_an_allowance_survives_the_lease(webhook: Make, record: Record) -> None:
     webhook(rate_limit=rules.RateLimit(per_second=0.01, burst=5))
-    lanes.touch(Lane.objects.values_list("pk", flat=True))
+    queue_lanes.touch(Lane.objects.values_list("pk", flat=True))
     (lease,) = lanes.claim(4, ["http"])
     assert lease.allowed() == 5
     lease.spend(4)
     lanes.release([lease])
-    lanes.touch(Lane.objects.values_list("pk", flat=True))
+    queue_lanes.touch(Lane.objects.values_list("pk", flat=True))
     (lease,) = lanes.claim(4, ["http"])
     assert lease.allowed() == 1
 

@@ -14,8 +14,8 @@ from django.test import Client
 from pytest_httpserver import HTTPServer
 
 from events import intake
-from hooks import channels, devices, notification_settings, preview
-from hooks.engine import clock
+from hooks import channels, clock, notification_settings, preview
+from hooks.endpoints import devices
 from hooks.formats import webhook_formats
 from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting

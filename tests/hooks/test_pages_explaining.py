@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from events.models import Event
-from hooks import explaining, matching
+from hooks import explaining
 from hooks.explaining import Explanation
 from hooks.explaining_hooks import explain_hooks
 from hooks.models import Delivery, Hook
+from hooks.routing import subjects
 from hooks.views import explain
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api
@@ -133,7 +134,7 @@ def test_ten_times_the_members_take_no_more_queries(record: Record, acme: Organi
     event = routed(record, "server.stopped")
 
     def queries(size: int) -> int:
-        loaded = matching.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
+        loaded = subjects.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
         with CaptureQueriesContext(connection) as counted:
             found, _ = explaining.find_members(loaded, size=size)
             shown = Explanation(loaded, found)

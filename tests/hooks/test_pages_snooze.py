@@ -10,9 +10,8 @@ import pytest
 from django.test import Client
 
 from events import intake
-from hooks import channels
+from hooks import channels, clock
 from hooks.channel_forms import tomorrow_morning
-from hooks.engine import clock
 from hooks.models import Channel, Delivery
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.pages import ClientOf

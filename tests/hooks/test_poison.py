@@ -12,8 +12,10 @@ from django.db import connection
 from events import intake
 from events.models import Event
 from hooks import matching, rules, trial
+from hooks.endpoints import lookup
 from hooks.engine import pump as pumping
 from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.routing import rules as routing_rules
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.conftest import Mailbox
@@ -66,7 +68,7 @@ def test_an_organization_that_cannot_be_routed_does_not_stop_another(
     broken = olga.organizations.get(name="Other")
     intake.record(broken, [intake.NewEvent(type="git.push")])
     record("git.push")
-    sound = matching.Rules
+    sound = routing_rules.Rules
 
     def rules_of(organization: Organization, types: set[str]) -> Any:
         if organization == broken:
@@ -101,7 +103,7 @@ def test_a_format_that_no_longer_exists_fails_alone_and_not_in_a_loop(
 ) -> None:  # fmt: skip
     webhook()
     rules.create_email_hook(organization=acme, actor=None, name="Mail", notify=rules.Notify(members=True))
-    matching.mail_endpoint(acme, alice.email)
+    lookup.mail_endpoint(acme, alice.email)
     Endpoint.objects.filter(kind=kind).update(format="retired")
     record("git.push")
     rules.create_email_hook(organization=acme, actor=None, name="B", notify=rules.Notify(addresses=["b@x.example"]))

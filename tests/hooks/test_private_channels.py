@@ -16,8 +16,9 @@ from django.test import Client
 from events import intake
 from events.models import Event
 from events.representation import Source
-from hooks import channels, devices, engine, notification_settings
-from hooks.engine import clock
+from hooks import channels, clock, notification_settings
+from hooks.deliveries import resending
+from hooks.endpoints import devices
 from hooks.models import Attempt, Channel, Delivery, Device, Endpoint
 from hooks.notification_settings import Choice
 from notifications_project import ids
@@ -194,8 +195,8 @@ def test_an_administrator_cannot_send_it_again(
 ) -> None:
     client, sent = client_of(alice), len(receiver.requests)
     for delivery in told.all:
-        with pytest.raises(engine.CannotRedeliver, match="only that member can send it again"):
-            engine.redeliver(delivery, alice)
+        with pytest.raises(resending.CannotRedeliver, match="only that member can send it again"):
+            resending.redeliver(delivery, alice)
         answer = client.post(f"{home}/deliveries/{delivery.public_id}/redeliver/", follow=True)
         assert "only that member can send it again" in answer.content.decode()
         assert api(alice).post(f"/api/v1{home}/deliveries/{delivery.public_id}/redeliver/").status_code == 409
@@ -308,7 +309,7 @@ def fail_for(channel: Channel, length: timedelta) -> None:
 
 def due_now() -> None:
     for delivery in Delivery.objects.filter(state="pending", due_at__isnull=False):
-        engine.redeliver(delivery, User.objects.get(pk=delivery.endpoint.organization_id))
+        resending.redeliver(delivery, User.objects.get(pk=delivery.endpoint.organization_id))
 
 
 def test_trouble_is_told_to_its_user_in_the_personal_space_and_to_nobody_else(
@@ -317,7 +318,7 @@ def test_trouble_is_told_to_its_user_in_the_personal_space_and_to_nobody_else(
     channel = channels.own(dave)["hipchat"]
     notification_settings.choose(dave, [Choice("hook.failing", kind, True) for kind in ("hipchat", "webhook")])
     fail_for(channel, timedelta(hours=2))
-    engine.redeliver(told.hipchat, dave)
+    resending.redeliver(told.hipchat, dave)
     pump()
     event = Event.objects.get(type="hook.failing")
     data = json.loads(event.representation)
@@ -335,15 +336,15 @@ def test_a_channel_that_fails_for_days_is_stopped_and_a_test_puts_it_to_work_aga
 ) -> None:
     channel = channels.own(dave)["webhook"]
     fail_for(channel, timedelta(days=6))
-    engine.redeliver(told.webhook, dave)
+    resending.redeliver(told.webhook, dave)
     pump()
     stopped = Endpoint.objects.get(channel=channel)
     assert stopped.disabled_at is not None
     assert Delivery.objects.get(pk=told.webhook.pk).due_at is None, "it waits"
     event = Event.objects.get(type="hook.disabled")
     assert (event.organization_id, json.loads(event.representation)["state"]) == (dave.pk, "channel_disabled")
-    with pytest.raises(engine.CannotRedeliver, match="Test the channel first"):
-        engine.redeliver(told.webhook, dave)
+    with pytest.raises(resending.CannotRedeliver, match="Test the channel first"):
+        resending.redeliver(told.webhook, dave)
     receiver.status = 204
     client_of(dave).post("/account/notifications/channels/webhook/test/")
     pump()

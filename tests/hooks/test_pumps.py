@@ -12,10 +12,11 @@ from django.conf import LazySettings
 from django_q.models import OrmQ
 
 from events.models import Event
-from hooks import tasks
-from hooks.engine import clock, wakeup, watchdog
+from hooks import clock, tasks
 from hooks.engine import pump as pumping
+from hooks.engine import watchdog
 from hooks.models import Hook, Pump
+from hooks.queue import wakeup
 from tests.conftest import Receiver
 from tests.hooks.races import in_thread
 from tests.project.processes import until

@@ -17,8 +17,8 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from hooks import devices, trial
-from hooks.engine import clock
+from hooks import clock, trial
+from hooks.endpoints import devices
 from hooks.formats.apns import MOST
 from hooks.models import Attempt, Circuit, Delivery, Device, Endpoint
 from hooks.transports import apns as transport

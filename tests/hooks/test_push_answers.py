@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from hooks import devices, trial
-from hooks.engine import clock
+from hooks import clock, trial
+from hooks.endpoints import devices
 from hooks.models import Attempt, Circuit, Delivery, Device, Endpoint, Lane
 from hooks.transports import apns as transport
 from notifications_project.accounts.models import AuditEntry, User

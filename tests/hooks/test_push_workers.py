@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 
-from hooks import devices
+from hooks.endpoints import devices
 from hooks.models import Delivery
 from tests.conftest import person
 from tests.environment import SETTINGS

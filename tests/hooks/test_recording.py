@@ -8,11 +8,12 @@ import pytest
 from django.db import OperationalError
 
 from events.models import Event
-from hooks import matching, rules, waiting
-from hooks.engine import clock, lanes, redelivery, taking
+from hooks import clock, matching, rules, waiting
+from hooks.deliveries import resending
+from hooks.engine import lanes, taking
 from hooks.engine import record as recording
-from hooks.engine.lanes import AT_ONCE
 from hooks.models import Attempt, Delivery, Hook, Lane
+from hooks.queue.lanes import AT_ONCE
 from notifications_project.accounts.models import User
 from tests.conftest import Receiver
 
@@ -34,7 +35,7 @@ def test_retry_now_is_heeded_although_the_attempt_under_way_fails(
     def ask(request: object) -> None:
         receiver.status = 503 if len(receiver.requests) == 1 else 204
         if len(receiver.requests) == 1:
-            redelivery.redeliver(Delivery.objects.get(), alice)
+            resending.redeliver(Delivery.objects.get(), alice)
 
     receiver.before_answer = ask
     webhook(ordered=ordered)
@@ -51,7 +52,7 @@ def test_what_is_asked_for_once_is_not_tried_without_end(
     webhook()
     record("git.push")
     pump()
-    redelivery.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     pump()
     assert len(receiver.requests) == 2
     due_at = Delivery.objects.get().due_at
@@ -66,7 +67,7 @@ def test_sending_again_through_a_switched_off_hook_is_one_try(
     record("git.push")
     pump()
     rules.update_hook(hook, alice, enabled=False)
-    redelivery.redeliver(Delivery.objects.get(), alice)
+    resending.redeliver(Delivery.objects.get(), alice)
     receiver.status = 503
     pump()
     assert len(receiver.requests) == 2

@@ -22,7 +22,8 @@ from standardwebhooks import Webhook
 from events import catalogue, intake
 from events.intake import NewEvent
 from events.models import Event
-from hooks import channels, devices, matching, notification_settings, rules
+from hooks import channels, matching, notification_settings, rules
+from hooks.endpoints import devices
 from hooks.models import Delivery, Device, Hook, NotificationSetting
 from hooks.notification_settings import Scope
 from notifications_project.accounts import organizations

@@ -16,7 +16,8 @@ from django.db import connection
 from django.test import Client
 
 from events.models import Event
-from hooks import channels, devices, rules
+from hooks import channels, rules
+from hooks.endpoints import devices
 from hooks.formats import webhook_formats
 from hooks.models import Attempt, Endpoint, Hook
 from hooks.transports import http

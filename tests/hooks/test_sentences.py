@@ -9,8 +9,8 @@ from django.conf import LazySettings
 
 from events.models import Event, Resource
 from hooks import rules, sentences
-from hooks.engine.lanes import AT_ONCE
 from hooks.models import Delivery, Endpoint, Hook, Lane
+from hooks.queue.lanes import AT_ONCE
 from hooks.rules import Notify
 from notifications_project.accounts.models import Organization, User
 

@@ -12,9 +12,10 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from events.models import Event
-from hooks import matching
-from hooks.engine import clock, lanes, leases, set_back, taking, wakeup
+from hooks import clock, matching
+from hooks.engine import lanes, leases, set_back, taking
 from hooks.models import Circuit, Delivery, Hook, Lane, Pump
+from hooks.queue import wakeup
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_default_mail")]
 HOUR = timedelta(hours=1)

@@ -11,10 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from events import catalogue
 from events.models import Event, Resource
-from hooks import channels, matching, notification_settings, rules
-from hooks.matching import Rules
+from hooks import channels, notification_settings, rules
+from hooks.endpoints import lookup
 from hooks.models import Channel, Hook, Unsubscription
 from hooks.notification_settings import EVERYTHING, Choice, Scope
+from hooks.routing.rules import Rules
 from hooks.rules import Notify
 from hooks.standing import Standing, State
 from notifications_project.accounts import organizations
@@ -59,7 +60,7 @@ def world(acme: Organization, dave: User) -> World:
 
 def unsubscribe(world: World) -> None:
     hook = world.add_hook(PUSHED)
-    endpoint = matching.mail_endpoint(world.acme, world.user.email)
+    endpoint = lookup.mail_endpoint(world.acme, world.user.email)
     Unsubscription.objects.create(hook=hook, endpoint=endpoint)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from events.models import Event
 from hooks import matching, rules, suppressing, trial
-from hooks.engine.redelivery import CannotRedeliver, redeliver
+from hooks.deliveries.resending import CannotRedeliver, redeliver
+from hooks.endpoints import lookup
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.transports.refusals import stops_the_address
 from notifications_project.accounts.models import AuditEntry, Organization, User
@@ -245,7 +246,7 @@ def test_a_mail_that_was_under_way_when_its_address_was_stopped_does_not_start_i
 def test_a_test_goes_out_to_who_pressed_it_although_the_address_is_stopped(
     acme: Organization, alice: User, pump: Run, mailbox: Mailbox
 ) -> None:
-    matching.mail_endpoint(acme, alice.email)
+    lookup.mail_endpoint(acme, alice.email)
     suppressing.stop_everywhere(alice.email, "Bounced")
     trial.send_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", alice)
     pump()

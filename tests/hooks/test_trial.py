@@ -9,7 +9,7 @@ from django.db import transaction
 
 from events.models import Event
 from hooks import matching, rules, trial, waiting
-from hooks.engine import redelivery
+from hooks.deliveries import resending
 from hooks.models import Delivery, Endpoint, Hook
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
@@ -33,7 +33,7 @@ def test_a_test_goes_out_although_its_hook_is_paused_before_a_worker_takes_it(
     matching.route()
     trial.send_test(hook, "git.push", alice)
     again = Delivery.objects.get(event__is_test=False)
-    redelivery.redeliver(again, alice)
+    resending.redeliver(again, alice)
     rules.update_hook(hook, None, paused=True)
     pump()
     [sent] = receiver.requests

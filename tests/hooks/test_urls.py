@@ -10,9 +10,9 @@ import pytest
 from django.conf import LazySettings
 
 from hooks import rules
+from hooks.endpoints.validation import InvalidRule
 from hooks.formats import FORMATS, webhook_formats
 from hooks.transports import http, outbound
-from hooks.validation import InvalidRule
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
 from tests.hooks.test_hostile_receivers import notification

@@ -11,8 +11,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from events.models import Event
-from hooks import channels, digests, engine, matching, notification_settings, rules, sentences, suppressing, waiting
-from hooks.engine import clock, lanes, redelivery, taking
+from hooks import channels, clock, digests, matching, notification_settings, rules, sentences, suppressing, waiting
+from hooks.deliveries import resending
+from hooks.endpoints import lookup
+from hooks.engine import lanes, taking
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Delivery, Endpoint, Hook
@@ -275,7 +277,7 @@ def test_what_is_sent_again_in_spite_of_a_pause_waits_again_if_it_fails(
     record("git.push")
     matching.route()
     receiver.status = 503
-    engine.redeliver(hook.deliveries.get(), alice)
+    resending.redeliver(hook.deliveries.get(), alice)
     pump()
     assert len(receiver.requests) == 1
     assert hook.deliveries.get().due_at is None
@@ -287,8 +289,8 @@ def test_what_is_deleted_while_it_is_sent_again_does_not_go(
     hook = webhook()
     record("git.push")
     matching.route()
-    meanwhile(redelivery, "_send", lambda: rules.delete_hook(hook, None))
-    engine.redeliver(hook.deliveries.get(), alice)
+    meanwhile(resending, "_send", lambda: rules.delete_hook(hook, None))
+    resending.redeliver(hook.deliveries.get(), alice)
     meanwhile.end()
     assert states() == {"cancelled"}
 
@@ -390,14 +392,14 @@ def test_an_address_that_is_tried_again_keeps_its_quiet_time(
     rules.create_email_hook(organization=acme, actor=None, name="All", notify=rules.Notify(members=True))
     for user in (alice, dave):
         with transaction.atomic():
-            waiting.disable(matching.mail_endpoint(acme, user.email), "for the test")
+            waiting.disable(lookup.mail_endpoint(acme, user.email), "for the test")
     for event_type in ("git.push", "stack.redeploy.fail"):
         record(event_type)
     matching.route()
     notification_settings.mark_urgent(alice, "stack.redeploy.fail", True)
     until = snoozed(alice)
     for user in (alice, dave):
-        suppressing.try_again(matching.mail_endpoint(acme, user.email), alice)
+        suppressing.try_again(lookup.mail_endpoint(acme, user.email), alice)
     assert waits(alice, "git.push") == (until, until + AT_MOST)
     for quiet_until, due_at in (
         waits(alice, "stack.redeploy.fail"),

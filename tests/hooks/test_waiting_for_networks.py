@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from hooks import verifying
+from hooks.endpoints.validation import read_url
 from hooks.transports import http, outbound
-from hooks.validation import read_url
 from notifications_project.accounts.models import Organization, User
 from notifications_project.waiting import Busy, Seats, without_database
 from tests.conftest import Api

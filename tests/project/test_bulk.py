@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from events.models import Event
-from hooks.matching import mail_endpoint
+from hooks.endpoints.lookup import mail_endpoint
 from hooks.models import Attempt, Delivery
 from notifications_project import bulk, ids
 from notifications_project.accounts.models import Membership, Organization, User

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from events import catalogue
 from events.models import Event
-from hooks.engine import clock
+from hooks import clock
 from hooks.formats import FORMATS
 from hooks.messages import Answer, Message
 from hooks.models import Attempt, Delivery, Endpoint, Hook, Lane

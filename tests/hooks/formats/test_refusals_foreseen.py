@@ -11,9 +11,10 @@ from django.conf import LazySettings
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
-from hooks.engine import outcome, record
+from hooks.engine import record
 from hooks.formats import FORMATS, mattermost, parts, webhook_formats
 from hooks.messages import Answer
+from hooks.queue import outcomes
 from notifications_project import graphemes
 from tests.hooks.notifications import notification
 
@@ -49,11 +50,11 @@ def test_discord_begins_a_post_in_a_forum_but_not_within_one() -> None:
 def test_discord_says_what_is_missing_for_a_forum() -> None:
     answer = FORMATS["discord"].understand(answered(400, code=220001, message="Webhooks posted to forum channels ..."))
     assert "post title" in answer.text
-    assert outcome.judge(answer, 1).verdict == "retry", "it is the setting, not the message"
+    assert outcomes.judge(answer, 1).verdict == "retry", "it is the setting, not the message"
     other = FORMATS["discord"].understand(answered(404, message="404: Not Found"))
-    assert outcome.judge(other, 1).verdict == "retry", "only a webhook that Discord does not know is gone"
+    assert outcomes.judge(other, 1).verdict == "retry", "only a webhook that Discord does not know is gone"
     gone = FORMATS["discord"].understand(answered(404, code=10015))
-    assert outcome.judge(gone, 1).verdict == "gone"
+    assert outcomes.judge(gone, 1).verdict == "gone"
 
 
 @pytest.mark.parametrize("text", ["a_b_c", "Acme · 22 November 2026, 12:00:00 UTC", "R&D", "ops@example.org"])

@@ -23,7 +23,7 @@ from django.db.models.functions import Greatest
 from django_q.brokers import Broker, get_broker
 from django_q.tasks import async_task
 
-from hooks.engine import clock
+from hooks import clock
 from hooks.formats import LIMITED_HOSTS
 from hooks.models import Circuit, Pump
 

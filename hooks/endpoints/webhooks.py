@@ -14,11 +14,12 @@ from typing import Any
 from django.utils import timezone
 
 from hooks import waiting
-from hooks.engine import lanes, wake
+from hooks.endpoints.options import secret_options, shown_options
+from hooks.endpoints.validation import check
 from hooks.formats import FORMATS, transport_to
 from hooks.models import Endpoint, Lane
-from hooks.options import secret_options, shown_options
-from hooks.validation import check
+from hooks.queue import lanes
+from hooks.queue.wakeup import wake
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Lower
 
-from hooks import waiting
-from hooks.engine import clock, wake
+from hooks import clock, waiting
 from hooks.models import Delivery, Endpoint, Hook, Unsubscription
+from hooks.queue.wakeup import wake
 from notifications_project.accounts.models import Organization, User
 
 _SENT_TO_THE_NEW = "Its receiver has another address, which is sent this already"

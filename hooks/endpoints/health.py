@@ -17,16 +17,11 @@ from uuid import UUID
 
 from events import intake
 from events.representation import Source
-from hooks import devices, waiting
-from hooks.engine import clock
-from hooks.engine.outcome import (
-    FAILING_DISABLED_AFTER,
-    FAILING_WARNED_AFTER,
-    LEAST_NOTICE,
-    SEVERAL_FAILED,
-    Outcome,
-)
+from hooks import clock, waiting
+from hooks.endpoints import devices
 from hooks.models import Channel, Endpoint, Hook
+from hooks.models.endpoint import SEVERAL_FAILED
+from hooks.queue.outcomes import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, LEAST_NOTICE, Outcome
 
 _TOLD_OF_ADDRESSES_EVERY = timedelta(days=1)
 _LEARNT = [

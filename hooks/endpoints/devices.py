@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from hooks import matching
-from hooks.engine import clock
+from hooks import clock
+from hooks.endpoints import lookup
 from hooks.models import Channel, Delivery, Device, Endpoint
 from notifications_project import graphemes
 from notifications_project.accounts import audit
@@ -131,7 +131,7 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
             kind=Endpoint.Kind.DEVICE,
             format="apns",
             options=_options(now),
-            lane=matching.transport_lane(space, "apns"),
+            lane=lookup.transport_lane(space, "apns"),
         )
         endpoint.lead_to(token)
         endpoint.save()

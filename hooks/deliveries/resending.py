@@ -8,9 +8,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Coalesce
 
-from hooks.engine import clock, lanes
-from hooks.engine.wakeup import wake
+from hooks import clock, mail_again
 from hooks.models import Delivery, Endpoint
+from hooks.queue import lanes
+from hooks.queue.wakeup import wake
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 
@@ -80,8 +81,6 @@ def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
 
 def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
     """Why `actor` cannot have some of them sent, by id."""
-    from hooks import mail_again  # not above: what it asks needs the engine's clock, and so all that is imported here
-
     unwanted = mail_again.obstacles(deliveries, endpoints, actor)
     found = {each.pk: _obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
     return {pk: problem for pk, first in found.items() if (problem := first or unwanted.get(pk, ""))}

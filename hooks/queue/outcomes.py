@@ -17,7 +17,6 @@ LONGEST_HOLD = _HOUR  # of a Retry-After
 
 FAILING_WARNED_AFTER = timedelta(hours=1)
 FAILING_DISABLED_AFTER = timedelta(days=5)
-SEVERAL_FAILED = 3  # deliveries in a row that failed for good: then it is no longer about one message
 LEAST_NOTICE = timedelta(days=1)  # between telling that deliveries fail for good and disabling the endpoint for it
 
 CIRCUIT_OPENS_AFTER = 5  # failures of different deliveries in a row

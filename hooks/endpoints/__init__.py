@@ -1,0 +1,1 @@
+"""Where deliveries go: addresses, their options, secrets and health."""

@@ -1,0 +1,85 @@
+"""Endpoints looked up in bulk, or made: what deliveries need of them, and those of e-mail addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+
+from hooks import clock
+from hooks.models import Endpoint, Lane
+from notifications_project.accounts.models import Organization
+
+
+def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, To]:
+    """The endpoint of each address, by its lower-case form; missing ones are made."""
+    if not addresses:
+        return {}
+    lane = transport_lane(organization, "smtp")
+    found = _having(organization, addresses)
+    missing = [
+        Endpoint(
+            organization=organization,
+            kind=Endpoint.Kind.EMAIL,
+            # A database may know the lower case of ASCII letters only: what it would not find again is stored so.
+            address=address if address.isascii() else lower,
+            format="mail",
+            lane=lane,
+            secrets={},
+        )
+        for lower, address in addresses.items()
+        if lower not in found
+    ]
+    if missing:
+        Endpoint.objects.bulk_create(missing, batch_size=500, ignore_conflicts=True)
+        found |= _having(organization, [each.address.lower() for each in missing])
+    return found
+
+
+def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, To]:
+    """The endpoints of these addresses that there are, by address in lower case."""
+    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
+    known, lowers = mails.annotate(lower=Lower("address")), list(addresses)
+    step = 500 if connection.features.max_query_params else 5_000
+    return {
+        endpoint.address.lower(): endpoint
+        for start in range(0, len(lowers), step)
+        for endpoint in read(known.filter(lower__in=lowers[start : start + step]))
+    }
+
+
+def transport_lane(organization: Organization, transport: str) -> Lane:
+    """The one lane of an organization's mail (`smtp`) or push (`apns`)."""
+    lane, _ = Lane.objects.get_or_create(organization=organization, transport=transport)
+    return lane
+
+
+def have_asked(organization: Organization, addresses: dict[str, str]) -> int:
+    """Have addresses (as typed, by lower case) asked whether they want mail, unless they were; how many will be."""
+    found = [endpoint.pk for endpoint in mail_endpoints(organization, addresses).values()]
+    unasked = Endpoint.objects.filter(ask_at__isnull=True, asked_at__isnull=True, confirmed_at__isnull=True)
+    return unasked.filter(pk__in=found, disabled_at__isnull=True).update(ask_at=clock.now()) if found else 0
+
+
+def mail_endpoint(organization: Organization, address: str) -> Endpoint:
+    """The endpoint of one e-mail address of an organization."""
+    found = mail_endpoints(organization, {address.lower(): address})[address.lower()]
+    return Endpoint.objects.get(pk=found.pk)
+
+
+class To(NamedTuple):
+    """Of an endpoint, what its deliveries need."""
+
+    pk: UUID
+    lane_id: int
+    address: str
+    disabled_at: datetime | None
+
+
+def read(endpoints: QuerySet[Endpoint]) -> Iterator[To]:
+    return (To(*row) for row in endpoints.values_list(*To._fields))

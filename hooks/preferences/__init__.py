@@ -1,0 +1,1 @@
+"""What a user chose: notification settings and what follows from them."""

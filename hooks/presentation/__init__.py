@@ -1,0 +1,1 @@
+"""Words and rows for pages, API and mails."""

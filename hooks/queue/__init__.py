@@ -1,0 +1,1 @@
+"""The delivery table as a queue: lanes, wake-ups, outcomes, and what waits."""

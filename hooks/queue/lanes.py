@@ -1,0 +1,72 @@
+"""Lanes as everybody may use them: saying that work is due, forgetting a back-off, asking for a try at once.
+
+Every statement is written for two workers at once. Touching always writes, in id order, and never moves
+`not_before`: a new event does not defeat a back-off. Leasing and releasing are the engine's (`hooks.engine.lanes`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest, Least
+
+from hooks import clock
+from hooks.models import Lane
+
+# The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
+AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def touch(lanes: Collection[int]) -> None:
+    """Work is due in these lanes now."""
+    if not lanes:
+        return
+    with transaction.atomic():
+        lock_lanes(lanes)
+        now = clock.now()
+        due = Least(Coalesce(F("work_due_at"), now), now)
+        later = Greatest(Least(Coalesce(F("work_due_at"), now), now), Coalesce(F("not_before"), now))
+        # Never later than it was to be: something may have been asked for at once.
+        sooner = Least(Coalesce(F("next_at"), later), later)
+        Lane.objects.filter(pk__in=lanes).update(work_due_at=due, next_at=sooner)
+
+
+def reset(lane: int) -> None:
+    """Forget a lane's back-off: its circuit is closed, it may be tried at once.
+
+    Who holds the lane now keeps it; but what it learns is about what was before, and is forgotten at the release.
+    """
+    with transaction.atomic():
+        token = lock_lanes([lane]).get(lane)
+        Lane.objects.filter(pk=lane).update(
+            not_before=None,
+            failures=0,
+            circuit_open=False,
+            last_failed=None,
+            seats=1,
+            next_at=F("work_due_at"),
+            token=token and mark_reset(token),
+        )
+
+
+def probe_now(lane: int) -> None:
+    """Let what is due `AT_ONCE` go although the lane backs off: somebody asked for it. The rest backs off as before."""
+    with transaction.atomic():
+        lock_lanes([lane])
+        now = clock.now()
+        Lane.objects.filter(pk=lane).update(work_due_at=now, next_at=now)
+
+
+def mark_reset(token: UUID) -> UUID:
+    return uuid.UUID(int=token.int | 1)
+
+
+def lock_lanes(lanes: Collection[int]) -> dict[int, UUID | None]:
+    """Lock these lanes, in id order: so that two transactions cannot wait for each other. Their tokens."""
+    rows = Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk")
+    return dict(rows.values_list("pk", "token"))

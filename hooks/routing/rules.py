@@ -1,0 +1,183 @@
+"""The rules of one organization, read once, and the deliveries that they owe for an event."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from events import catalogue
+from events.catalogue import EmailDefault
+from events.models import Event
+from hooks import clock
+from hooks.choices import Breadth, Choices, Decision, kinds
+from hooks.endpoints.lookup import To, read
+from hooks.models import Channel, Endpoint, Hook
+from hooks.quiet import Quiet
+from hooks.reach import Reach
+from hooks.recipients import Member, Silence, members_of, named_by
+from hooks.routing.subjects import concerned_address, concerned_channel, concerned_hook
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Role
+
+Reason = dict[str, Any]
+
+
+_BY_ROLE: dict[str, Reason] = {role.value: {"rule": "role", "name": role.value} for role in Role}
+
+
+@dataclass(slots=True)
+class Owed:
+    """One delivery to be made: to a webhook's endpoint, or to an e-mail address."""
+
+    event: UUID
+    endpoint: To | None
+    address: str
+    reasons: list[Reason]
+    hook: UUID | None = None
+    held: bool = False
+    quiet_until: datetime | None = None
+
+    def add(self, reason: Reason, hook: UUID | None, held: bool) -> None:
+        if reason not in self.reasons:  # a member whose address was typed as well
+            self.reasons.append(reason)
+        self.hook = self.hook or hook
+        self.held = self.held and held
+
+
+class Rules:
+    """The rules of one organization about some event types, read once, in a bounded number of queries.
+
+    `members`: those whom it is to decide about, instead of all. Members whose address a hook names must be among them.
+    """
+
+    def __init__(
+        self, organization: Organization, types: Collection[str], members: Sequence[Member] | None = None
+    ) -> None:
+        hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
+        self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
+        chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
+        self.endpoints = {endpoint.pk: endpoint for endpoint in read(chosen)}
+        self.members = members_of(organization) if members is None else members
+        self.by_address = {member.email.lower(): member for member in self.members}
+        self.silence = Silence.of(organization, self.hooks, self.members)
+        self.by_type: dict[str, list[Hook]] = defaultdict(list)
+        for hook in self.hooks:
+            for name in catalogue.expand(hook.events):
+                self.by_type[name].append(hook)
+        self.reasons: dict[UUID, Reason] = {
+            hook.pk: {"rule": "hook", "id": hook.public_id, "name": hook.name} for hook in self.hooks
+        }
+        self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
+        self.recipients = {
+            hook.pk: list(self.silence.told(hook, named_by(hook, self.members)))
+            for hook in self.hooks
+            if hook.kind == Hook.Kind.EMAIL
+        }
+        self.choices = Choices.read(organization, types, self.members)
+        self.reach = Reach.read(organization, self.choices, self.members)
+        self.quiet = Quiet.read(organization, types, self.members, clock.now())
+        self.defaults: dict[str, Reason] = {}
+        self.settings: dict[Breadth, Reason] = {
+            breadth: {"rule": "setting", "name": breadth.value} for breadth in Breadth if breadth != Breadth.DEFAULT
+        }
+
+    def hold_what_is_disabled(self) -> None:
+        """Lock the endpoints that are disabled, and see whether they still are.
+
+        A delivery that is held would wait for ever if its endpoint were enabled between that look and the commit.
+        """
+        disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
+        if disabled := [*disabled, *self.reach.disabled()]:
+            rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=disabled).order_by("pk")
+            fresh = {endpoint.pk: endpoint for endpoint in read(rows)}
+            self.endpoints |= {pk: to for pk, to in fresh.items() if pk in self.endpoints}
+            self.reach.replace(fresh)
+
+    def owed(self, event: Event) -> list[Owed]:
+        """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
+        if event.is_test:
+            return []
+        webhooks = [
+            Owed(event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None)
+            for hook in self.asking(event)
+            if hook.endpoint_id is not None and (to := self.endpoints[hook.endpoint_id])
+        ]
+        return webhooks + self._mails(event) + self._to_channels(event)
+
+    def _mails(self, event: Event) -> list[Owed]:
+        """One for each person, however many rules say so; none for members who turned it off."""
+        mails: dict[str, Owed] = {}
+        unwanted = {concerned_address(event)}
+
+        def mail(address: str, reason: Reason, hook: Hook | None = None) -> None:
+            if (lower := address.lower()) in unwanted:
+                return
+            if lower not in mails:
+                mails[lower] = Owed(event.pk, None, address, [], held=True)
+            mails[lower].add(reason, hook.pk if hook else None, hook is not None and hook.paused)
+
+        own: list[tuple[Member, Reason]] = []
+        for member in self._who_may_be_mailed(event.type):
+            decision = self.choices.of(member, event.type, Channel.Kind.EMAIL, event.resource_id)
+            if decision.on:
+                own.append((member, self._because(event, member, decision)))
+            elif decision.chosen:
+                unwanted.add(member.email.lower())
+        for hook in self.asking(event):
+            for address in self.recipients.get(hook.pk, ()):
+                mail(address, self.reasons[hook.pk], hook)
+        for member, reason in own:
+            mail(member.email, reason)
+        if self.quiet.until:
+            for lower, owed in mails.items():
+                if whose := self.by_address.get(lower):
+                    owed.quiet_until = self.quiet.of(whose.user_id, Channel.Kind.EMAIL, event.type)
+        return list(mails.values())
+
+    def _who_may_be_mailed(self, event_type: str) -> Iterable[Member]:
+        """The members of whom a choice or the default says anything about mails of a type."""
+        known = catalogue.EVENT_TYPES.get(event_type)
+        if known and (known.email_default == EmailDefault.ON or known.subject == catalogue.Subject.HOOK):
+            return self.members
+        return self._who_chose(event_type, Channel.Kind.EMAIL)
+
+    def _who_chose(self, event_type: str, channel: str) -> Iterator[Member]:
+        users = set(self.choices.who_chose(event_type, channel))
+        return (member for member in self.members if member.user_id in users) if users else iter(())
+
+    def _to_channels(self, event: Event) -> list[Owed]:
+        """To members' own channels, where they turned it on."""
+        owed = []
+        concerned = concerned_channel(event)
+        for channel in (kind for kind in kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
+            for member in self._who_chose(event.type, channel):
+                decision = self.choices.of(member, event.type, channel, event.resource_id)
+                if not decision.on:
+                    continue
+                quiet_until = self.quiet.of(member.user_id, channel, event.type)
+                for to in self.reach.to.get((member.user_id, channel), ()):
+                    reasons, held = [self._because(event, member, decision)], to.disabled_at is not None
+                    owed.append(Owed(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
+        return owed
+
+    def _because(self, event: Event, member: Member, decision: Decision) -> Reason:
+        if decision.chosen:
+            return self.settings[decision.by]
+        if catalogue.EVENT_TYPES[event.type].subject == catalogue.Subject.HOOK:
+            return _BY_ROLE[member.role]
+        return self.defaults.setdefault(event.type, {"rule": "default", "name": event.type})
+
+    def asking(self, event: Event) -> Iterator[Hook]:
+        """The hooks that ask for an event."""
+        concerned = concerned_hook(event)
+        for hook in self.by_type.get(event.type, []):
+            if self.covers(hook, event) and hook.public_id != concerned:
+                yield hook
+
+    def covers(self, hook: Hook, event: Event) -> bool:
+        """Whether what the event is about is among what the hook is restricted to, if it is."""
+        return not hook.restricted or event.resource_id in self.resources[hook.pk]
