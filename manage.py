@@ -28,7 +28,7 @@ def main():
     from django.conf import settings
     from django.core.management import execute_from_command_line
 
-    from notifications_project import commands, readiness, start
+    from notifications_project.runtime import commands, readiness, start
 
     with readiness.ending_with_one_line():
         on_demo = start.take_demo_option(sys.argv)

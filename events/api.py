@@ -23,8 +23,8 @@ from events.presentation import event_json, group_json, resource_json, type_json
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import User
 from notifications_project.accounts.roles import PERMISSIONS, Permission
-from notifications_project.api_errors import ApiError, error, invalid
-from notifications_project.api_lists import identifier, newest, parameters, whole
+from notifications_project.api.errors import ApiError, error, invalid
+from notifications_project.api.lists import identifier, newest, parameters, whole
 
 
 class EventList(OrganizationAPIView):

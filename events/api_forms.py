@@ -8,8 +8,8 @@ from rest_framework.exceptions import ParseError
 
 from events.intake import NewEvent
 from events.limits import MAX_EVENTS
-from notifications_project import api_shapes
-from notifications_project.api_errors import ApiError, error
+from notifications_project.api import shapes as api_shapes
+from notifications_project.api.errors import ApiError, error
 
 _FIELDS = ("type", "resource", "occurred_at", "data", "idempotency_key")
 

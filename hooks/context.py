@@ -9,9 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from hooks import clock, engine, overview
+from hooks import clock, engine
 from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Circuit
+from hooks.presentation import hook_rows
 from notifications_project.accounts.context import current_membership
 
 _DOWN = 3  # failures in a row after which pages speak of the mail server, or of APNs
@@ -79,4 +80,4 @@ def _host_notices() -> list[Notice]:
 
 def _failing_hooks(request: HttpRequest) -> int:
     membership = current_membership(request)
-    return overview.failing(membership.organization).count() if membership else 0
+    return hook_rows.failing(membership.organization).count() if membership else 0

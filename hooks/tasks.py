@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hooks import confirming, digests
+from hooks.consent import confirming
+from hooks.deliveries import digests
 from hooks.engine import watchdog
 from hooks.engine.pump import Pump
 from hooks.engine.sweep import sweep as sweep_up

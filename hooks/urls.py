@@ -5,21 +5,10 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from hooks.models import Hook
-from hooks.views import (
-    addresses,
-    deliveries,
-    editing,
-    explain,
-    lists,
-    mailed,
-    my_last_days,
-    my_notifications,
-    my_scopes,
-    preview,
-    switches,
-    trial,
-    verify,
-)
+from hooks.views.deliveries import deliveries, explaining
+from hooks.views.mail_links import mail_links
+from hooks.views.manage import addresses, editing, lists, preview, switches, testing, verifying
+from hooks.views.preferences import last_days, my_notifications, scopes
 
 app_name = "hooks"
 
@@ -35,8 +24,8 @@ one_hook: list[URLPattern | URLResolver] = [
     path("resubscribe/", addresses.change, {"action": "resubscribe"}, name="resubscribe"),
     path("ask-again/", addresses.change, {"action": "ask-again"}, name="ask-again"),
     path("try-again/", addresses.change, {"action": "try-again"}, name="try-again"),
-    path("test/", trial.test, name="test"),
-    path("verify/", verify.of_hook, name="verify"),
+    path("test/", testing.test, name="test"),
+    path("verify/", verifying.of_hook, name="verify"),
     path("preview/", preview.of_hook, name="preview"),
     path("preview/mail/", preview.mail_of_hook, name="preview-mail"),
 ]
@@ -50,10 +39,10 @@ of_organization: list[URLPattern | URLResolver] = [
     path("notifications/emails/preview/", preview.of_new, {"kind": Hook.Kind.EMAIL}, name="preview-new-email"),
     path("notifications/emails/preview/mail/", preview.mail_of_new, name="preview-new-email-mail"),
     path("notifications/webhooks/preview/", preview.of_new, {"kind": Hook.Kind.WEBHOOK}, name="preview-new-webhook"),
-    path("notifications/webhooks/verify/", verify.of_new, name="verify-new"),
+    path("notifications/webhooks/verify/", verifying.of_new, name="verify-new"),
     path("notifications/webhooks/advice/", editing.advice, name="advice"),
     path("hooks/<hook:hook>/", include(one_hook)),
-    path("events/<event:event>/explain/", explain.explain, name="explain"),
+    path("events/<event:event>/explain/", explaining.explain, name="explain"),
     path("deliveries/", deliveries.index, name="deliveries"),
     path("deliveries/redeliver/", deliveries.redeliver_selected, name="redeliver-selected"),
     path("deliveries/<delivery:delivery>/", deliveries.detail, name="delivery"),
@@ -65,8 +54,8 @@ my_notifications_urls: list[URLPattern | URLResolver] = [
     path("set/", my_notifications.change, name="my-notifications-set"),
     path("undo/", my_notifications.undo, name="my-notifications-undo"),
     path("always/", my_notifications.mark, name="my-notifications-always"),
-    path("choose/", my_scopes.choose, name="my-notifications-scopes"),
-    path("last-days/", my_last_days.index, name="my-notifications-last-days"),
+    path("choose/", scopes.choose, name="my-notifications-scopes"),
+    path("last-days/", last_days.index, name="my-notifications-last-days"),
 ]
 
 urlpatterns = [
@@ -74,7 +63,7 @@ urlpatterns = [
     path("account/notifications/", include("hooks.own_urls")),
     path("account/notifications/", include(my_notifications_urls)),
     # The addresses of `mail_links`.
-    path("unsubscribe/<str:token>/", mailed.unsubscribe, name="unsubscribe"),
-    path("unsubscribe/<str:token>/change/", mailed.change, name="unsubscribe-change"),
-    path("confirm/<str:token>/", mailed.confirm, name="confirm"),
+    path("unsubscribe/<str:token>/", mail_links.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/change/", mail_links.change, name="unsubscribe-change"),
+    path("confirm/<str:token>/", mail_links.confirm, name="confirm"),
 ]

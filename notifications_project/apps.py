@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from notifications_project.environment import describe_misspelt
-from notifications_project.logs import MaskedRecord
+from notifications_project.runtime.logs import MaskedRecord
 
 _TOLD = "CONSOLE_TOLD"  # in the environment, which the processes that this one starts or becomes inherit
 

@@ -5,8 +5,8 @@ import warnings
 
 import django
 
-from notifications_project.readiness import check_server, ending_with_one_line
-from notifications_project.supervisor import STOP_FD
+from notifications_project.runtime.readiness import check_server, ending_with_one_line
+from notifications_project.runtime.supervisor import STOP_FD
 
 # WhiteNoise reads its files synchronously; ours are a few kB each.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
@@ -18,8 +18,8 @@ with ending_with_one_line():
     if STOP_FD not in os.environ:  # what `up` starts has been checked
         check_server()
 
-from notifications_project.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)
-from notifications_project.charsets import Utf8Only  # noqa: E402
-from notifications_project.threads import ThreadsHandler  # noqa: E402
+from notifications_project.runtime.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)
+from notifications_project.runtime.charsets import Utf8Only  # noqa: E402
+from notifications_project.runtime.threads import ThreadsHandler  # noqa: E402
 
 application = Utf8Only(BoundedBodies(ThreadsHandler()))

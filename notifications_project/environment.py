@@ -16,9 +16,9 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from notifications_project import certificates
-from notifications_project.mail_addresses import ascii_domain
-from notifications_project.web_address import BadAddress, parse
+from notifications_project.mail.addresses import ascii_domain
+from notifications_project.network import certificates
+from notifications_project.network.web_address import BadAddress, parse
 
 env = environ.Env()
 names_read = {"CONSOLE_VENV"}  # every setting that was asked for; this one is read before there are settings

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.forms.renderers import TemplatesSetting
 
-from notifications_project.mail_addresses import LONGEST, BadMailAddress, normalize
+from notifications_project.mail.addresses import LONGEST, BadMailAddress, normalize
 
 
 class Renderer(TemplatesSetting):

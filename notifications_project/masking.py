@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-from notifications_project.web_address import BadAddress, WebAddress, parse
+from notifications_project.network.web_address import BadAddress, WebAddress, parse
 
 DOTS = "••••••"
 

@@ -11,8 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import is_valid_path
 
-from notifications_project.logs import mask_keys
-from notifications_project.waiting import Busy
+from notifications_project.runtime.logs import mask_keys
+from notifications_project.runtime.waiting import Busy
 
 
 class OptionalSlashMiddleware:

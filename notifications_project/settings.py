@@ -191,8 +191,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["notifications_project.accounts.authentication.ApiTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["notifications_project.api_json.JSONParser"],
-    "EXCEPTION_HANDLER": "notifications_project.api_errors.handle",
+    "DEFAULT_PARSER_CLASSES": ["notifications_project.api.parsing.JSONParser"],
+    "EXCEPTION_HANDLER": "notifications_project.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
 }
 
@@ -203,7 +203,7 @@ EMAIL_PROVIDER = environment.mail_provider("EMAIL_PROVIDER")
 if EMAIL_PROVIDER and _email:
     raise environment.BadSetting("EMAIL_PROVIDER", "cannot be given together with EMAIL_URL: mail goes one way")
 MAIL_CONFIGURED = bool(_email or EMAIL_PROVIDER)
-EMAIL_BACKEND = "notifications_project.mail_backend.EmailBackend"
+EMAIL_BACKEND = "notifications_project.mail.backend.EmailBackend"
 if EMAIL_PROVIDER:
     EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
     INSTALLED_APPS.append("anymail")
@@ -280,8 +280,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "filters": {
-        "no client's traceback": {"()": "notifications_project.logs.NoClientTraceback"},
-        "no cut requests": {"()": "notifications_project.logs.NoCutRequests"},
+        "no client's traceback": {"()": "notifications_project.runtime.logs.NoClientTraceback"},
+        "no cut requests": {"()": "notifications_project.runtime.logs.NoCutRequests"},
     },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no client's traceback"]}

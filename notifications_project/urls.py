@@ -15,12 +15,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("events.urls")),
     path("", include("hooks.urls")),
     path("accounts/", include("allauth.account.urls")),
-    path("api/v1/", include("notifications_project.api")),
+    path("api/v1/", include("notifications_project.api.urls")),
 ]
 if settings.EMAIL_PROVIDER and settings.ANYMAIL.get("WEBHOOK_SECRET"):
     urlpatterns.append(path("anymail/", include("hooks.provider_urls")))
 if settings.DEMO:
     urlpatterns.append(path("", include("notifications_project.inbox.urls")))
 
-handler404 = "notifications_project.api_errors.not_found"
-handler500 = "notifications_project.api_errors.server_error"
+handler404 = "notifications_project.api.errors.not_found"
+handler500 = "notifications_project.api.errors.server_error"

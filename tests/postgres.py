@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from notifications_project.supervisor import start_guard
+from notifications_project.runtime.supervisor import start_guard
 
 STARTS_WITHIN = 30.0
 # Nothing in it is worth keeping: it need not survive a power cut.

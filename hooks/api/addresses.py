@@ -7,11 +7,11 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import addresses
 from hooks.api.hooks import HookAPIView
+from hooks.manage import address_actions
 from notifications_project.accounts.roles import Permission
-from notifications_project.api_errors import invalid
-from notifications_project.api_shapes import body, check
+from notifications_project.api.errors import invalid
+from notifications_project.api.shapes import body, check
 
 
 class HookAddress(HookAPIView):
@@ -25,7 +25,7 @@ class HookAddress(HookAPIView):
         sent = body(request.data)
         check(sent, {"address": str}, frozenset({"address"}))
         try:
-            addresses.ACTIONS[self.action](found, sent["address"], self.user)
-        except addresses.UnknownAddress as problem:
+            address_actions.ACTIONS[self.action](found, sent["address"], self.user)
+        except address_actions.UnknownAddress as problem:
             raise invalid({"address": str(problem)}) from None
         return Response(self.json(self.hook(hook)))

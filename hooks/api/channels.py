@@ -14,20 +14,22 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import channel_cards, channels, trial, verifying
 from hooks.api.own import OwnAPIView
 from hooks.api.presentation import endpoint_health
+from hooks.audience.quiet_times import quiet_until
+from hooks.channels import cards, services
+from hooks.deliveries import test_sends
 from hooks.endpoints import devices, lookup
 from hooks.endpoints.options import shown_url, stored_options
 from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, Device, Endpoint
-from hooks.preview import Draft, first_type
-from hooks.quiet import quiet_until
+from hooks.preview import verifying
+from hooks.preview.preview import Draft, first_type
 from notifications_project import ids
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.api_errors import invalid
-from notifications_project.api_lists import whole
-from notifications_project.api_shapes import Shape, body, check
+from notifications_project.api.errors import invalid
+from notifications_project.api.lists import whole
+from notifications_project.api.shapes import Shape, body, check
 
 Kind = Channel.Kind
 _QUIET: dict[str, Shape] = {"snoozed_until": str | None, "quiet_hours": dict | None}
@@ -57,7 +59,7 @@ class ChannelAPIView(OwnAPIView):
 
     def every(self) -> dict[str, Channel]:
         """One of each kind; what is not set up is not stored."""
-        there = channels.own(self.user)
+        there = services.own(self.user)
         found = {kind: there.get(kind) or Channel(user=self.user, kind=kind) for kind in Kind.values}
         for channel in found.values():
             channel.user = self.user
@@ -81,13 +83,13 @@ class ChannelDetail(ChannelAPIView):
         return Response(channel_json(self.channel(kind)))
 
     def put(self, request: Request, kind: str) -> Response:
-        known = kind in channels.WITH_ENDPOINT and not _is_there(self.every()[kind])
+        known = kind in services.WITH_ENDPOINT and not _is_there(self.every()[kind])
         sent = self._sent(request, kind if known else self.channel(kind).kind)
         secret = ""
         with _by_the_rules():
-            if kind in channels.WITH_ENDPOINT:
+            if kind in services.WITH_ENDPOINT:
                 leads = {"url": "", "format": "", "options": {}} | {name: sent[name] for name in _LEADS if name in sent}
-                _, secret = channels.set_up(self.user, kind, **leads)
+                _, secret = services.set_up(self.user, kind, **leads)
             self._silence(kind, sent)
         shown = channel_json(self.channel(kind)) | ({"secret": secret} if secret else {})
         return Response(shown, status=status.HTTP_201_CREATED if known else status.HTTP_200_OK)
@@ -100,19 +102,19 @@ class ChannelDetail(ChannelAPIView):
                 stands = _leads(channel.endpoint)
                 if sent.get("format", stands["format"]) != stands["format"]:
                     stands["options"] = {}  # another format has options of its own
-                channels.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
+                services.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
             self._silence(kind, sent)
         return Response(channel_json(self.channel(kind)))
 
     def delete(self, request: Request, kind: str) -> Response:
         with _by_the_rules():
-            channels.remove(self.channel(kind))
+            services.remove(self.channel(kind))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _sent(self, request: Request, kind: str) -> dict[str, Any]:
         """What may be set, without what reading gives and nobody sets."""
         sent = {name: value for name, value in body(request.data).items() if name not in _READ_ONLY}
-        leads = _LEADS if kind in channels.WITH_ENDPOINT else {}
+        leads = _LEADS if kind in services.WITH_ENDPOINT else {}
         check(sent, leads | _QUIET)
         if kind == Kind.HIPCHAT and sent.pop("format", "hipchat") != "hipchat":
             raise invalid({"format": "HipChat has one format. A webhook has others."})
@@ -135,7 +137,7 @@ class ChannelDetail(ChannelAPIView):
         hours = (sent["quiet_hours"],) if sent.get("quiet_hours", own) != own else None
         if snooze or hours:
             try:
-                channels.silence(self.user, [kind], snooze=snooze, hours=hours)
+                services.silence(self.user, [kind], snooze=snooze, hours=hours)
             except InvalidRule as problem:
                 names = {"until": "snoozed_until", "quiet_until": "quiet_hours.until"}
                 raise invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None
@@ -149,8 +151,8 @@ class ChannelTest(ChannelAPIView):
         check(sent, {"event_type": str, "device": str})
         try:
             endpoint = self._endpoint(channel, sent.get("device"))
-            delivery = trial.send_test_to(endpoint, sent.get("event_type") or first_type([]), self.user)
-        except trial.CannotTest as problem:
+            delivery = test_sends.send_test_to(endpoint, sent.get("event_type") or first_type([]), self.user)
+        except test_sends.CannotTest as problem:
             raise invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 
@@ -188,7 +190,7 @@ class ChannelRotateSecret(ChannelAPIView):
         channel = self.channel(kind)
         check(body(request.data), {})
         with _by_the_rules():
-            return Response({"secret": channels.rotate_secret(channel)})
+            return Response({"secret": services.rotate_secret(channel)})
 
 
 class ChannelEnable(ChannelAPIView):
@@ -197,13 +199,13 @@ class ChannelEnable(ChannelAPIView):
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
         check(body(request.data), {})
-        channels.enable(channel)
+        services.enable(channel)
         return Response(channel_json(self.channel(kind)))
 
 
 def channel_json(channel: Channel) -> dict[str, Any]:
     """Of one's own: whole URLs; secret options by their beginning."""
-    card = channel_cards.card(channel, timezone.now())
+    card = cards.card(channel, timezone.now())
     hours = (
         channel.quiet_from
         and channel.quiet_until
@@ -247,7 +249,7 @@ def _is_stored(channel: Channel) -> bool:
 
 
 def _is_there(channel: Channel) -> bool:
-    return channel.kind not in channels.WITH_ENDPOINT or _is_stored(channel)
+    return channel.kind not in services.WITH_ENDPOINT or _is_stored(channel)
 
 
 def _until(text: str | None) -> datetime | None:

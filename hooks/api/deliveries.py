@@ -12,18 +12,17 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks import privacy
 from hooks.api.presentation import attempt_json, delivery_json, private_json
 from hooks.context import workers_running
-from hooks.deliveries import resending
+from hooks.deliveries import privacy, resending
 from hooks.models import Delivery
 from hooks.presentation import delivery_lists
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission
-from notifications_project.api_errors import ApiError, error, invalid
-from notifications_project.api_lists import identifier, newest, parameters
-from notifications_project.api_shapes import body, check
+from notifications_project.api.errors import ApiError, error, invalid
+from notifications_project.api.lists import identifier, newest, parameters
+from notifications_project.api.shapes import body, check
 
 
 class DeliveryAPIView(OrganizationAPIView):

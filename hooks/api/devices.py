@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from hooks.api.own import OwnAPIView
 from hooks.endpoints import devices
 from hooks.models import Device
-from notifications_project.api_errors import invalid
-from notifications_project.api_lists import whole
-from notifications_project.api_shapes import body, check
+from notifications_project.api.errors import invalid
+from notifications_project.api.lists import whole
+from notifications_project.api.shapes import body, check
 
 
 class DeviceAPIView(OwnAPIView):

@@ -10,16 +10,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.models import Event
-from hooks import explaining
 from hooks.context import workers_running
-from hooks.explaining import Explained, Explanation
-from hooks.explaining_hooks import ExplainedHook, explain_hooks
+from hooks.explanations import people
+from hooks.explanations.hooks import ExplainedHook, explain_hooks
+from hooks.explanations.people import Explained, Explanation
+from hooks.explanations.verdicts import Verdict
 from hooks.routing import subjects
-from hooks.verdicts import Verdict
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import Membership
-from notifications_project.api_errors import invalid
-from notifications_project.api_lists import limit, next_page, parameters
+from notifications_project.api.errors import invalid
+from notifications_project.api.lists import limit, next_page, parameters
 from notifications_project.spelling import one_spelling
 
 _TOLD = {"true": True, "false": False}
@@ -43,7 +43,7 @@ class EventExplanation(OrganizationAPIView):
         mine, search, told = _mine(query), one_spelling(query.get("search", "")), _told(query)
         members, more = [self.membership], None
         if not mine:
-            members, more = explaining.find_members(
+            members, more = people.find_members(
                 found, search=search, told=told, after=_after(query), size=limit(query.get("limit"))
             )
         explanation = Explanation(

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hooks.formats import Format, Option, webhook_formats
-from notifications_project.api_lists import whole
+from notifications_project.api.lists import whole
 
 
 class FormatList(APIView):

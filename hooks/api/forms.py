@@ -1,4 +1,4 @@
-"""What is sent to the API of hooks, taken apart: shapes only, the meaning is checked by `hooks.rules`."""
+"""What is sent to the API of hooks, taken apart: shapes only, the meaning is checked by `hooks.manage.rules`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from uuid import UUID
 from events.limits import Unfit, check_value
 from events.models import Resource
 from hooks.formats import FORMATS
+from hooks.manage.rules import Notify, RateLimit
 from hooks.models import Hook
-from hooks.rules import Notify, RateLimit
 from notifications_project import ids
-from notifications_project.api_errors import invalid
-from notifications_project.api_shapes import Shape, body, check
+from notifications_project.api.errors import invalid
+from notifications_project.api.shapes import Shape, body, check
 
 _SHARED: dict[str, Shape] = {
     "name": str,

@@ -14,16 +14,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import catalogue
-from hooks import recipients, rules, trial, verifying
 from hooks.api import forms
 from hooks.api.presentation import hook_json
+from hooks.audience import recipients
+from hooks.deliveries import test_sends
+from hooks.manage import rules
 from hooks.models import Hook
-from hooks.preview import Draft
+from hooks.preview import verifying
+from hooks.preview.preview import Draft
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission, allows
-from notifications_project.api_errors import invalid
-from notifications_project.api_lists import parameters, whole
-from notifications_project.api_shapes import body, check
+from notifications_project.api.errors import invalid
+from notifications_project.api.lists import parameters, whole
+from notifications_project.api.shapes import body, check
 
 _TRIED_FIRST = "stack.redeploy.ok"  # by hooks that ask for every event
 
@@ -119,8 +122,8 @@ class HookTest(HookAPIView):
         sent = body(request.data)
         check(sent, {"event_type": str})
         try:
-            delivery = trial.send_test(found, sent.get("event_type", _first_type(found)), self.user)
-        except trial.CannotTest as problem:
+            delivery = test_sends.send_test(found, sent.get("event_type", _first_type(found)), self.user)
+        except test_sends.CannotTest as problem:
             raise invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hooks import privacy, sentences
+from hooks.audience.recipients import Silent, Why
+from hooks.deliveries import privacy
+from hooks.manage.rules import RateLimit
 from hooks.models import Attempt, Delivery, Endpoint, Hook
-from hooks.recipients import Silent, Why
-from hooks.rules import RateLimit
+from hooks.presentation import sentences
 from notifications_project import ids
 
 

@@ -11,17 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import catalogue
-from hooks import notification_settings
 from hooks.api.own import OwnAPIView
+from hooks.audience.quiet_times import can_be_urgent
 from hooks.models import Channel, Urgent
-from hooks.notification_settings import Choice, InvalidSetting, Scope
+from hooks.preferences import notification_settings
+from hooks.preferences.effective import Cell, Standing
+from hooks.preferences.notification_settings import Choice, InvalidSetting, Scope
 from hooks.preferences.scopes import find_scope, scope_key
-from hooks.quiet import can_be_urgent
-from hooks.standing import Cell, Standing
 from notifications_project.accounts.models import User
-from notifications_project.api_errors import ApiError, error, invalid
-from notifications_project.api_lists import parameters
-from notifications_project.api_shapes import body, check
+from notifications_project.api.errors import ApiError, error, invalid
+from notifications_project.api.lists import parameters
+from notifications_project.api.shapes import body, check
 
 _MOST = 1000  # changed at once
 _SETTING = {"event_type", "channel", "enabled"}

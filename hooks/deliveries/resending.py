@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Coalesce
 
-from hooks import clock, mail_again
+from hooks import clock
+from hooks.deliveries import resend_checks
 from hooks.models import Delivery, Endpoint
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
@@ -81,7 +82,7 @@ def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
 
 def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
     """Why `actor` cannot have some of them sent, by id."""
-    unwanted = mail_again.obstacles(deliveries, endpoints, actor)
+    unwanted = resend_checks.obstacles(deliveries, endpoints, actor)
     found = {each.pk: _obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
     return {pk: problem for pk, first in found.items() if (problem := first or unwanted.get(pk, ""))}
 

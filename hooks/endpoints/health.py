@@ -17,10 +17,11 @@ from uuid import UUID
 
 from events import intake
 from events.representation import Source
-from hooks import clock, waiting
+from hooks import clock
 from hooks.endpoints import devices
 from hooks.models import Channel, Endpoint, Hook
 from hooks.models.endpoint import SEVERAL_FAILED
+from hooks.queue import pending
 from hooks.queue.outcomes import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, LEAST_NOTICE, Outcome
 
 _TOLD_OF_ADDRESSES_EVERY = timedelta(days=1)
@@ -124,7 +125,7 @@ def _answered(endpoint: Endpoint, now: datetime) -> None:
     # (A mail that was under way when its address was stopped says nothing: the bounce may still be to come.)
     was_disabled = endpoint.disabled_at is not None and endpoint.kind != Endpoint.Kind.EMAIL
     if was_disabled:  # only a test, or what a person sends again, gets there: it works, so the rest may go
-        waiting.reactivate(endpoint)
+        pending.reactivate(endpoint)
     if endpoint.warned_at or was_disabled:
         _tell("hook.recovered", endpoint, reason="It answers again.")
     endpoint.last_delivered_at = now
@@ -134,13 +135,13 @@ def _answered(endpoint: Endpoint, now: datetime) -> None:
 
 def stop_mail(endpoint: Endpoint, why: str) -> None:
     """Try an e-mail address no more, and tell the administrators; what waits for it is kept."""
-    waiting.disable(endpoint, why)
+    pending.disable(endpoint, why)
     data = {"state": "address_refused", "refused": endpoint.address, "reason": why}
     _record(endpoint, "hook.disabled", data)
 
 
 def _disable(endpoint: Endpoint, why: str) -> None:
-    waiting.disable(endpoint, why)
+    pending.disable(endpoint, why)
     _tell("hook.disabled", endpoint, reason=why)
 
 

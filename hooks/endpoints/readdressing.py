@@ -10,8 +10,9 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Lower
 
-from hooks import clock, waiting
+from hooks import clock
 from hooks.models import Delivery, Endpoint, Hook, Unsubscription
+from hooks.queue import pending
 from hooks.queue.wakeup import wake
 from notifications_project.accounts.models import Organization, User
 
@@ -49,8 +50,8 @@ def _move(organization: Organization, before: str, after: str) -> None:
         new = old
     else:
         _merge(old, new)
-    waiting.forget_answers(new)
-    waiting.reactivate(new)  # what the mail server said of the old address says nothing about this one
+    pending.forget_answers(new)
+    pending.reactivate(new)  # what the mail server said of the old address says nothing about this one
 
 
 def _merge(old: Endpoint, new: Endpoint) -> None:

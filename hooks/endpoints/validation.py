@@ -8,7 +8,7 @@ from typing import Any
 from hooks.formats import FORMATS, webhook_formats
 from hooks.transports import outbound
 from notifications_project.masking import DOTS
-from notifications_project.web_address import BadAddress, parse
+from notifications_project.network.web_address import BadAddress, parse
 
 
 class InvalidRule(Exception):

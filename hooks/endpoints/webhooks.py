@@ -1,6 +1,6 @@
 """Endpoints with a URL, of hooks and of people's own channels: made, changed, and their secrets rotated.
 
-What may stand in them is checked by who calls (`hooks.validation`), as is who may do it.
+What may stand in them is checked by who calls (`hooks.manage.validation`), as is who may do it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from hooks import waiting
 from hooks.endpoints.options import secret_options, shown_options
 from hooks.endpoints.validation import check
 from hooks.formats import FORMATS, transport_to
 from hooks.models import Endpoint, Lane
-from hooks.queue import lanes
+from hooks.queue import lanes, pending
 from hooks.queue.wakeup import wake
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
@@ -72,8 +71,8 @@ def change(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
         transport = transport_to(changes["url"])
         Lane.objects.filter(pk=endpoint.lane_id).exclude(transport=transport).update(transport=transport)
     if moved:
-        waiting.forget_answers(endpoint)
-        waiting.reactivate(endpoint)
+        pending.forget_answers(endpoint)
+        pending.reactivate(endpoint)
 
 
 def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:

@@ -3,8 +3,8 @@
 1. `events.intake` stores an event; after its commit `wakeup.wake` starts a pump, unless one is at work. A wake-up
    holds no work, so that losing one costs time and nothing else.
 2. A pump (`pump.Pump`, a django-q2 task) works in turns of some 20 ms for some 20 s: it routes new events
-   (`hooks.matching`), leases lanes (`lanes.claim`: `FOR UPDATE SKIP LOCKED`, or SQLite's immediate transaction) and
-   takes what is due in them (`taking.take`), all in a few statements for many lanes: asked for one by one, a lane
+   (`hooks.routing.router`), leases lanes (`lanes.claim`: `FOR UPDATE SKIP LOCKED`, or SQLite's immediate transaction)
+   and takes what is due in them (`taking.take`), all in a few statements for many lanes: asked for one by one, a lane
    would cost a dozen queries, more than all that is sent in it. Four lanes at a time, as more would leave nothing to
    the other worker; ever more at once while there is little in each.
 3. Threads send and never touch the database. Where a receiver answers at once, a thread gets a run of up to 40

@@ -19,7 +19,6 @@ from contextlib import suppress
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from hooks import matching
 from hooks.engine import lanes, record, stop, taking, watchdog
 from hooks.engine.account_mails import AccountMails
 from hooks.engine.held import Answered, Ended, Held, Run
@@ -29,6 +28,7 @@ from hooks.engine.relay import Transports
 from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
 from hooks.queue import wakeup
+from hooks.routing import router
 from hooks.transports import SENDERS
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class Pump:
         if self.closing or now - self.looked_at < _TURN:
             return False
         self.looked_at = now
-        routed = matching.route()
+        routed = router.route()
         claimed = self._claim_enough(late)
         self._refresh()
         return bool(routed or claimed)

@@ -10,9 +10,9 @@ from hooks import clock
 from hooks.engine import leases, set_back
 from hooks.models import Delivery, Lane, Pump
 from hooks.queue import lanes
-from notifications_project import sqlite_file
 from notifications_project.accounts.models import AccountMail
 from notifications_project.isolation import isolated
+from notifications_project.runtime import sqlite_file
 
 _FORGET_PUMPS = timedelta(hours=1)
 _LANES = 500

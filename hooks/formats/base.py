@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hooks.messages import Answer, Message, Notification
-from notifications_project import certificates
-from notifications_project.web_address import host_of
+from notifications_project.network import certificates
+from notifications_project.network.web_address import host_of
 
 
 @dataclass(frozen=True, slots=True)

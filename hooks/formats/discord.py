@@ -11,7 +11,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format, HostLimit, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import tell
-from notifications_project.web_address import path_of
+from notifications_project.network.web_address import path_of
 
 COLOURS = {Outcome.GOOD: 0x2E9E5B, Outcome.BAD: 0xC93434, Outcome.NEUTRAL: 0x6B6F76}
 _MOST = 6000  # characters of an embed, all its texts together

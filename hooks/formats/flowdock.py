@@ -22,7 +22,7 @@ from hooks.formats.kinds import Kind, kind_of
 from hooks.formats.parts import fit, inner, json_message, said, words
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
-from notifications_project.web_address import parse
+from notifications_project.network.web_address import parse
 
 SOURCE = "Notifications"  # as a chat's external_user_name: at most 16 characters, no whitespace
 LONGEST_CHAT = 8096  # characters

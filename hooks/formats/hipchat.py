@@ -20,7 +20,7 @@ from hooks.formats.kinds import Kind, kind_of
 from hooks.formats.parts import inner, json_message, said, utf16, words
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
-from notifications_project.web_address import parse
+from notifications_project.network.web_address import parse
 
 SENDER = "Notifications"  # version 1 takes less than 15 characters
 LONGEST = 10_000  # characters of a message

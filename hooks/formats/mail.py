@@ -11,8 +11,8 @@ from hooks import mail_links
 from hooks.formats.base import Format
 from hooks.messages import Message, Notification
 from hooks.wording import mailing, plain, tell
-from notifications_project.mail_addresses import ascii_domain
-from notifications_project.unlinking import unlinked
+from notifications_project.mail.addresses import ascii_domain
+from notifications_project.mail.unlinking import unlinked
 
 
 class Mail(Format):

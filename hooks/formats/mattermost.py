@@ -14,7 +14,7 @@ from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
-from notifications_project.web_address import path_of
+from notifications_project.network.web_address import path_of
 
 _NEW = "Make a new one in Mattermost and put its URL here."
 _CHANNEL = f"The Mattermost channel of this webhook was deleted or archived. Restore it, or: {_NEW}"

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from hooks.messages import Answer, Message
 from hooks.wording import plain
 from notifications_project import graphemes
-from notifications_project.web_address import BadAddress, parse
+from notifications_project.network.web_address import BadAddress, parse
 
 _LONGEST_WAIT = 10_000_000  # seconds; beyond that it is no number of seconds
 ELLIPSIS = "…"

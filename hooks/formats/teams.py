@@ -15,7 +15,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
-from notifications_project.web_address import host_of, path_of
+from notifications_project.network.web_address import host_of, path_of
 
 COLOURS = {Outcome.GOOD: "Good", Outcome.BAD: "Attention", Outcome.NEUTRAL: "Accent"}
 _MOST = 28 * 1000  # bytes of the whole message

@@ -12,7 +12,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
-from notifications_project.web_address import BadAddress, parse
+from notifications_project.network.web_address import BadAddress, parse
 
 _MOST = 4096  # characters of a text, its markup not counted
 _METHOD = re.compile(r"/bot(?P<token>[0-9]+:[A-Za-z0-9_-]+)(/[A-Za-z]*)?/?$")

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from notifications_project.mail_addresses import normalize_if_valid
+from notifications_project.mail.addresses import normalize_if_valid
 
 _BATCH = 500
 

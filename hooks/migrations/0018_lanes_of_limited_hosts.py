@@ -12,7 +12,7 @@ from django.apps.registry import Apps
 from django.db import migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from notifications_project.web_address import host_of
+from notifications_project.network.web_address import host_of
 
 _BATCH = 500
 _DISCORD = ("discord.com", "discordapp.com")

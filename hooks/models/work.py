@@ -45,7 +45,8 @@ class Delivery(models.Model):
     reasons = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     due_at = models.DateTimeField(null=True, blank=True)
-    # Not before: the user's channel is snoozed or quiet. Then what waited goes as one digest (`hooks.digests`).
+    # Not before: the user's channel is snoozed or quiet. Then what waited goes as one digest
+    # (`hooks.deliveries.digests`).
     quiet_until = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     # Those of them that a person asked for beside the ten. While one of these is to come, due at once, `scheduled_at`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404
 
 from events.models import Resource
-from hooks.notification_settings import EVERYTHING, Scope
+from hooks.preferences.notification_settings import EVERYTHING, Scope
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 

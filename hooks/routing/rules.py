@@ -13,12 +13,12 @@ from events import catalogue
 from events.catalogue import EmailDefault
 from events.models import Event
 from hooks import clock
-from hooks.choices import Breadth, Choices, Decision, kinds
+from hooks.audience.choices import Breadth, Choices, Decision, kinds
+from hooks.audience.quiet_times import Quiet
+from hooks.audience.recipients import Member, Silence, members_of, named_by
 from hooks.endpoints.lookup import To, read
 from hooks.models import Channel, Endpoint, Hook
-from hooks.quiet import Quiet
-from hooks.reach import Reach
-from hooks.recipients import Member, Silence, members_of, named_by
+from hooks.routing.channel_endpoints import Reach
 from hooks.routing.subjects import concerned_address, concerned_channel, concerned_hook
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role

@@ -7,17 +7,17 @@ from typing import Any
 from django import template
 
 from events.models import Event
-from hooks import privacy, sentences
 from hooks.context import workers_running
+from hooks.deliveries import privacy
 from hooks.models import Delivery, Endpoint
-from hooks.presentation import delivery_lists
+from hooks.presentation import delivery_lists, sentences
 
 register = template.Library()
 
 _MOST = 100
 
 
-@register.inclusion_tag("hooks/told.html", takes_context=True)
+@register.inclusion_tag("hooks/deliveries/told.html", takes_context=True)
 def told(context: template.Context, event: Event) -> dict[str, Any]:
     """The deliveries that an event owes, in the order of routing, each with its state and its reason."""
     loaded = delivery_lists.with_back_off(

@@ -30,7 +30,7 @@ from urllib3.exceptions import SSLError as NameInCertificateError
 from hooks.transports import authorities, outbound
 from hooks.transports.replies import Reply, is_quiet, read_reply, says_something, write_request
 from hooks.transports.target import Target
-from notifications_project import lookups
+from notifications_project.network import lookups
 
 CONNECTIONS = 32  # of one thread, at the most; the one that has rested longest is closed for a new one
 _CONNECT_SECONDS = 5

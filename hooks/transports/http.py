@@ -34,8 +34,8 @@ from hooks.transports.decoding import text_of
 from hooks.transports.replies import NoReply
 from hooks.transports.target import target
 from notifications_project import graphemes
-from notifications_project.lookups import TooSlow
 from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
+from notifications_project.network.lookups import TooSlow
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection

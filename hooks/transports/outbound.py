@@ -16,9 +16,9 @@ from typing import Any
 
 from django.conf import settings
 
-from notifications_project import lookups
-from notifications_project.waiting import without_database
-from notifications_project.web_address import BadAddress, WebAddress, parse
+from notifications_project.network import lookups
+from notifications_project.network.web_address import BadAddress, WebAddress, parse
+from notifications_project.runtime.waiting import without_database
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SockAddr = tuple[socket.AddressFamily, Any]

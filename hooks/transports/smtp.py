@@ -25,7 +25,7 @@ from hooks.transports import deadlines, refusals
 from hooks.transports.mail_connections import connected
 from hooks.wording import plain
 from notifications_project import graphemes
-from notifications_project.mail_addresses import BadMailAddress, normalize
+from notifications_project.mail.addresses import BadMailAddress, normalize
 
 _LONGEST_LINE = 998  # characters, of a header (RFC 5322)
 _SIGN_IN_FIRST = {530, 534, 535, 538}  # to any command: it wants a sign-in or TLS before (RFC 3207, RFC 4954)

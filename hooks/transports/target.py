@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from notifications_project.web_address import DEFAULT_PORTS, parse
+from notifications_project.network.web_address import DEFAULT_PORTS, parse
 
 
 class Target(NamedTuple):

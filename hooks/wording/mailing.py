@@ -13,7 +13,7 @@ from django.utils.translation import npgettext, pgettext
 from events import catalogue
 from hooks.messages import Notification
 from hooks.wording import plain, resource_of
-from notifications_project.unlinking import unlinked
+from notifications_project.mail.unlinking import unlinked
 
 OWN = frozenset({"setting", "default", "role"})  # the rules of which members have the say themselves
 _LONGEST_NAME = 100

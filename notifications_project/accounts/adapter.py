@@ -20,7 +20,7 @@ from django.urls import reverse
 from notifications_project.accounts import devices, outgoing
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.mail_addresses import BadMailAddress, normalize
+from notifications_project.mail.addresses import BadMailAddress, normalize
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

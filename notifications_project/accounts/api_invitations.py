@@ -13,17 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifications_project import api_lists, api_shapes
 from notifications_project.accounts import invitations
 from notifications_project.accounts.access import OrganizationAPIView, signed_in
 from notifications_project.accounts.invitations import InvitationError, QuotaExceeded
 from notifications_project.accounts.models import ApiToken, Invitation
 from notifications_project.accounts.organizations import MembershipError
 from notifications_project.accounts.roles import Permission, Role
-from notifications_project.api_errors import ApiError, error, invalid
-from notifications_project.mail_addresses import BadMailAddress, normalize
+from notifications_project.api import lists, shapes
+from notifications_project.api.errors import ApiError, error, invalid
+from notifications_project.mail.addresses import BadMailAddress, normalize
 
-_SHAPES: dict[str, api_shapes.Shape] = {"email": str, "role": str}
+_SHAPES: dict[str, shapes.Shape] = {"email": str, "role": str}
 
 
 def invitation_json(invitation: Invitation) -> dict[str, Any]:
@@ -64,11 +64,11 @@ class _Managed(OrganizationAPIView):
 class Invitations(_Managed):
     def get(self, request: Request, owner: object) -> Response:
         found = invitations.listed(self.organization)[: 2 * invitations.MOST_OPEN]
-        return api_lists.whole(invitation_json(each) for each in found)
+        return lists.whole(invitation_json(each) for each in found)
 
     def post(self, request: Request, owner: object) -> Response:
-        given = api_shapes.body(request.data)
-        api_shapes.check(given, _SHAPES, required=frozenset(_SHAPES))
+        given = shapes.body(request.data)
+        shapes.check(given, _SHAPES, required=frozenset(_SHAPES))
         email = _checked_email(given)
         try:
             made = invitations.invite(organization=self.organization, email=email, role=given["role"], actor=self.user)
@@ -101,7 +101,7 @@ class ResendInvitation(_Managed):
 class MyInvitations(APIView):
     def get(self, request: Request) -> Response:
         found = invitations.invitations_of(signed_in(request))[: invitations.MOST_OPEN]
-        return api_lists.whole(own_invitation_json(each) for each in found)
+        return lists.whole(own_invitation_json(each) for each in found)
 
 
 class AnswerInvitation(APIView):

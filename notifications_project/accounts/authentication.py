@@ -12,7 +12,7 @@ from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 
 from notifications_project.accounts.models import ApiToken, User
-from notifications_project.outage import FULL, outage_of
+from notifications_project.runtime.outage import FULL, outage_of
 
 _NOTED_EVERY = timedelta(minutes=1)
 

@@ -22,7 +22,7 @@ from notifications_project.accounts import audit, outgoing, quotas
 from notifications_project.accounts.models import Invitation, Membership, Organization, User
 from notifications_project.accounts.organizations import create_user, refuse_personal
 from notifications_project.isolation import isolated
-from notifications_project.unlinking import unlinked
+from notifications_project.mail.unlinking import unlinked
 
 VALID_FOR = timedelta(days=7)
 AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time

@@ -16,7 +16,7 @@ from knox.models import AbstractAuthToken
 from notifications_project import ids
 from notifications_project.accounts.roles import Role
 from notifications_project.encryption import EncryptedJSONField
-from notifications_project.mail_addresses import normalize, normalize_if_valid
+from notifications_project.mail.addresses import normalize, normalize_if_valid
 from notifications_project.spelling import password_spelling
 
 

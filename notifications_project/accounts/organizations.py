@@ -9,7 +9,7 @@ from notifications_project.accounts import audit
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.signals import member_removed, organization_created
-from notifications_project.mail_addresses import normalize_if_valid
+from notifications_project.mail.addresses import normalize_if_valid
 from notifications_project.spelling import one_spelling
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from notifications_project.accounts.models import User
-from notifications_project.mail_addresses import normalize_if_valid
+from notifications_project.mail.addresses import normalize_if_valid
 
 
 class _OurWords:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.management.base import BaseCommand
 
-from notifications_project import readiness
+from notifications_project.runtime import readiness
 
 
 class ReadyCommand(BaseCommand):

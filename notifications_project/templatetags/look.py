@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from notifications_project.mail.unlinking import unlinked
 from notifications_project.masking import mask
-from notifications_project.unlinking import unlinked
 
 register = template.Library()
 

@@ -17,9 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from events import intake
-from hooks import confirming, matching, rules
+from hooks.consent import confirming
 from hooks.endpoints import lookup
+from hooks.manage import rules
 from hooks.models import Delivery, Endpoint, Unsubscription
+from hooks.routing import router
 from notifications_project.accounts import email_addresses
 from notifications_project.accounts.email_addresses import EmailChangeError
 from notifications_project.accounts.models import AccountMail, AddressChangedDirectly, AuditEntry, User
@@ -144,7 +146,7 @@ def test_guessing_the_password_and_mailing_strangers_are_limited(alice, client_o
 
 
 def told():
-    matching.route()
+    router.route()
     pending = Delivery.objects.filter(state="pending")
     return sorted(pending.values_list("endpoint__address", flat=True))
 

@@ -91,12 +91,12 @@ def test_the_answer_and_the_mail_are_the_same_whether_the_address_has_an_account
 
 def test_an_invited_person_is_told_nothing_before_accepting(acme, alice, olga):
     from events import intake
-    from hooks import matching
     from hooks.models import Delivery
+    from hooks.routing import router
 
     invite(acme, olga.email)
     intake.record(acme, [intake.NewEvent(type="server.stopped", data={})])
-    matching.route()
+    router.route()
     assert set(Delivery.objects.values_list("endpoint__address", flat=True)) == {alice.email}
     assert len(mails()) == 1
 

@@ -16,8 +16,8 @@ from django.urls import reverse
 from events import resources
 from events.intake import NewEvent, record
 from events.models import Event, Resource
-from hooks import rules
 from hooks.endpoints import devices
+from hooks.manage import rules
 from hooks.models import Hook
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import User
-from notifications_project.mail_addresses import BadMailAddress
+from notifications_project.mail.addresses import BadMailAddress
 
 pytestmark = pytest.mark.django_db
 

@@ -29,9 +29,10 @@ from django.utils import timezone
 from events import intake, representation
 from events.intake import NewEvent
 from events.models import Event
-from hooks import matching, rules
+from hooks.manage import rules
 from hooks.models import Attempt, Delivery, Hook, Lane, Pump
 from hooks.queue import wakeup
+from hooks.routing import router
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
 from tests.benchmarks.machine import Process, free_port, guarded
@@ -119,7 +120,7 @@ class Arena:
     def web(self) -> Iterator[Api]:
         """The web server, and a client of its API."""
         port = free_port()
-        command = [sys.executable, "-m", "notifications_project.web", "--port", str(port)]
+        command = [sys.executable, "-m", "notifications_project.runtime.web", "--port", str(port)]
         with Process(command, os.environ | _environment()):
             deadline = time.monotonic() + 60
             api = Api(port, self)
@@ -140,7 +141,7 @@ class Arena:
             transaction.on_commit(lambda: seen.append(time.monotonic()))
             for start in range(0, events, 500):
                 intake.record(self.acme, self.new_events(min(500, events - start)))
-            while matching.route():
+            while router.route():
                 pass
         return seen[0]
 

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 
 from events import intake as door
 from events.intake import NewEvent
-from hooks import matching
 from hooks.models import Delivery
+from hooks.routing import router
 from notifications_project.accounts.models import Membership, User
 from notifications_project.accounts.roles import Role
 from tests.benchmarks.arena import Api, Arena
@@ -82,7 +82,7 @@ def _seconds(api: Api, bodies: list[bytes], clients: int) -> float:
 def many(arena: Arena, findings: Findings) -> None:
     """One event of which every member is told: storing it, and routing it."""
     members = arena.options.size(10_000, 1_000)
-    while matching.route():  # what the workers have left
+    while router.route():  # what the workers have left
         pass
     add_members(arena, members)
     runs = [routed(arena, "stack.redeploy.ok", members) for _ in range(arena.options.runs)]
@@ -118,7 +118,7 @@ def routed(arena: Arena, event_type: str, due: int) -> Routed:
     door.record(arena.acme, [NewEvent(type=event_type)])
     stored = time.perf_counter()
     with connection.execute_wrapper(count):
-        while matching.route():
+        while router.route():
             pass
     done = time.perf_counter()
     owed = Delivery.objects.count() - before

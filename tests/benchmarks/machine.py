@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from notifications_project.supervisor import start_guard
+from notifications_project.runtime.supervisor import start_guard
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PPID, _TIMES = 1, slice(11, 15)  # in /proc/…/stat, counted from after the command's name

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from notifications_project.start import free_port
+from notifications_project.runtime.start import free_port
 from tests import environment
 
 BASE = Path(__file__).resolve().parent.parent.parent

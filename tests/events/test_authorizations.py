@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from events import authorizations
 from events.models import Event
-from hooks import matching
 from hooks.models import Delivery
+from hooks.routing import router
 from notifications_project.accounts.models import ApiToken, Organization, User
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def test_a_token_that_is_made_and_revoked_is_told_to_its_user(
     assert (told["user"], told["app"]) == (alice.email, "Nightly build")
     browser.post(reverse("accounts:revoke_token", args=[ApiToken.objects.get().token_key]))
     assert Event.objects.get(type="app.deauth").organization_id == alice.pk
-    while matching.route():
+    while router.route():
         pass
     assert set(Delivery.objects.values_list("endpoint__address", "organization_id")) == {(alice.email, alice.pk)}
     assert Delivery.objects.count() == 2

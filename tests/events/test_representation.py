@@ -13,7 +13,7 @@ from events import representation
 from events.intake import NewEvent, record
 from events.models import Event
 from events.representation import RESERVED, Source
-from hooks import trial
+from hooks.deliveries import test_sends
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api
@@ -71,7 +71,7 @@ def test_a_time_with_an_offset_is_told_in_utc(acme: Organization) -> None:
 
 
 def test_a_test_is_marked_by_the_console(alice: User, acme: Organization) -> None:
-    delivery = trial.send_test(Hook.objects.get(organization=acme), "job.fail", alice)
+    delivery = test_sends.send_test(Hook.objects.get(organization=acme), "job.fail", alice)
     assert (told(delivery.event)["test"], told(delivery.event)["meta"]["source"]) == (True, "console")
 
 

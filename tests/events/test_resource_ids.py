@@ -10,7 +10,7 @@ from django.test import Client
 from events import resources
 from events.intake import NewEvent, Refused, record
 from events.models import Resource
-from hooks import rules
+from hooks.manage import rules
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from events import intake
-from hooks import rules
+from hooks.manage import rules
 from hooks.models import Attempt, Delivery
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken
@@ -65,7 +65,7 @@ class Web:
 
     def __init__(self, **environment: str) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
-        command = [sys.executable, "-m", "notifications_project.web"]
+        command = [sys.executable, "-m", "notifications_project.runtime.web"]
         self.process = subprocess.Popen(
             [*command, "--fd", str(self.socket.fileno())],
             cwd=BASE,

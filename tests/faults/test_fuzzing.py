@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from events import intake
-from hooks import rules
+from hooks.manage import rules
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
 from tests.conftest import member

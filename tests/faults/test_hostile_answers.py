@@ -15,7 +15,7 @@ import pytest
 from django.conf import LazySettings
 
 from events import intake
-from hooks import rules
+from hooks.manage import rules
 from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Delivery
 from hooks.transports import adapter, http
@@ -26,7 +26,7 @@ from tests.faults.hostile import Exchange, Hostile
 from tests.faults.sizes import FULL
 from tests.faults.table import note_answers
 from tests.faults.tricks import SCRIPTS
-from tests.hooks.test_hostile_receivers import notification
+from tests.hooks.transports.test_hostile_receivers import notification
 from tests.project.processes import until
 
 TIMEOUT = 1  # seconds

@@ -19,8 +19,9 @@ from django.conf import LazySettings
 from events import intake
 from events.models import Event, Resource
 from events.representation import Source
-from hooks import rules, tasks
+from hooks import tasks
 from hooks.engine import pump as pumping
+from hooks.manage import rules
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
@@ -172,6 +173,6 @@ def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
     controller.start()
     box.port = controller.port
     settings.EMAIL_HOST, settings.EMAIL_PORT = controller.hostname, controller.port
-    settings.EMAIL_BACKEND = "notifications_project.mail_backend.EmailBackend"  # not the one in memory that tests get
+    settings.EMAIL_BACKEND = "notifications_project.mail.backend.EmailBackend"  # not the one in memory that tests get
     yield box
     controller.stop()

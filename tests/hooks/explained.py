@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from events.models import Event
-from hooks import matching
-from hooks.explaining import Explanation
-from hooks.explaining_hooks import explain_hooks
+from hooks.explanations.hooks import explain_hooks
+from hooks.explanations.people import Explanation
 from hooks.models import Delivery
-from hooks.routing import subjects
+from hooks.routing import router, subjects
 from notifications_project.accounts.models import Membership, User
 from tests.hooks.pages import Record
 
@@ -37,7 +36,7 @@ def of_hook(event: Event, name: str) -> tuple[str, str, str]:
 
 def routed(record: Record, *args: Any, **data: Any) -> Event:
     event: Event = record(*args, **data)
-    matching.route()
+    router.route()
     return event
 
 

@@ -7,8 +7,8 @@ import re
 
 from django.test import Client
 
-from hooks import notification_settings
-from hooks.notification_settings import EVERYTHING, Scope
+from hooks.preferences import notification_settings
+from hooks.preferences.notification_settings import EVERYTHING, Scope
 from notifications_project.accounts.models import User
 
 PAGE = "/account/notifications/"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.test import Client
 
 from events.models import Event
-from hooks import rules
+from hooks.manage import rules
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from django.contrib.auth.hashers import make_password
 
 from events.models import Resource
-from hooks import channels
+from hooks.channels import services
 from hooks.models import Channel, Delivery, Endpoint, NotificationSetting
-from hooks.notification_settings import Choice, Scope, choose
+from hooks.preferences.notification_settings import Choice, Scope, choose
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.roles import Role
 
@@ -32,14 +32,14 @@ def application(organization: Organization, name: str) -> Resource:
 
 
 def with_hipchat(user: User, url: str = NOWHERE, **options: str) -> Channel:
-    return channels.set_up(
+    return services.set_up(
         user, Channel.Kind.HIPCHAT, url=url, options={"token": "t0ken-of-hipchat", "room": "Ops", **options}
     )[0]
 
 
 def with_webhook(user: User, url: str = NOWHERE) -> tuple[Channel, str]:
     """The channel, and the secret that it signs with."""
-    return channels.set_up(user, Channel.Kind.WEBHOOK, url=url, options={})
+    return services.set_up(user, Channel.Kind.WEBHOOK, url=url, options={})
 
 
 def turn(user: User, event_type: str, channel: str, on: bool | None, scope: Scope | None = None) -> None:

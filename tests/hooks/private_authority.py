@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.hooks.test_hostile_receivers import OK, Talk
+from tests.hooks.transports.test_hostile_receivers import OK, Talk
 
 PEM = serialization.Encoding.PEM
 

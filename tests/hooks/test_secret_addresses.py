@@ -16,9 +16,10 @@ from django.db import connection
 from django.test import Client
 
 from events.models import Event
-from hooks import channels, rules
+from hooks.channels import services
 from hooks.endpoints import devices
 from hooks.formats import webhook_formats
+from hooks.manage import rules
 from hooks.models import Attempt, Endpoint, Hook
 from hooks.transports import http
 from notifications_project import encryption_use
@@ -27,7 +28,7 @@ from notifications_project.encryption import keyed_hash
 from notifications_project.masking import DOTS
 from tests.conftest import Api, Receiver
 from tests.hooks.fake_apns import FakeApns
-from tests.hooks.test_hostile_receivers import notification
+from tests.hooks.transports.test_hostile_receivers import notification
 from tests.pages import get
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
@@ -95,8 +96,8 @@ def test_nothing_that_lets_anybody_post_is_readable_in_a_dump_or_in_the_log(
             organization=acme, actor=alice, name=known.label, url=url, format=known.name, options=options
         )
         hooks.append(made[0])
-    channels.set_up(alice, "webhook", url=url_of(receiver, user=True), options={})
-    channels.set_up(alice, "hipchat", url=url_of(receiver, user=True), options=OPTIONS["hipchat"])
+    services.set_up(alice, "webhook", url=url_of(receiver, user=True), options={})
+    services.set_up(alice, "hipchat", url=url_of(receiver, user=True), options=OPTIONS["hipchat"])
     devices.register(alice, DEVICE, "Phone")
     devices.register(alice, DEVICE, "Phone")
     client, home = client_of(alice), f"/organizations/{acme.public_id}/hooks"

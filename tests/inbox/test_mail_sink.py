@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from notifications_project.inbox.models import Message
-from notifications_project.start import free_port
+from notifications_project.runtime.start import free_port
 
 COMMAND = [sys.executable, "-m", "django", "mail_sink", "--port"]
 

@@ -13,7 +13,7 @@ import requests
 from django.conf import settings
 
 from notifications_project.inbox.models import Box, Message
-from notifications_project.start import free_port
+from notifications_project.runtime.start import free_port
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from standardwebhooks import Webhook
 
-from hooks import channels, rules
+from hooks.channels import services
+from hooks.manage import rules
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from notifications_project.inbox import receiving, views
@@ -54,7 +55,7 @@ def test_a_message_is_named_by_its_event_type() -> None:
 
 
 def test_a_signature_of_somebody_s_own_webhook_verifies(alice: User) -> None:
-    _, secret = channels.set_up(alice, "webhook", url=URL, options={})
+    _, secret = services.set_up(alice, "webhook", url=URL, options={})
     message = send(signed(secret))
 
     assert (message.signature, message.signature_reason) == (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifications_project.bodies import BoundedBodies
+from notifications_project.runtime.bodies import BoundedBodies
 
 LIMIT = 1024 * 1024
 

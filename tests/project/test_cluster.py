@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifications_project import cluster
+from notifications_project.runtime import cluster
 from tests.project.processes import until
 
 pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from django.core.management import call_command, get_commands
 
-from notifications_project import commands
 from notifications_project.accounts.models import User
+from notifications_project.runtime import commands
 from tests.project.processes import Command
 
 Start = Callable[..., Command]

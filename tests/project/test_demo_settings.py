@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from notifications_project import environment, start
+from notifications_project import environment
 from notifications_project.environment import BadSetting
+from notifications_project.runtime import start
 from tests.project.processes import BASE, Command, clean_environment
 
 pytestmark = pytest.mark.sqlite_only  # the demo is always on SQLite

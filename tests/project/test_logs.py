@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from uvicorn.logging import AccessFormatter
 
-from notifications_project.logs import mask_keys
+from notifications_project.runtime.logs import mask_keys
 
 KEYS = [
     "/unsubscribe/eyJlbmRwb2ludCI6:1tRz:abc-_/",

@@ -7,7 +7,7 @@ from django.core.mail.message import sanitize_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications_project.mail_addresses import BadMailAddress, ascii_domain, comparable, normalize, normalize_if_valid
+from notifications_project.mail.addresses import BadMailAddress, ascii_domain, comparable, normalize, normalize_if_valid
 
 
 @pytest.mark.parametrize(

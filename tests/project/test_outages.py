@@ -17,8 +17,8 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 
-from notifications_project import outage
 from notifications_project.accounts.models import Organization, User
+from notifications_project.runtime import outage
 from tests.conftest import Api
 from tests.environment import SETTINGS
 from tests.hooks.conftest import free_port
@@ -89,7 +89,7 @@ class Web:
         self.port, self.log = free_port(), log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "notifications_project.web", "--port", str(self.port)],
+                [sys.executable, "-m", "notifications_project.runtime.web", "--port", str(self.port)],
                 cwd=BASE,
                 env=clean_environment() | SETTINGS | {"DATABASE_URL": database_url},
                 stdin=subprocess.DEVNULL,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from notifications_project import readiness
 from notifications_project.environment import BadSetting
+from notifications_project.runtime import readiness
 from tests.environment import SETTINGS
 from tests.hooks.conftest import free_port
 from tests.project.processes import BASE, clean_environment, until

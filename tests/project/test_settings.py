@@ -15,9 +15,9 @@ from django.core import signing
 from redis.connection import Connection, ConnectionPool
 
 from hooks.formats import FORMATS
-from notifications_project import start
 from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
 from notifications_project.environment import BadSetting
+from notifications_project.runtime import start
 from tests.hooks.fake_apns import new_key, pem
 from tests.hooks.notifications import notification
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notifications_project import sqlite_file
+from notifications_project.runtime import sqlite_file
 from tests.environment import SETTINGS
 from tests.project.processes import Command, until
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from notifications_project import supervisor
-from notifications_project.supervisor import STANDS_STILL, ChildDied, StopRequested, Supervisor
+from notifications_project.runtime import supervisor
+from notifications_project.runtime.supervisor import STANDS_STILL, ChildDied, StopRequested, Supervisor
 from tests.project.processes import until, within
 
 pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough
@@ -130,7 +130,7 @@ def test_a_cluster_that_keeps_dying_is_tried_again_with_growing_pauses() -> None
 def test_leaving_says_what_was_to_be_said_and_takes_no_time_for_anything_else() -> None:
     program = """
 import atexit
-from notifications_project.supervisor import leave
+from notifications_project.runtime.supervisor import leave
 atexit.register(print, "and took everything apart")
 print("Stopped.")
 leave(3)

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from notifications_project.bodies import BoundedBodies
-from notifications_project.threads import ThreadsHandler
+from notifications_project.runtime.bodies import BoundedBodies
+from notifications_project.runtime.threads import ThreadsHandler
 
 ran_on: list[int] = []
 

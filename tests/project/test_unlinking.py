@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifications_project.unlinking import unlinked
+from notifications_project.mail.unlinking import unlinked
 
 # What mail programs recognize, more of it than any of them does.
 LINKS = re.compile(

@@ -117,7 +117,9 @@ def test_killed_with_9_while_it_starts_it_leaves_nothing_either(command: Start, 
     until(lambda: not starting.family(), 2, "the end of all processes")
 
 
-@pytest.mark.parametrize(("part", "name"), [("notifications_project.web", "web server"), ("mail_sink", "mail sink")])
+@pytest.mark.parametrize(
+    ("part", "name"), [("notifications_project.runtime.web", "web server"), ("mail_sink", "mail sink")]
+)
 def test_a_child_that_dies_stops_everything_and_is_named(up: Command, part: str, name: str) -> None:
     os.kill(up.leader(part), signal.SIGKILL)
     code, said = up.end()
@@ -133,7 +135,7 @@ def test_a_cluster_that_dies_is_replaced_and_nothing_of_it_remains(up: Command) 
     until(lambda: all(group_of(pid) != leader for pid in up.family()), 2, "the end of the old cluster")
     until(lambda: up.leaders("qcluster"), 5, "the start of the new one")
     assert up.leader("qcluster") != leader
-    assert up.leader("notifications_project.web")
+    assert up.leader("notifications_project.runtime.web")
 
 
 def test_a_taken_port_is_one_clear_line_and_nothing_is_begun(command: Start, tmp_path: Path) -> None:

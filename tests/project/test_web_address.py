@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications_project.web_address import LONGEST, BadAddress, parse
+from notifications_project.network.web_address import LONGEST, BadAddress, parse
 
 
 @pytest.mark.parametrize(

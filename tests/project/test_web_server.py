@@ -17,9 +17,9 @@ import pytest
 import uvicorn
 from django.core.management import call_command
 
-from notifications_project import http_protocol
-from notifications_project import web as web_server
-from notifications_project.bodies import BoundedBodies
+from notifications_project.runtime import http_protocol
+from notifications_project.runtime import web as web_server
+from notifications_project.runtime.bodies import BoundedBodies
 from tests.environment import SETTINGS
 from tests.hooks.conftest import free_port
 from tests.project.processes import Command, until

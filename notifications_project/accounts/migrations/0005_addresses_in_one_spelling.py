@@ -5,7 +5,7 @@ import logging
 from django.db import migrations, transaction
 from django.db.models.functions import Lower
 
-from notifications_project.mail_addresses import normalize_if_valid
+from notifications_project.mail.addresses import normalize_if_valid
 
 _BATCH = 500
 logger = logging.getLogger(__name__)

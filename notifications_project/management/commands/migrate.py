@@ -14,7 +14,7 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from notifications_project import readiness, sqlite_file
+from notifications_project.runtime import readiness, sqlite_file
 
 _LOCK = 0x636F6E736F6C65  # of this database on PostgreSQL, where it is a number; any, but always the same
 _LOOK_EVERY = 0.5

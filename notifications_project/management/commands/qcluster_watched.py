@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from notifications_project import cluster
+from notifications_project.runtime import cluster
 
 
 class Command(BaseCommand):

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from notifications_project import readiness, sqlite_file, start
 from notifications_project.accounts.models import User
-from notifications_project.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
+from notifications_project.runtime import readiness, sqlite_file, start
+from notifications_project.runtime.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
 
 PATIENCE = 2.0  # seconds for sends that are running when it is stopped
 ANSWERS_WITHIN = 30.0
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         self.say("Starting ...")
         if plan.sink_port:
             children.start("mail sink", manage("mail_sink", "--port", str(plan.sink_port)), silent=True)
-        web = [sys.executable, "-m", "notifications_project.web", "--host", plan.host, "--port", str(plan.port)]
+        web = [sys.executable, "-m", "notifications_project.runtime.web", "--host", plan.host, "--port", str(plan.port)]
         children.start("web server", [*web, "--patience", "1"])
         children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
         deadline = time.monotonic() + ANSWERS_WITHIN

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from notifications_project import web
-from notifications_project.start import cannot_listen, is_listening
-from notifications_project.supervisor import BASE
+from notifications_project.runtime import web
+from notifications_project.runtime.start import cannot_listen, is_listening
+from notifications_project.runtime.supervisor import BASE
 
 
 class Command(BaseCommand):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             sys.exit(f"Cannot listen on {options['host']} port {options['port']}: {problem}")
         sys.stdout.flush()
         os.chdir(BASE)
-        command = [sys.executable, "-m", "notifications_project.web"]
+        command = [sys.executable, "-m", "notifications_project.runtime.web"]
         for name in ("host", "port", "fd"):
             command += [f"--{name}", str(options[name])] if options[name] is not None else []
         os.execv(sys.executable, command)  # noqa: S606

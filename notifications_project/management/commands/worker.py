@@ -8,9 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
-from notifications_project import readiness
 from notifications_project.management.ready import ReadyCommand
-from notifications_project.supervisor import BASE
+from notifications_project.runtime import readiness
+from notifications_project.runtime.supervisor import BASE
 
 
 class Command(ReadyCommand):
@@ -25,5 +25,5 @@ class Command(ReadyCommand):
         patience = settings.DELIVERY_TIMEOUT + 20.0  # one attempt that has just begun, and writing its outcome
         sys.stdout.flush()
         os.chdir(BASE)
-        command = [sys.executable, "-S", "-m", "notifications_project.supervisor", str(patience)]
+        command = [sys.executable, "-S", "-m", "notifications_project.runtime.supervisor", str(patience)]
         os.execv(sys.executable, command)  # noqa: S606

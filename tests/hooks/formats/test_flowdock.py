@@ -25,7 +25,7 @@ from tests.conftest import Receiver
 from tests.hooks.formats.markup import Markup
 from tests.hooks.formats.services import assert_kept_nowhere
 from tests.hooks.notifications import APPLICATION, notification
-from tests.hooks.test_wording import KEYS, LANGUAGES, TEXTS, TYPES, VALUES
+from tests.hooks.wording.test_wording import KEYS, LANGUAGES, TEXTS, TYPES, VALUES
 
 Make = Callable[..., Hook]
 Record = Callable[..., Event]

@@ -18,8 +18,8 @@ from hypothesis import strategies as some
 from jsonschema import Draft202012Validator
 
 from events.models import Event
-from hooks import rules
 from hooks.formats.hipchat import HipChat
+from hooks.manage import rules
 from hooks.messages import Answer, Message, Notification
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.wording import tell
@@ -28,7 +28,7 @@ from tests.hooks.formats.hipchat_server import OPTIONS, TOKEN
 from tests.hooks.formats.markup import Markup
 from tests.hooks.formats.services import assert_kept_nowhere
 from tests.hooks.notifications import notification
-from tests.hooks.test_wording import KEYS, LANGUAGES, TEXTS, TYPES, VALUES
+from tests.hooks.wording.test_wording import KEYS, LANGUAGES, TEXTS, TYPES, VALUES
 
 Make = Callable[..., Hook]
 Record = Callable[..., Event]
@@ -223,7 +223,7 @@ def test_without_a_url_it_is_hipchat_s_own_and_a_url_of_it_proposes_the_format()
     assert "2019" in HipChat.setup
 
 
-# --- Verifying a token (what is answered: tests/hooks/test_verifying.py) --------------------------------------
+# --- Verifying a token (what is answered: tests/hooks/preview/test_verifying.py) --------------------------------------
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_token_is_verified_by_a_request_that_cannot_post(version: str) -> None:
     message = HipChat().verification({**OPTIONS, "version": version}, "https://chat.example")

@@ -16,7 +16,7 @@ from notifications_project import ids
 from notifications_project.accounts import organizations
 from notifications_project.accounts.forms import OrganizationForm
 from notifications_project.accounts.models import Organization, User
-from notifications_project.mail_addresses import BadMailAddress, normalize
+from notifications_project.mail.addresses import BadMailAddress, normalize
 from notifications_project.management.ready import ReadyCommand
 
 

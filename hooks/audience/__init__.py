@@ -1,0 +1,1 @@
+"""Who could be told: recipients, what they chose, and their quiet times."""

@@ -1,0 +1,243 @@
+"""What the tab *Channels* says of each channel of a user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from events import catalogue
+from hooks.audience.quiet_times import quiet_until
+from hooks.channels import channel_deliveries, services
+from hooks.endpoints import devices
+from hooks.endpoints.webhooks import has_lost_secret, has_lost_url
+from hooks.formats import FORMATS
+from hooks.formats.base import CA_CERTIFICATES, authorities_of
+from hooks.models import Channel, Delivery, Device, Endpoint
+from hooks.presentation import sentences
+from hooks.presentation.sentences import Badge
+from hooks.preview.verifying import can_verify
+from notifications_project.accounts.models import User
+from notifications_project.encryption import Unreadable
+from notifications_project.masking import DOTS, mask
+from notifications_project.templatetags.look import plural, span
+
+Kind = Channel.Kind
+SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}
+RECENT = 5  # deliveries of each
+_SECRET_SHOWN = len("whsec_") + 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """A delivery of the user's own, in words."""
+
+    delivery: Delivery
+    label: str
+    badge: Badge
+    state: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A channel with everything that its card says. `channel` of one that is not set up has no endpoint."""
+
+    channel: Channel
+    there: bool
+    state: Badge
+    facts: list[tuple[str, str]]
+    quiet: str  # "Snoozed until 14:05, 3 wait"
+    hours: str  # "Quiet each day from 22:00 until 07:00"
+    trouble: str
+    waiting: int
+    devices: list[Device] = field(default_factory=list)
+    stopped: list[Endpoint] = field(default_factory=list)  # e-mail: where the mail server refuses the address
+    recent: list[Line] = field(default_factory=list)
+    signed: bool = False
+    secret_lost: bool = False
+    url_lost: bool = False
+    verifiable: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.channel.kind
+
+    @property
+    def label(self) -> str:
+        return self.channel.get_kind_display()
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS[Kind(self.kind)]
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        return self.channel.endpoint
+
+
+def cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
+    """All kinds of channels, those that are not set up as well. `workers`: whether any is running."""
+    there = services.own(user)
+    recent = channel_deliveries.recent(user, channel_deliveries.endpoints_by_kind(user), RECENT)
+    return [
+        card(there.get(kind) or Channel(user=user, kind=kind), now, lines(recent.get(kind, []), now, workers))
+        for kind in Kind.values
+    ]
+
+
+def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> Card:
+    """One of them. A channel that is not set up is one that is not stored."""
+    endpoint = channel.endpoint
+    waiting = services.waiting_for(channel).count()
+    mine = list(_devices(channel.user)) if channel.kind == Kind.IOS else []
+    there = _is_there(channel, mine)
+    known = FORMATS.get(endpoint.format) if endpoint else None
+    return Card(
+        channel=channel,
+        there=there,
+        state=_state(channel, there, now),
+        facts=_facts(channel),
+        quiet=quiet_words(channel, waiting, now),
+        hours=hours_words(channel),
+        trouble=_trouble(endpoint, waiting, now) if endpoint else "",
+        waiting=waiting,
+        devices=mine,
+        stopped=list(_refusing(channel)) if channel.kind == Kind.EMAIL else [],
+        recent=recent or [],
+        signed=known is not None and known.signed,
+        secret_lost=has_lost_secret(endpoint),
+        url_lost=has_lost_url(endpoint),
+        verifiable=endpoint is not None and can_verify(endpoint.format),
+    )
+
+
+def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], bool]) -> list[Line]:
+    return [
+        Line(
+            delivery=delivery,
+            label=catalogue.label(delivery.event.type),
+            badge=sentences.delivery_badge(delivery.state),
+            state=sentences.describe_state(delivery, now, workers),
+        )
+        for delivery in deliveries
+    ]
+
+
+def kind_of(delivery: Delivery) -> str:
+    """What a delivery of the user's own goes to: "HipChat", "e-mail address", a device by its name."""
+    endpoint = delivery.endpoint
+    if endpoint.kind == Endpoint.Kind.EMAIL:
+        return "e-mail address"
+    if endpoint.kind == Endpoint.Kind.DEVICE:
+        device = Device.objects.filter(endpoint=endpoint).first()
+        return device.name if device else "former device"
+    channel = Channel.objects.filter(endpoint=endpoint).first()
+    return channel.get_kind_display() if channel else "former channel"
+
+
+# --- In words ------------------------------------------------------------------------------------------------
+
+
+def quiet_words(channel: Channel, waiting: int, now: datetime) -> str:
+    """Until when it is quiet, and what waits: "Snoozed until 14:05, 3 wait". Empty if it is not."""
+    until = quiet_until(channel, channel.user.time_zone, now)
+    if until is None:
+        return ""
+    word = "Snoozed" if channel.snoozed_until and channel.snoozed_until > now else "Quiet hours"
+    wait = f"{waiting:,} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits"
+    return f"{word} until {at_words(until, channel.user.time_zone, now)}, {wait}"
+
+
+def hours_words(channel: Channel) -> str:
+    if channel.quiet_from is None or channel.quiet_until is None:
+        return ""
+    return f"Quiet each day from {channel.quiet_from:%H:%M} until {channel.quiet_until:%H:%M}"
+
+
+def at_words(when: datetime, zone: str, now: datetime) -> str:
+    """A time to come: "14:05", "tomorrow 08:00", "Monday 23 Nov, 08:00"."""
+    local, today = when.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()
+    days = (local.date() - today).days
+    if days == 0:
+        return f"{local:%H:%M}"
+    return f"tomorrow {local:%H:%M}" if days == 1 else f"{local:%A} {local.day} {local:%b}, {local:%H:%M}"
+
+
+def _state(channel: Channel, there: bool, now: datetime) -> Badge:
+    endpoint = channel.endpoint
+    if channel.kind == Kind.IOS and not settings.PUSH_CONFIGURED:
+        return Badge("Not available here", "warn", devices.explanation())
+    if not there:
+        return Badge("Not set up")
+    if endpoint and endpoint.disabled_at:
+        return Badge("Stopped", "bad", endpoint.disabled_reason)
+    if endpoint and sentences.has_lost_secret(endpoint):
+        return sentences.SECRET_LOST
+    if endpoint and endpoint.failing_since:
+        return Badge("Failing", "bad", endpoint.last_answer)
+    if quiet_until(channel, channel.user.time_zone, now):
+        return Badge("Quiet", "info")
+    return sentences.endpoint_state(endpoint) if endpoint else Badge("On", "good")
+
+
+def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:
+    """What is wrong with it, if anything is, and what becomes of what waits."""
+    wait = f"{plural(waiting, 'delivery waits,deliveries wait')}" if waiting else "Nothing waits"
+    if endpoint.disabled_at:
+        why = f" {endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""
+        return f"was stopped.{why} {wait} for it to be enabled again."
+    if endpoint.failing_since:
+        since = span((now - endpoint.failing_since).total_seconds())
+        return f"has not answered well for {since}: {endpoint.last_answer.rstrip('.')}. {wait}."
+    return ""
+
+
+def _facts(channel: Channel) -> list[tuple[str, str]]:
+    endpoint = channel.endpoint
+    if channel.kind == Kind.EMAIL:
+        return [("Address", channel.user.email)]
+    if endpoint is None:
+        return []
+    if channel.kind == Kind.HIPCHAT:
+        options = endpoint.options
+        version = FORMATS["hipchat"].options[-1]
+        return [
+            ("API token", str(options.get("token", ""))),
+            ("Room", str(options.get("room", ""))),
+            ("Base URL", sentences.where(endpoint)),
+            (version.label, dict(version.choices).get(options.get(version.name, version.default), "")),
+        ]
+    known = FORMATS.get(endpoint.format)
+    facts = [("URL", sentences.where(endpoint)), ("Format", known.label if known else endpoint.format)]
+    if known:
+        labels = {option.name: option.label for option in known.all_options}
+        shown = {**endpoint.options} | ({CA_CERTIFICATES.name: "given"} if authorities_of(endpoint.options) else {})
+        facts += [(labels.get(name, name), str(value)) for name, value in shown.items()]
+        facts += [("Signing secret", _secret_beginning(endpoint))] if known.signed else []
+    return facts
+
+
+def _secret_beginning(endpoint: Endpoint) -> str:
+    if isinstance(endpoint.secrets, Unreadable):
+        return "cannot be read"
+    keys = endpoint.secrets.get("signing", [])
+    return f"{keys[0]['key'][:_SECRET_SHOWN]}{DOTS}" if keys else mask("")
+
+
+def _is_there(channel: Channel, mine: list[Device]) -> bool:
+    if channel.kind == Kind.IOS:
+        return bool(mine)
+    return channel.kind == Kind.EMAIL or channel.endpoint is not None
+
+
+def _devices(user: User) -> QuerySet[Device]:
+    return Device.objects.filter(user=user).select_related("endpoint").defer("endpoint__secrets").order_by("name", "pk")
+
+
+def _refusing(channel: Channel) -> QuerySet[Endpoint]:
+    refused = services.endpoints_of(channel).filter(disabled_at__isnull=False)
+    return refused.select_related("organization").defer("secrets").order_by("organization__name")

@@ -1,0 +1,247 @@
+"""A user's own channels: set up, changed, silenced and removed, in the user's personal space.
+
+E-mail and iOS have no endpoint here: mail goes to the user's address, pushes to the user's devices
+(`hooks.endpoints.devices`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Lower
+
+from hooks import clock
+from hooks.audience.quiet_times import quiet_until
+from hooks.consent import suppressing
+from hooks.deliveries import digests
+from hooks.endpoints import webhooks
+from hooks.endpoints.options import is_shown_url, options_after
+from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
+from hooks.formats import FORMATS
+from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
+from hooks.queue import pending as queue_pending
+from hooks.queue.wakeup import wake
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.organizations import ensure_personal_space
+
+Kind = Channel.Kind
+WITH_ENDPOINT = (Kind.HIPCHAT, Kind.WEBHOOK)
+LONGEST_SNOOZE = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Going:
+    """What goes quiet when a channel is removed: what is chosen for it, and what waits."""
+
+    chosen: list[NotificationSetting] = field(default_factory=list)  # with their organizations and resources
+    waiting: int = 0
+
+
+def own(user: User) -> dict[str, Channel]:
+    """The user's channels that there are, by kind."""
+    found = Channel.objects.filter(user=user).select_related("endpoint")
+    return {channel.kind: channel for channel in found}
+
+
+def set_up(
+    user: User, kind: str, *, url: str = "", format: str = "", options: Mapping[str, Any]
+) -> tuple[Channel, str]:
+    """Make or change the user's HipChat or webhook; the signing secret if it is new, else nothing.
+
+    `options`: all of them; a secret one that is missing, or as it is shown, stays as it was. What waits goes where the
+    channel leads now. Raises InvalidRule with `url`, `format` and `options.<name>`.
+    """
+    if kind not in WITH_ENDPOINT:
+        raise InvalidRule({"channel": "Only HipChat and the webhook are set up like this."})
+    format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
+    url = url or webhooks.default_url(format)
+    known = own(user).get(kind)
+    if known and known.endpoint and is_shown_url(known.endpoint, url):
+        url = known.endpoint.whole_address
+        problems = {} if url else {"url": "Its URL cannot be read any more: give it again."}
+    else:
+        url, found = webhooks.adopt(format, url)
+        options = {**found, **options}
+        url, problems = read_url(url)  # looks up a name: before anything is locked
+    with transaction.atomic():
+        space = _locked_space(user)
+        channel = own(user).get(kind)
+        before = _locked(channel) if channel else None
+        chosen = options_after(before, format, options) if before else dict(options)
+        check(destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
+        if channel and before:
+            webhooks.change(before, {"url": url, "format": format, "options": chosen})
+            audit.record(space, user, "channel.changed", channel.get_kind_display())
+            wake()
+            return channel, ""
+        endpoint, secret = webhooks.make(space, url, format, chosen)
+        channel, _ = Channel.objects.update_or_create(user=user, kind=kind, defaults={"endpoint": endpoint})
+        audit.record(space, user, "channel.set_up", channel.get_kind_display())
+    return channel, secret if FORMATS[format].signed else ""
+
+
+@transaction.atomic
+def rotate_secret(channel: Channel) -> str:
+    """A new signing secret, shown this once. Raises InvalidRule."""
+    space = _locked_space(channel.user)
+    endpoint = _locked(channel)
+    if endpoint is None or endpoint.deleted_at or not FORMATS[endpoint.format].signed:
+        raise InvalidRule({"secret": "What it sends is not signed."})
+    secret, _ = webhooks.rotate_secret(endpoint)
+    audit.record(space, channel.user, "channel.secret_rotated", channel.get_kind_display())
+    return secret
+
+
+def enable(channel: Channel) -> None:
+    """Put a channel to work again that was stopped: what waits for it goes out.
+
+    Of e-mail: have the user's address tried again in every organization where the mail server refused it.
+    """
+    if channel.kind == Kind.EMAIL:
+        for refused in endpoints_of(channel).filter(disabled_at__isnull=False).order_by("pk"):
+            suppressing.try_again(refused, channel.user)
+        return
+    with transaction.atomic():
+        space = _locked_space(channel.user)
+        endpoint = _locked(channel)
+        if endpoint and endpoint.disabled_at and not endpoint.deleted_at:
+            queue_pending.reactivate(endpoint)
+            audit.record(space, channel.user, "channel.enabled", channel.get_kind_display())
+            wake()
+
+
+def going(channel: Channel) -> Going:
+    """What goes quiet if it is removed. Of where its user is no member, nothing comes anyway."""
+    chosen = NotificationSetting.objects.filter(user=channel.user, channel=channel.kind, enabled=True)
+    owners = channel.user.memberships.values("organization")
+    everything = Q(organization=None, resource=None)
+    chosen = chosen.filter(everything | Q(organization__in=owners) | Q(resource__organization__in=owners))
+    chosen = chosen.select_related("organization", "resource")
+    in_order = chosen.order_by("event_type", F("organization__name").asc(nulls_first=True), "resource__name", "pk")
+    return Going(list(in_order), waiting_for(channel).count())
+
+
+@transaction.atomic
+def remove(channel: Channel) -> None:
+    """The user is no longer told there; what waits is cancelled. What was chosen for it is kept for a next one."""
+    if channel.kind not in WITH_ENDPOINT:
+        instead = "turn it off, or snooze it" if channel.kind == Kind.EMAIL else "remove its devices"
+        raise InvalidRule({"channel": f"{channel.get_kind_display()} cannot be removed: {instead}."})
+    space = _locked_space(channel.user)
+    endpoint = _locked(channel)
+    if endpoint is None or not Channel.objects.filter(pk=channel.pk).delete()[0]:
+        return  # it was removed meanwhile
+    now = clock.now()
+    endpoint.deleted_at = now
+    endpoint.save(update_fields=["deleted_at"])
+    waiting_for(channel).update(
+        state=Delivery.State.CANCELLED, outcome="The channel was removed", settled_at=now, due_at=None
+    )
+    audit.record(space, channel.user, "channel.removed", channel.get_kind_display())
+
+
+def silence(
+    user: User,
+    kinds: Collection[str],
+    *,
+    snooze: tuple[datetime | None] | None = None,
+    hours: tuple[tuple[time, time] | None] | None = None,
+) -> None:
+    """Change the snooze (until when, or not at all) or the daily quiet hours (or none) of some channels.
+
+    What waits because of that waits until the new time, or goes out at once. Raises InvalidRule.
+    """
+    now = clock.now()
+    if snooze and snooze[0]:
+        snooze = (_checked(snooze[0], now),)
+    if hours and hours[0] and hours[0][0] == hours[0][1]:
+        raise InvalidRule({"quiet_until": "Quiet hours end at another time than they begin."})
+    with transaction.atomic():
+        space = _locked_space(user)
+        for kind in kinds:
+            channel = _having(user, kind)
+            if snooze:
+                channel.snoozed_until = snooze[0]
+                audit.record(space, user, *_told_of("snoozed", "awake", channel, snooze[0]))
+            if hours:
+                channel.quiet_from, channel.quiet_until = hours[0] or (None, None)
+                audit.record(space, user, *_told_of("quiet_hours_set", "quiet_hours_ended", channel, hours[0]))
+            channel.save()
+            waiting = waiting_for(channel).filter(quiet_until__isnull=False)
+            digests.wait_until(waiting, quiet_until(channel, user.time_zone, now) or now)
+    digests.send_due(user)
+
+
+def _checked(until: datetime, now: datetime) -> datetime:
+    """The end of a snooze. Far from what calendars and databases can hold, whatever zone it is shown in."""
+    try:
+        until = until.astimezone(UTC)
+    except OverflowError:
+        until = datetime.max.replace(tzinfo=UTC)
+    if until <= now:
+        raise InvalidRule({"until": "Choose a time that is still to come."})
+    if until > now + LONGEST_SNOOZE:
+        raise InvalidRule({"until": "Choose a time within the next year."})
+    return until
+
+
+def waiting_for(channel: Channel) -> QuerySet[Delivery]:
+    """The deliveries that wait for a user's channel, whatever organization they are of."""
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
+    return pending.filter(endpoint__in=endpoints_of(channel), lane__in=endpoints_of(channel).values("lane"))
+
+
+def endpoints_of(channel: Channel) -> QuerySet[Endpoint]:
+    """Where the channel leads: for e-mail, the user's address in each organization."""
+    if channel.kind == Kind.EMAIL:
+        owners = channel.user.memberships.values("organization")
+        mails = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL, organization__in=owners)
+        # (Not `iexact`, which has no index.)
+        return mails.alias(lower=Lower("address")).filter(lower=channel.user.email.lower())
+    if channel.kind == Kind.IOS:
+        return Endpoint.objects.filter(pk__in=Device.objects.filter(user=channel.user).values("endpoint"))
+    return Endpoint.objects.filter(pk=channel.endpoint_id) if channel.endpoint_id else Endpoint.objects.none()
+
+
+def _having(user: User, kind: str) -> Channel:
+    """The user's channel of a kind. E-mail is always there, and has a row once something is said about it."""
+    if kind == Kind.EMAIL:
+        return Channel.objects.get_or_create(user=user, kind=kind)[0]
+    channel = own(user).get(kind)
+    if channel is None:
+        raise InvalidRule({"channel": f"{Kind(kind).label} is not set up."})
+    return channel
+
+
+def _told_of(begun: str, ended: str, channel: Channel, value: object) -> tuple[str, str]:
+    return f"channel.{begun if value else ended}", channel.get_kind_display()
+
+
+def _locked_space(user: User) -> Organization:
+    """The personal space, locked with all of the user's organizations: two requests of one user take turns.
+
+    So does routing, which may have read before what is changed now: what it owes is waited for.
+    """
+    space = ensure_personal_space(user)
+    take_turns(user)
+    return space
+
+
+def take_turns(user: User) -> None:
+    """Lock all of a user's organizations, the personal space among them."""
+    owners = Organization.objects.filter(pk__in=user.memberships.values("organization")).order_by("pk")
+    list(owners.select_for_update(no_key=True).values_list("pk"))
+
+
+def _locked(channel: Channel) -> Endpoint | None:
+    """Its endpoint, as workers lock it who write results."""
+    if channel.endpoint_id is None:
+        return None
+    rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets")
+    return rows.filter(pk=channel.endpoint_id).first()

@@ -1,0 +1,226 @@
+"""Addresses that belong to no member are asked by a mail, once, whether they want to be told.
+
+That an address is to be asked is a fact in the database (`Endpoint.ask_at`), written with the rule that names it. A
+task sends the mail soon after the commit; the minute's sweep sends what a crash or an absent relay left over. Whoever
+sends takes the row first, so that two workers do not both send.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+from django_q.tasks import async_task
+
+from hooks import clock, mail_links
+from hooks.audience import recipients
+from hooks.endpoints import health, lookup
+from hooks.formats.mail import domain
+from hooks.messages import Answer, Message
+from hooks.models import Endpoint, Hook
+from hooks.queue import wakeup
+from hooks.queue.outcomes import FAILING_DISABLED_AFTER, judge
+from hooks.transports import smtp
+from hooks.transports.mail_connections import connected
+from hooks.wording import mailing
+from notifications_project.accounts import audit, quotas
+from notifications_project.accounts.models import Organization, User
+from notifications_project.isolation import isolated
+
+logger = logging.getLogger(__name__)
+
+CONFIRMATIONS = "confirmations by organization"
+_TASK = "hooks.tasks.ask_addresses"
+_AT_ONCE = 100  # mails of one task
+_BUDGET = 20.0  # seconds in which a task begins another
+_TAKEN_FOR = timedelta(minutes=2)  # longer than a task may run
+_LATER = timedelta(minutes=15)  # after the mail server did not take it, for a reason that is not the address
+
+
+def ask(hook: Hook) -> None:
+    """Have those asked whom an e-mail hook names, who are no members, and whom nobody has asked yet."""
+    unsure = recipients.unconfirmed(hook.organization, hook.notify_addresses)
+    if lookup.have_asked(hook.organization, unsure):
+        _soon()
+
+
+@transaction.atomic
+def ask_again(organization: Organization, address: str, actor: User) -> bool:
+    """Send the mail that asks once more; False if it was sent a moment ago, or there is nothing to ask."""
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    if not recipients.unconfirmed(organization, [address]):
+        return False
+    endpoint = lookup.mail_endpoint(organization, address)
+    now = clock.now()
+    if endpoint.ask_at or (endpoint.asked_at and now - endpoint.asked_at < recipients.ASK_AGAIN_AFTER):
+        return False
+    Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=now)
+    audit.record(organization, actor, "address.asked_again", endpoint.address)
+    _soon()
+    return True
+
+
+@transaction.atomic
+def confirm(endpoint: Endpoint) -> bool:
+    """From now on hooks that name this address tell it; False if it had confirmed before."""
+    waits = Endpoint.objects.filter(pk=endpoint.pk, confirmed_at__isnull=True)
+    if not waits.update(confirmed_at=clock.now(), ask_at=None):
+        return False
+    audit.record(endpoint.organization, endpoint.address, "address.confirmed", endpoint.address)
+    return True
+
+
+def naming(endpoint: Endpoint) -> list[Hook]:
+    """The hooks that name this very address."""
+    lower = endpoint.address.lower()
+    hooks = Hook.objects.existing().filter(organization=endpoint.organization_id, kind=Hook.Kind.EMAIL)
+    typed = hooks.exclude(notify_addresses=[]).order_by("name", "pk")
+    return [hook for hook in typed if lower in map(str.lower, hook.notify_addresses)]
+
+
+# --- Sending -------------------------------------------------------------------------------------------------
+
+
+def send_due() -> int:
+    """Send the mails that ask and are due; how many the mail server took. Not inside a transaction."""
+    if not settings.EMAIL_CONFIRM_ADDRESSES or "smtp" not in wakeup.open_transports():
+        return 0
+    due = Endpoint.objects.filter(ask_at__lte=clock.now()).order_by("ask_at").values_list("pk", flat=True)
+    waiting = list(due[:_AT_ONCE])
+    if not waiting:
+        return 0
+    begun, taken = time.monotonic(), 0
+    with connected() as connection:
+        for pk in waiting:
+            away = False
+            with isolated(f"address {pk} cannot be asked to confirm; it is put aside", partial(_put_aside, pk)):
+                answer = _send_one(connection, pk)
+                if answer is not None:
+                    taken += answer.arrived
+                    away = answer.transport_down
+            if away or time.monotonic() - begun > _BUDGET:
+                break
+    return taken
+
+
+def _send_one(connection: Any, pk: UUID) -> Answer | None:
+    """Send the mail that asks one address; None if there is nothing to ask."""
+    endpoint = _take(pk)
+    hooks = naming(endpoint) if endpoint else []
+    if endpoint is None or not _still_wanted(endpoint, hooks):
+        return None
+    if free_at := _over_a_quota(endpoint):
+        Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=free_at)
+        return None
+    message = write(endpoint, hooks)
+    answer = smtp.post(connection, endpoint.address, message, time.monotonic())
+    if not answer.arrived:
+        _give_back(endpoint)
+    _settle(endpoint, answer)
+    return answer
+
+
+def _over_a_quota(endpoint: Endpoint) -> datetime | None:
+    """Count one more mail that nobody asked for; when it is possible again if its organization or address had enough.
+
+    Otherwise a new organization could mail as many strangers as it can type addresses, or one of them without end
+    through many organizations.
+    """
+    if free_at := quotas.take(CONFIRMATIONS, endpoint.organization_id, settings.MAX_CONFIRMATIONS_PER_DAY):
+        return free_at
+    address = endpoint.address.lower()
+    if free_at := quotas.take(quotas.TO_ADDRESS, address, settings.MAX_UNREQUESTED_PER_ADDRESS):
+        quotas.give_back(CONFIRMATIONS, endpoint.organization_id)
+        return free_at
+    return None
+
+
+def _give_back(endpoint: Endpoint) -> None:
+    """Uncount a mail that was not sent."""
+    quotas.give_back(CONFIRMATIONS, endpoint.organization_id)
+    quotas.give_back(quotas.TO_ADDRESS, endpoint.address.lower())
+
+
+def _put_aside(pk: UUID) -> None:
+    """Ask an address no more until somebody asks again: what failed here fails each time."""
+    Endpoint.objects.filter(pk=pk).update(ask_at=None, asked_at=clock.now())
+
+
+def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:
+    """The mail that asks."""
+    link = mail_links.confirm_url(endpoint.pk)
+    words = mailing.confirmation(endpoint.organization.name)
+    context = {
+        "language": words.language,
+        "words": words,
+        "link": link,
+        "hooks": [mailing.named(hook.name) for hook in hooks],
+    }
+    return Message(
+        body=render_to_string("mail/confirm.txt", context).encode(),
+        content_type="text/plain",
+        headers={
+            "Message-ID": f"<confirm.{endpoint.pk}.{int(clock.now().timestamp())}@{domain()}>",
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+        },
+        subject=words.subject,
+        html=render_to_string("mail/confirm.html", context),
+    )
+
+
+def _soon() -> None:
+    transaction.on_commit(_queue, robust=True)
+
+
+def _queue() -> None:
+    try:
+        async_task(_TASK)
+    except Exception:
+        logger.exception("no task could be queued; the next sweep asks the addresses")
+
+
+def _take(pk: UUID) -> Endpoint | None:
+    """An endpoint that is to be asked, for this task alone; None if another has it."""
+    now = clock.now()
+    if not Endpoint.objects.filter(pk=pk, ask_at__lte=now).update(ask_at=now + _TAKEN_FOR):
+        return None
+    return Endpoint.objects.select_related("organization").defer("secrets").get(pk=pk)
+
+
+def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
+    """Whether there is still something to ask; if not, it is not asked again for what was."""
+    unsure = recipients.unconfirmed(endpoint.organization, [endpoint.address])
+    if hooks and unsure and not endpoint.disabled_at:
+        return True
+    Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=None)
+    return False
+
+
+@transaction.atomic
+def _settle(endpoint: Endpoint, answer: Answer) -> None:
+    """Write down what became of the mail: sent, refused for good, or to be tried again."""
+    current = Endpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
+    row = current.defer("secrets").get(pk=endpoint.pk)
+    now = clock.now()
+    if answer.arrived:
+        row.ask_at, row.asked_at, row.failing_since = None, now, None
+    elif answer.transport_down:
+        row.ask_at = now
+    else:
+        row.failing_since = row.failing_since or now
+        row.ask_at = now + _LATER
+        if answer.meaning == "gone":
+            row.ask_at = None
+            health.stop_mail(row, judge(answer, 1).explanation)
+        elif now - row.failing_since >= FAILING_DISABLED_AFTER:
+            row.ask_at, row.asked_at = None, now  # given up, until somebody asks again
+    row.save(update_fields=["ask_at", "asked_at", "failing_since"])

@@ -1,0 +1,63 @@
+"""An address that no longer wants one hook's mail: unsubscribing and undoing it, by its owner or an administrator.
+
+What waits because of that hook alone is cancelled for this address; what another rule asked for stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import transaction
+
+from hooks.models import Endpoint, Hook, Unsubscription
+from hooks.queue import pending
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import Organization, User
+
+_WHY = "Unsubscribed from the hook"
+
+
+def existing_hooks(endpoint: Endpoint, hooks: Collection[UUID]) -> list[Hook]:
+    """Those of the hooks that there are still, in the organization of the address."""
+    found = Hook.objects.existing().filter(organization=endpoint.organization_id, kind=Hook.Kind.EMAIL, pk__in=hooks)
+    return list(found.order_by("name", "pk"))
+
+
+@transaction.atomic
+def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> list[Hook]:
+    """Stop mail from these hooks to an address; from which of them there was none stopped before.
+
+    `by`: a user, or the address itself, whose owner followed the link in a mail.
+    """
+    _take_turns(endpoint)
+    left = []
+    for hook in existing_hooks(endpoint, hooks):
+        _, new = Unsubscription.objects.get_or_create(hook=hook, endpoint=endpoint)
+        if new:
+            pending.cancel(hook, _WHY, only=endpoint)
+            audit.record(endpoint.organization, by, "hook.unsubscribed", hook.name, **_about(endpoint, by))
+            left.append(hook)
+    return left
+
+
+@transaction.atomic
+def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> list[Hook]:
+    """Undo it; of which hooks. What was cancelled stays cancelled."""
+    _take_turns(endpoint)
+    back = []
+    for hook in existing_hooks(endpoint, hooks):
+        deleted, _ = Unsubscription.objects.filter(hook=hook, endpoint=endpoint).delete()
+        if deleted:
+            audit.record(endpoint.organization, by, "hook.resubscribed", hook.name, **_about(endpoint, by))
+            back.append(hook)
+    return back
+
+
+def _take_turns(endpoint: Endpoint) -> None:
+    """With routing and other changes of rules."""
+    Organization.objects.select_for_update(no_key=True).get(pk=endpoint.organization_id)
+
+
+def _about(endpoint: Endpoint, by: User | str) -> dict[str, str]:
+    return {} if by == endpoint.address else {"address": endpoint.address}

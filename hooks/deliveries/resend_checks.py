@@ -1,0 +1,75 @@
+"""Whether a mail that was owed once may be sent again: not to who is nobody here any more, or does not want it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from uuid import UUID
+
+from events.models import Event
+from hooks.audience.choices import Choices
+from hooks.audience.recipients import Silence, members_among
+from hooks.models import Channel, Delivery, Endpoint, Hook, Unsubscription
+from notifications_project import ids
+from notifications_project.accounts.models import Organization, User
+
+_NOBODY = "Its address belongs to no active member, and no enabled hook names it any more."
+_UNCONFIRMED = "Its address has not confirmed yet that it wants to be told."
+_UNSUBSCRIBED = "Its address has unsubscribed from every hook that asked for it."
+_TURNED_OFF = "The member has turned such e-mails off."
+
+
+def obstacles(deliveries: Collection[Delivery], endpoints: Mapping[UUID, Endpoint], actor: User) -> dict[UUID, str]:
+    """Why mails among the deliveries are not to be sent again, by id; a few queries for each organization.
+
+    Tests go out whatever is, and so does the actor's own mail. Give the endpoints with their organizations.
+    """
+    by_organization: dict[Organization, list[Delivery]] = {}
+    for each in deliveries:
+        endpoint = endpoints[each.endpoint_id]
+        own = endpoint.address.lower() == actor.email.lower()
+        test = any(reason.get("rule") == "test" for reason in each.reasons)
+        if endpoint.kind == Endpoint.Kind.EMAIL and not own and not test:
+            by_organization.setdefault(endpoint.organization, []).append(each)
+    return {
+        pk: why
+        for organization, mails in by_organization.items()
+        for pk, why in _of_organization(organization, mails, endpoints)
+    }
+
+
+def _of_organization(
+    organization: Organization, mails: Collection[Delivery], endpoints: Mapping[UUID, Endpoint]
+) -> Iterator[tuple[UUID, str]]:
+    address = {each.pk: endpoints[each.endpoint_id].address.lower() for each in mails}
+    members = members_among(organization, set(address.values()))
+    hooks = list(Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL, enabled=True))
+    typed = {lower for hook in hooks for lower in map(str.lower, hook.notify_addresses)}
+    unconfirmed = Silence.of(organization, hooks, members.values()).unconfirmed
+    left = _left({each.endpoint_id for each in mails})
+    events = Event.objects.filter(pk__in={each.event_id for each in mails}).values_list("pk", "type", "resource")
+    about = {pk: (event_type, resource) for pk, event_type, resource in events}
+    choices = Choices.read(organization, {event_type for event_type, _ in about.values()}, list(members.values()))
+    for each in mails:
+        lower = address[each.pk]
+        asked = {reason.get("id") for reason in each.reasons}
+        if lower not in members and lower not in typed:
+            yield each.pk, _NOBODY
+        elif lower in unconfirmed:
+            yield each.pk, _UNCONFIRMED
+        elif asked and asked <= left[each.endpoint_id]:
+            yield each.pk, _UNSUBSCRIBED
+        elif member := members.get(lower):
+            event_type, resource = about[each.event_id]
+            decision = choices.of(member, event_type, Channel.Kind.EMAIL, resource)
+            if decision.chosen and not decision.on:
+                yield each.pk, _TURNED_OFF
+
+
+def _left(endpoints: Collection[UUID]) -> dict[UUID, set[str]]:
+    """The hooks that these addresses have unsubscribed from, deleted ones too, as reasons name them."""
+    left: dict[UUID, set[str]] = defaultdict(set)
+    found = Unsubscription.objects.filter(endpoint__in=endpoints)
+    for endpoint, hook in found.values_list("endpoint", "hook"):
+        left[endpoint].add(ids.encode("hook", hook))
+    return left

@@ -1,0 +1,1 @@
+"""Why somebody was told about an event, or not."""

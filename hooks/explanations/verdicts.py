@@ -1,0 +1,137 @@
+"""What an explanation says of one hook, or of one member by one channel, and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
+
+from events.models import Event
+from hooks.audience.choices import Breadth
+from hooks.models import Channel, Delivery, Hook
+from hooks.presentation import sentences
+from hooks.presentation.sentences import Badge
+
+
+class State(StrEnum):
+    DUE = "due"  # not decided yet, but this is what the rules say
+    TOLD = "told"
+    WAITING = "waiting"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NOT_TOLD = "not_told"
+
+
+_BADGES = {
+    State.DUE: Badge("To be told", "info"),
+    State.TOLD: Badge("Told", "good"),
+    State.WAITING: Badge("Waits", "warn"),
+    State.FAILED: Badge("Failed", "bad"),
+    State.CANCELLED: Badge("Cancelled"),
+    State.NOT_TOLD: Badge("Not told"),
+}
+OF_DELIVERY = {
+    Delivery.State.DELIVERED: State.TOLD,
+    Delivery.State.PENDING: State.WAITING,
+    Delivery.State.FAILED: State.FAILED,
+    Delivery.State.CANCELLED: State.CANCELLED,
+}
+_NAMES = {Channel.Kind.EMAIL: "e-mail", Channel.Kind.WEBHOOK: "the webhook"}
+_IN_DIGEST = Q(state=Delivery.State.CANCELLED, outcome__startswith=sentences.TOLD_IN_DIGEST)
+TELLS = Q(state__in=[Delivery.State.DELIVERED, Delivery.State.PENDING]) | _IN_DIGEST  # deliveries that count as telling
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Told or not, and why. `since`: what the rules would decide now, where that is something else."""
+
+    state: State
+    why: str
+    since: str = ""
+    channel: str = ""
+    delivery: Delivery | None = None
+
+    @property
+    def told(self) -> bool:
+        return self.state in {State.DUE, State.TOLD, State.WAITING}
+
+    @property
+    def badge(self) -> Badge:
+        return _BADGES[self.state]
+
+    @property
+    def channel_name(self) -> str:
+        return Channel.Kind(self.channel).label if self.channel else ""
+
+
+def state_of(delivery: Delivery) -> State:
+    """What was told in a digest was told."""
+    return State.TOLD if in_digest(delivery) else OF_DELIVERY[Delivery.State(delivery.state)]
+
+
+def in_digest(delivery: Delivery) -> bool:
+    cancelled = delivery.state == Delivery.State.CANCELLED
+    return cancelled and delivery.outcome.startswith(sentences.TOLD_IN_DIGEST)
+
+
+def state_in_query() -> Case:
+    """The state of each delivery of a query; of what was told in a digest, that it was delivered."""
+    return Case(When(_IN_DIGEST, then=Value(str(Delivery.State.DELIVERED))), default=F("state"))
+
+
+def in_words(kind: str) -> str:
+    """A channel within a sentence: "e-mail", "HipChat", "the webhook"."""
+    return _NAMES.get(Channel.Kind(kind), Channel.Kind(kind).label)
+
+
+def scope(event: Event, breadth: str) -> str:
+    """How far a choice reaches, as people call it: "shop", "Acme", "everything"."""
+    if breadth == Breadth.RESOURCE:
+        return event.resource.name if event.resource else "an application or add-on that is gone"
+    return event.organization.name if breadth == Breadth.ORGANIZATION else str(breadth)
+
+
+def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
+    """Every rule that asked: "the hooks “Ops” and “Shop” ask for it, and members get such e-mails by default"."""
+    hooks = [f"“{reason.get('name')}”" for reason in reasons if reason.get("rule") == "hook"]
+    asking = f"the hooks {sentences.listed(hooks)} ask for it" if len(hooks) > 1 else ""
+    rest = [_rule(event, reason) for reason in reasons if not asking or reason.get("rule") != "hook"]
+    return ", and ".join(filter(None, [asking, *rest])) or "no rule asks for it any more"
+
+
+def _rule(event: Event, reason: Mapping[str, Any]) -> str:
+    if reason.get("rule") == "setting" and reason.get("name"):
+        return f"the member’s own setting for {scope(event, reason['name'])} asks for it"
+    return sentences.describe_reason(reason)
+
+
+def same_rules(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the same rules asked: a hook that was renamed is the same."""
+    keys = [{(reason.get("rule"), reason.get("id") or reason.get("name")) for reason in each} for each in (one, other)]
+    return keys[0] == keys[1]
+
+
+def quiet(kind: str, until: datetime, snoozed: bool) -> str:
+    """As "e-mail is snoozed until 14:05", in the reader's own time."""
+    local = timezone.localtime(until)
+    when = f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local.day} {local:%b, %H:%M}"
+    return f"{in_words(kind)} {'is snoozed' if snoozed else 'has quiet hours'} until {when}"
+
+
+def restriction(hook: Hook) -> str:
+    """Why a restricted hook does not ask for an event, to follow its name. Load its resources."""
+    names = sorted(resource.name for resource in hook.resources.all())
+    if not names:
+        return "matches nothing: all that it was restricted to is gone"
+    return f"is restricted to {sentences.listed(names)}"
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop, if it has none."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,0 +1,1 @@
+"""The forms of the pages: they parse, and check nothing that the domain checks."""

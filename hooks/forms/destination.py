@@ -1,0 +1,103 @@
+"""The part of a form that says where something goes: a URL, a format, and what that format needs beyond the URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.html import format_html
+
+from hooks.endpoints.options import url_after
+from hooks.endpoints.webhooks import has_lost_secret
+from hooks.formats import FORMATS, webhook_formats
+from hooks.forms.format_fields import Advice, Offer, OptionFields
+from hooks.models import Endpoint
+
+
+class Radios(forms.RadioSelect):
+    template_name = "components/radios.html"
+    option_template_name = "components/choice.html"
+
+
+class DestinationForm(forms.Form):
+    """A URL, a format, and the options of every format, of which those of the chosen one count. `ask_where` first."""
+
+    url = forms.CharField(  # type: ignore[call-arg]
+        label="Webhook URL",
+        help_text="It receives the data through a POST request.",
+        required=False,
+        widget=forms.URLInput(
+            attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}
+        ),
+        template_name="hooks/manage/url.html",
+    )
+    format = forms.ChoiceField(  # type: ignore[call-arg]
+        widget=Radios, initial="raw", template_name="hooks/manage/formats.html"
+    )
+
+    verdict: tuple[bool, str] | None = None  # what the service says of the token, if it was asked
+    verify_page = ""
+    endpoint: Endpoint | None = None  # as it is stored
+
+    def ask_where(self, endpoint: Endpoint | None, *, verify_page: str, advice_page: str) -> None:
+        """Add the fields of the formats, and what stands in them."""
+        self.endpoint, self.verify_page = endpoint, verify_page
+        self.fields["format"].choices = [  # type: ignore[attr-defined]
+            (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
+            for known in webhook_formats()
+        ]
+        self.initial = {**self.initial}
+        self.options = OptionFields(self)
+        self.options.add(endpoint, lost=has_lost_secret(endpoint))
+        if self.advice.chosen and self.advice.chosen.default_url:
+            del self.fields["url"].widget.attrs["required"]
+        self.fields["url"].widget.attrs |= {
+            "hx-post": advice_page,
+            "hx-trigger": "input changed delay:400ms, change from:.format",
+            "hx-params": "url,format,csrfmiddlewaretoken",
+            "hx-target": "#advice",
+            "hx-sync": "this:queue last",
+        }
+
+    @property
+    def advice(self) -> Advice:
+        return Advice(str(self["url"].value() or "").strip(), str(self["format"].value() or ""))
+
+    @property
+    def offers(self) -> list[Offer]:
+        return self.options.offers(self["format"])
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether a person has chosen the format already: then a URL proposes, and no longer chooses."""
+        return self.endpoint is not None or self.is_bound
+
+    def get_context(self) -> dict[str, Any]:
+        context = super().get_context()
+        own = self.options.names
+        context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in own]
+        return context
+
+    def proposes(self) -> bool:
+        """Choose the format of the service that the URL is of, unless the person saw this proposal and chose Raw.
+
+        True: the form is to be shown again, once.
+        """
+        typed = Advice(self.cleaned_data["url"], self.cleaned_data["format"])
+        proposed = typed.proposed
+        if typed.format != "raw" or proposed is None or self.data.get("proposed") == proposed.name:
+            return False
+        changed = {"url", "format"}.intersection(self.changed_data)
+        if self.endpoint and url_after(self.endpoint, typed.url) == self.endpoint.whole_address:
+            changed.discard("url")  # typed in full, or left as it was shown
+        if self.endpoint and not changed:
+            return False
+        data = self.data.copy()  # type: ignore[attr-defined]
+        data["format"] = proposed.name
+        self.data = data
+        self.add_error(
+            "format",
+            f"This URL is an address of {proposed.label}, so the format {proposed.label} is chosen now. "
+            f"Send the form again, with this format or with {FORMATS['raw'].label}.",
+        )
+        return True

@@ -1,0 +1,353 @@
+"""The forms of hooks. They only parse: what is allowed is decided in `rules`, whose problems `refuse` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.urls import reverse
+
+from events import catalogue
+from events.models import Resource
+from hooks.endpoints.options import shown_url
+from hooks.forms.destination import DestinationForm
+from hooks.manage.rules import InvalidRule, Notify, RateLimit
+from hooks.models import Hook
+from hooks.presentation import sentences
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Role
+
+Choices = list[tuple[str, str]]
+Grouped = list[tuple[str, Choices]]
+
+
+_PACE = ("ordered", "rate_limit")
+_LIFTED = {"every_event": "events", "unrestrict": "resources"}  # by the tick that lifts the restriction
+
+
+class Checkboxes(forms.CheckboxSelectMultiple):
+    """Checkboxes under headings. With `fold`, all but the first heading are folded under it unless chosen from."""
+
+    template_name = "components/choices.html"
+    option_template_name = "components/choice.html"
+
+    def __init__(self, *, fold: str = "") -> None:
+        super().__init__()
+        self.fold = fold
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        groups = context["widget"]["optgroups"]
+        shown, folded = (groups[:1], groups[1:]) if self.fold else (groups, [])
+        context["widget"] |= {
+            "shown": shown,
+            "folded": folded,
+            "fold": self.fold,
+            "open": any(option["selected"] for _, options, _ in folded for option in options),
+            "any": any(option["selected"] for _, options, _ in groups for option in options),
+        }
+        return context
+
+
+class NotifyWidget(forms.MultiWidget):
+    """The four ways to say who is told, in one box."""
+
+    template_name = "hooks/manage/notify.html"
+    use_fieldset = True
+
+    def __init__(self) -> None:
+        addresses = forms.Textarea(attrs={"rows": 3, "placeholder": "ops@example.org", "autocomplete": "off"})
+        super().__init__(
+            {
+                "members": forms.CheckboxInput(),
+                "roles": Checkboxes(),
+                "users": Checkboxes(),
+                "addresses": addresses,
+            }
+        )
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["confirms"] = settings.EMAIL_CONFIRM_ADDRESSES
+        return context
+
+    def decompress(self, value: Notify | None) -> list[Any]:
+        value = value or Notify()
+        return [value.members, list(value.roles), [str(user) for user in value.users], "\n".join(value.addresses)]
+
+
+class NotifyField(forms.Field):
+    """Gives a `Notify`; addresses are typed one per line (or separated by commas)."""
+
+    widget = NotifyWidget
+
+    def clean(self, value: Any) -> Notify:
+        members, roles, users, addresses = value
+        try:
+            chosen = [UUID(user) for user in users or []]
+        except ValueError:
+            raise forms.ValidationError("A chosen user is not a member.") from None
+        typed = (addresses or "").replace(",", "\n").splitlines()
+        return Notify(bool(members), roles or [], chosen, [line.strip() for line in typed if line.strip()])
+
+    def has_changed(self, initial: Notify | None, data: Any) -> bool:
+        try:
+            return self.clean(data) != initial
+        except forms.ValidationError:
+            return True
+
+
+class RateWidget(forms.MultiWidget):
+    template_name = "hooks/manage/rate.html"
+    use_fieldset = True
+
+    def __init__(self) -> None:
+        rate = forms.NumberInput(attrs={"min": "0.01", "max": "1000", "step": "any", "placeholder": "no limit"})
+        super().__init__({"rate": rate, "burst": forms.NumberInput(attrs={"min": "1", "max": "1000"})})
+
+    def decompress(self, value: RateLimit | None) -> list[Any]:
+        return [value.per_second, value.burst] if value else [None, None]
+
+
+class RateField(forms.MultiValueField):
+    """Gives a `RateLimit`, or None if nothing was typed."""
+
+    widget = RateWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        parts = (forms.FloatField(), forms.IntegerField())
+        super().__init__(parts, require_all_fields=False, required=False, **kwargs)
+        for part in parts:
+            part.required = False
+
+    def compress(self, typed: Any) -> RateLimit | None:
+        rate, burst = typed or (None, None)
+        if rate is None and burst is not None:
+            raise forms.ValidationError("A burst needs a number of deliveries a second.")
+        return None if rate is None else RateLimit(rate, 1 if burst is None else burst)
+
+
+class HookForm(forms.Form):
+    """What all hooks have in common. `changes()` names only what the person changed."""
+
+    # What must be given is decided in `rules` too, so that all problems are shown at once.
+    name = forms.CharField(
+        required=False, strip=True, widget=forms.TextInput(attrs={"required": True, "maxlength": 100})
+    )
+    events = forms.MultipleChoiceField(
+        label="Only send notification for these events",
+        help_text="None chosen: every event, also types that come later.",
+        required=False,
+        widget=Checkboxes(fold="Single event types"),
+    )
+    every_event = forms.BooleanField(
+        label="Tell about every event from now on",
+        help_text="Instead of those that are chosen above; also about types that come later.",
+        required=False,
+    )
+    resources = forms.TypedMultipleChoiceField(
+        label="Only for these applications and add-ons",
+        required=False,
+        coerce=UUID,
+        widget=Checkboxes(),
+    )
+    unrestrict = forms.BooleanField(
+        label="Tell about every application and add-on from now on",
+        help_text="Instead of those that are chosen above; also about what is about the organization itself.",
+        required=False,
+    )
+    enabled = forms.BooleanField(
+        required=False,
+        initial=True,
+        help_text="A disabled hook matches nothing, and what waits because of it is cancelled.",
+    )
+    paused = forms.BooleanField(
+        required=False, help_text="A paused hook still matches; its deliveries wait until it is resumed."
+    )
+
+    def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hook = hook
+        chosen = list(hook.resources.all()) if hook else []
+        self.fields["events"].choices = event_choices((hook and hook.events) or ())  # type: ignore[attr-defined]
+        resources = resource_choices(organization, chosen)
+        self.fields["resources"].choices = resources  # type: ignore[attr-defined]
+        self.fields["resources"].help_text = (
+            "None chosen: all of them, also those that come later, and what is about the organization itself."
+            if resources
+            else "There are none yet, so the hook is about all that will come."
+        )
+        if hook and hook.restricted:
+            self.fields["resources"].help_text = _gone(chosen, "All that this hook was restricted to is gone")
+        else:
+            del self.fields["unrestrict"]
+        if hook and hook.events is not None:
+            self.fields["events"].help_text = _gone(hook.events, "No event is chosen")
+        else:
+            del self.fields["every_event"]
+
+    @property
+    def pace(self) -> list[forms.BoundField]:
+        """The fields about order and rate, which stand apart."""
+        return [self[name] for name in _PACE if name in self.fields]
+
+    def get_context(self) -> dict[str, Any]:
+        context = super().get_context()
+        context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in _PACE]
+        return context
+
+    def clean(self) -> dict[str, Any]:
+        """A restriction is lifted by a tick alone: to take the last choice away is not to ask for everything."""
+        cleaned = super().clean() or {}
+        for lifted, name in _LIFTED.items():
+            if lifted in self.fields and name in self.changed_data and not (cleaned.get(name) or cleaned.get(lifted)):
+                self.add_error(name, f"Choose at least one, or tick “{self.fields[lifted].label}”.")
+        return cleaned
+
+    def changes(self) -> dict[str, Any]:
+        """What to hand to `rules.update_hook`. A restriction whose last resource went away stays one."""
+        changed = {name: self.cleaned_data[name] for name in self.changed_data if name not in _LIFTED}
+        return changed | {name: None for lifted, name in _LIFTED.items() if self.cleaned_data.get(lifted)}
+
+    def values(self) -> dict[str, Any]:
+        """Everything, for `rules.create_…`: where nothing is chosen, there is no restriction."""
+        return self.cleaned_data | {name: self.cleaned_data.get(name) or None for name in _LIFTED.values()}
+
+    def refuse(self, problem: InvalidRule) -> None:
+        """Show the problems of the domain at their fields."""
+        for name, message in problem.errors.items():
+            self.add_error(self.called(name), message)
+
+    def called(self, name: str) -> str | None:
+        """The field of what the domain calls so; None if it has none of its own."""
+        return name if name in self.fields else None
+
+
+class WebhookForm(HookForm, DestinationForm):
+    ordered = forms.BooleanField(
+        label="In strict order",
+        help_text="A delivery is not begun before the one before it is settled. "
+        "While the first fails, all others wait for it.",
+        required=False,
+    )
+    rate_limit = RateField(
+        label="Rate limit",
+        help_text="At most so many deliveries a second; after a pause, as many as the burst says at once.",
+    )
+
+    field_order = [
+        "name",
+        "url",
+        "format",
+        "events",
+        "every_event",
+        "resources",
+        "unrestrict",
+        "enabled",
+        "paused",
+        *_PACE,
+    ]
+
+    def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, organization=organization, hook=hook, **kwargs)
+        owner = organization.public_id
+        self.ask_where(
+            hook.endpoint if hook else None,
+            verify_page=reverse("hooks:verify", args=[owner, hook.public_id])
+            if hook
+            else reverse("hooks:verify-new", args=[owner]),
+            advice_page=reverse("hooks:advice", args=[owner]),
+        )
+
+    @property
+    def paced(self) -> bool:
+        """Whether order or rate is chosen, or was typed and is wrong."""
+        return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
+
+    def values(self) -> dict[str, Any]:
+        own = self.options.names
+        values = {name: value for name, value in super().values().items() if name not in own}
+        return values | {"options": self.options.typed(values["format"])}
+
+    def changes(self) -> dict[str, Any]:
+        own = self.options.names
+        changed = {name: value for name, value in super().changes().items() if name not in own}
+        format = self.cleaned_data["format"]
+        if "format" in changed or self.options.changed(format):
+            changed["options"] = self.options.typed(format)
+        return changed
+
+    def called(self, name: str) -> str | None:
+        if name.startswith("options."):
+            return self.options.called(self.cleaned_data.get("format", ""), name.removeprefix("options."))
+        return super().called(name)
+
+
+class EmailHookForm(HookForm):
+    notify = NotifyField(
+        label="Who is told",
+        help_text="A member whose own setting for an event type is off is not told, also if the address is typed here.",
+    )
+
+    field_order = ["name", "notify", "events", "every_event", "resources", "unrestrict", "enabled", "paused"]
+
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, organization=organization, **kwargs)
+        _, roles, users, _ = self.fields["notify"].widget.widgets
+        roles.choices = [(role.value, sentences.who_has(role)) for role in Role]
+        members = organization.memberships.select_related("user").order_by("user__email")
+        users.choices = [
+            (
+                str(member.user_id),
+                f"{member.user.name} ({member.user.email})" if member.user.name else member.user.email,
+            )
+            for member in members[:500]
+        ]
+
+
+def initial_of(hook: Hook) -> dict[str, Any]:
+    """What a form for this hook begins with."""
+    initial: dict[str, Any] = {
+        "name": hook.name,
+        "events": hook.events or [],
+        "resources": [str(resource.pk) for resource in hook.resources.all()],
+        "paused": hook.paused,
+        "enabled": hook.enabled,
+    }
+    if hook.endpoint:
+        lane = hook.endpoint.lane
+        initial |= {"ordered": lane.ordered, "rate_limit": RateLimit.of(lane)}
+        return initial | {"url": shown_url(hook.endpoint), "format": hook.endpoint.format}
+    notify = Notify.of(hook)
+    return initial | {"notify": notify}
+
+
+def _gone(chosen: Sequence[Any], why: str) -> str:
+    """The help under a choice that restricts a hook."""
+    return "" if chosen else f"{why}, so it matches nothing at the moment."
+
+
+def event_choices(chosen: Sequence[str]) -> Grouped:
+    """Groups first, then the types under their headings; chosen names that the catalogue lost stay choosable."""
+    lost = [name for name in chosen if name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS]
+    choices: Grouped = [("", [(group.name, group.label) for group in catalogue.GROUPS.values()])]
+    choices += [
+        (category.value, [(each.name, each.label) for each in types])
+        for category, types in catalogue.by_category().items()
+        if types
+    ]
+    return [*choices, ("No longer known", [(name, name) for name in lost])] if lost else choices
+
+
+def resource_choices(organization: Organization, chosen: Sequence[Resource]) -> Grouped:
+    """Applications, then add-ons; archived ones only if they were chosen before."""
+    choices: Grouped = []
+    existing = organization.resources.filter(archived_at__isnull=True).order_by("name")
+    for kind, heading in ((Resource.Kind.APPLICATION, "Applications"), (Resource.Kind.ADDON, "Add-ons")):
+        found = [(str(each.pk), each.name) for each in existing if each.kind == kind]
+        choices += [(heading, found)] if found else []
+    archived = [(str(each.pk), each.name) for each in chosen if each.archived_at]
+    return [*choices, ("Archived", archived)] if archived else choices

@@ -1,0 +1,1 @@
+"""Writing the hooks of an organization."""

@@ -1,0 +1,288 @@
+"""How things stand for one user: of every event type and channel, whether it is on, who decided that, and why.
+
+Read in a fixed number of queries, whatever the number of organizations. The page of settings shows it; `rule` is the
+same for counting what really happened.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from events import catalogue
+from events.catalogue import Subject
+from events.models import Resource
+from hooks.audience.choices import default, follows_hooks
+from hooks.channels import services
+from hooks.endpoints import devices
+from hooks.models import Channel, Device, NotificationSetting
+from hooks.preferences.naming_hooks import Naming, hooks_naming
+from hooks.preferences.notification_settings import EVERYTHING, Scope
+from hooks.presentation.sentences import listed
+from notifications_project.accounts.models import Membership, User
+
+Kind = Channel.Kind
+
+
+class State(StrEnum):
+    ON = "on"
+    OFF = "off"
+    PARTLY = "partly"  # in some organizations, or for some applications
+
+
+class Told(NamedTuple):
+    state: State
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One event type on one channel, in one scope.
+
+    `own`: chosen for just this scope; else what is wider decides, and `why` says what that is. `differs`: where
+    narrower choices say otherwise. `usable`: the channel works; `why` says what is missing if it does not.
+    """
+
+    event_type: str
+    channel: str
+    state: State
+    own: bool
+    why: str
+    differs: str = ""
+    usable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What holds for events of one type in one organization: `base`, but for the resources in `exceptions`."""
+
+    base: bool
+    exceptions: Mapping[UUID, bool] = field(default_factory=dict)
+
+    def of(self, resource: UUID | None) -> bool:
+        return self.exceptions.get(resource, self.base) if resource else self.base
+
+    @property
+    def may_be_on(self) -> bool:
+        return self.base or any(self.exceptions.values())
+
+
+@dataclass(slots=True)
+class Standing:
+    """Everything that decides what one user is told."""
+
+    user: User
+    memberships: dict[UUID, Membership]  # by organization
+    channels: dict[str, Channel]
+    missing: dict[str, str]  # why a channel does not work, by kind
+    hooks: dict[UUID, list[Naming]]  # by organization
+    resources: dict[UUID, Resource]  # those with choices of their own
+    # By event type and channel: what was chosen for everything (None), for organizations and for resources (their ids).
+    chosen: dict[tuple[str, str], dict[UUID | None, bool]]
+
+    @classmethod
+    def read(cls, user: User, memberships: Sequence[Membership]) -> Standing:
+        """`memberships`: all of the user's, with their organizations loaded."""
+        mine = {each.organization_id: each for each in memberships}
+        chosen: dict[tuple[str, str], dict[UUID | None, bool]] = defaultdict(dict)
+        resources: dict[UUID, Resource] = {}
+        for row in NotificationSetting.objects.filter(user=user).select_related("resource"):
+            if row.resource and row.resource.organization_id in mine:
+                resources[row.resource.pk] = row.resource
+            elif row.resource or (row.organization_id and row.organization_id not in mine):
+                continue  # the user has left
+            chosen[row.event_type, row.channel][row.resource_id or row.organization_id] = row.enabled
+        own = services.own(user)
+        return cls(user, mine, own, _missing(user, own), hooks_naming(user, memberships), resources, chosen)
+
+    def changed(self) -> dict[UUID | None, int]:
+        """How many choices there are for everything (None), for each organization and each resource."""
+        counts: dict[UUID | None, int] = defaultdict(int)
+        for (event_type, _), by_scope in self.chosen.items():
+            for scope in by_scope if catalogue.is_offered(event_type) else ():
+                counts[scope] += 1
+        return counts
+
+    def cell(self, event_type: str, channel: str, scope: Scope) -> Cell:
+        chosen = self.chosen.get((event_type, channel), {})
+        key = scope_id(scope)
+        own = key in chosen
+        if why := self.missing.get(channel):
+            return Cell(event_type, channel, State.OFF, own, why, usable=False)
+        told = _you_chose(chosen[key]) if own else self._inherited(event_type, channel, scope)
+        return Cell(event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told))
+
+    def rule(self, organization: UUID, event_type: str, channel: str) -> Rule:
+        """What holds for the events of a type in an organization."""
+        if channel in self.missing:
+            return Rule(False)
+        chosen = self.chosen.get((event_type, channel), {})
+        base = chosen.get(organization, chosen.get(None))
+        exceptions: dict[UUID, bool] = {}
+        if base is None:
+            base = default(event_type, channel, self.memberships[organization].role).on
+            if not base and channel == Kind.EMAIL:
+                telling = [hook for hook in self._asking(organization, event_type) if not hook.unsubscribed]
+                base = any(not hook.restricted for hook in telling)
+                exceptions = {} if base else {each: True for hook in telling for each in hook.resources}
+        exceptions |= {key: on for key, on in chosen.items() if key and self._is_of(key, organization)}
+        return Rule(base, exceptions)
+
+    def _is_of(self, resource: UUID, organization: UUID) -> bool:
+        return resource in self.resources and self.resources[resource].organization_id == organization
+
+    # --- What is wider -----------------------------------------------------------------------------------------
+
+    def _inherited(self, event_type: str, channel: str, scope: Scope) -> Told:
+        """What holds where nothing was chosen for just this scope."""
+        chosen = self.chosen.get((event_type, channel), {})
+        if scope == EVERYTHING:
+            return self._default_of_everything(event_type, channel)
+        organization = organization_of(scope)
+        if scope.resource and organization in chosen:
+            name = self.memberships[organization].organization.name
+            return _as_for(name, chosen[organization])
+        if None in chosen:
+            return _as_for("everything", chosen[None])
+        return self._default(event_type, channel, organization, scope.resource.pk if scope.resource else None)
+
+    def _default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> Told:
+        """In one organization; `resource` None: for whatever it has."""
+        if channel != Kind.EMAIL:
+            return Told(State.OFF, "Off until you turn it on")
+        membership = self.memberships[organization]
+        if default(event_type, channel, membership.role).on:
+            return Told(State.ON, "On by default" + _because_of_role(event_type, membership))
+        asking = self._asking(organization, event_type)
+        telling = [hook for hook in asking if not hook.unsubscribed]
+        whole = [hook for hook in telling if not hook.restricted or (resource and resource in hook.resources)]
+        some = [hook for hook in telling if hook.resources] if resource is None else []
+        return _by_hooks(membership.organization.name, whole, some, asking, follows_hooks(event_type, channel))
+
+    def _default_of_everything(self, event_type: str, channel: str) -> Told:
+        if channel != Kind.EMAIL:
+            return Told(State.OFF, "Off until you turn it on")
+        if default(event_type, channel).on:
+            return Told(State.ON, "On by default")
+        each = [
+            (membership.organization.name, self._default(event_type, channel, organization, None))
+            for organization, membership in self.memberships.items()
+        ]
+        states = {told.state for _, told in each}
+        if len({told.why for _, told in each}) == 1:
+            return each[0][1]
+        if states == {State.OFF} and not follows_hooks(event_type, channel):
+            return Told(State.OFF, "Off by default")
+        state = states.pop() if len(states) == 1 else State.PARTLY
+        return Told(state, f"{_lead(event_type, channel)}: {_where(each)}")
+
+    def _asking(self, organization: UUID, event_type: str) -> list[Naming]:
+        return [hook for hook in self.hooks.get(organization, ()) if event_type in hook.types]
+
+    # --- What is narrower --------------------------------------------------------------------------------------
+
+    def _differs(self, event_type: str, channel: str, scope: Scope, told: Told) -> str:
+        """Where narrower choices say otherwise: "differs in Acme (off) and for shop (on)"."""
+        if scope.resource:
+            return ""
+        names = []
+        for key, on in self.chosen.get((event_type, channel), {}).items():
+            state = State.ON if on else State.OFF
+            if key is None or state == told.state:
+                continue
+            if key in self.resources:
+                if scope.organization is None or self._is_of(key, scope.organization.pk):
+                    names.append(f"for {self.resources[key].name} ({state})")
+            elif scope.organization is None:
+                names.append(f"in {self.memberships[key].organization.name} ({state})")
+        return f"differs {listed(names)}" if names else ""
+
+
+def scope_id(scope: Scope) -> UUID | None:
+    """The organization or resource that choices of a scope are for; None for everything."""
+    return next(filter(None, scope.key.values()), None)
+
+
+def organization_of(scope: Scope) -> UUID:
+    """Of an organization or a resource: its organization."""
+    if scope.resource:
+        return scope.resource.organization_id
+    assert scope.organization
+    return scope.organization.pk
+
+
+def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, str]:
+    """Why channels do not work, by kind."""
+    why = {
+        kind.value: f"{kind.label} is not set up: a click opens its form"
+        for kind in Kind
+        if kind != Kind.EMAIL and kind not in own
+    }
+    if explanation := devices.explanation():
+        why[Kind.IOS] = explanation
+    elif Kind.IOS in own and not Device.objects.filter(user=user).exists():
+        why[Kind.IOS] = "No iPhone or iPad is registered: a click says how to"
+    return why
+
+
+# --- Words ---------------------------------------------------------------------------------------------------
+
+
+def _you_chose(on: bool) -> Told:
+    return Told(State.ON, "On, you chose it") if on else Told(State.OFF, "Off, you chose it")
+
+
+def _as_for(wider: str, on: bool) -> Told:
+    return Told(State.ON if on else State.OFF, f"As for {wider}: {'on' if on else 'off'}, you chose it")
+
+
+def _because_of_role(event_type: str, membership: Membership) -> str:
+    if catalogue.EVENT_TYPES[event_type].subject != Subject.HOOK:
+        return ""
+    return f": you are {membership.get_role_display().lower()} of {membership.organization.name}"
+
+
+def _by_hooks(
+    name: str, whole: Sequence[Naming], some: Sequence[Naming], asking: Sequence[Naming], follows: bool
+) -> Told:
+    """What the e-mail hooks of an organization make of a default that is not on by itself."""
+    lead = f"Follows the e-mail hooks of {name}: " if follows else "Off by default, but "
+    if whole:
+        state, why = State.ON, f"on for {_called(whole)}" if follows else f"told by {_called(whole)} of {name}"
+    elif some:
+        state, why = State.PARTLY, f"for some applications by {_called(some)}" + ("" if follows else f" of {name}")
+    elif asking and all(hook.unsubscribed for hook in asking):
+        state, why = State.OFF, f"off, you unsubscribed from {_called(asking)}"
+        lead = lead if follows else ""
+        why = why if follows else f"Off by default, and you unsubscribed from {_called(asking)} of {name}"
+    else:
+        state, why = State.OFF, "off, none asks for it and names you" if follows else "Off by default"
+        lead = lead if follows else ""
+    return Told(state, lead + why)
+
+
+def _called(hooks: Iterable[Naming]) -> str:
+    return listed([f"“{hook.name}”" for hook in hooks], most=2)
+
+
+def _lead(event_type: str, channel: str) -> str:
+    if follows_hooks(event_type, channel):
+        return "Follows the e-mail hooks of your organizations"
+    if catalogue.EVENT_TYPES[event_type].subject == Subject.HOOK:
+        return "On by default where you are admin or manager"
+    return "Off by default, but hooks ask for it"
+
+
+def _where(each: Sequence[tuple[str, Told]]) -> str:
+    """As "on in Acme and Other, off in Ada"."""
+    by_state: dict[State, list[str]] = defaultdict(list)
+    for name, told in each:
+        by_state[told.state].append(name)
+    words = {State.ON: "on in", State.PARTLY: "for some applications in", State.OFF: "off in"}
+    if len(by_state) == 1 and len(each) > 2:
+        return f"{words[each[0][1].state]} all of them"
+    return ", ".join(f"{words[state]} {listed(by_state[state], most=3)}" for state in State if state in by_state)

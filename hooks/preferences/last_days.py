@@ -1,0 +1,158 @@
+"""What would have reached a user in the last days, from what really happened and what the user has chosen now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+
+from events import catalogue
+from events.models import Event
+from hooks.models import Channel
+from hooks.preferences.effective import Rule, Standing, organization_of
+from hooks.preferences.notification_settings import EVERYTHING, Scope
+
+DAYS = 7
+MOST = 5_000  # events that are looked at to count; where there were more, the numbers are said to be larger
+_MOST_SPECIAL = 400  # resources with rules of their own that a statement names
+_AT_ONCE = 400  # parts of one UNION: SQLite takes 500
+
+
+@dataclass(frozen=True)
+class Told:
+    """How many messages each channel would have carried. `more`: at least so many."""
+
+    by_channel: Counter[str] = field(default_factory=Counter)
+    happened: bool = False
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Would:
+    """An event, and the kinds of channels that would have told of it."""
+
+    event: Event
+    channels: list[str]
+
+
+def count(standing: Standing, scope: Scope, now: datetime) -> Told:
+    """By channel, in one query: events of one type are decided together, but for resources with rules of their own."""
+    rules = _Rules(standing)
+    happened = _recent(scope, now).filter(organization__in=_owners(standing, scope))
+    # PostgreSQL looks through these days, and not through the whole table; SQLite takes the index by organization.
+    newest = ["-pk"] if connection.vendor == "postgresql" else []
+    looked_at = happened.order_by(*newest).values("pk")[: MOST + 1]
+    found = Event.objects.filter(pk__in=looked_at).order_by().annotate(about=rules.about())
+    told: Counter[str] = Counter()
+    number = 0
+    for row in found.values("organization_id", "type", "about").annotate(number=Count("pk")):
+        number += row["number"] if catalogue.is_offered(row["type"]) else 0
+        for channel in rules.channels(row["organization_id"], row["type"], row["about"]):
+            told[channel] += row["number"]
+    return Told(told, happened=number > 0, more=number > MOST)
+
+
+def page(
+    standing: Standing, scope: Scope, now: datetime, before: UUID | None = None, size: int = 50
+) -> tuple[list[Would], UUID | None]:
+    """The events themselves, newest first, and what to give as `before` for those that follow.
+
+    The newest of each organization are found by its index, all of them in one query, so that the rest is not sorted.
+    (PostgreSQL is sure to take that index for a range and this order; for one value it may look through all of them.)
+    """
+    rules = _Rules(standing)
+    happened = _recent(scope, now)
+    if before:
+        happened = happened.filter(pk__lt=before)
+    wanted = [
+        happened.filter(asked, organization__gte=owner, organization__lte=owner)
+        for owner in _owners(standing, scope)
+        if (asked := rules.asked(owner)) is not None
+    ]
+    pks: list[UUID] = []
+    order = ["-pk"] if scope.resource else ["organization_id", "-pk"]
+    for start in range(0, len(wanted), _AT_ONCE):
+        newest = (each.order_by(*order).values("pk")[: size + 1] for each in wanted[start : start + _AT_ONCE])
+        first, *others = (Event.objects.filter(pk__in=each).values_list("pk", flat=True) for each in newest)
+        pks += first.union(*others, all=True)
+    pks = sorted(pks, reverse=True)[: size + 1]
+    loaded = Event.objects.filter(pk__in=pks[:size]).select_related("resource", "organization")
+    events = loaded.defer("representation").order_by("-pk")
+    would = [
+        Would(event, list(rules.channels(event.organization_id, event.type, event.resource_id))) for event in events
+    ]
+    return would, pks[size - 1] if len(pks) > size else None
+
+
+class _Rules:
+    """The rules of the user's organizations, each worked out when it is first asked for."""
+
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+        usable = [kind.value for kind in Channel.Kind if kind.value not in standing.missing]
+        # The kinds of channels that may be on for a type: but for e-mail, what nobody chose is off.
+        self.kinds = {
+            name: [kind for kind in usable if kind == Channel.Kind.EMAIL or (name, kind) in standing.chosen]
+            for name in (each.name for each in catalogue.OFFERED)
+        }
+        self.known: dict[tuple[UUID, str, str], Rule] = {}
+
+    def of(self, organization: UUID, event_type: str, channel: str) -> Rule:
+        key = (organization, event_type, channel)
+        if key not in self.known:
+            self.known[key] = self.standing.rule(*key)
+        return self.known[key]
+
+    def channels(self, organization: UUID, event_type: str, resource: UUID | None) -> Iterator[str]:
+        for channel in self.kinds.get(event_type, ()):
+            if self.of(organization, event_type, channel).of(resource):
+                yield channel
+
+    def about(self) -> F | Case:
+        """A column: the resource of an event if there may be a rule for it, else nothing."""
+        special = set(self.standing.resources)
+        special.update(*(hook.resources for hooks in self.standing.hooks.values() for hook in hooks))
+        if len(special) > _MOST_SPECIAL:
+            return F("resource_id")
+        return Case(When(resource_id__in=special, then=F("resource_id")), default=Value(None))
+
+    def asked(self, organization: UUID) -> Q | None:
+        """Which of an organization's events any channel tells of; None if there are none."""
+        always: list[str] = []
+        asked = Q()
+        for event_type, kinds in self.kinds.items():
+            rules = [self.of(organization, event_type, channel) for channel in kinds]
+            named = {resource for rule in rules for resource in rule.exceptions}
+            on = {each for each in named if any(rule.of(each) for rule in rules)}
+            if any(rule.base for rule in rules):
+                if off := named - on:
+                    beside = Q(resource__isnull=True) | ~Q(resource__in=off)
+                    asked |= Q(type=event_type) & beside
+                else:
+                    always.append(event_type)
+            elif on:
+                asked |= Q(type=event_type, resource__in=on)
+        if always:
+            asked |= Q(type__in=always)
+        return asked or None
+
+
+def _owners(standing: Standing, scope: Scope) -> Sequence[UUID]:
+    return list(standing.memberships) if scope == EVERYTHING else [organization_of(scope)]
+
+
+def _recent(scope: Scope, now: datetime) -> QuerySet[Event]:
+    """What happened in these days: event ids sort by time, so that an index finds it."""
+    recent = Event.objects.filter(pk__gte=_first_id(now), is_test=False)
+    return recent.filter(resource=scope.resource) if scope.resource else recent
+
+
+def _first_id(now: datetime) -> UUID:
+    """No version 7 id that was made `DAYS` ago or later is less."""
+    milliseconds = int((now - timedelta(days=DAYS)).timestamp() * 1000)
+    return UUID(int=milliseconds << 80)

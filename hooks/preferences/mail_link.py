@@ -1,0 +1,96 @@
+"""E-mail about one event type that a member gets by the member's own settings or by default: ended by the link in it.
+
+The link names the address; whoever has the mail needs no sign-in. It ends such mail from everywhere, also where a
+narrower choice asked for it, and can be taken back: `turn_off` gives what stood before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db import transaction
+from django.db.models.functions import Lower
+
+from events import catalogue
+from events.models import Resource
+from hooks.audience import choices
+from hooks.models import Channel, Endpoint, NotificationSetting
+from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope, choose
+from notifications_project.accounts.models import Organization, User
+
+_EMAIL = Channel.Kind.EMAIL
+Before = list[tuple[str, bool | None]]  # scopes, by their public ids (everything: ""), and what was chosen for them
+
+
+def owner(endpoint: Endpoint) -> User | None:
+    """Whose address it is; nobody's if they changed it since."""
+    known = User.objects.filter(is_active=True).annotate(lower=Lower("email"))
+    return known.filter(lower=endpoint.address.lower()).first()
+
+
+def is_off(user: User, event_type: str) -> bool:
+    """Whether the user turned it off, wherever it comes from."""
+    stands = _chosen(user, event_type)
+    return any(scope == EVERYTHING and not on for scope, on in stands) and not any(on for _, on in stands)
+
+
+@transaction.atomic
+def turn_off(user: User, event_type: str) -> Before:
+    """No more e-mail about a type; what stood before where that changed it."""
+    if not catalogue.is_offered(event_type):
+        return []
+    changes = [
+        (EVERYTHING, False),
+        *((scope, None) for scope, on in _chosen(user, event_type) if on and scope != EVERYTHING),
+    ]
+    before: Before = []
+    for scope, enabled in changes:
+        stood = choose(user, [Choice(event_type, _EMAIL, enabled)], scope)
+        before += [(_key(scope), each.enabled) for each in stood]
+    return before
+
+
+@transaction.atomic
+def turn_on(user: User, event_type: str, before: Sequence[tuple[str, bool | None]] = ()) -> None:
+    """Take it back: what stood before, or if that is not known the default; the type itself if that is off."""
+    if not catalogue.is_offered(event_type):
+        return
+    scopes = {_key(scope): scope for scope in _scopes(user, [key for key, _ in before])}
+    for key, enabled in before:
+        if key in scopes:
+            choose(user, [Choice(event_type, _EMAIL, enabled)], scopes[key])
+    if not before:
+        roles = {each.role for each in user.memberships.all()}
+        told = choices.follows_hooks(event_type, _EMAIL) or any(
+            choices.default(event_type, _EMAIL, role).on for role in roles
+        )
+        choose(user, [Choice(event_type, _EMAIL, None if told else True)])
+
+
+def _chosen(user: User, event_type: str) -> list[tuple[Scope, bool]]:
+    """What the user chose about it, where the user is a member still."""
+    rows = NotificationSetting.objects.filter(user=user, event_type=event_type, channel=_EMAIL)
+    mine = set(user.memberships.values_list("organization_id", flat=True))
+    return [
+        (Scope(organization=row.organization, resource=row.resource), row.enabled)
+        for row in rows.select_related("organization", "resource")
+        if (row.resource.organization_id if row.resource else row.organization_id) in mine | {None}
+    ]
+
+
+def _scopes(user: User, keys: Sequence[str]) -> Iterator[Scope]:
+    """Those of the scopes with these keys that the user has still."""
+    if "" in keys:
+        yield EVERYTHING
+    for organization in Organization.objects.filter(memberships__user=user):
+        if organization.public_id in keys:
+            yield Scope(organization=organization)
+    wanted = [key.partition("_")[2] for key in keys if key.partition("_")[0] in Resource.KINDS]
+    if wanted:
+        for resource in Resource.objects.filter(pk__in=wanted, organization__memberships__user=user):
+            yield Scope(resource=resource)
+
+
+def _key(scope: Scope) -> str:
+    of = scope.resource or scope.organization
+    return of.public_id if of else ""

@@ -1,0 +1,79 @@
+"""Asking a service whether a token is valid, without posting anything there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hooks.endpoints.validation import destination_problem, read_url
+from hooks.formats import FORMATS
+from hooks.formats.base import authorities_of
+from hooks.models import Channel, Hook
+from hooks.preview.preview import Draft
+from hooks.transports import http
+from notifications_project.accounts import audit
+from notifications_project.accounts.models import User
+from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
+from notifications_project.runtime.waiting import Seats, without_database
+
+_seats = Seats("verifications", each=3, total=20)
+
+
+def can_be_verified(hook: Hook) -> bool:
+    """Whether its service can be asked."""
+    return hook.endpoint is not None and can_verify(hook.endpoint.format)
+
+
+def can_verify(format: str) -> bool:
+    """Whether the service of a format can be asked."""
+    known = FORMATS.get(format)
+    return known is not None and known.can_verify()
+
+
+def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "") -> tuple[bool, str]:
+    """Whether the service accepts the token, and in words for people, without any secret, what it answered.
+
+    Takes as long as the service does, `DELIVERY_TIMEOUT` at the most: call it in no transaction. Stores nothing.
+    `owner`: the organization that asks.
+    """
+    known = FORMATS.get(format)
+    if known is None or not known.can_verify():
+        return False, "In this format there is no token that could be verified."
+    address = address or known.default_url
+    address, problem = read_url(address)
+    problem = problem or destination_problem(address, format, options)
+    problems = [*known.check_options(options).values(), *problem.values()]
+    if problems:
+        return False, " ".join(problems)
+    message = known.verification(options, address)
+    if message is None:
+        return False, "There is no token yet."
+    hidden = secrets_of(address) | masked_options(known.secret_options(options))
+    with without_database():
+        answer = http.ask(message, hidden, owner, authorities_of(options))
+    verified, words = known.verified(answer)
+    return verified, without(words, hidden)
+
+
+def verify_draft(draft: Draft, actor: User, owner: str) -> tuple[bool, str]:
+    """As `verify`, for a person who may have so many running at once. Raises Busy."""
+    with _seats.taken_by(actor.pk):
+        return verify(draft.format, draft.address, draft.options, owner)
+
+
+def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
+    """The same for a channel of a user, as it is saved or as it stands in its form."""
+    verified, words = verify_draft(draft, channel.user, str(channel.user.pk))
+    space = ensure_personal_space(channel.user)
+    told = {"url": mask_to_host(draft.address), "accepted": verified}
+    audit.record(space, channel.user, "channel.token_verified", channel.get_kind_display(), **told)
+    return verified, words
+
+
+def verify_hook(hook: Hook, actor: User, draft: Draft) -> tuple[bool, str]:
+    """The same for a hook as it is saved or as it stands in its form. The audit log says who asked where."""
+    verified, words = verify_draft(draft, actor, hook.organization.public_id)
+    told = {"url": mask_to_host(draft.address), "accepted": verified}
+    audit.record(hook.organization, actor, "hook.token_verified", hook.name, **told)
+    return verified, words

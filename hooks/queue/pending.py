@@ -1,0 +1,290 @@
+"""What happens to deliveries that wait when the rule behind them changes.
+
+A delivery may have several reasons. When a rule goes away, what waits only because of it is cancelled; what
+has another reason stays (DESIGN section 5). A held delivery (`due_at` empty) waits for its rule to be resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+
+from events import catalogue
+from events.models import Event
+from hooks import clock
+from hooks.audience.quiet_times import AT_MOST, Quiet, can_be_urgent, quiet_until
+from hooks.audience.recipients import Member, members_among, members_of
+from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
+from hooks.queue import lanes
+from notifications_project import bulk, graphemes
+from notifications_project.accounts.models import Organization, User
+
+_CHUNK = 500
+# In one statement, as a test may be sent meanwhile; the reason is read only of what is to go at once.
+_NO_TEST = Q(due_at__gt=lanes.AT_ONCE) | ~Q(reasons__0__rule="test")
+
+
+def cancel(hook: Hook, why: str, only: Endpoint | None = None) -> None:
+    """Cancel what waits only because of this hook; for what has another reason, forget this one.
+
+    `only`: of what an e-mail hook asked for, what is for this address.
+    """
+    now = clock.now()
+    settled = {"state": Delivery.State.CANCELLED, "outcome": why, "settled_at": now, "due_at": None}
+    if hook.endpoint_id:
+        _pending(hook).filter(endpoint=hook.endpoint_id).update(**settled)
+        return
+    active = _active_hooks(hook.organization_id)
+    touched: set[int] = set()
+    for chunk in _told_by(hook, only):
+        for delivery in chunk:
+            delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
+            delivery.due_at = (delivery.due_at or now) if _may_go(delivery, active) else None
+        alone = [delivery.pk for delivery in chunk if not delivery.reasons]
+        shared = [delivery for delivery in chunk if delivery.reasons]
+        Delivery.objects.filter(pk__in=alone).update(**settled)
+        Delivery.objects.bulk_update(shared, ["reasons", "due_at"])
+        touched |= {delivery.lane_id for delivery in shared}
+    lanes.touch(touched)  # last, as everywhere
+
+
+def forget_member(organization: Organization, user: User) -> None:
+    """Cancel what waits for somebody who is a member no more; not the mail that a hook owes to the very address."""
+    _end_own(user, "No member any more", organization)
+    _end_mails([organization], user, "No member any more", named=True)
+
+
+def forget_user(user: User) -> None:
+    """Cancel all that waits for somebody who is deactivated, wherever it comes from."""
+    owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
+    # Who routes now has read the members already: what that owes is waited for, and cancelled with the rest.
+    organizations = list(owners.order_by("pk"))
+    _end_own(user, "Its user was deactivated")
+    _end_mails(organizations, user, "Its user was deactivated", named=False)
+
+
+def _end_own(user: User, why: str, organization: Organization | None = None) -> None:
+    """Cancel what waits for the user's own channels, of one organization or of all."""
+    of_space = Endpoint.objects.filter(organization=user.pk).exclude(kind=Endpoint.Kind.EMAIL)
+    mine = of_space.exclude(Exists(Hook.objects.filter(endpoint=OuterRef("pk"))))
+    # Before what waits for them, and in this order: so do workers that write results.
+    endpoints = list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk", "lane"))
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
+    waiting = pending.filter(endpoint__in=[pk for pk, _ in endpoints], lane__in={lane for _, lane in endpoints})
+    if organization:
+        waiting = waiting.filter(organization=organization)
+    rows = waiting.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
+    found, now = list(rows), clock.now()
+    for start in range(0, len(found), _CHUNK):
+        Delivery.objects.filter(pk__in=found[start : start + _CHUNK]).update(
+            state=Delivery.State.CANCELLED, outcome=why, settled_at=now, due_at=None
+        )
+
+
+def _end_mails(organizations: Collection[Organization], user: User, why: str, *, named: bool) -> None:
+    """Cancel the mail that waits for a user in organizations; `named`: but for what a hook owes to the address."""
+    lower, now = user.email.lower(), clock.now()
+    hooks = list(Hook.objects.existing().filter(organization__in=organizations, kind=Hook.Kind.EMAIL))
+    naming = {hook.public_id for hook in hooks if named and lower in map(str.lower, hook.notify_addresses)}
+    active = {hook.public_id for hook in hooks if hook.enabled and not hook.paused}
+    pending = Delivery.objects.filter(organization__in=organizations, state=Delivery.State.PENDING)
+    waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=lower)
+    waiting = waiting.select_related("endpoint").defer("endpoint__secrets")
+    # Of all organizations at once, in this order: so do workers, which write mails of several organizations together.
+    found = list(waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+    for delivery in found:
+        delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
+        if not delivery.reasons:
+            delivery.state, delivery.outcome = Delivery.State.CANCELLED, why
+            delivery.settled_at = now
+        delivery.due_at = delivery.due_at if _may_go(delivery, active) else None
+    columns = ["reasons", "state", "outcome", "settled_at", "due_at"]
+    Delivery.objects.bulk_update(found, columns, batch_size=_CHUNK)
+
+
+def hold(hook: Hook) -> None:
+    """Keep what waits only because of this hook until it is resumed. Tests go out all the same."""
+    if hook.endpoint_id:
+        _pending(hook).filter(_NO_TEST, endpoint=hook.endpoint_id).update(due_at=None)
+        return
+    active = _active_hooks(hook.organization_id)
+    for chunk in _told_by(hook):
+        held = [delivery.pk for delivery in chunk if not _may_go(delivery, active)]
+        Delivery.objects.filter(pk__in=held).update(due_at=None)
+
+
+def resume(hook: Hook) -> None:
+    """Let go what was held because of this hook."""
+    now = clock.now()
+    if hook.endpoint_id and hook.endpoint is not None:
+        if hook.endpoint.disabled_at is None:
+            _release(hook.endpoint, now)
+        return
+    touched: set[int] = set()
+    receivers = _Receivers.read(hook.organization, members_of(hook.organization), now)
+    for chunk in _told_by(hook):
+        held = [each for each in chunk if each.due_at is None and each.endpoint.disabled_at is None]
+        receivers.let_go([_Held(each.pk, each.event_id, each.endpoint.address) for each in held], now)
+        touched |= {delivery.lane_id for delivery in chunk}
+    lanes.touch(touched)
+
+
+def disable(endpoint: Endpoint, why: str) -> None:
+    """Stop trying an endpoint (too long dead, or 410); what waits is kept for the day it is enabled again.
+
+    Tests go out all the same: one that succeeds enables it.
+    """
+    endpoint.disabled_at, endpoint.disabled_reason = clock.now(), graphemes.begin(why, 200)
+    endpoint.save(update_fields=["disabled_at", "disabled_reason"])
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    waiting.filter(_NO_TEST).update(due_at=None)
+
+
+def reactivate(endpoint: Endpoint) -> None:
+    """Put an endpoint to work again: its lane is closed-circuit and prompt, what waited may go.
+
+    The lane of an e-mail address is its organization's and stays as it is.
+    """
+    endpoint.disabled_at, endpoint.disabled_reason = None, ""
+    endpoint.failing_since = endpoint.warned_at = endpoint.failed_since = None
+    endpoint.failed = 0
+    written = ["disabled_at", "disabled_reason", "failing_since", "warned_at", "failed", "failed_since"]
+    endpoint.save(update_fields=written)
+    if endpoint.kind == Endpoint.Kind.EMAIL:
+        _release_mail(endpoint, clock.now())
+        return
+    hook = Hook.objects.filter(endpoint=endpoint).first()
+    if hook is None:
+        _keep_quiet(endpoint, clock.now())
+    if hook is None or not hook.paused:
+        _release(endpoint, clock.now())
+    lanes.reset(endpoint.lane_id)
+
+
+def forget_answers(endpoint: Endpoint) -> None:
+    """A new address has not been tried yet: what the one before answered says nothing about it."""
+    endpoint.last_attempt_at = endpoint.last_delivered_at = None
+    endpoint.last_answer = ""
+    endpoint.save(update_fields=["last_attempt_at", "last_delivered_at", "last_answer"])
+
+
+def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
+    """What was held for a channel that is snoozed now, or in its quiet hours, waits for the end of that."""
+    channel = Channel.objects.filter(endpoint=endpoint).select_related("user").first()
+    until = quiet_until(channel, channel.user.time_zone, now) if channel else None
+    if channel and until:
+        waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+        passing = Urgent.objects.filter(user=channel.user_id).values("event_type")
+        held = waiting.filter(due_at__isnull=True).exclude(event__type__in=passing)
+        held.update(quiet_until=until, due_at=until + AT_MOST)
+
+
+def _release(endpoint: Endpoint, now: Any) -> None:
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    waiting.filter(due_at__isnull=True).update(due_at=_once_quiet_is_over(now))
+    lanes.touch({endpoint.lane_id})
+
+
+def _release_mail(endpoint: Endpoint, now: Any) -> None:
+    """Let go what waited for an e-mail address, but for what a paused hook alone asked for."""
+    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
+    held = waiting.filter(due_at__isnull=True).select_related("endpoint").defer("endpoint__secrets")
+    active = _active_hooks(endpoint.organization_id)
+    rows = held.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    may_go = [_Held(row.pk, row.event_id, endpoint.address) for row in rows.iterator(_CHUNK) if _may_go(row, active)]
+    members = members_among(endpoint.organization, [endpoint.address.lower()])
+    _Receivers.read(endpoint.organization, list(members.values()), now).let_go(may_go, now)
+    lanes.touch({endpoint.lane_id})
+
+
+class _Held(NamedTuple):
+    """A mail that was held, and may go."""
+
+    pk: UUID
+    event: UUID
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Receivers:
+    """The quiet times that members of an organization have now: what was held meanwhile waits for their end."""
+
+    quiet: Quiet
+    by_address: dict[str, UUID]  # in lower case
+
+    @classmethod
+    def read(cls, organization: Organization, members: Sequence[Member], now: datetime) -> _Receivers:
+        passing = [name for name in catalogue.EVENT_TYPES if can_be_urgent(name)]
+        by_address = {member.email.lower(): member.user_id for member in members}
+        return cls(Quiet.read(organization, passing, members, now), by_address)
+
+    def let_go(self, held: Sequence[_Held], now: datetime) -> None:
+        """Each at once, or as what was not held while its receiver has a quiet time (`hooks.deliveries.digests`)."""
+        for start in range(0, len(held), _CHUNK):
+            some = held[start : start + _CHUNK]
+            ends = self._ends(some)
+            at_once = [each.pk for each in some if each.pk not in ends]
+            Delivery.objects.filter(pk__in=at_once).update(due_at=now, quiet_until=None)
+            later = [Delivery(pk=pk, due_at=end + AT_MOST, quiet_until=end) for pk, end in ends.items()]
+            bulk.update(Delivery, ["due_at", "quiet_until"], later)
+
+    def _ends(self, held: Sequence[_Held]) -> dict[UUID, datetime]:
+        """Until when those wait that do not go at once."""
+        if not self.quiet.until:
+            return {}
+        types = dict(Event.objects.filter(pk__in={each.event for each in held}).values_list("pk", "type"))
+        ends = {}
+        for each in held:
+            user = self.by_address.get(each.address.lower())
+            if user and (end := self.quiet.of(user, Channel.Kind.EMAIL, types[each.event])):
+                ends[each.pk] = end
+        return ends
+
+
+def _once_quiet_is_over(now: datetime) -> Case:
+    """When what was held may go: now, or as what was not held while its receiver has a quiet time.
+
+    Digests are made of the latter (`hooks.deliveries.digests`).
+    """
+    return Case(When(quiet_until__gt=now, then=F("quiet_until") + Value(AT_MOST)), default=Value(now))
+
+
+def _pending(hook: Hook) -> QuerySet[Delivery]:
+    pending = Delivery.objects.filter(organization=hook.organization_id, state=Delivery.State.PENDING)
+    return pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport="smtp")
+
+
+def _told_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
+    """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked: what is read here is written back.
+
+    Workers that write results lock theirs in the same order.
+    """
+    after: UUID | None = None
+    waiting = _pending(hook).select_related("endpoint").defer("endpoint__secrets")
+    if only:
+        waiting = waiting.filter(endpoint=only)
+    while True:
+        rows = waiting if after is None else waiting.filter(pk__gt=after)
+        chunk = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk")[:_CHUNK])
+        if not chunk:
+            return
+        after = chunk[-1].pk
+        yield [row for row in chunk if any(reason.get("id") == hook.public_id for reason in row.reasons)]
+
+
+def _active_hooks(organization: UUID) -> set[str]:
+    hooks = Hook.objects.existing().filter(organization=organization, paused=False, enabled=True)
+    return {hook.public_id for hook in hooks.only("pk")}
+
+
+def _may_go(delivery: Delivery, active: set[str]) -> bool:
+    """Whether a reason is left that is no paused hook, and its address may be tried. Tests may go whatever is."""
+    rules = {reason["rule"] for reason in delivery.reasons}
+    if "test" in rules or delivery.endpoint.disabled_at:
+        return "test" in rules
+    return any(reason["rule"] != "hook" or reason["id"] in active for reason in delivery.reasons)

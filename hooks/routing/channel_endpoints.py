@@ -1,0 +1,51 @@
+"""Where deliveries go: of an endpoint, what they need; and the endpoints of members' own channels, read in bulk."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet, Value
+
+from hooks.audience.choices import Choices, kinds, of_members
+from hooks.audience.recipients import Member
+from hooks.endpoints.lookup import To
+from hooks.models import Channel, Device
+from notifications_project.accounts.models import Organization
+
+
+@dataclass(slots=True)
+class Reach:
+    """The endpoints of members' channels but e-mail, by user and kind; only of kinds that anybody turned on."""
+
+    to: dict[tuple[UUID, str], list[To]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def read(cls, organization: Organization, chosen: Choices, members: Sequence[Member]) -> Reach:
+        wanted = [kind for kind in kinds() if kind != Channel.Kind.EMAIL and chosen.may_be_on(kind)]
+        reach = cls()
+        if Channel.Kind.IOS in wanted:
+            rows = of_members(Device.objects.order_by("registered_at", "pk"), organization, members)
+            reach._add(rows, with_kind=False)
+        if with_endpoint := [kind for kind in wanted if kind != Channel.Kind.IOS]:
+            rows = of_members(Channel.objects.filter(kind__in=with_endpoint), organization, members)
+            reach._add(rows, with_kind=True)
+        return reach
+
+    def _add(self, rows: QuerySet[Any], with_kind: bool) -> None:
+        kind = F("kind") if with_kind else Value(str(Channel.Kind.IOS))
+        columns = ("user_id", "of", *(f"endpoint__{name}" for name in To._fields))
+        for user, of, *rest in rows.annotate(of=kind).values_list(*columns):
+            self.to[user, of].append(To(*rest))
+
+    def disabled(self) -> list[UUID]:
+        """Those that are not tried at the moment."""
+        return [to.pk for found in self.to.values() for to in found if to.disabled_at]
+
+    def replace(self, fresh: dict[UUID, To]) -> None:
+        """What was read again, by id."""
+        for found in self.to.values():
+            found[:] = [fresh.get(to.pk, to) for to in found]

@@ -1,0 +1,58 @@
+"""One's own iPhones and iPads: renaming and removing them. The app registers them, by the API."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from hooks.endpoints import devices
+from hooks.models import Delivery, Device
+from notifications_project.accounts.access import signed_in
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def rename(request: HttpRequest, device: UUID) -> HttpResponse:
+    found, problem = _find(request, device), ""
+    before = found.name
+    if request.method == "POST":
+        try:
+            devices.rename(found, request.POST.get("name", ""))
+        except devices.InvalidDevice as refused:
+            problem = " ".join(refused.errors.values())
+        else:
+            messages.success(request, f"{before} is called {found.name} now.")
+            return redirect("hooks:channels")
+    context = {"device": found, "name": request.POST.get("name", before), "problem": problem}
+    return render(request, "hooks/channels/device_rename.html", context, status=422 if problem else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def remove(request: HttpRequest, device: UUID) -> HttpResponse:
+    """GET says what would stop, POST removes."""
+    found = _find(request, device)
+    if request.method == "POST":
+        devices.remove(found)
+        messages.success(request, f"{found.name} was removed.")
+        return redirect("hooks:channels")
+    waiting = Delivery.objects.filter(
+        lane=found.endpoint.lane_id, endpoint=found.endpoint, state=Delivery.State.PENDING
+    )
+    context = {
+        "device": found,
+        "waiting": waiting.count(),
+        "is_last": not Device.objects.filter(user=found.user).exclude(pk=found.pk).exists(),
+    }
+    return render(request, "hooks/channels/device_remove.html", context)
+
+
+def _find(request: HttpRequest, pk: UUID) -> Device:
+    """One of the user's own. Raises Http404."""
+    mine = Device.objects.filter(user=signed_in(request)).select_related("endpoint", "user")
+    return get_object_or_404(mine, pk=pk)

@@ -1,0 +1,206 @@
+"""Setting a channel of one's own up, and changing it; with what its form offers beside saving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from events import catalogue
+from hooks.channels import cards, services
+from hooks.deliveries import test_sends
+from hooks.endpoints import devices
+from hooks.endpoints.options import options_after, stored_options, url_after
+from hooks.endpoints.validation import InvalidRule
+from hooks.formats import FORMATS
+from hooks.forms.channels import HipChatForm, WebhookChannelForm, form_of
+from hooks.forms.format_fields import Advice
+from hooks.models import Channel, Device
+from hooks.preview.preview import Draft, first_type, preview
+from hooks.preview.verifying import can_verify, verify_channel, verify_draft
+from hooks.views.channels.channels import leave_secret, turned_on
+from hooks.views.preferences.cells import Cell, asked
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.runtime.waiting import Busy
+
+Form = HipChatForm | WebhookChannelForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def set_up(request: HttpRequest, kind: str) -> HttpResponse:
+    """The form of a channel. With `type` (and `scope`) in the address, that cell of the grid is on once it is saved."""
+    if kind == Channel.Kind.EMAIL:
+        return redirect("hooks:channels")
+    cell = asked(request, kind)
+    if kind == Channel.Kind.IOS:
+        return _ios(request, cell)
+    channel = _own(request, kind)
+    form = form_of(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
+    if form.is_valid() and not form.proposes():
+        try:
+            saved, secret = services.set_up(signed_in(request), kind, **form.values())
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            return _saved(request, saved, secret, cell, new=channel is None)
+    return form_page(request, kind, form, channel, cell)
+
+
+def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | None, cell: Cell | None) -> HttpResponse:
+    context = {
+        "form": form,
+        "kind": kind,
+        "label": Channel.Kind(kind).label,
+        "card": cards.card(channel, timezone.now()) if channel else None,
+        "cell": cell,
+        "query": cell.query if cell else "",
+        "types": catalogue.by_category(),
+        "verify_page": reverse("hooks:channel-verify", args=[kind]),
+    }
+    return render(request, "hooks/channels/form.html", context, status=422 if form.errors else 200)
+
+
+def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | None, *, new: bool) -> HttpResponse:
+    """A new secret is shown first, this once; a test shows what comes of it; else back to where one came from."""
+    messages.success(request, f"{channel.get_kind_display()} {'is set up' if new else 'was saved'}.")
+    on = turned_on(request, cell) if cell else False
+    if secret:
+        leave_secret(request, channel, secret, created=True)
+    query = cell.query if cell else ""
+    if "test" in request.POST and channel.endpoint:
+        chosen = cell.event_type if cell else first_type([])
+        delivery = test_sends.send_test_to(channel.endpoint, chosen, signed_in(request))
+        query = f"{query}&delivery={delivery.public_id}" if query else f"?delivery={delivery.public_id}"
+        page = reverse("hooks:channel-secret" if secret else "hooks:channel-test", args=[channel.kind])
+        return HttpResponseRedirect(f"{page}{query}")
+    if secret:
+        return HttpResponseRedirect(reverse("hooks:channel-secret", args=[channel.kind]) + query)
+    return HttpResponseRedirect(cell.page if cell and on else reverse("hooks:channels"))
+
+
+def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
+    """How to register a device; once there is one, a button turns the cell on from which one came."""
+    mine = Device.objects.filter(user=signed_in(request)).select_related("endpoint").order_by("name", "pk")
+    if request.method == "POST" and cell and turned_on(request, cell):
+        return HttpResponseRedirect(cell.page)
+    context = {
+        "devices": mine,
+        "cell": cell,
+        "query": cell.query if cell else "",
+        "explanation": devices.explanation(),
+        "curl": _curl(),
+    }
+    return render(request, "hooks/channels/ios.html", context)
+
+
+def _curl() -> str:
+    """What the app does at each start, as a command."""
+    return (
+        f"curl {settings.PUBLIC_URL}{reverse('api-devices')} \\\n"
+        "  -H 'Authorization: Bearer YOUR_API_TOKEN' \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        """  -d '{"token": "THE_DEVICE_TOKEN", "name": "My iPhone"}'"""
+    )
+
+
+# --- Beside saving -------------------------------------------------------------------------------------------
+
+
+@require_POST
+@login_required
+def advice(request: HttpRequest) -> HttpResponse:
+    """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
+    typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
+    return render(request, "hooks/manage/advice.html", {"advice": typed})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
+    """POST with the fields of the form: as it stands there. Without them: as it is saved, from the tab."""
+    channel = _own(request, kind)
+    if request.method != "POST":
+        return redirect("hooks:channels")
+    if "form" in request.POST:
+        return _verify_form(request, kind, channel)
+    if channel is None or channel.endpoint is None or not can_verify(channel.endpoint.format):
+        raise Http404("This channel has no token that could be verified.")
+    endpoint = channel.endpoint
+    draft = Draft(kind, endpoint.format, endpoint.whole_address, stored_options(endpoint))
+    verified, words = verify_channel(channel, draft)
+    messages.add_message(request, messages.SUCCESS if verified else messages.WARNING, words)
+    return redirect("hooks:channels")
+
+
+def _verify_new(request: HttpRequest, draft: Draft) -> tuple[bool, str]:
+    user = signed_in(request)
+    return verify_draft(draft, user, str(user.pk))
+
+
+def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> HttpResponse:
+    """The form again with the answer in it; to htmx the answer alone."""
+    form, draft = _draft(request, kind, channel)
+    try:
+        verdict = verify_channel(channel, draft) if channel else _verify_new(request, draft)
+    except Busy as busy:
+        verdict = (False, str(busy))
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "hooks/preview/verdict.html", {"verdict": verdict})
+    if can_verify(draft.format):
+        form.verdict = verdict
+    else:  # the button of a format that is not the chosen one
+        form.add_error("format", verdict[1])
+    return form_page(request, kind, form, channel, asked(request, kind))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
+    """What would be sent with the form as it stands: nothing is saved, and nothing is sent. GET leads to the form."""
+    channel = _own(request, kind)
+    if request.method != "POST":
+        return redirect("hooks:channel-set-up", kind)
+    _, draft = _draft(request, kind, channel)
+    if draft.format not in FORMATS:
+        raise Http404("Its format is not known here.")
+    asked_for = request.POST.get("event_type", "")
+    chosen = asked_for if asked_for in catalogue.EVENT_TYPES else first_type([])
+    shown = preview(ensure_personal_space(signed_in(request)), draft, chosen)
+    context: dict[str, Any] = {"preview": shown, "label": catalogue.label(chosen), "kind": kind, "draft": True}
+    context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
+    fragment = request.headers.get("HX-Request") == "true"
+    return render(request, "hooks/preview/result.html" if fragment else "hooks/channels/preview.html", context)
+
+
+def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Form, Draft]:
+    """What stands in the form, whatever is wrong in it; secrets that were left alone are those that are stored."""
+    endpoint = channel.endpoint if channel else None
+    form = form_of(kind, request.POST, endpoint)
+    form.is_valid()
+    values = form.values()
+    format, options = values["format"], values["options"]
+    url = values["url"]
+    if endpoint:
+        options, url = options_after(endpoint, format, options), url_after(endpoint, url)
+    address = url or (FORMATS[format].default_url if format in FORMATS else "")
+    return form, Draft(Channel.Kind(kind).label, format, address, options, endpoint=endpoint)
+
+
+def _own(request: HttpRequest, kind: str) -> Channel | None:
+    """The channel of who is signed in, if it is set up. Raises Http404 for kinds that have no form."""
+    if kind not in services.WITH_ENDPOINT:
+        raise Http404("There is no such channel.")
+    return services.own(signed_in(request)).get(kind)

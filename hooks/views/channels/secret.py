@@ -1,0 +1,34 @@
+"""The only page that ever shows the secret of one's own webhook, and only when it was just made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from hooks.channels import cards
+from hooks.views.channels.channels import find_channel
+from hooks.views.channels.testing import result_of
+from hooks.views.manage.editing import SNIPPET
+from hooks.views.preferences.cells import asked
+from notifications_project import handover
+from notifications_project.accounts.access import signed_in
+
+
+@require_GET
+@login_required
+def secret(request: HttpRequest, kind: str) -> HttpResponse:
+    """With `delivery`: the result of the test that was sent as it was saved. Nothing may keep this page."""
+    channel = find_channel(signed_in(request), kind)
+    card = cards.card(channel, timezone.now())
+    if not card.signed:
+        raise Http404("What it sends is not signed.")
+    left: dict[str, Any] = handover.take(request, channel.public_id) or {}
+    context = {"card": card, "snippet": SNIPPET, "cell": asked(request, kind), **left, **result_of(request, channel)}
+    response = render(request, "hooks/channels/secret.html", context)
+    response["Cache-Control"] = "no-store"
+    return response

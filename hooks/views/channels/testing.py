@@ -1,0 +1,102 @@
+"""Testing a channel of one's own: a real test event through the real workers, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from events import catalogue
+from hooks.channels import cards, channel_deliveries
+from hooks.deliveries import test_sends
+from hooks.endpoints import devices, lookup
+from hooks.models import Channel, Delivery, Device, Endpoint
+from hooks.presentation import sentences
+from hooks.preview.preview import first_type
+from hooks.views.channels.channels import find_channel
+from hooks.views.manage.testing import shown_result
+from hooks.views.preferences.cells import asked
+from notifications_project import ids
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.models import User
+from notifications_project.accounts.organizations import ensure_personal_space
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def test(request: HttpRequest, kind: str) -> HttpResponse:
+    """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx). POST sends one."""
+    user = signed_in(request)
+    channel = find_channel(user, kind)
+    cell, problem = asked(request, kind), ""
+    chosen = request.POST.get("event_type") or (cell.event_type if cell else first_type([]))
+    if request.method == "POST":
+        try:
+            delivery = test_sends.send_test_to(_endpoint(user, channel, request.POST.get("device", "")), chosen, user)
+        except test_sends.CannotTest as refused:
+            problem = str(refused)
+        else:
+            query = f"{cell.query}&" if cell else "?"
+            return HttpResponseRedirect(f"{request.path}{query}delivery={delivery.public_id}")
+    context = {
+        "card": cards.card(channel, timezone.now()),
+        "kind": kind,
+        "types": catalogue.by_category(),
+        "chosen": chosen,
+        "problem": problem,
+        "cell": cell,
+        "explanation": devices.explanation() if kind == Channel.Kind.IOS else "",
+    } | result_of(request, channel)
+    fragment = request.headers.get("HX-Request") == "true" and "result" in context
+    return render(request, "hooks/manage/test_result.html" if fragment else "hooks/channels/test.html", context)
+
+
+def result_of(request: HttpRequest, channel: Channel) -> dict[str, Any]:
+    """What came of the test of a channel that the address names with `delivery`. Raises Http404."""
+    wanted = request.GET.get("delivery")
+    if not wanted:
+        return {}
+    try:
+        mine = channel_deliveries.deliveries(channel.user).filter(
+            pk=ids.decode(wanted, "dlv"), event__is_test=True, hook=None
+        )
+    except ValueError:
+        raise Http404("No such delivery.") from None
+    delivery = channel_deliveries.loaded(mine).first()
+    if delivery is None or not _is_of(delivery, channel):
+        raise Http404("This delivery is no test of this channel.")
+    endpoint = delivery.endpoint if channel.endpoint_id else None
+    return shown_result(
+        request,
+        delivery,
+        enables=sentences.describe_enabling_of(channel.get_kind_display(), endpoint, delivery),
+        delivery_page=reverse("hooks:own-delivery", args=[delivery.public_id]),
+        result_page=f"{reverse('hooks:channel-test', args=[channel.kind])}?delivery={delivery.public_id}",
+    )
+
+
+def _is_of(delivery: Delivery, channel: Channel) -> bool:
+    if channel.endpoint_id:
+        return delivery.endpoint_id == channel.endpoint_id
+    kind = Endpoint.Kind.EMAIL if channel.kind == Channel.Kind.EMAIL else Endpoint.Kind.DEVICE
+    return delivery.endpoint.kind == kind
+
+
+def _endpoint(user: User, channel: Channel, device: str) -> Endpoint:
+    """Where the test goes: of several devices to the chosen one. Raises CannotTest."""
+    if channel.endpoint:
+        return channel.endpoint
+    if channel.kind == Channel.Kind.EMAIL:
+        return lookup.mail_endpoint(ensure_personal_space(user), user.email)
+    mine = Device.objects.filter(user=user).select_related("endpoint__organization").order_by("name", "pk")
+    found = next((each for each in mine if not device or each.public_id == device), None)
+    if found is None:
+        raise test_sends.CannotTest("Choose one of your devices." if device else "There is no device yet.")
+    return found.endpoint

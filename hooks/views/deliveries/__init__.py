@@ -1,0 +1,1 @@
+"""Pages about deliveries, and why somebody was told."""

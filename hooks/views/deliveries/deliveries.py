@@ -1,0 +1,212 @@
+"""Every delivery of an organization: the list, and one with all its attempts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from events import catalogue
+from events.models import Event
+from hooks.context import workers_running
+from hooks.deliveries import privacy, resending
+from hooks.models import Attempt, Delivery, Endpoint, Hook
+from hooks.presentation import delivery_lists, sentences
+from hooks.views.deliveries.attempts import curl, pretty, shown
+from hooks.views.manage.finding import find_delivery, may
+from hooks.views.manage.lists import counts_by_kind
+from notifications_project import ids
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Permission
+from notifications_project.paging import newest_first
+from notifications_project.templatetags.look import plural
+
+_MOST_ATTEMPTS = 50
+_MOST_HOOKS = 500  # offered in the filter
+
+
+@require_safe
+@organization_page()
+def index(request: HttpRequest, organization: Organization) -> HttpResponse:
+    state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
+    unknown = bool(state) and state not in Delivery.State.values
+    about = _event(organization, event) if event else None
+    found = delivery_lists.deliveries(
+        organization, state=state, hook=_id(hook, "hook") if hook else None, event=about.pk if about else None
+    )
+    if unknown:
+        found = found.none()
+    before = request.GET.get("before")
+    loaded = (
+        delivery_lists.with_back_off(found)
+        .select_related("event__resource", "endpoint", "hook")
+        .defer("endpoint__secrets")
+    )
+    page = newest_first(loaded, _id(before, "dlv") if before else None)
+    now, private = timezone.now(), privacy.whose(page.items)
+    context = {
+        "organization": organization,
+        "rows": [
+            _line(delivery, now, signed_in(request), lambda: workers_running(request), private.get(delivery.pk, ""))
+            for delivery in page.items
+        ],
+        "next": ids.encode("dlv", page.next) if page.next else None,
+        "before": before,
+        "state": state,
+        "unknown_state": unknown,
+        "states": [(each.value, sentences.delivery_badge(each).word) for each in Delivery.State],
+        "counts": counts_by_kind(organization),
+        "hook": hook,
+        "event": about,
+        "event_label": catalogue.label(about.type) if about else "",
+        "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
+    }
+    return render(request, "hooks/deliveries/deliveries.html", context)
+
+
+@require_safe
+@organization_page()
+def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+    found = find_delivery(organization, delivery)
+    if privacy.is_private(found):
+        return _private(request, organization, found)
+    context = described(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
+        "organization": organization,
+        "redeliver_page": reverse("hooks:redeliver", args=[organization.public_id, found.public_id])
+        if may(request, Permission.TEST_HOOKS)
+        else "",
+    }
+    return render(request, "hooks/deliveries/delivery.html", context)
+
+
+def _private(request: HttpRequest, organization: Organization, delivery: Delivery) -> HttpResponse:
+    """A delivery to a member's own channel, as others may see it."""
+    context = {
+        "organization": organization,
+        "delivery": delivery,
+        "badge": sentences.delivery_badge(delivery.state),
+        "state": privacy.state(delivery),
+        "label": catalogue.label(delivery.event.type),
+        "target": privacy.whose([delivery])[delivery.pk],
+        "reasons": sentences.describe_reasons(delivery.reasons),
+        "mine": privacy.is_owner(delivery, signed_in(request)),
+    }
+    return render(request, "hooks/deliveries/delivery_private.html", context)
+
+
+def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[str, Any]:
+    """Everything about a delivery, for its page. `secret`: whether who looks may read whole addresses."""
+    attempts = list(found.attempts.order_by("-pk")[:_MOST_ATTEMPTS])
+    last: Attempt | None = attempts[0] if attempts else None
+    now = timezone.now()
+    return {
+        "delivery": found,
+        "badge": sentences.delivery_badge(found.state),
+        "state": sentences.describe_state(found, now, lambda: workers_running(request)),
+        "next_try": next_try if (next_try := sentences.next_try(found, now)) and next_try > now else None,
+        "label": catalogue.label(found.event.type),
+        "target": target(found),
+        "reasons": sentences.describe_reasons(found.reasons),
+        "attempts": [shown(found, attempt) for attempt in attempts],
+        "last": shown(found, last) if last else None,
+        "advice": sentences.advice(last.code, found.endpoint.kind) if last and last.verdict != "delivered" else "",
+        # What a format has not written yet cannot be shown; a raw body is the event's own.
+        "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
+        "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),
+        "curl": curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
+        "address": sentences.where(found.endpoint, secret=secret),
+        "again": _again(found),
+    }
+
+
+def send_again(request: HttpRequest, delivery: Delivery) -> None:
+    """Send a delivery again, and say in a message that it goes or why it cannot."""
+    try:
+        resending.redeliver(delivery, signed_in(request))
+    except resending.CannotRedeliver as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.TEST_HOOKS)
+def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+    """POST sends again; GET, to which signing in may return, leads to the delivery."""
+    found = find_delivery(organization, delivery)
+    if request.method != "POST":
+        return redirect("hooks:delivery", organization.public_id, found.public_id)
+    send_again(request, found)
+    return redirect("hooks:delivery", organization.public_id, found.public_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.TEST_HOOKS)
+def redeliver_selected(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """What was ticked in the list, again; leads back to the list as it was filtered."""
+    query = request.GET.urlencode()
+    back = redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
+    if request.method != "POST":
+        return back
+    wanted = [_id(text, "dlv") for text in request.POST.getlist("delivery")]
+    try:
+        sent, refused = resending.redeliver_many(organization, wanted, signed_in(request))
+    except resending.CannotRedeliver as problem:
+        messages.error(request, str(problem))
+    else:
+        if sent:
+            messages.success(request, f"{plural(len(sent), 'delivery is,deliveries are')} on the way.")
+        for why, count in Counter(refused.values()).items():
+            messages.error(request, f"{plural(count, 'delivery was,deliveries were')} not sent again. {why}")
+        if not wanted:
+            messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
+    return back
+
+
+def target(delivery: Delivery) -> str:
+    """To whom, in the title of a delivery: the hook's name for a webhook, the address for an e-mail."""
+    if delivery.endpoint.kind == Endpoint.Kind.EMAIL or delivery.hook is None:
+        return sentences.where(delivery.endpoint)
+    return delivery.hook.name
+
+
+def _again(delivery: Delivery) -> str:
+    """What the button for another try says; empty if there can be none."""
+    if delivery.endpoint.deleted_at:
+        return ""
+    return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"
+
+
+def _line(
+    delivery: Delivery, now: datetime, user: User, workers: Callable[[], bool], private: str
+) -> dict[str, object]:
+    """`private`: whose own channel it goes to, if it does."""
+    return {
+        "delivery": delivery,
+        "badge": sentences.delivery_badge(delivery.state),
+        "state": privacy.state(delivery) if private else sentences.describe_state(delivery, now, workers),
+        "label": catalogue.label(delivery.event.type),
+        "target": private or target(delivery),
+        "locked": bool(private) and not privacy.is_owner(delivery, user),
+    }
+
+
+def _event(organization: Organization, text: str) -> Event:
+    return get_object_or_404(Event.objects.select_related("resource"), organization=organization, pk=_id(text, "evt"))
+
+
+def _id(text: str, prefix: str) -> UUID:
+    try:
+        return ids.decode(text, prefix)
+    except ValueError:
+        raise Http404("No such id.") from None

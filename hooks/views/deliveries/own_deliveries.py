@@ -1,0 +1,102 @@
+"""Deliveries to who is signed in, whatever organization they are of: the list of a channel, one of them, once more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from hooks.channels import cards, channel_deliveries
+from hooks.context import workers_running
+from hooks.deliveries import digests, resending
+from hooks.models import Channel, Delivery
+from hooks.presentation import sentences
+from hooks.views.channels.channels import find_channel
+from hooks.views.deliveries.deliveries import described, send_again
+from notifications_project import ids
+from notifications_project.accounts.access import signed_in
+from notifications_project.templatetags.look import plural
+
+_LISTED = 50
+
+
+@require_safe
+@login_required
+def index(request: HttpRequest, kind: str) -> HttpResponse:
+    """The last deliveries of one channel."""
+    channel = find_channel(signed_in(request), kind)
+    endpoints = {kind: channel_deliveries.endpoints_by_kind(channel.user).get(kind, [])}
+    found = channel_deliveries.recent(channel.user, endpoints, _LISTED)[kind]
+    rows = cards.lines(found, timezone.now(), lambda: workers_running(request))
+    context = {"channel": channel, "kind": kind, "rows": rows, "most": len(rows) >= _LISTED}
+    return render(request, "hooks/deliveries/channel_deliveries.html", context)
+
+
+@require_safe
+@login_required
+def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
+    """The same page as the organization's, with everything on it: it is the user's own."""
+    found = _find(request, delivery)
+    context = described(request, found, secret=True) | {
+        "reasons": sentences.describe_reasons(found.reasons, own=True),
+        "target": f"your {cards.kind_of(found)}",
+        "organization": found.organization,
+        "own": True,
+        "digest": digests.told_in(found),
+        "redeliver_page": reverse("hooks:own-redeliver", args=[found.public_id]),
+    }
+    return render(request, "hooks/deliveries/delivery.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def redeliver(request: HttpRequest, delivery: UUID) -> HttpResponse:
+    """POST sends again; GET, to which signing in may return, leads to the delivery."""
+    found = _find(request, delivery)
+    if request.method == "POST":
+        send_again(request, found)
+    return redirect("hooks:own-delivery", found.public_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def redeliver_selected(request: HttpRequest, kind: str) -> HttpResponse:
+    """What was ticked in the list, again; leads back to the list."""
+    if kind not in Channel.Kind.values:
+        raise Http404("There is no such channel.")
+    if request.method == "POST":
+        _send_again(request)
+    return redirect("hooks:channel-deliveries", kind)
+
+
+def _send_again(request: HttpRequest) -> None:
+    user = signed_in(request)
+    wanted = [_id(text) for text in request.POST.getlist("delivery")]
+    if not wanted:
+        messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
+        return
+    mine = list(channel_deliveries.deliveries(user).filter(pk__in=wanted[: resending.MOST_AT_ONCE]))
+    sent, refused = resending.redeliver_these(mine, user)
+    if sent:
+        messages.success(request, f"{plural(len(sent), 'delivery is,deliveries are')} on the way.")
+    for why, count in Counter(refused.values()).items():
+        messages.error(request, f"{plural(count, 'delivery was,deliveries were')} not sent again. {why}")
+
+
+def _find(request: HttpRequest, pk: UUID) -> Delivery:
+    """One of the user's own. Raises Http404."""
+    return get_object_or_404(channel_deliveries.loaded(channel_deliveries.deliveries(signed_in(request))), pk=pk)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return ids.decode(text, "dlv")
+    except ValueError:
+        raise Http404("No such id.") from None

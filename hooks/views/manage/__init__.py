@@ -1,0 +1,1 @@
+"""Pages about the hooks of an organization."""

@@ -1,0 +1,39 @@
+"""What an administrator does about an address that a hook names and that is not told."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from hooks.manage import address_actions
+from hooks.manage.address_actions import UnknownAddress
+from hooks.views.manage.finding import find_hook
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+
+_DONE = {
+    "resubscribe": "{} is told again.",
+    "ask-again": "A mail with a link is on its way to {}.",
+    "try-again": "Mail to {} is tried again, first what has waited.",
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def change(request: HttpRequest, organization: Organization, hook: UUID, action: str) -> HttpResponse:
+    """POST does `action` for the `address`; GET, to which signing in may return, leads to the hook."""
+    found = find_hook(organization, hook)
+    if request.method == "POST":
+        address = request.POST.get("address", "")
+        try:
+            address_actions.ACTIONS[action](found, address, signed_in(request))
+        except UnknownAddress as problem:
+            messages.error(request, str(problem))
+        else:
+            messages.success(request, _DONE[action].format(address))
+    return redirect("hooks:hook", organization.public_id, found.public_id)

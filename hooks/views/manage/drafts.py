@@ -1,0 +1,62 @@
+"""A hook as it stands in its form, saved or not: to be previewed, or to have its token verified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from hooks.endpoints.options import options_after, url_after
+from hooks.formats import FORMATS
+from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, initial_of
+from hooks.models import Hook
+from hooks.preview.preview import Draft
+from hooks.views.manage.finding import may
+from notifications_project.accounts.access import refusal, signed_in
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+
+
+def posted_form(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> HookForm:
+    """The form that was sent, looked through: what is wrong in it keeps nobody from looking.
+
+    For who may save it only: else a stored token could be sent to any address. Raises PermissionDenied.
+    """
+    if not may(request, Permission.MANAGE_HOOKS):
+        raise PermissionDenied(refusal(Permission.MANAGE_HOOKS))
+    form_class: type[HookForm] = WebhookForm if kind == Hook.Kind.WEBHOOK else EmailHookForm
+    form = form_class(request.POST, organization=organization, hook=hook, initial=initial_of(hook) if hook else {})
+    form.is_valid()
+    return form
+
+
+def typed_in(form: HookForm) -> dict[str, Any]:
+    """What matters of it for what is sent, as plain data. Secrets that are stored are not among it."""
+    typed = {
+        "name": form.cleaned_data.get("name", ""),
+        "events": form.cleaned_data.get("events") or None,
+        "resources": [str(each) for each in form.cleaned_data.get("resources", [])],
+    }
+    if isinstance(form, WebhookForm):
+        format = form.cleaned_data.get("format", "raw")
+        typed |= {"format": format, "url": form.cleaned_data.get("url", ""), "options": form.options.typed(format)}
+    return typed
+
+
+def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> Draft:
+    """What was typed with what is stored: secrets that were left alone are those of the hook."""
+    shared: dict[str, Any] = {
+        "name": typed["name"],
+        "events": typed["events"],
+        "resources": typed["resources"],
+        "hook": hook,
+        "endpoint": hook.endpoint if hook else None,
+    }
+    if "format" not in typed:
+        return Draft(format="mail", address=signed_in(request).email, options={}, **shared)
+    format, options = typed["format"], typed["options"]
+    url = typed["url"]
+    if hook and hook.endpoint:
+        options, url = options_after(hook.endpoint, format, options), url_after(hook.endpoint, url)
+    return Draft(format=format, address=url or FORMATS[format].default_url, options=options, **shared)

@@ -1,0 +1,153 @@
+"""Adding and editing hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from events import catalogue
+from hooks.endpoints.webhooks import has_lost_url
+from hooks.formats import proposed_for
+from hooks.forms.format_fields import Advice
+from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, initial_of
+from hooks.manage import rules
+from hooks.manage.rules import InvalidRule
+from hooks.models import Hook
+from hooks.presentation import hook_rows
+from hooks.views.manage.finding import find_hook, may
+from hooks.views.manage.preview import with_frames
+from notifications_project import handover
+from notifications_project.accounts.access import organization_page, refusal, signed_in
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+
+SNIPPET = """from standardwebhooks import Webhook
+
+# body: the raw bytes of the request, headers: its headers
+payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
+"""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """Leads to the page that shows the new secret, this once; to the test where nothing is signed."""
+    form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
+    if form.is_valid() and not form.proposes():
+        try:
+            hook, secret = rules.create_webhook(organization=organization, actor=signed_in(request), **form.values())
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            if hook_rows.is_signed(hook):
+                return show_secret(request, hook, secret, created=True)
+            messages.success(request, f"{hook.name} was added. A test shows whether it arrives.")
+            return redirect("hooks:test", organization.public_id, hook.public_id)
+    return form_page(request, organization, form, Hook.Kind.WEBHOOK)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResponse:
+    form = EmailHookForm(request.POST or None, organization=organization, initial=_asked_for(request))
+    if form.is_valid():
+        try:
+            hook = rules.create_email_hook(organization=organization, actor=signed_in(request), **form.values())
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            messages.success(request, f"{hook.name} was added.")
+            return redirect("hooks:emails", organization.public_id)
+    return form_page(request, organization, form, Hook.Kind.EMAIL)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page()
+def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """The form; mails lead here as well, so who may only read is led on to the hook in the list."""
+    found = find_hook(organization, hook)
+    if not may(request, Permission.MANAGE_HOOKS):
+        if request.method == "POST":
+            raise PermissionDenied(refusal(Permission.MANAGE_HOOKS))
+        return redirect(f"{reverse(list_of(found), args=[organization.public_id])}#{found.public_id}")
+    form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
+    form = form_class(request.POST or None, organization=organization, hook=found, initial=initial_of(found))
+    if form.is_valid() and not (isinstance(form, WebhookForm) and form.proposes()):
+        try:
+            if changes := form.changes():
+                found = rules.update_hook(found, signed_in(request), **changes)
+        except InvalidRule as problem:
+            form.refuse(problem)
+        else:
+            messages.success(request, f"{found.name} was saved." if changes else "Nothing was changed.")
+            if "format" in changes and hook_rows.is_signed(found):
+                messages.info(request, "Its requests are signed now: rotate the secret to see one.")
+            return redirect(list_of(found), organization.public_id)
+    return form_page(request, organization, form, Hook.Kind(found.kind), found)
+
+
+@require_POST
+@organization_page(Permission.MANAGE_HOOKS)
+def advice(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
+    typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
+    return render(request, "hooks/manage/advice.html", {"advice": typed})
+
+
+def show_secret(
+    request: HttpRequest, hook: Hook, secret: str, *, created: bool = False, replaced: bool = False
+) -> HttpResponse:
+    """Go to the page that shows the secret: that one can be loaded again without doing anything again.
+
+    `replaced`: the one before could not be read, and is not signed with any more.
+    """
+    handover.leave(request, hook.public_id, {"secret": secret, "created": created, "replaced": replaced})
+    return redirect("hooks:secret", hook.organization.public_id, hook.public_id)
+
+
+@require_GET
+@organization_page(Permission.MANAGE_HOOKS)
+def secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """The only page that ever shows a secret, and only when it was just made; nothing may keep it."""
+    found = find_hook(organization, hook)
+    if found.kind != Hook.Kind.WEBHOOK:
+        raise Http404("An e-mail hook has no secret.")
+    left = handover.take(request, found.public_id) or {}
+    lost = rules.has_lost_secret(found)
+    context = {"hook": found, "organization": organization, "snippet": SNIPPET, "secret_lost": lost, **left}
+    response = render(request, "hooks/manage/secret.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def list_of(hook: Hook) -> str:
+    """The route of the tab that lists this hook."""
+    return "hooks:webhooks" if hook.kind == Hook.Kind.WEBHOOK else "hooks:emails"
+
+
+def _asked_for(request: HttpRequest) -> dict[str, Any]:
+    """A link to the form may fill it in: `?events=deployment-result&name=…&url=…`. The URL's format is chosen."""
+    initial: dict[str, Any] = {"events": request.GET.getlist("events")}
+    initial |= {field: request.GET[field] for field in ("name", "url") if field in request.GET}
+    proposed = proposed_for(initial.get("url", ""))
+    return initial | ({"format": proposed.name} if proposed else {})
+
+
+def form_page(
+    request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
+) -> HttpResponse:
+    context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
+    context["types"] = catalogue.by_category()
+    if hook:
+        # The name in the heading is the stored one, whatever was typed.
+        context |= {"row": hook_rows.row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}
+        context["url_lost"] = has_lost_url(hook.endpoint)
+    return with_frames(render(request, "hooks/manage/form.html", context))

@@ -1,0 +1,165 @@
+"""What a hook would send, as it is saved or as it stands in its form: nothing is saved and nothing is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from events import catalogue
+from hooks.formats import FORMATS
+from hooks.manage.rules import has_lost_secret
+from hooks.models import Hook
+from hooks.preview.preview import Draft, first_type, preview
+from hooks.views.manage.drafts import draft_of, posted_form, typed_in
+from hooks.views.manage.finding import find_hook
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
+from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
+
+# An e-mail brings its styles along. Nothing else of it is let in, and it is shut into a frame.
+_MAIL_POLICY = {
+    "default-src": [NONE],
+    "script-src": [NONE],
+    "connect-src": [NONE],
+    "font-src": [NONE],
+    "form-action": [NONE],
+    "img-src": ["data:"],
+    "style-src": [UNSAFE_INLINE],
+    "frame-ancestors": [SELF],
+    "sandbox": [""],
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page()
+@never_cache
+def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """GET: as it is saved. POST: as it stands in its form."""
+    found = find_hook(organization, hook)
+    typed = _typed(request, organization, found.kind, found) if request.method == "POST" else None
+    return _page(request, organization, Hook.Kind(found.kind), typed, found)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page()
+@never_cache
+def of_new(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
+    """POST: a hook as it stands in the form that adds it. Signing in may return here by GET: that leads to the form."""
+    if request.method != "POST":
+        form = "hooks:add-webhook" if kind == Hook.Kind.WEBHOOK else "hooks:add-email-hook"
+        return redirect(form, organization.public_id)
+    return _page(request, organization, kind, _typed(request, organization, kind, None), None)
+
+
+@require_safe
+@organization_page()
+@never_cache
+def mail_of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _mail(request, organization, find_hook(organization, hook))
+
+
+@require_safe
+@organization_page()
+@never_cache
+def mail_of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
+    return _mail(request, organization, None)
+
+
+def with_frames(response: HttpResponse) -> HttpResponse:
+    """Let a page show the HTML of an e-mail, from here and in a frame of its own."""
+    vars(response)["_csp_update"] = {"frame-src": [SELF]}
+    return response
+
+
+def _page(
+    request: HttpRequest, organization: Organization, kind: Hook.Kind, typed: dict[str, Any] | None, hook: Hook | None
+) -> HttpResponse:
+    draft = _draft(request, typed, hook)
+    if draft.format not in FORMATS:
+        raise Http404("Its format is not known here any more.")
+    chosen = _chosen(request, draft)
+    sealed = "" if typed is None else _sealed(organization, typed)
+    context = {
+        "organization": organization,
+        "hook": hook,
+        "kind": kind,
+        "name": draft.name,
+        "types": catalogue.by_category(),
+        "chosen": chosen,
+        "label": catalogue.label(chosen),
+        "draft": sealed,
+        "preview": preview(organization, draft, chosen),
+        "secret_lost": hook is not None and has_lost_secret(hook),
+        "mail_page": _mail_page(organization, hook, chosen, sealed),
+    }
+    fragment = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
+    return with_frames(render(request, f"hooks/preview/{'result' if fragment else 'page'}.html", context))
+
+
+def _mail(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:
+    """The HTML of an e-mail alone, for the frame in which the preview shows it."""
+    typed = _unsealed(organization, request.GET["draft"]) if request.GET.get("draft") else None
+    if typed is None and hook is None:
+        raise Http404("There is nothing to show.")
+    draft = _draft(request, typed, hook)
+    if draft.format != "mail":
+        raise Http404("This is no e-mail hook.")
+    response = HttpResponse(preview(organization, draft, _chosen(request, draft)).html)
+    vars(response)["_csp_replace"] = _MAIL_POLICY
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def _mail_page(organization: Organization, hook: Hook | None, event_type: str, sealed: str) -> str:
+    query = {"event_type": event_type} | ({"draft": sealed} if sealed else {})
+    owner = organization.public_id
+    path = (
+        reverse("hooks:preview-mail", args=[owner, hook.public_id])
+        if hook
+        else reverse("hooks:preview-new-email-mail", args=[owner])
+    )
+    return f"{path}?{urlencode(query)}"
+
+
+def _typed(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> dict[str, Any]:
+    """What stands in the form, or stood there when the preview was opened: that comes along sealed."""
+    form = posted_form(request, organization, kind, hook)
+    if sealed := request.POST.get("draft"):
+        return _unsealed(organization, sealed)
+    return typed_in(form)
+
+
+def _sealed(organization: Organization, typed: dict[str, Any]) -> str:
+    """What was typed, to come along to the next page: it may hold secrets, and only this console can read it."""
+    return encrypt({"preview": organization.public_id, "typed": typed})
+
+
+def _unsealed(organization: Organization, sealed: str) -> dict[str, Any]:
+    try:
+        found = decrypt(sealed)
+    except CannotDecrypt:
+        found = None
+    if not isinstance(found, dict) or found.get("preview") != organization.public_id:
+        raise Http404("This was not made here.")
+    typed: dict[str, Any] = found["typed"]
+    return typed
+
+
+def _draft(request: HttpRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
+    if typed is not None:
+        return draft_of(request, typed, hook)
+    assert hook is not None
+    return Draft.of(hook, signed_in(request).email)
+
+
+def _chosen(request: HttpRequest, draft: Draft) -> str:
+    asked = (request.POST if request.method == "POST" else request.GET).get("event_type", "")
+    return asked if asked in catalogue.EVENT_TYPES else first_type(draft.events)

@@ -1,0 +1,102 @@
+"""What one button does to a hook: pause, resume, enable, disable, a new secret, delete.
+
+Signing in may return to one of these addresses by GET: that leads to the list and does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from hooks.manage import deletion_impact, rules
+from hooks.manage.rules import InvalidRule
+from hooks.presentation import hook_rows, sentences
+from hooks.views.manage.editing import list_of, show_secret
+from hooks.views.manage.finding import find_hook
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def pause(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} is paused: what it is told about waits.", paused=True)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def resume(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} goes on, first with what has waited.", paused=False)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def enable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} is enabled.", enabled=True)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def disable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    return _switch(request, organization, hook, "{} is disabled: it matches nothing any more.", enabled=False)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """Leads to the page that shows the new secret, this once."""
+    found = find_hook(organization, hook)
+    if request.method != "POST":
+        return redirect(list_of(found), organization.public_id)
+    lost = rules.has_lost_secret(found)
+    try:
+        secret = rules.rotate_secret(found, signed_in(request))
+    except InvalidRule as problem:
+        messages.error(request, " ".join(problem.errors.values()))
+        return redirect(list_of(found), organization.public_id)
+    return show_secret(request, found, secret, replaced=lost)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+def delete(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """GET says what would stop, POST deletes."""
+    found = find_hook(organization, hook)
+    if request.method == "POST":
+        try:
+            rules.delete_hook(found, signed_in(request))
+        except InvalidRule as problem:
+            messages.error(request, " ".join(problem.errors.values()))
+        else:
+            messages.success(request, f"{found.name} was deleted.")
+        return redirect(list_of(found), organization.public_id)
+    lost = deletion_impact.of(found)
+    context = {
+        "organization": organization,
+        "hook": found,
+        "row": hook_rows.row(found, timezone.now()),
+        "loss": sentences.describe_loss(found, lost.stop),
+        "keep": lost.keep,
+        "is_default": found.name == rules.DEFAULT_HOOK_NAME,
+    }
+    return render(request, "hooks/manage/delete.html", context)
+
+
+def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any) -> HttpResponse:
+    hook = find_hook(organization, pk)
+    if request.method != "POST":
+        return redirect(list_of(hook), organization.public_id)
+    try:
+        rules.update_hook(hook, signed_in(request), **changes)
+    except InvalidRule as problem:
+        messages.error(request, " ".join(problem.errors.values()))
+    else:
+        messages.success(request, said.format(hook.name))
+    return redirect(list_of(hook), organization.public_id)

@@ -1,0 +1,72 @@
+"""The button *Verify token*: asks the service of a webhook whether its token is valid. Nothing is posted or saved."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from hooks.formats import FORMATS
+from hooks.forms.hooks import WebhookForm
+from hooks.models import Hook
+from hooks.preview.preview import Draft
+from hooks.preview.verifying import can_be_verified, verify_draft, verify_hook
+from hooks.views.manage.drafts import draft_of, posted_form, typed_in
+from hooks.views.manage.editing import form_page
+from hooks.views.manage.finding import find_hook
+from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.models import Organization
+from notifications_project.accounts.roles import Permission
+from notifications_project.runtime.waiting import Busy
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.TEST_HOOKS)
+@never_cache
+def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+    """POST with the fields of its form: as it stands there. Without them: as it is saved, from the page of its test.
+
+    Signing in may return here by GET: that leads to the test.
+    """
+    found = find_hook(organization, hook)
+    if request.method == "POST" and "format" in request.POST:
+        return _of_form(request, organization, found)
+    if request.method == "POST":
+        if not can_be_verified(found):
+            raise Http404("This hook has no token that could be verified.")
+        verified, words = verify_hook(found, signed_in(request), Draft.of(found, ""))
+        messages.add_message(request, messages.SUCCESS if verified else messages.WARNING, words)
+    return redirect("hooks:test", organization.public_id, found.public_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@organization_page(Permission.MANAGE_HOOKS)
+@never_cache
+def of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
+    """POST: as it stands in the form that adds it. GET leads to that form."""
+    if request.method == "POST":
+        return _of_form(request, organization, None)
+    return redirect("hooks:add-webhook", organization.public_id)
+
+
+def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:
+    """The form again with the answer in it; to htmx the answer alone."""
+    kind = Hook.Kind(hook.kind) if hook else Hook.Kind.WEBHOOK
+    form = posted_form(request, organization, kind, hook)
+    draft = draft_of(request, typed_in(form), hook)
+    try:
+        actor, owner = signed_in(request), organization.public_id
+        verdict = verify_hook(hook, actor, draft) if hook else verify_draft(draft, actor, owner)
+    except Busy as busy:
+        verdict = (False, str(busy))
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "hooks/preview/verdict.html", {"verdict": verdict})
+    if isinstance(form, WebhookForm) and FORMATS[draft.format].can_verify():
+        form.verdict = verdict
+    elif isinstance(form, WebhookForm):  # the button of a format that is not the chosen one
+        form.add_error("format", verdict[1])
+    return form_page(request, organization, form, kind, hook)

@@ -1,0 +1,1 @@
+"""My notifications: the grid and what belongs to it."""

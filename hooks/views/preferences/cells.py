@@ -1,0 +1,55 @@
+"""The cell of *My notifications* from which somebody came to set a channel up: turned on, and returned to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+
+from events import catalogue
+from hooks.models import Channel
+from hooks.preferences import notification_settings
+from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
+from hooks.preferences.scopes import EVERYTHING_KEY, find_scope, scope_key
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An event type on a channel, for everything, an organization or a resource."""
+
+    event_type: str
+    kind: str
+    scope: Scope = EVERYTHING
+
+    @property
+    def name(self) -> str:
+        return f"{catalogue.label(self.event_type)}: {Channel.Kind(self.kind).label}"
+
+    @property
+    def query(self) -> str:
+        """To take the cell along in an address."""
+        return f"?{urlencode({'type': self.event_type, 'scope': scope_key(self.scope)})}"
+
+    @property
+    def page(self) -> str:
+        """Where it stands in the grid."""
+        wanted = "" if self.scope == EVERYTHING else f"?{urlencode({'scope': scope_key(self.scope)})}"
+        return f"{reverse('hooks:my-notifications')}{wanted}#{self.event_type}-{self.kind}"
+
+    def turn_on(self, user: User) -> None:
+        """Raises InvalidSetting."""
+        notification_settings.choose(user, [Choice(self.event_type, self.kind, True)], self.scope)
+
+
+def asked(request: HttpRequest, kind: str) -> Cell | None:
+    """The cell that the address names with `type` and `scope`; None if it names none. Raises Http404."""
+    event_type = request.GET.get("type", "")
+    if not event_type:
+        return None
+    if event_type not in notification_settings.offered():
+        raise Http404("There is no such event type.")
+    return Cell(event_type, kind, find_scope(signed_in(request), request.GET.get("scope", EVERYTHING_KEY)))

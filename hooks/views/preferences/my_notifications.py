@@ -1,0 +1,203 @@
+"""*My notifications*: who is signed in decides, event type by channel. A click changes at once, and can be undone.
+
+What a click changes is swapped by htmx; without JavaScript the page comes back to where it was. Signing in may return
+to one of the buttons by GET: that leads to the page and does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from events import catalogue
+from hooks.models import Urgent
+from hooks.preferences import last_days, notification_settings
+from hooks.preferences.effective import Standing, scope_id
+from hooks.preferences.notification_settings import EVERYTHING, Choice, InvalidSetting, NotSetUp, Scope
+from hooks.preferences.scopes import find_scope, scope_key
+from hooks.views.preferences import grid, scopes, words
+from hooks.views.preferences.cells import Cell
+from hooks.views.preferences.scopes import page_of, standing_of
+from notifications_project.accounts.access import signed_in
+
+_UNDO_FOR = 24 * 3600  # seconds
+_SALT = "hooks.my-notifications.undo"
+_SAID = "said_of_my_notifications"
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+@require_safe
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    scope = _scope(request, request.GET)
+    standing = standing_of(request)
+    now = timezone.now()
+    context = _follows(standing, scope) | {
+        "categories": grid.categories(standing, scope, _urgent(request)),
+        "columns": grid.columns(standing),
+        "quiet": words.quiet_channels(standing, now),
+        "stopped": words.stopped_channels(standing),
+        "said": request.session.pop(_SAID, None),
+    }
+    return render(request, "hooks/preferences/my_notifications.html", context)
+
+
+def _button(view: View) -> View:
+    """A button of the page. To htmx, signing in again is a page to go to, not one to be swapped in."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def inner(request: HttpRequest) -> HttpResponse:
+        page = reverse("hooks:my-notifications")
+        if not request.user.is_authenticated:
+            return _to(request, redirect_to_login(page).url)
+        if request.method != "POST":
+            return redirect(page)
+        try:
+            return view(request)
+        except Http404:  # of a scope that was left meanwhile
+            request.session[_SAID] = {"problem": "You are not a member there any more. Nothing was changed."}
+            return _to(request, page)
+
+    return inner
+
+
+@_button
+def change(request: HttpRequest) -> HttpResponse:
+    """One cell, a row, a column or all of them: on, off or back to the default."""
+    scope, wish = _scope(request, request.POST), request.POST.get("set", "")
+    standing = standing_of(request)
+    wanted = grid.read(wish, standing)
+    if not wanted:
+        return _answer(request, scope, [], {"problem": "Nothing was changed: choose on, off or default."})
+    first = wanted[0]
+    if len(wanted) == 1 and first.enabled and first.channel in standing.missing:
+        return _to_set_up(request, first, scope)
+    try:
+        before = notification_settings.choose(signed_in(request), wanted, scope)
+    except NotSetUp:  # the channel was removed meanwhile
+        return _to_set_up(request, first, scope)
+    except InvalidSetting as problem:
+        return _answer(request, scope, [], {"problem": " ".join(problem.errors.values())})
+    done = grid.describe(wish, scope, standing)
+    said = _said(request, scope, before, done) if before else {"text": f"Nothing to change: {done}."}
+    return _answer(request, scope, wanted, said)
+
+
+@_button
+def undo(request: HttpRequest) -> HttpResponse:
+    """Bring back what stood before a change; that is a change as well, and can be undone."""
+    user = signed_in(request)
+    try:
+        kept = signing.loads(request.POST.get("undo", ""), salt=_SALT, max_age=_UNDO_FOR)
+    except signing.BadSignature:
+        kept = {"user": ""}
+    if kept["user"] != user.public_id:
+        problem = "This cannot be undone any more. Nothing was changed."
+        return _answer(request, _scope(request, request.POST), [], {"problem": problem})
+    scope, wanted = _scope(request, kept), [Choice(*each) for each in kept["before"]]
+    try:
+        before = notification_settings.choose(user, wanted, scope)
+    except InvalidSetting as problem:
+        return _answer(request, scope, [], {"problem": f"It was not undone. {' '.join(problem.errors.values())}"})
+    return _answer(request, scope, wanted, _said(request, scope, before, kept["done"], undone=not kept["undone"]))
+
+
+@_button
+def mark(request: HttpRequest) -> HttpResponse:
+    """Whether bad news of a type passes snooze and quiet hours."""
+    event_type, state = (*request.POST.get("always", "").split(), "", "")[:2]
+    try:
+        notification_settings.mark_urgent(signed_in(request), event_type, state == "on")
+    except InvalidSetting as problem:
+        return _answer(request, EVERYTHING, [], {"problem": " ".join(problem.errors.values())})
+    then = (
+        "comes also while a channel is snoozed or quiet"
+        if state == "on"
+        else "waits while a channel is snoozed or quiet"
+    )
+    return _answer(request, EVERYTHING, [], {"text": f"{catalogue.label(event_type)} {then}."}, marked=event_type)
+
+
+# --- What is answered ----------------------------------------------------------------------------------------
+
+
+def _answer(
+    request: HttpRequest, scope: Scope, touched: Sequence[Choice], said: dict[str, Any], marked: str = ""
+) -> HttpResponse:
+    """To htmx the parts that changed, `touched` and what follows from it; to others the page, where they were."""
+    types = {each.event_type for each in touched} | ({marked} if marked else set())
+    kinds = {each.channel for each in touched}
+    if not _is_htmx(request):
+        request.session[_SAID] = said
+        cell = f"-{next(iter(kinds))}" if len(kinds) == 1 else ""
+        return redirect(page_of(scope) + (f"#{next(iter(types))}{cell}" if len(types) == 1 else ""))
+    standing, urgent = standing_of(request), _urgent(request)
+    rows = [grid.row(standing, scope, each, each.name in urgent) for each in catalogue.TYPES if each.name in types]
+    context = _follows(standing, scope) | {"rows": rows, "touched": kinds, "said": said}
+    return render(request, "hooks/preferences/changed.html", context)
+
+
+def _follows(standing: Standing, scope: Scope) -> dict[str, Any]:
+    """What is said of the whole beside the grid, and follows each change."""
+    return {
+        "scope": scope,
+        "scope_key": scope_key(scope),
+        "everything": scope == EVERYTHING,
+        "set_page": reverse("hooks:my-notifications-set"),
+        "always_page": reverse("hooks:my-notifications-always"),
+        "back_words": "Back to the default" if scope == EVERYTHING else "As the general setting",
+        "changed": standing.changed()[scope_id(scope)],
+        "tabs": scopes.tabs(standing, scope),
+        "would": words.would_have(last_days.count(standing, scope, timezone.now())),
+    }
+
+
+def _said(
+    request: HttpRequest, scope: Scope, before: Sequence[Choice], done: str, *, undone: bool = False
+) -> dict[str, Any]:
+    """What was done, with what brings back what stood before: signed, as it comes back from the page."""
+    kept = {
+        "user": signed_in(request).public_id,
+        "scope": scope_key(scope),
+        "before": [(each.event_type, each.channel, each.enabled) for each in before],
+        "done": done,
+        "undone": undone,
+    }
+    undo = signing.dumps(kept, salt=_SALT, compress=True) if before else ""
+    return {"text": f"Taken back: “{done}”." if undone else f"{done}.", "undo": undo, "undone": undone}
+
+
+def _to_set_up(request: HttpRequest, choice: Choice, scope: Scope) -> HttpResponse:
+    """To the form of a channel, which turns the cell on when it is done."""
+    cell = Cell(choice.event_type, choice.channel, scope)
+    return _to(request, f"{reverse('hooks:channel-set-up', args=[cell.kind])}{cell.query}")
+
+
+def _to(request: HttpRequest, address: str) -> HttpResponse:
+    return HttpResponseClientRedirect(address) if _is_htmx(request) else redirect(address)
+
+
+def _is_htmx(request: HttpRequest) -> bool:
+    return bool(request.htmx)  # type: ignore[attr-defined]
+
+
+def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
+    """Raises Http404 for what is not the user's."""
+    return find_scope(signed_in(request), str(given.get("scope") or scope_key(EVERYTHING)))
+
+
+def _urgent(request: HttpRequest) -> set[str]:
+    return set(Urgent.objects.filter(user=signed_in(request)).values_list("event_type", flat=True))

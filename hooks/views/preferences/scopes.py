@@ -1,0 +1,89 @@
+"""For what choices of *My notifications* are: everything, one organization, or one application or add-on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from events.models import Resource
+from hooks.preferences.effective import Standing, scope_id
+from hooks.preferences.notification_settings import EVERYTHING, Scope
+from hooks.preferences.scopes import scope_key
+from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.context import memberships_of
+from notifications_project.searching import search_text
+
+_ORGANIZATIONS = 5  # shown as tabs, those with choices of their own first
+_RESOURCES = 3
+_OFFERED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    label: str
+    href: str
+    changed: int
+    current: bool
+    of: str = ""  # the organization of a resource
+
+
+def standing_of(request: HttpRequest) -> Standing:
+    return Standing.read(signed_in(request), memberships_of(request))
+
+
+def page_of(scope: Scope) -> str:
+    page = reverse("hooks:my-notifications")
+    return page if scope == EVERYTHING else f"{page}?{urlencode({'scope': scope_key(scope)})}"
+
+
+def tabs(standing: Standing, scope: Scope) -> list[Tab]:
+    """Everything, organizations, and the applications that have choices of their own; of many only the first."""
+    changed, shown = standing.changed(), scope_id(scope)
+    organizations = [Scope(organization=each.organization) for each in standing.memberships.values()]
+    resources = [Scope(resource=each) for each in sorted(standing.resources.values(), key=lambda each: each.name)]
+    if scope.resource and scope.resource.pk not in standing.resources:
+        resources.append(scope)
+
+    def first(scopes: list[Scope], most: int) -> list[Scope]:
+        by_weight = sorted(scopes, key=lambda each: (scope_id(each) != shown, not changed[scope_id(each)]))
+        kept = {scope_id(each) for each in by_weight[:most]}
+        return [each for each in scopes if scope_id(each) in kept]
+
+    listed = [EVERYTHING, *first(organizations, _ORGANIZATIONS), *first(resources, _RESOURCES)]
+    return [_tab(standing, each, changed[scope_id(each)], current=scope_id(each) == shown) for each in listed]
+
+
+def _tab(standing: Standing, scope: Scope, changed: int, *, current: bool = False) -> Tab:
+    label = "Everything" if scope == EVERYTHING else str(scope)
+    of = standing.memberships[scope.resource.organization_id].organization.name if scope.resource else ""
+    return Tab(label, page_of(scope), 0 if scope == EVERYTHING else changed, current, of)
+
+
+@require_safe
+@login_required
+def choose(request: HttpRequest) -> HttpResponse:
+    """All of the user's organizations, applications and add-ons, found by a part of their names."""
+    standing, search = standing_of(request), search_text(request)
+    changed = standing.changed()
+    organizations = [
+        _tab(standing, Scope(organization=each.organization), changed[organization])
+        for organization, each in standing.memberships.items()
+        if search.casefold() in each.organization.name.casefold()
+    ]
+    found = Resource.objects.filter(organization__in=standing.memberships, archived_at__isnull=True)
+    named = found.filter(name__icontains=search).order_by("name", "pk")[: _OFFERED + 1]
+    resources = [_tab(standing, Scope(resource=each), changed[each.pk]) for each in named]
+    context = {
+        "search": search,
+        "organizations": organizations[:_OFFERED],
+        "resources": resources[:_OFFERED],
+        "more": len(resources) > _OFFERED or len(organizations) > _OFFERED,
+        "tabs": tabs(standing, EVERYTHING),
+    }
+    return render(request, "hooks/preferences/scopes.html", context)

@@ -1,0 +1,1 @@
+"""The form of the API: addresses, errors, JSON, lists and shapes."""

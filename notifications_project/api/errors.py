@@ -1,0 +1,110 @@
+"""Every error of the API has one form: `{"errors": [{"field": …, "message": …, "index"?: …}]}`.
+
+`field` is null where no field is to blame; `index` is the place in a list of events. The status says what kind of
+error it is: 400 cannot be read, 401 and 403 not allowed, 404 not there, 409 another content under the same
+idempotency key, 413 too long, 415 not JSON, 422 a field is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from notifications_project.api.parsing import BodyTooLong
+from notifications_project.runtime import outage
+from notifications_project.runtime.waiting import Busy
+
+
+def error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"field": field and _printable(field), "message": _printable(message)}
+    return found if index is None else found | {"index": index}
+
+
+def _printable(text: str) -> str:
+    """What was sent may come back in an error, and half of a surrogate pair is not to be written."""
+    return text.encode(errors="replace").decode()
+
+
+class ApiError(exceptions.APIException):
+    """Raised by views: a status and its errors (`error`). `wait`: seconds, the answer's Retry-After."""
+
+    wait: int | None = None
+
+    def __init__(self, status_code: int, errors: Iterable[dict[str, Any]]) -> None:
+        self.status_code = status_code
+        self.errors = list(errors)
+        super().__init__("; ".join(each["message"] for each in self.errors))
+
+
+def invalid(errors: Mapping[str, str]) -> ApiError:
+    """422 for messages by field."""
+    return ApiError(422, (error(message, field) for field, message in errors.items()))
+
+
+def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """What the REST framework calls for every exception; None leaves it to Django, as an error of the server."""
+    if isinstance(exc, RequestDataTooBig):
+        exc = BodyTooLong()
+    if isinstance(exc, Busy):
+        refused = {"errors": [error(str(exc))]}
+        return Response(refused, status=exc.status, headers={"Retry-After": str(exc.retry_after)})
+    response = exception_handler(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, ApiError):
+        errors = exc.errors
+    elif isinstance(exc, exceptions.ValidationError):
+        response.status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+        errors = [error(message, field) for field, message in _flattened(exc.detail)]
+    else:
+        errors = [error(str(response.data["detail"]))]
+    response.data = {"errors": errors}
+    return response
+
+
+def _flattened(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]:
+    """The messages of a serializer with the path to their field: `notify.roles[0]`."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            if isinstance(name, int):
+                yield from _flattened(inner, f"{where}[{name}]")
+            elif name == "non_field_errors":
+                yield from _flattened(inner, where)
+            else:
+                yield from _flattened(inner, f"{where}.{name}" if where else str(name))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _flattened(inner, where)
+    else:
+        yield where or None, str(detail)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The handler of addresses that do not exist: in the API's form below it, a page elsewhere."""
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"errors": [error("There is nothing at this address.")]}, status=404)
+    try:
+        request.POST  # noqa: B018  (the page's own guard against forged forms reads it, and expects no exception)
+    except (MultiPartParserError, TooManyFilesSent, SuspiciousOperation):
+        request._mark_post_parse_error()  # type: ignore[attr-defined]
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The handler of our own errors, in the API's form below it, a page elsewhere."""
+    problem = sys.exception()
+    if problem and (found := outage.outage_of(problem)):
+        return outage.answer(request, found, problem)
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"errors": [error("Something went wrong here; it was logged.")]}, status=500)
+    return defaults.server_error(request)

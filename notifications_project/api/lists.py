@@ -1,0 +1,79 @@
+"""Lists of the API: newest first, paged by key: `{"results": […], "next": url or null}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_project import ids
+from notifications_project.api.errors import ApiError, error
+from notifications_project.paging import newest_first
+
+M = TypeVar("M", bound=Model)
+
+_LIMIT, _MOST = 50, 100
+
+
+def parameters(request: Request, *allowed: str) -> dict[str, str]:
+    """The query's parameters. One that is not `allowed` is refused: a misspelt filter must not show everything.
+
+    So is NUL, which PostgreSQL's text does not hold.
+    """
+    if unknown := sorted(request.query_params.keys() - {*allowed, "before", "limit"}):
+        known = ", ".join([*allowed, "before", "limit"])
+        raise ApiError(422, [error(f"There is no such parameter here, only {known}.", name) for name in unknown])
+    if without := [name for name, value in request.query_params.items() if "\0" in value]:
+        raise ApiError(422, [error("Must not contain the character NUL.", name) for name in without])
+    return {name: str(value) for name, value in request.query_params.items()}
+
+
+def identifier(text: str, field: str, *prefixes: str) -> UUID:
+    try:
+        return ids.decode(text, *prefixes)
+    except ValueError as problem:
+        raise ApiError(422, [error(f"Not an id: {problem}.", field)]) from None
+
+
+def newest(
+    request: Request,
+    queryset: QuerySet[M],
+    prefix: str,
+    to_json: Callable[[M], dict[str, Any]],
+    look: Callable[[Sequence[M]], None] = lambda rows: None,
+) -> Response:
+    """One page of rows whose ids are version 7: `?before=` the last id seen, `?limit=` up to 100.
+
+    `look` sees all of them before, to look up at once what `to_json` needs.
+    """
+    query = request.query_params
+    before = identifier(query["before"], "before", prefix) if "before" in query else None
+    page = newest_first(queryset, before, limit(query.get("limit")))
+    look(page.items)
+    following = page.next and next_page(request, {**query.dict(), "before": ids.encode(prefix, page.next)})
+    return Response({"results": [to_json(item) for item in page.items], "next": following})
+
+
+def next_page(request: Request, query: Mapping[str, object]) -> str:
+    """The public address of a list's next page, whatever Host a proxy sends."""
+    return f"{settings.PUBLIC_URL}{request.path}?{urlencode(query)}"
+
+
+def whole(results: Iterable[dict[str, Any]]) -> Response:
+    """A list that is short enough to be given at once."""
+    return Response({"results": list(results), "next": None})
+
+
+def limit(text: str | None) -> int:
+    """How many of a list are asked for."""
+    if text is None:
+        return _LIMIT
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):
+        raise ApiError(422, [error(f"Must be a whole number from 1 to {_MOST}.", "limit")])
+    return int(text)

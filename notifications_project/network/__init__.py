@@ -1,0 +1,1 @@
+"""Where outgoing connections lead: URLs, names looked up, certificates."""

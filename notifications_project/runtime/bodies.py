@@ -1,0 +1,98 @@
+"""Bodies of requests, before Django sees them: none beyond the bound is read, none without a length is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+
+from notifications_project.api.errors import error
+from notifications_project.api.parsing import TOO_LONG
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+_LINGER = 10.0  # seconds for which a body that was refused is read
+_MOST_DISCARDED = 64 * 1024 * 1024  # bytes
+
+
+class BoundedBodies:
+    """Wraps an ASGI application.
+
+    A body longer than DATA_UPLOAD_MAX_MEMORY_SIZE is answered with 413; by its announced length if there is one,
+    without reading it. A chunked body has no length, and the REST framework takes it for an empty one: so it is
+    read here, within the bound, and handed on with its length.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+        elif b"content-length" in headers:
+            if int(headers[b"content-length"]) > limit:
+                await _refuse(scope, receive, send)
+            else:
+                await self.application(scope, receive, send)
+        elif b"transfer-encoding" in headers:
+            await self._chunked(scope, receive, send, limit)
+        else:
+            await self.application(scope, receive, send)
+
+    async def _chunked(self, scope: dict[str, Any], receive: Receive, send: Send, limit: int) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > limit:
+                await _refuse(scope, receive, send)
+                return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
+        kept = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
+        length = (b"content-length", str(len(body)).encode())
+        await self.application({**scope, "headers": [*kept, length]}, replay, send)
+
+
+async def _refuse(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Answer 413, in the API's form below it, then read on for a while before the connection is closed.
+
+    Most clients read no answer before they have sent everything; one that is cut off sees a reset instead of it.
+    """
+    api = scope["path"].startswith("/api/")
+    body = json.dumps({"errors": [error(TOO_LONG)]}) if api else TOO_LONG
+    headers = [
+        (b"content-type", b"application/json" if api else b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"private, no-store"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode(), "more_body": True})
+    if b"expect" not in dict(scope["headers"]):  # else the client waits for this very answer before it sends anything
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_discard(receive), _LINGER)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Receive) -> None:
+    left, more = _MOST_DISCARDED, True
+    while more and left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)

@@ -1,0 +1,60 @@
+"""Requests in UTF-8 only: another charset is answered with 415 before Django reads anything of the request.
+
+Django decodes forms and addresses by the charset that a request names; some of Python's are no charsets at all
+(`base64`), and a parameter in another charset (RFC 2231) ends in an exception before any middleware runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from notifications_project.api.errors import error
+from notifications_project.runtime.bodies import Application, Receive, Send
+
+NOT_UTF_8 = "Requests must be in UTF-8."
+_CHARSET = re.compile(rb'(;\s*charset)\s*=\s*(?:"([^"]*)"|([^\s;]*))', re.IGNORECASE)
+_EXTENDED = re.compile(rb";\s*[\w.-]+\*[\d*]*\s*=")
+_UTF_8 = {b"utf-8", b"utf8"}
+
+
+class Utf8Only:
+    """Wraps an ASGI application."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            names = [name for name, _ in scope["headers"]]
+            types = [value for name, value in scope["headers"] if name == b"content-type"]
+            if any(not _is_utf_8(value) for value in types) or names.count(b"content-type") > 1:
+                await _refuse(scope, send)
+                return
+            headers = [(name, _spelt(value) if name == b"content-type" else value) for name, value in scope["headers"]]
+            scope = {**scope, "headers": headers}
+        await self.application(scope, receive, send)
+
+
+def _is_utf_8(content_type: bytes) -> bool:
+    named = [(quoted or plain).strip().lower() for _, quoted, plain in _CHARSET.findall(content_type)]
+    return set(named) <= _UTF_8 and not _EXTENDED.search(content_type)
+
+
+def _spelt(content_type: bytes) -> bytes:
+    """With UTF-8 spelt as Django compares it."""
+    return _CHARSET.sub(rb"\1=utf-8", content_type)
+
+
+async def _refuse(scope: dict[str, Any], send: Send) -> None:
+    """415, in the API's form below it. The connection is closed, as the body was not read."""
+    api = scope["path"].startswith("/api/")
+    body = json.dumps({"errors": [error(NOT_UTF_8)]}) if api else NOT_UTF_8
+    headers = [
+        (b"content-type", b"application/json" if api else b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 415, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})
