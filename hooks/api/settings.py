@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,7 +16,7 @@ from hooks.models import Channel, Urgent
 from hooks.preferences import notification_settings
 from hooks.preferences.effective import Cell, Standing
 from hooks.preferences.notification_settings import Choice, InvalidSetting, Scope
-from hooks.preferences.scopes import find_scope, scope_key
+from hooks.preferences.scopes import UnknownScope, find_scope, scope_key
 from notifications_project.accounts.models import User
 from notifications_project.api.errors import ApiError, error, invalid
 from notifications_project.api.lists import parameters
@@ -90,7 +89,7 @@ class NotificationSettings(OwnAPIView):
 def _scope(user: User, key: str) -> Scope:
     try:
         return find_scope(user, key)
-    except Http404:
+    except UnknownScope:
         known = "everything, or the id of an organization, application or add-on of yours"
         raise invalid({"scope": f"Must be {known}."}) from None
 

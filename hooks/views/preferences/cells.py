@@ -12,7 +12,7 @@ from events import catalogue
 from hooks.models import Channel
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
-from hooks.preferences.scopes import EVERYTHING_KEY, find_scope, scope_key
+from hooks.preferences.scopes import EVERYTHING_KEY, UnknownScope, find_scope, scope_key
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import User
 
@@ -52,4 +52,12 @@ def asked(request: HttpRequest, kind: str) -> Cell | None:
         return None
     if event_type not in notification_settings.offered():
         raise Http404("There is no such event type.")
-    return Cell(event_type, kind, find_scope(signed_in(request), request.GET.get("scope", EVERYTHING_KEY)))
+    return Cell(event_type, kind, scope_from_key(request, request.GET.get("scope", EVERYTHING_KEY)))
+
+
+def scope_from_key(request: HttpRequest, key: str) -> Scope:
+    """Return the scope that a key names, of whoever is signed in. Raises Http404 if there is none."""
+    try:
+        return find_scope(signed_in(request), key)
+    except UnknownScope as problem:
+        raise Http404(str(problem)) from None

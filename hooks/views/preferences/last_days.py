@@ -11,17 +11,17 @@ from django.views.decorators.http import require_safe
 from events import catalogue
 from hooks.models import Channel
 from hooks.preferences import last_days
-from hooks.preferences.scopes import find_scope, scope_key
+from hooks.preferences.scopes import scope_key
+from hooks.views.preferences.cells import scope_from_key
 from hooks.views.preferences.grid import SYMBOLS
 from hooks.views.preferences.scopes import page_of, standing_of
 from notifications_project import ids
-from notifications_project.accounts.access import signed_in
 
 
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    scope = find_scope(signed_in(request), request.GET.get("scope") or "everything")
+    scope = scope_from_key(request, request.GET.get("scope") or "everything")
     before = request.GET.get("before")
     at = _event_id(before) if before else None
     rows, following = last_days.page(standing_of(request), scope, timezone.now(), at)

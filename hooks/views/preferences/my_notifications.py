@@ -25,9 +25,9 @@ from hooks.models import Urgent
 from hooks.preferences import last_days, notification_settings
 from hooks.preferences.effective import Standing, scope_id
 from hooks.preferences.notification_settings import EVERYTHING, Choice, InvalidSetting, NotSetUp, Scope
-from hooks.preferences.scopes import find_scope, scope_key
+from hooks.preferences.scopes import scope_key
 from hooks.views.preferences import grid, scopes, words
-from hooks.views.preferences.cells import Cell
+from hooks.views.preferences.cells import Cell, scope_from_key
 from hooks.views.preferences.scopes import page_of, standing_of
 from notifications_project.accounts.access import signed_in
 
@@ -196,7 +196,7 @@ def _is_htmx(request: HttpRequest) -> bool:
 
 def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
     """Raises Http404 for what is not the user's."""
-    return find_scope(signed_in(request), str(given.get("scope") or scope_key(EVERYTHING)))
+    return scope_from_key(request, str(given.get("scope") or scope_key(EVERYTHING)))
 
 
 def _urgent(request: HttpRequest) -> set[str]:

@@ -36,7 +36,7 @@ class World:
 
     def add_hook(self, *events: str, resources: tuple[Resource, ...] = (), **notify: object) -> Hook:
         chosen = Notify(**(notify or {"members": True}))  # type: ignore[arg-type]
-        only = [each.pk for each in resources]
+        only = [each.pk for each in resources] or None
         fields = {"name": "Some", "events": list(events), "resources": only}
         return rules.create_email_hook(organization=self.acme, actor=None, notify=chosen, **fields)  # type: ignore[arg-type]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from events import catalogue
 from events.intake import NewEvent, record
 from events.models import Event, Resource
+from events.representation import Source
 from hooks.endpoints.lookup import mail_endpoint
 from hooks.explanations.hooks import explain_hooks
 from hooks.explanations.people import Explanation, find_members
@@ -224,7 +225,8 @@ def test_matching_the_explanation_and_the_rule_agree_about_everybody(
         for choice in choices:
             world.choose(event_type, choice)
         known = "git.push" if event_type == "retired.type" else event_type
-        [stored] = record(world.acme, [NewEvent(type=known, resource=world.resources.get(about))])
+        about_it = NewEvent(type=known, resource=world.resources.get(about))
+        [stored] = record(world.acme, [about_it], source=Source.CONSOLE)
         Event.objects.filter(pk=stored.pk).update(type=event_type)
         event = read(stored)
         decided = in_bulk(world, event)

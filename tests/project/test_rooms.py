@@ -1,0 +1,44 @@
+"""Rules about imports that import-linter cannot hold."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from django.conf import settings
+
+HOOKS = settings.BASE_DIR / "hooks"
+DOMAIN = (
+    "audience", "channels", "consent", "deliveries", "endpoints", "engine", "explanations", "manage", "preferences",
+    "presentation", "preview", "queue", "routing",
+)  # fmt: skip
+TOP = 12  # modules that stand beside the rooms, at the most
+
+
+def imported_by(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_the_domain_sees_no_request() -> None:
+    paths = [path for room in DOMAIN for path in (HOOKS / room).rglob("*.py")]
+    assert len(paths) > 50
+    assert [str(path) for path in paths if "django.http" in imported_by(path)] == []
+
+
+def test_a_subject_has_a_room() -> None:
+    modules = [path.name for path in HOOKS.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= TOP, modules
+
+
+def test_pages_templates_and_tests_are_divided_like_the_rooms() -> None:
+    rooms = {path.name for path in HOOKS.iterdir() if path.is_dir()}
+    divided = {path.name for path in (settings.BASE_DIR / "templates" / "hooks").iterdir()}
+    assert divided - rooms == {"mail_links"}  # pages behind links in mails: hooks/mail_links.py makes these
+    tested = {path.name for path in (settings.BASE_DIR / "tests" / "hooks").iterdir() if path.is_dir()}
+    assert tested - rooms - {"__pycache__"} == set()
