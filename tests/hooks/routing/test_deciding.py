@@ -96,10 +96,11 @@ class World:
         if notify == rules.Notify():
             return
         known = event_type in catalogue.EVENT_TYPES
-        asked = {"it": [event_type if known else OTHER], "group": [GROUP], "all": [], "other": [OTHER]}
+        asked = {"it": [event_type if known else OTHER], "group": [GROUP], "all": None, "other": [OTHER]}
         made = rules.create_email_hook(
             organization=self.acme, actor=None, name=f"Hook {number}", notify=notify, events=asked[hook.asks],
-            resources=[self.resources[name].pk for name in hook.resources], enabled=hook.enabled, paused=hook.paused,
+            resources=[self.resources[name].pk for name in hook.resources] or None,
+            enabled=hook.enabled, paused=hook.paused,
         )  # fmt: skip
         for name in hook.unsubscribed:
             endpoint = Endpoint.objects.get(organization=self.acme, address=address(name))
