@@ -118,6 +118,7 @@ def test_a_hook_with_an_authority_is_made_changed_and_tested_by_api(
         ("x" * 40_000, "At most 32768 characters."),
         (["x"], "Must be a text."),
     ],
+    ids=["words", "no DER", "private key", "expired", "eleven", "long", "list"],
 )
 def test_what_is_no_authority_is_refused(admin: Api, hooks: str, pem: Any, problem: str) -> None:
     refused = admin.post(hooks, webhook("https://127.0.0.1:9/", pem))
