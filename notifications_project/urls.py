@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("notifications_project.accounts.urls")),
     path("", include("events.urls")),
     path("", include("hooks.urls")),
+    path("", include("notifications_project.manual.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("notifications_project.api.urls")),
 ]

@@ -1,0 +1,94 @@
+"""The manual: every page opens for anybody, leads somewhere that exists, and is found by its words."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+
+from notifications_project.manual import pages as manual
+from tests import pages
+
+FOLDER = settings.BASE_DIR / "notifications_project" / "docs"
+
+
+@pytest.fixture(params=[path.stem for path in sorted(FOLDER.glob("*.md"))])
+def slug(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.django_db
+def test_a_page_opens_without_signing_in_and_keeps_to_the_policy(slug, client):
+    html = pages.get(client, manual.page_address(slug))
+    assert f"<h1>{manual.read_pages()[slug].title}</h1>" in html
+
+
+@pytest.mark.django_db
+def test_who_is_signed_in_keeps_the_menu(alice, client_of):
+    html = pages.get(client_of(alice), reverse("manual:index"))
+    assert "Organization Manager" in html
+    assert f'href="{reverse("manual:index")}" aria-current="page"' in html
+
+
+def test_every_link_of_a_page_leads_somewhere(slug):
+    text = (FOLDER / f"{slug}.md").read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        assert (FOLDER / name).exists() if name else anchor, target
+        if anchor:
+            page = manual.read_pages()[name.removesuffix(".md") or slug]
+            assert anchor in {heading.anchor for heading in page.headings}, target
+
+
+def test_the_first_page_names_every_other():
+    named = set(re.findall(r"\]\(([\w-]+)\.md\)", (FOLDER / "index.md").read_text()))
+    assert named == {path.stem for path in FOLDER.glob("*.md")} - {"index"}
+
+
+def test_links_between_pages_lead_through_the_console():
+    html = manual.read_pages()["index"].html
+    assert f'href="{manual.page_address("webhooks")}"' in html
+    assert ".md" not in html
+
+
+def test_a_section_is_found_by_its_words_whatever_their_case():
+    found = manual.search("RETRY-after")
+    assert any(hit.page.slug == "webhooks" and "Retry-After" in hit.excerpt for hit in found)
+
+
+def test_a_section_with_the_words_in_its_heading_comes_first():
+    assert manual.search("quiet times")[0].heading == "Quiet times"
+
+
+def test_every_word_has_to_be_there():
+    assert manual.search("webhook xyzzy") == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["", "   ", "xyzzy", "<script>", "\0", "a" * 5000, "%%%", "é"])
+def test_any_query_is_answered(query, client):
+    pages.get(client, f"{reverse('manual:search')}?{urlencode({'q': query})}")
+
+
+@pytest.mark.django_db
+def test_a_search_that_finds_nothing_says_what_to_do(client):
+    assert "Try fewer or other words" in pages.get(client, reverse("manual:search") + "?q=xyzzy")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/docs/no-such-page/", "/docs/index.md", "/docs/../settings.py", "/docs/%00/"])
+def test_there_is_no_other_page(address, client):
+    assert client.get(address).status_code == 404
+
+
+def test_html_in_a_page_is_shown_as_text(tmp_path, monkeypatch):
+    (tmp_path / "index.md").write_text("# Title\n\n<script>alert(1)</script>\n\n## A heading\n\nText.\n")
+    monkeypatch.setattr(manual, "FOLDER", tmp_path)
+    page = manual.read_pages.__wrapped__()["index"]
+    assert "<script>" not in page.html
+    assert [heading.anchor for heading in page.headings] == ["", "a-heading"]
