@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 class EmailDefault(StrEnum):
-    """What a member's e-mail setting `default` means for a type (DESIGN section 5)."""
+    """What a member's e-mail setting `default` means for a type (docs/who-is-told.md)."""
 
     ON = "on"
     OFF = "off"

@@ -250,7 +250,7 @@ def _row(organization: Organization, each: _Checked, resources: dict[Reference, 
         idempotency_key=each.sent.idempotency_key,
         fingerprint=each.fingerprint,
         is_test=each.sent.is_test,
-        # A test is never matched (DESIGN section 5), nor is what nobody may choose.
+        # A test is never matched (docs/who-is-told.md), nor is what nobody may choose.
         routed_at=None if not each.sent.is_test and is_offered(each.sent.type) else timezone.now(),
     )
     event.representation = representation.build(

@@ -58,7 +58,7 @@ class Resource(models.Model):
 class Event(models.Model):
     """One thing that happened.
 
-    `representation` is its one JSON form, made when it is stored and never again (DESIGN section 7).
+    `representation` is its one JSON form, made when it is stored and never again (docs/webhooks.md).
     `routed_at` is empty until matching has made the deliveries that it owes.
     """
 

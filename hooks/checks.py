@@ -1,6 +1,6 @@
 """System checks: settings under which the engine would lose time, work or connections are refused at the start.
 
-The reasons are measured in facts/engine.md, sections 2 to 5.
+Each reason was measured with django-q2 as it is pinned.
 """
 
 from __future__ import annotations

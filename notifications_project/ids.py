@@ -1,7 +1,7 @@
 """Outside, an id is a prefix and a UUID (`orga_5f0c…`); inside, it is the UUID. This is the one converter.
 
 Owners, resources and hooks are UUID version 4, events, deliveries and attempts version 7 (they sort by
-time): DESIGN section 8. Clever Cloud's tools accept only versions 1 to 5 for the former (facts/clever-api.md, 3).
+time): docs/architecture.md. Clever Cloud's tools accept only versions 1 to 5 for the former.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ from notifications_project.runtime.waiting import Busy
 class OptionalSlashMiddleware:
     """Lets every route match without its trailing slash too, without a redirect.
 
-    Django's own APPEND_SLASH redirects, which turns a POST into a GET and loses its body silently
-    (facts/clever-api.md, section 10).
+    Django's own APPEND_SLASH redirects, which turns a POST into a GET and loses its body silently.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

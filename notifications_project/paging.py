@@ -1,4 +1,4 @@
-"""Paging by key: newest first, no offset, no count of a large table (DESIGN section 8)."""
+"""Paging by key: newest first, no offset, no count of a large table (docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Django's settings, all from the environment (the README has the table), and from nowhere else.
+"""Django's settings, all from the environment (docs/settings.md has the table), and from nowhere else.
 
 The demo keeps its own in `.demo/env`; `manage.py up` without a SECRET_KEY, and a command with `--demo`, put them into
 the environment before this file is read (start.py).
@@ -123,7 +123,7 @@ FORM_RENDERER = "notifications_project.forms.Renderer"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _database = environment.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'console.sqlite3'}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets pages read while workers write; IMMEDIATE avoids the upgrade dead-lock (facts/engine.md, 3).
+    # WAL lets pages read while workers write; IMMEDIATE avoids the upgrade dead-lock.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -243,7 +243,7 @@ OUTBOUND_ALLOWED_PORTS = environment.ports("OUTBOUND_ALLOWED_PORTS")
 if DEMO:
     OUTBOUND_ALLOWED_NETWORKS += environment.networks_of("127.0.0.0/8", "::1/128")
 
-# The engine's time-outs nest: a pump's turn (20 s) and one attempt < task time-out < broker retry (DESIGN 4.3).
+# The engine's time-outs nest: a pump's turn (20 s) and one attempt < task time-out < broker retry.
 _task_timeout = 30 + 2 * DELIVERY_TIMEOUT
 Q_CLUSTER: dict[str, Any] = {
     "name": "notifications",

@@ -1,4 +1,4 @@
-"""What members chose, read: for an event, which of a member's channels, and why (DESIGN section 5).
+"""What members chose, read: for an event, which of a member's channels, and why (docs/who-is-told.md).
 
 The narrowest choice wins: the resource's, the organization's, everything's, else the catalogue's default. Matching
 reads the choices of all members at once, in a number of queries that does not depend on how many they are; pages read

@@ -1,7 +1,7 @@
 """Deliveries to members' own channels, as their organizations may see them: that somebody was told, or not.
 
-The URL, the room, the device, the body, and what came back are the member's alone (DESIGN section 5). Such a delivery
-belongs to the event's organization, and its endpoint to the member's personal space.
+The URL, the room, the device, the body, and what came back are the member's alone (docs/who-is-told.md). Such a
+delivery belongs to the event's organization, and its endpoint to the member's personal space.
 """
 
 from __future__ import annotations

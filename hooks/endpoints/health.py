@@ -4,7 +4,7 @@ An e-mail address is stopped only if the mail server takes no mail for it at all
 other, which may be about the mails or the relay, is told.
 
 These events go to administrators and managers (and to hooks that ask for them), never to the endpoint they
-are about, and raise no further ones (DESIGN section 10). Trouble of a personal channel is told to its user only.
+are about, and raise no further ones (docs/webhooks.md). Trouble of a personal channel is told to its user only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 * Touching always writes, in id order, and never moves `not_before`: a new event does not defeat a back-off.
 * Releasing locks the lane first and reads what is due in the next statement: in one statement, READ COMMITTED
-  would read what was before the lock, and the lane would sleep with work in it (facts/engine.md, section 10).
+  would read what was before the lock, and the lane would sleep with work in it.
 * Only the holder of the lease's token may reschedule a lane.
 """
 

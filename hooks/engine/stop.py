@@ -1,7 +1,7 @@
 """Stopping: `manage.py up` and `worker` give every descendant a pipe; when it is readable, work ends.
 
-django-q2's workers take SIGTERM by its default action, so a signal would end a pump in mid-send
-(facts/engine.md, section 10); and a pipe also tells when the supervisor itself has died.
+django-q2's workers take SIGTERM by its default action, so a signal would end a pump in mid-send; and
+a pipe also tells when the supervisor itself has died.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`apns`: the event as an alert on an iPhone or iPad, by the Apple Push Notification service (facts/channels.md, 5)."""
+"""`apns`: the event as an alert on an iPhone or iPad, by the Apple Push Notification service."""
 
 from __future__ import annotations
 

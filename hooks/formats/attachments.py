@@ -1,5 +1,5 @@
 """Attachments: a coloured box with a title, a text and fields, as Slack began them and Mattermost, Rocket.Chat and
-others took them over (facts/channels.md, section 4.1)."""
+others took them over."""
 
 from __future__ import annotations
 

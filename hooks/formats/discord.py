@@ -1,4 +1,4 @@
-"""`discord`: one embed through a Discord webhook (facts/channels.md, section 4.2; answers: sections 4.2 and 8)."""
+"""`discord`: one embed through a Discord webhook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flowdock`: an activity, an inbox item or a chat message in a flow of Flowdock (facts/channels.md, 3).
+"""`flowdock`: an activity, an inbox item or a chat message in a flow of Flowdock.
 
 The path of the URL says which of its APIs is meant. What is at no known path (a bridge, a server of one's own) gets
 what Flowdock hooks were first made for, an item of the team inbox.

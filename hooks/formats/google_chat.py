@@ -1,4 +1,4 @@
-"""`google_chat`: a title that notifies and a small card, a thread for each application (facts/channels.md, 4.4).
+"""`google_chat`: a title that notifies and a small card, a thread for each application.
 
 The text of a message has markup and no way to escape it, so it holds the title alone, made harmless; the card's
 texts are HTML, which can be escaped.

@@ -1,4 +1,4 @@
-"""`hipchat`: a message in a room of HipChat (facts/channels.md, 2).
+"""`hipchat`: a message in a room of HipChat.
 
 Version 1 of its API takes a form, version 2 JSON. The address is that of the server; the path follows from the
 version and the room. The token never stands in an address: version 1 takes it in the body, version 2 in a header.

@@ -47,7 +47,7 @@ class Mail(Format):
             body=render_to_string("mail/event.txt", context).encode(),
             content_type="text/plain",
             headers={
-                # Constant over retries, so that a client shows a repeated mail once (facts/channels.md, 7).
+                # Constant over retries, so that a client shows a repeated mail once.
                 "Message-ID": f"<{notification.webhook_id}@{domain()}>",
                 # A root that was never sent: every mail about one application answers it, and so they stay together.
                 "In-Reply-To": thread,

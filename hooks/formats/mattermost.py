@@ -1,6 +1,6 @@
 """`mattermost`: a post by an incoming webhook of Mattermost, as an attachment with its markdown.
 
-Sources: facts/channels.md, section 4.1 (what it shares with Slack) and 8; Mattermost's documentation of incoming
+Sources: what it shares with Slack, and Mattermost's documentation of incoming
 webhooks and message attachments; the error ids are those of its server.
 """
 

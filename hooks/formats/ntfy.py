@@ -1,4 +1,4 @@
-"""`ntfy`: push notifications by ntfy.sh or a server of one's own (facts/channels.md, section 4.5).
+"""`ntfy`: push notifications by ntfy.sh or a server of one's own.
 
 Published as JSON, which goes to the server's own address with the topic in it.
 """

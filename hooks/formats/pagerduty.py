@@ -1,4 +1,4 @@
-"""`pagerduty`: incidents that are opened and resolved, and changes (facts/channels.md, section 4.6: Events API v2).
+"""`pagerduty`: incidents that are opened and resolved, and changes.
 
 Bad news triggers an alert; the good news that answers it, where there is any, resolves it by the same key; all else is
 a change event, which pages nobody.

@@ -1,4 +1,4 @@
-"""`raw`: the event's one representation, byte for byte (DESIGN section 7)."""
+"""`raw`: the event's one representation, byte for byte (docs/webhooks.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`slack`: a message in a Slack channel by an incoming webhook (facts/channels.md, section 4.1; answers: 4.1 and 8).
+"""`slack`: a message in a Slack channel by an incoming webhook.
 
 A header, and below it a box in the outcome's colour, which only attachments have, of Block Kit blocks. What is at no
 host of Slack's takes Slack's messages as they were before blocks (Mattermost, Rocket.Chat, Discord's `/slack`,

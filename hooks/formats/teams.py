@@ -1,4 +1,4 @@
-"""`teams`: an Adaptive Card through a workflow of Microsoft Teams (facts/channels.md, section 4.3).
+"""`teams`: an Adaptive Card through a workflow of Microsoft Teams.
 
 The connectors that came before (webhook.office.com) are retired. Those that still answer say errors with status
 200: the message was posted only if the answer is a number (MicrosoftDocs/msteams-docs, issue 9698).

@@ -1,4 +1,4 @@
-"""`telegram`: a message by a bot (facts/channels.md, section 4.7; core.telegram.org/bots/api: sendMessage)."""
+"""`telegram`: a message by a bot (core.telegram.org/bots/api: sendMessage)."""
 
 from __future__ import annotations
 

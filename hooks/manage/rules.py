@@ -109,7 +109,7 @@ def create_email_hook(
 
 
 def create_default_hook(organization: Organization) -> Hook:
-    """The hook that every new organization has (DESIGN section 5; the name is the first seed's)."""
+    """The hook that every new organization has (docs/who-is-told.md)."""
     return create_email_hook(
         organization=organization,
         actor=None,

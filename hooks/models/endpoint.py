@@ -23,7 +23,7 @@ class Lane(models.Model):
 
     `work_due_at` says when its first delivery is due (empty: no work), `not_before` when it may be tried at
     all (circuit, Retry-After). They are kept apart so that a new event never defeats a back-off; `next_at`,
-    the later of the two, is what pumps look at. A lane is leased with a token: DESIGN section 4.4.
+    the later of the two, is what pumps look at. A lane is leased with a token: docs/architecture.md.
     """
 
     id = models.BigAutoField(primary_key=True)

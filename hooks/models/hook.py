@@ -24,7 +24,7 @@ class Hook(models.Model):
 
     `events` names event types and groups: None is every event, an empty list none. `restricted` says that resources
     were chosen: then it is about `resources` alone, and about nothing when there are none, be it that the last of them
-    went away or that none was chosen (DESIGN section 5). The same holds for recipients: who is gone is not told.
+    went away or that none was chosen (docs/who-is-told.md). The same holds for recipients: who is gone is not told.
     """
 
     class Kind(models.TextChoices):

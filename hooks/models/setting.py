@@ -13,7 +13,7 @@ from notifications_project.accounts.models import Organization, User
 class NotificationSetting(models.Model):
     """One event type on one channel of a user, on or off. Only what was chosen has a row: the rest is the default.
 
-    Its scope is one resource, one organization, or (both empty) everything. The narrowest wins (DESIGN section 5).
+    Its scope is one resource, one organization, or (both empty) everything. The narrowest wins (docs/who-is-told.md).
     """
 
     id = models.BigAutoField(primary_key=True)

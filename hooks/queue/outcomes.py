@@ -1,4 +1,4 @@
-"""The one table of outcomes (DESIGN section 6): what an answer means, and when the next try is."""
+"""The one table of outcomes (docs/webhooks.md): what an answer means, and when the next try is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What happens to deliveries that wait when the rule behind them changes.
 
 A delivery may have several reasons. When a rule goes away, what waits only because of it is cancelled; what
-has another reason stays (DESIGN section 5). A held delivery (`due_at` empty) waits for its rule to be resumed.
+has another reason stays (docs/who-is-told.md). A held delivery (`due_at` empty) waits for its rule to be resumed.
 """
 
 from __future__ import annotations

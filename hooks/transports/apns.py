@@ -1,4 +1,4 @@
-"""APNs: a run of pushes to Apple, each a POST with the device's token in its path (facts/channels.md, section 5).
+"""APNs: a run of pushes to Apple, each a POST with the device's token in its path.
 
 What is wrong with the operator's key or topic, or with the way to Apple, is no device's fault: then one answer says so
 (`transport_down`), and all pushes wait for it. What was on its way when the connection broke counts as a try.

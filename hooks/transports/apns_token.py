@@ -1,6 +1,6 @@
 """The token by which APNs knows who sends: a JWT signed with the operator's key.
 
-Apple wants one to be used for 20 minutes at least, and for 60 at most (facts/channels.md, 5).
+Apple wants one to be used for 20 minutes at least, and for 60 at most.
 """
 
 from __future__ import annotations

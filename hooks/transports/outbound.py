@@ -2,7 +2,7 @@
 
 What counts is the address that is dialled, never the string that names it: a name is resolved once, each of
 its addresses is judged, and the socket is opened to the very address that was judged. A name with one good
-and one bad address is refused whole (facts/practice.md).
+and one bad address is refused whole.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def create_user(*, email: str, password: str | None, name: str = "") -> User:
 
 @transaction.atomic
 def ensure_personal_space(user: User) -> Organization:
-    """The user's personal space, made if it is missing. It has the user's id (DESIGN section 8)."""
+    """The user's personal space, made if it is missing. It has the user's id (docs/architecture.md)."""
     space, created = Organization.objects.get_or_create(
         id=user.id, defaults={"kind": Organization.Kind.PERSONAL, "name": f"{user} (personal)"}
     )

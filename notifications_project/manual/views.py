@@ -23,6 +23,6 @@ def show_page(request: HttpRequest, slug: str = pages.FIRST) -> HttpResponse:
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Show the sections that hold every word of `?q=`."""
-    query = request.GET.get("q", "").replace("\0", "").strip()[:_LONGEST_QUERY]
+    query = request.GET.get("q", "").strip()[:_LONGEST_QUERY]
     context = {"query": query, "hits": pages.search(query), "pages": pages.read_pages().values()}
     return render(request, "manual/search.html", context)

@@ -4,7 +4,7 @@ Every child leads a process group of its own, out of reach of the terminal's Ctr
 group before the child's program begins; should this process die without stopping them, it kills them all.
 
 The django-q2 cluster stops by two signs: the stop pipe ends, which its pumps look at (`hooks.engine.stopping`),
-and its leader, nobody else, gets SIGTERM (facts/engine.md, sections 2 and 10). It can hang for good without
+and its leader, nobody else, gets SIGTERM. It can hang for good without
 dying, so that its leader watches it for progress (`cluster.py`) and ends when there is none; and should the leader
 itself be silent for long, it is replaced too.
 

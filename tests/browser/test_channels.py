@@ -1,4 +1,4 @@
-"""The second seed's walk through HipChat: click the icon, enter token and room, it is on; change it under Channels."""
+"""The walk through HipChat: click the icon, enter token and room, it is on; change it under Channels."""
 
 from __future__ import annotations
 

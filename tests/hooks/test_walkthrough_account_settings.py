@@ -1,4 +1,4 @@
-"""The second seed, row by row: its thirteen events on its four channels, as each user decides.
+"""Account settings, row by row: thirteen events on four channels, as each user decides.
 
 Every combination is decided by matching and compared with the table; each channel is then told of every type on the
 real wire: by SMTP, to a HipChat, to a receiver of webhooks, to an Apple on loopback.
@@ -53,7 +53,7 @@ Run = Callable[[], None]
 EMAIL, IOS, HIPCHAT, WEBHOOK = KINDS
 
 # What a new user's e-mail does about a type. "You will get an email for most of the cases, with the exception of
-# deployment start notifications"; deployment results are what the first seed's default hook mails.
+# deployment start notifications"; deployment results are what the default hook mails.
 MAILED, AS_HOOKS_SAY, SILENT = "mailed", "as the hooks say", "silent"
 
 

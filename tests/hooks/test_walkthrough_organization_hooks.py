@@ -1,4 +1,4 @@
-"""The first seed, step by step: disabling the deployment result e-mails, or restricting them."""
+"""The hooks of an organization, step by step: disabling the deployment result e-mails, or restricting them."""
 
 from __future__ import annotations
 

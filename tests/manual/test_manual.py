@@ -70,7 +70,7 @@ def test_every_word_has_to_be_there():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["", "   ", "xyzzy", "<script>", "\0", "a" * 5000, "%%%", "é"])
+@pytest.mark.parametrize("query", ["", "   ", "xyzzy", "<script>", "a" * 5000, "%%%", "é"])
 def test_any_query_is_answered(query, client):
     pages.get(client, f"{reverse('manual:search')}?{urlencode({'q': query})}")
 

@@ -41,7 +41,7 @@ def array(items: dict[str, Any], most: int, least: int = 0) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Service:
-    """A service as facts/channels.md tells of it: the form of a body, and limits that a schema cannot say."""
+    """A service as its documentation tells of it: the form of a body, and limits that a schema cannot say."""
 
     name: str
     schema: dict[str, Any]

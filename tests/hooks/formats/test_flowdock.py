@@ -42,7 +42,7 @@ _PLAIN = {"type": "string", "pattern": "^[A-Za-z0-9_ ]+$"}
 _TAGS = {"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9-]+$"}}
 _MAIL = {"type": "string", "pattern": "^[^@ ]+@[^@ ]+$"}
 _LINK = {"type": "string", "pattern": "^https?://[!-~]+$"}
-# facts/channels.md, 3
+# What Flowdock took
 SCHEMAS = {
     "inbox": {
         "type": "object",

@@ -40,7 +40,7 @@ _BOTH: dict[str, Any] = {
     "message_format": {"enum": ["html", "text"]},
     "color": {"enum": ["yellow", "red", "green", "purple", "gray", "random"]},
 }
-# facts/channels.md, 2
+# What HipChat takes
 VERSION_1 = Draft202012Validator(
     {
         "type": "object",

@@ -32,7 +32,7 @@ ELSEWHERE = "https://chat.example.com/hooks/xyz"
 CALL = re.compile(r"(?<![A-Za-z0-9])@(?=\w)|@(?:channel|here|all|everyone)\b", re.IGNORECASE)
 
 
-# --- What Slack takes: facts/channels.md, section 4.1 -----------------------------------------------------------------
+# --- What Slack takes -----------------------------------------------------------------------------------------------
 def plain_text(most: int) -> dict[str, Any]:
     return obj({"type": {"const": "plain_text"}, "text": text(most), "emoji": {"const": False}})
 
