@@ -19,6 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 _LINGER = 10.0  # seconds for which a body that was refused is read
+_LINGER_UNASKED = 1.0  # where the client asked before: as a rule it sends nothing after this answer
 _MOST_DISCARDED = 64 * 1024 * 1024  # bytes
 
 
@@ -40,7 +41,7 @@ class BoundedBodies:
             await self.application(scope, receive, send)
         elif b"content-length" in headers:
             if int(headers[b"content-length"]) > limit:
-                await _refuse(scope, receive, send)
+                await refuse(scope, receive, send, 413, TOO_LONG)
             else:
                 await self.application(scope, receive, send)
         elif b"transfer-encoding" in headers:
@@ -57,7 +58,7 @@ class BoundedBodies:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > limit:
-                await _refuse(scope, receive, send)
+                await refuse(scope, receive, send, 413, TOO_LONG)
                 return
         whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -69,24 +70,24 @@ class BoundedBodies:
         await self.application({**scope, "headers": [*kept, length]}, replay, send)
 
 
-async def _refuse(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer 413, in the API's form below it, then read on for a while before the connection is closed.
+async def refuse(scope: dict[str, Any], receive: Receive, send: Send, status: int, message: str) -> None:
+    """Answer in the API's form below it, then read on for a while before the connection is closed.
 
     Most clients read no answer before they have sent everything; one that is cut off sees a reset instead of it.
     """
     api = scope["path"].startswith("/api/")
-    body = json.dumps({"errors": [error(TOO_LONG)]}) if api else TOO_LONG
+    body = json.dumps({"errors": [error(message)]}) if api else message
     headers = [
         (b"content-type", b"application/json" if api else b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"private, no-store"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode(), "more_body": True})
-    if b"expect" not in dict(scope["headers"]):  # else the client waits for this very answer before it sends anything
-        with suppress(TimeoutError):
-            await asyncio.wait_for(_discard(receive), _LINGER)
+    asked = b"expect" in dict(scope["headers"])
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_discard(receive), _LINGER_UNASKED if asked else _LINGER)
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -6,12 +6,10 @@ Django decodes forms and addresses by the charset that a request names; some of 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
-from notifications_project.api.errors import error
-from notifications_project.runtime.bodies import Application, Receive, Send
+from notifications_project.runtime.bodies import Application, Receive, Send, refuse
 
 NOT_UTF_8 = "Requests must be in UTF-8."
 _CHARSET = re.compile(rb'(;\s*charset)\s*=\s*(?:"([^"]*)"|([^\s;]*))', re.IGNORECASE)
@@ -30,7 +28,7 @@ class Utf8Only:
             names = [name for name, _ in scope["headers"]]
             types = [value for name, value in scope["headers"] if name == b"content-type"]
             if any(not _is_utf_8(value) for value in types) or names.count(b"content-type") > 1:
-                await _refuse(scope, send)
+                await refuse(scope, receive, send, 415, NOT_UTF_8)
                 return
             headers = [(name, _spelt(value) if name == b"content-type" else value) for name, value in scope["headers"]]
             scope = {**scope, "headers": headers}
@@ -45,16 +43,3 @@ def _is_utf_8(content_type: bytes) -> bool:
 def _spelt(content_type: bytes) -> bytes:
     """With UTF-8 spelt as Django compares it."""
     return _CHARSET.sub(rb"\1=utf-8", content_type)
-
-
-async def _refuse(scope: dict[str, Any], send: Send) -> None:
-    """415, in the API's form below it. The connection is closed, as the body was not read."""
-    api = scope["path"].startswith("/api/")
-    body = json.dumps({"errors": [error(NOT_UTF_8)]}) if api else NOT_UTF_8
-    headers = [
-        (b"content-type", b"application/json" if api else b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 415, "headers": headers})
-    await send({"type": "http.response.body", "body": body.encode()})

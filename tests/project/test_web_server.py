@@ -20,6 +20,7 @@ from django.core.management import call_command
 from notifications_project.runtime import http_protocol
 from notifications_project.runtime import web as web_server
 from notifications_project.runtime.bodies import BoundedBodies
+from notifications_project.runtime.charsets import Utf8Only
 from tests.environment import SETTINGS
 from tests.hooks.conftest import free_port
 from tests.project.processes import Command, until
@@ -50,7 +51,7 @@ async def echo(scope: dict[str, Any], receive: Callable[[], Any], send: Callable
 def server() -> Iterator[uvicorn.Server]:
     """A real server on loopback, its address in `config.port`."""
     options: dict[str, Any] = {"log_config": None, "timeout_graceful_shutdown": 1}
-    config = uvicorn.Config(BoundedBodies(echo), port=free_port(), **web_server.OPTIONS, **options)
+    config = uvicorn.Config(Utf8Only(BoundedBodies(echo)), port=free_port(), **web_server.OPTIONS, **options)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
@@ -263,6 +264,46 @@ def test_who_asks_first_whether_to_send_is_told_not_to(server: uvicorn.Server) -
     assert said.startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/page/"), ("PATCH", "/api/v1/me/"), ("OPTIONS", "/page/"), ("HEAD", "/page/")]
+)
+@pytest.mark.parametrize("length", [f"Content-Length: {2 * MiB}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Content-Type: application/json; charset=utf-16", 415),
+        ("Content-Type: application/x-www-form-urlencoded; charset=latin-1\r\nExpect: 100-continue", 415),
+        ("Content-Type: application/json", 413),
+        ("Expect: 100-continue", 413),
+    ],
+)
+def test_a_refusal_reaches_a_client_that_sends_on_after_it(
+    server: uvicorn.Server, method: str, path: str, length: str, header: str, status: int
+) -> None:
+    chunked = length.endswith("chunked")
+    piece = b"10000\r\n" + b"x" * 65536 + b"\r\n" if chunked else b"x" * 65536
+    with connect(server) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n{header}\r\n\r\n".encode())
+        if status == 415 or not chunked:  # refused by the head alone
+            assert connection.recv(1, socket.MSG_PEEK) == b"H"
+        for _ in range(32):
+            connection.sendall(piece)
+        connection.sendall(b"0\r\n\r\n" if chunked else b"")
+        said = read(connection)
+    refusal = said.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert refusal.startswith(f"HTTP/1.1 {status} ".encode())
+    assert refusal.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+def test_who_asks_first_whether_to_send_another_charset_is_told_not_to(server: uvicorn.Server, length: str) -> None:
+    with connect(server) as connection:
+        head = f"POST / HTTP/1.1\r\nHost: x\r\n{length}\r\nContent-Type: text/plain; charset=utf-16\r\n"
+        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        said = read(connection)
+    assert said.startswith(b"HTTP/1.1 415 ")
+
+
 # --- The command ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[Callable[..., int]]:
@@ -298,6 +339,19 @@ def test_the_command_serves_within_these_bounds(web: Callable[..., int]) -> None
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000)
         assert read(connection).startswith(b"HTTP/1.1 431 ")
+    for method, path, status in [
+        ("POST", "/api/v1/me/", 401),
+        ("OPTIONS", "/api/v1/me/", 401),
+        ("POST", "/nothing/", 404),
+        ("PUT", "/accounts/login/", 403),
+        ("POST", "/accounts/login/", 403),
+    ]:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 900000\r\n\r\n"
+            connection.sendall(head.encode())
+            for _ in range(9):
+                connection.sendall(b"x" * 100_000)
+            assert read(connection).startswith(f"HTTP/1.1 {status} ".encode()), (method, path)
 
 
 def test_a_taken_port_and_no_port_are_one_line() -> None:
