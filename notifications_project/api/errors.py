@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
+from django.core.exceptions import BadRequest, DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
@@ -89,15 +89,38 @@ def _flattened(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]
         yield where or None, str(detail)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The handler of requests that cannot be read: in the API's form below it, a page elsewhere."""
+    if request.path_info.startswith("/api/"):
+        message = _UNKNOWN_HOST if isinstance(exception, DisallowedHost) else "The request cannot be read."
+        return JsonResponse({"errors": [error(message)]}, status=400)
+    _read_form(request)
+    return defaults.bad_request(request, exception)
+
+
+_UNKNOWN_HOST = "The host name of this request is not one of this console's."
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The handler of what somebody may not do, on pages; views of the API answer it themselves."""
+    _read_form(request)
+    return defaults.permission_denied(request, exception)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """The handler of addresses that do not exist: in the API's form below it, a page elsewhere."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"errors": [error("There is nothing at this address.")]}, status=404)
-    try:
-        request.POST  # noqa: B018  (the page's own guard against forged forms reads it, and expects no exception)
-    except (MultiPartParserError, TooManyFilesSent, SuspiciousOperation):
-        request._mark_post_parse_error()  # type: ignore[attr-defined]
+    _read_form(request)
     return defaults.page_not_found(request, exception)
+
+
+def _read_form(request: HttpRequest) -> None:
+    """Django's own handlers check for forged forms, which raises for a form that cannot be read: a 500 instead."""
+    try:
+        request.POST  # noqa: B018
+    except (MultiPartParserError, BadRequest, SuspiciousOperation):
+        request._mark_post_parse_error()  # type: ignore[attr-defined]
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -107,4 +130,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return outage.answer(request, found, problem)
     if request.path_info.startswith("/api/"):
         return JsonResponse({"errors": [error("Something went wrong here; it was logged.")]}, status=500)
+    _read_form(request)
     return defaults.server_error(request)

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import LazySettings
+from django.core.exceptions import PermissionDenied
+from django.middleware.common import CommonMiddleware
 from django.test import Client
 
 from events import intake
@@ -98,17 +100,49 @@ def test_nul_in_a_query_a_field_or_a_cookie_is_no_error_of_ours(
     assert Client(headers={"Cookie": r'console_session="\000abc"'}).get("/").status_code == 302
 
 
-@pytest.mark.parametrize(
+UNREADABLE = pytest.mark.parametrize(
     ("type", "body"),
     [
         ("multipart/form-data", "{}"),
         ("multipart/form-data; boundary=" + "b" * 300, "--b"),
+        ("multipart/form-data; boundary=b", '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n' * 2000),
         ("application/x-www-form-urlencoded", "a=1&" * 2000),
     ],
+    ids=["no boundary", "too long a boundary", "too many parts", "too many fields"],
 )
+
+
+def forging(**headers: str) -> Client:
+    """A browser whose cookie has forms checked for forgery."""
+    return Client(enforce_csrf_checks=True, headers={"Cookie": f"console_csrf={'c' * 32}", **headers})
+
+
+@UNREADABLE
 def test_a_form_that_cannot_be_read_at_an_address_that_is_not_there_is_not_found(type: str, body: str) -> None:
-    browser = Client(enforce_csrf_checks=True, headers={"Cookie": f"console_csrf={'c' * 32}"})
-    assert browser.generic("POST", "/nothing/", body, content_type=type).status_code == 404
+    assert forging().generic("POST", "/nothing/", body, content_type=type).status_code == 404
+
+
+@UNREADABLE
+@pytest.mark.parametrize("host", ["evil.example", "["])
+@pytest.mark.parametrize("path", ["/account/profile/", "/nothing/", "/accounts/login/", "/api/v1/me/"])
+def test_a_form_that_cannot_be_read_for_an_unknown_host_is_refused(type: str, body: str, host: str, path: str) -> None:
+    answer = forging(Host=host).generic("POST", path, body, content_type=type)
+    assert answer.status_code == 400
+    assert not path.startswith("/api/") or answer.json()["errors"][0]["field"] is None
+
+
+@UNREADABLE
+@pytest.mark.parametrize(("problem", "status"), [(PermissionDenied("no"), 403), (KeyError("ours"), 500)])
+def test_a_form_that_cannot_be_read_spoils_no_other_refusal(
+    type: str, body: str, problem: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(CommonMiddleware, "process_request", fail)
+    browser = forging()
+    browser.raise_request_exception = False
+    assert browser.generic("POST", "/account/profile/", body, content_type=type).status_code == status
 
 
 # --- https ---------------------------------------------------------------------------------------------------
