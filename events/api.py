@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from events import catalogue, representation, resources
 from events.api_forms import new_events, resource_changes
-from events.intake import Conflict, Refused, record
+from events.intake import Conflict, InvalidEvents, record
 from events.models import Event, Resource
 from events.presentation import event_json, group_json, resource_json, type_json
 from notifications_project.accounts.access import OrganizationAPIView
@@ -53,7 +53,7 @@ class EventList(OrganizationAPIView):
         sent = new_events(request.data, request.headers.get("Idempotency-Key"))
         try:
             events = record(self.organization, sent, actor=self.user, permissions=PERMISSIONS[self.membership.role])
-        except Refused as refused:
+        except InvalidEvents as refused:
             raise ApiError(
                 403 if refused.forbidden else 422,
                 [error(each.message, each.field, each.index if several and sent else None) for each in refused.errors],

@@ -54,7 +54,7 @@ class Problem:
     forbidden: bool = False  # it could be recorded, but not by whoever sent it
 
 
-class Refused(Exception):
+class InvalidEvents(Exception):
     """Nothing was stored; `errors` names every event and field that is wrong."""
 
     def __init__(self, errors: list[Problem]) -> None:
@@ -119,7 +119,7 @@ def _tell_after_commit(organization: Organization) -> None:
 
 def _check_all(new_events: Sequence[NewEvent], source: Source, permissions: Collection[Permission]) -> list[_Checked]:
     if not 1 <= len(new_events) <= MAX_EVENTS:
-        raise Refused([Problem(0, "events", f"Must be 1 to {MAX_EVENTS} events at once.")])
+        raise InvalidEvents([Problem(0, "events", f"Must be 1 to {MAX_EVENTS} events at once.")])
     now = timezone.now()
     checked, errors = [], []
     for index, sent in enumerate(new_events):
@@ -130,7 +130,7 @@ def _check_all(new_events: Sequence[NewEvent], source: Source, permissions: Coll
         except Unfit as unfit:
             errors.append(Problem(index, unfit.field, unfit.message))
     if errors:
-        raise Refused(errors[:_REPORTED])
+        raise InvalidEvents(errors[:_REPORTED])
     return checked
 
 
@@ -226,7 +226,7 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
     missing = [each for each in wanted if each.reference and each.reference not in resources]
     if missing:
         refusals = [(each.index, references.unknown(each.sent.resource)) for each in missing[:_REPORTED]]
-        raise Refused([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
+        raise InvalidEvents([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
     rows = {each.index: _row(organization, each, resources, source) for each in wanted}
     # In the order of their keys, so that two lists with the same keys cannot wait for each other; the ids
     # already have the order of the list.

@@ -59,7 +59,7 @@ class ChannelAPIView(OwnAPIView):
 
     def every(self) -> dict[str, Channel]:
         """One of each kind; what is not set up is not stored."""
-        there = services.own(self.user)
+        there = services.channels_of(self.user)
         found = {kind: there.get(kind) or Channel(user=self.user, kind=kind) for kind in Kind.values}
         for channel in found.values():
             channel.user = self.user
@@ -151,7 +151,7 @@ class ChannelTest(ChannelAPIView):
         check(sent, {"event_type": str, "device": str})
         try:
             endpoint = self._endpoint(channel, sent.get("device"))
-            delivery = test_sends.send_test_to(endpoint, sent.get("event_type") or first_type([]), self.user)
+            delivery = test_sends.send_endpoint_test(endpoint, sent.get("event_type") or first_type([]), self.user)
         except test_sends.CannotTest as problem:
             raise invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)

@@ -37,7 +37,7 @@ class EventExplanation(OrganizationAPIView):
         if "before" in query:
             raise invalid({"before": "The members are paged by `after`."})
         loaded = Event.objects.select_related("organization", "resource").filter(organization=self.organization)
-        found = subjects.with_about(loaded).filter(pk=event).first()
+        found = subjects.annotate_subject(loaded).filter(pk=event).first()
         if found is None:
             raise NotFound("There is no such event in this organization.")
         mine, search, told = _mine(query), one_spelling(query.get("search", "")), _told(query)

@@ -48,7 +48,7 @@ class HookAPIView(OrganizationAPIView):
 
     def list_json(self, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
         secret = allows(self.membership.role, Permission.MANAGE_HOOKS)
-        silent = recipients.silent(self.organization, hooks)
+        silent = recipients.skipped_addresses(self.organization, hooks)
         return [hook_json(hook, silent.get(hook.pk, ()), secret=secret) for hook in hooks]
 
 
@@ -122,7 +122,7 @@ class HookTest(HookAPIView):
         sent = body(request.data)
         check(sent, {"event_type": str})
         try:
-            delivery = test_sends.send_test(found, sent.get("event_type", _first_type(found)), self.user)
+            delivery = test_sends.send_hook_test(found, sent.get("event_type", _first_type(found)), self.user)
         except test_sends.CannotTest as problem:
             raise invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)

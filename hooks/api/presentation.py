@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hooks.audience.recipients import Silent, Why
+from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.deliveries import privacy
 from hooks.manage.rules import RateLimit
 from hooks.models import Attempt, Delivery, Endpoint, Hook
@@ -13,7 +13,7 @@ from hooks.presentation import sentences
 from notifications_project import ids
 
 
-def hook_json(hook: Hook, silent: Iterable[Silent], *, secret: bool) -> dict[str, Any]:
+def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> dict[str, Any]:
     """Give a hook with its endpoint and lane, resources and users loaded. `silent`: whom it names and does not tell."""
     return {
         "id": hook.public_id,
@@ -51,17 +51,17 @@ def _notify(hook: Hook) -> dict[str, Any]:
     }
 
 
-def _silent(silent: Iterable[Silent]) -> dict[str, Any]:
+def _silent(silent: Iterable[SkippedAddress]) -> dict[str, Any]:
     found = list(silent)
     return {
-        "unsubscribed": [each.address for each in found if each.why == Why.UNSUBSCRIBED],
-        "unconfirmed": [each.address for each in found if each.why == Why.UNCONFIRMED],
-        "stopped": _refused(found, Why.STOPPED),
-        "failing": _refused(found, Why.FAILING),
+        "unsubscribed": [each.address for each in found if each.why == SkipReason.UNSUBSCRIBED],
+        "unconfirmed": [each.address for each in found if each.why == SkipReason.UNCONFIRMED],
+        "stopped": _refused(found, SkipReason.STOPPED),
+        "failing": _refused(found, SkipReason.FAILING),
     }
 
 
-def _refused(silent: Iterable[Silent], why: Why) -> list[dict[str, Any]]:
+def _refused(silent: Iterable[SkippedAddress], why: SkipReason) -> list[dict[str, Any]]:
     return [{"address": each.address, "since": each.since, "reason": each.words} for each in silent if each.why == why]
 
 

@@ -14,7 +14,7 @@ from hooks.api.own import OwnAPIView
 from hooks.audience.quiet_times import can_be_urgent
 from hooks.models import Channel, Urgent
 from hooks.preferences import notification_settings
-from hooks.preferences.effective import Cell, Standing
+from hooks.preferences.effective import EffectiveSettings, SettingCell
 from hooks.preferences.notification_settings import Choice, InvalidSetting, Scope
 from hooks.preferences.scopes import UnknownScope, find_scope, scope_key
 from notifications_project.accounts.models import User
@@ -36,7 +36,7 @@ class NotificationSettings(OwnAPIView):
     def get(self, request: Request) -> Response:
         scope = _scope(self.user, parameters(request, "scope").get("scope", "everything"))
         memberships = list(self.user.memberships.select_related("organization").order_by("joined_at", "pk"))
-        standing = Standing.read(self.user, memberships)
+        standing = EffectiveSettings.read(self.user, memberships)
         chosen = notification_settings.chosen(self.user, scope)
         types = [each for listed in catalogue.by_category().values() for each in listed]
         return Response(
@@ -94,7 +94,7 @@ def _scope(user: User, key: str) -> Scope:
         raise invalid({"scope": f"Must be {known}."}) from None
 
 
-def _cell(cell: Cell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
+def _cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
     """`enabled` as it is sent: null where nothing was chosen in this scope, and what is wider decides."""
     return {
         "enabled": chosen.get((cell.event_type, cell.channel)),

@@ -18,7 +18,7 @@ from notifications_project.accounts.models import Organization
 
 # What waited goes as one digest, which the minute's sweep makes when the quiet time is over. Should nobody make it,
 # what waited goes one by one after this time.
-AT_MOST = timedelta(minutes=10)
+DIGEST_GRACE = timedelta(minutes=10)
 
 
 def quiet_until(channel: Channel, zone: str, now: datetime) -> datetime | None:

@@ -1,7 +1,7 @@
 """Whom e-mail hooks name, and who of them is not told all the same: unsubscribed, not confirmed yet, or refused.
 
-Matching asks for many events at once (`Silence`), pages and API for many hooks at once (`silent`): the number of
-queries depends on neither.
+Routing asks for many events at once (`OptOuts`), pages and API for many hooks at once (`skipped_addresses`): the
+number of queries depends on neither.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def named_by(hook: Hook, members: Iterable[Member]) -> Iterator[str]:
 
 
 @dataclass(slots=True)
-class Silence:
+class OptOuts:
     """Who is not told although a hook names them, by address in lower case.
 
     `unasked` are those, as they were typed, whom nobody has asked yet whether they want to be told.
@@ -64,7 +64,7 @@ class Silence:
     deactivated: set[str] = field(default_factory=set)  # of users who may no longer sign in
 
     @classmethod
-    def of(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> Silence:
+    def of(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> OptOuts:
         if not any(hook.kind == Hook.Kind.EMAIL for hook in hooks):
             return cls({})
         existing = Unsubscription.objects.filter(hook__organization=organization, hook__deleted_at__isnull=True)
@@ -88,14 +88,14 @@ class Silence:
         """Those of the addresses that a hook names which it may tell."""
         return (address for address in addresses if self.why(hook, address) is None)
 
-    def why(self, hook: Hook, address: str) -> Why | None:
+    def why(self, hook: Hook, address: str) -> SkipReason | None:
         """Why an address that the hook names is not told; None if it may be."""
         lower = address.lower()
         if lower in self.unsubscribed.get(hook.pk, ()):
-            return Why.UNSUBSCRIBED
+            return SkipReason.UNSUBSCRIBED
         if lower in self.deactivated:
-            return Why.DEACTIVATED
-        return Why.UNCONFIRMED if lower in self.unconfirmed else None
+            return SkipReason.DEACTIVATED
+        return SkipReason.UNCONFIRMED if lower in self.unconfirmed else None
 
 
 def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[str, str]:
@@ -161,7 +161,7 @@ def _among(rows: QuerySet[Any], column: str, values: Collection[str], *wanted: s
 # --- For pages and API ---------------------------------------------------------------------------------------
 
 
-class Why(models.TextChoices):
+class SkipReason(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed"
     UNCONFIRMED = "unconfirmed"
     STOPPED = "stopped"
@@ -170,7 +170,7 @@ class Why(models.TextChoices):
 
 
 @dataclass(frozen=True)
-class Silent:
+class SkippedAddress:
     """An address that a hook names and that is not told. `words`: what the mail server said of it."""
 
     address: str
@@ -182,16 +182,16 @@ class Silent:
     may_ask: bool = False  # it may be asked (again)
 
 
-def silent(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list[Silent]]:
+def skipped_addresses(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list[SkippedAddress]]:
     """Who is not told although one of these hooks names them, by hook. Load their `notify_users`."""
     mails = [hook for hook in hooks if hook.kind == Hook.Kind.EMAIL]
     if not mails:
         return {}
-    found: dict[UUID, list[Silent]] = defaultdict(list)
+    found: dict[UUID, list[SkippedAddress]] = defaultdict(list)
     left: dict[UUID, set[str]] = defaultdict(set)
     unsubscriptions = Unsubscription.objects.filter(hook__in=[hook.pk for hook in mails]).order_by("at", "pk")
     for hook, address, at in unsubscriptions.values_list("hook", "endpoint__address", "at"):
-        found[hook].append(Silent(address, Why.UNSUBSCRIBED, at))
+        found[hook].append(SkippedAddress(address, SkipReason.UNSUBSCRIBED, at))
         left[hook].add(address.lower())
     endpoints = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
     troubled = Q(disabled_at__isnull=False) | Q(failed__gte=SEVERAL_FAILED)
@@ -209,18 +209,18 @@ def silent(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list
     return found
 
 
-def _unreached(endpoint: Endpoint) -> Silent:
+def _unreached(endpoint: Endpoint) -> SkippedAddress:
     if endpoint.disabled_at:
-        return Silent(endpoint.address, Why.STOPPED, endpoint.disabled_at, endpoint.disabled_reason)
-    return Silent(endpoint.address, Why.FAILING, endpoint.failed_since, endpoint.last_answer)
+        return SkippedAddress(endpoint.address, SkipReason.STOPPED, endpoint.disabled_at, endpoint.disabled_reason)
+    return SkippedAddress(endpoint.address, SkipReason.FAILING, endpoint.failed_since, endpoint.last_answer)
 
 
-def _unconfirmed(address: str, known: _Asked | None, now: datetime) -> Silent:
+def _unconfirmed(address: str, known: _Asked | None, now: datetime) -> SkippedAddress:
     if known is None:
-        return Silent(address, Why.UNCONFIRMED, may_ask=True)
-    return Silent(
+        return SkippedAddress(address, SkipReason.UNCONFIRMED, may_ask=True)
+    return SkippedAddress(
         address,
-        Why.UNCONFIRMED,
+        SkipReason.UNCONFIRMED,
         known.asked_at,
         to_be_asked=known.ask_at is not None,
         asked_from=known.ask_at if known.ask_at and known.ask_at - now > ASKED_SOON else None,

@@ -81,7 +81,7 @@ class Card:
 
 def cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
     """All kinds of channels, those that are not set up as well. `workers`: whether any is running."""
-    there = services.own(user)
+    there = services.channels_of(user)
     recent = channel_deliveries.recent(user, channel_deliveries.endpoints_by_kind(user), RECENT)
     return [
         card(there.get(kind) or Channel(user=user, kind=kind), now, lines(recent.get(kind, []), now, workers))

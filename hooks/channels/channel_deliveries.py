@@ -32,7 +32,7 @@ def loaded(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
 
 def endpoints_by_kind(user: User) -> dict[str, list[UUID]]:
     """Where each of the user's channels leads."""
-    there: dict[str, Channel] = {**_always(user), **services.own(user)}
+    there: dict[str, Channel] = {**_always(user), **services.channels_of(user)}
     return {kind: list(services.endpoints_of(channel).values_list("pk", flat=True)) for kind, channel in there.items()}
 
 

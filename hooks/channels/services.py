@@ -36,14 +36,14 @@ LONGEST_SNOOZE = timedelta(days=366)
 
 
 @dataclass(frozen=True)
-class Going:
+class RemovalImpact:
     """What goes quiet when a channel is removed: what is chosen for it, and what waits."""
 
     chosen: list[NotificationSetting] = field(default_factory=list)  # with their organizations and resources
     waiting: int = 0
 
 
-def own(user: User) -> dict[str, Channel]:
+def channels_of(user: User) -> dict[str, Channel]:
     """The user's channels that there are, by kind."""
     found = Channel.objects.filter(user=user).select_related("endpoint")
     return {channel.kind: channel for channel in found}
@@ -61,7 +61,7 @@ def set_up(
         raise InvalidRule({"channel": "Only HipChat and the webhook are set up like this."})
     format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
     url = url or webhooks.default_url(format)
-    known = own(user).get(kind)
+    known = channels_of(user).get(kind)
     if known and known.endpoint and is_shown_url(known.endpoint, url):
         url = known.endpoint.whole_address
         problems = {} if url else {"url": "Its URL cannot be read any more: give it again."}
@@ -71,16 +71,16 @@ def set_up(
         url, problems = read_url(url)  # looks up a name: before anything is locked
     with transaction.atomic():
         space = _locked_space(user)
-        channel = own(user).get(kind)
+        channel = channels_of(user).get(kind)
         before = _locked(channel) if channel else None
         chosen = options_after(before, format, options) if before else dict(options)
         check(destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
         if channel and before:
-            webhooks.change(before, {"url": url, "format": format, "options": chosen})
+            webhooks.update_endpoint(before, {"url": url, "format": format, "options": chosen})
             audit.record(space, user, "channel.changed", channel.get_kind_display())
             wake()
             return channel, ""
-        endpoint, secret = webhooks.make(space, url, format, chosen)
+        endpoint, secret = webhooks.create_endpoint(space, url, format, chosen)
         channel, _ = Channel.objects.update_or_create(user=user, kind=kind, defaults={"endpoint": endpoint})
         audit.record(space, user, "channel.set_up", channel.get_kind_display())
     return channel, secret if FORMATS[format].signed else ""
@@ -116,7 +116,7 @@ def enable(channel: Channel) -> None:
             wake()
 
 
-def going(channel: Channel) -> Going:
+def removal_impact(channel: Channel) -> RemovalImpact:
     """What goes quiet if it is removed. Of where its user is no member, nothing comes anyway."""
     chosen = NotificationSetting.objects.filter(user=channel.user, channel=channel.kind, enabled=True)
     owners = channel.user.memberships.values("organization")
@@ -124,7 +124,7 @@ def going(channel: Channel) -> Going:
     chosen = chosen.filter(everything | Q(organization__in=owners) | Q(resource__organization__in=owners))
     chosen = chosen.select_related("organization", "resource")
     in_order = chosen.order_by("event_type", F("organization__name").asc(nulls_first=True), "resource__name", "pk")
-    return Going(list(in_order), waiting_for(channel).count())
+    return RemovalImpact(list(in_order), waiting_for(channel).count())
 
 
 @transaction.atomic
@@ -165,13 +165,13 @@ def silence(
     with transaction.atomic():
         space = _locked_space(user)
         for kind in kinds:
-            channel = _having(user, kind)
+            channel = _get_or_create_channel(user, kind)
             if snooze:
                 channel.snoozed_until = snooze[0]
-                audit.record(space, user, *_told_of("snoozed", "awake", channel, snooze[0]))
+                audit.record(space, user, *_audit_action("snoozed", "awake", channel, snooze[0]))
             if hours:
                 channel.quiet_from, channel.quiet_until = hours[0] or (None, None)
-                audit.record(space, user, *_told_of("quiet_hours_set", "quiet_hours_ended", channel, hours[0]))
+                audit.record(space, user, *_audit_action("quiet_hours_set", "quiet_hours_ended", channel, hours[0]))
             channel.save()
             waiting = waiting_for(channel).filter(quiet_until__isnull=False)
             digests.wait_until(waiting, quiet_until(channel, user.time_zone, now) or now)
@@ -209,17 +209,17 @@ def endpoints_of(channel: Channel) -> QuerySet[Endpoint]:
     return Endpoint.objects.filter(pk=channel.endpoint_id) if channel.endpoint_id else Endpoint.objects.none()
 
 
-def _having(user: User, kind: str) -> Channel:
+def _get_or_create_channel(user: User, kind: str) -> Channel:
     """The user's channel of a kind. E-mail is always there, and has a row once something is said about it."""
     if kind == Kind.EMAIL:
         return Channel.objects.get_or_create(user=user, kind=kind)[0]
-    channel = own(user).get(kind)
+    channel = channels_of(user).get(kind)
     if channel is None:
         raise InvalidRule({"channel": f"{Kind(kind).label} is not set up."})
     return channel
 
 
-def _told_of(begun: str, ended: str, channel: Channel, value: object) -> tuple[str, str]:
+def _audit_action(begun: str, ended: str, channel: Channel, value: object) -> tuple[str, str]:
     return f"channel.{begun if value else ended}", channel.get_kind_display()
 
 

@@ -48,7 +48,7 @@ _LATER = timedelta(minutes=15)  # after the mail server did not take it, for a r
 def ask(hook: Hook) -> None:
     """Have those asked whom an e-mail hook names, who are no members, and whom nobody has asked yet."""
     unsure = recipients.unconfirmed(hook.organization, hook.notify_addresses)
-    if lookup.have_asked(hook.organization, unsure):
+    if lookup.request_confirmations(hook.organization, unsure):
         _soon()
 
 

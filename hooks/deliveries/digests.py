@@ -39,7 +39,7 @@ from events import catalogue, intake
 from events.models import Event
 from events.representation import Source
 from hooks import clock
-from hooks.audience.quiet_times import AT_MOST, quiet_until
+from hooks.audience.quiet_times import DIGEST_GRACE, quiet_until
 from hooks.endpoints import lookup
 from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Endpoint
@@ -70,7 +70,7 @@ def wait_until(deliveries: QuerySet[Delivery], when: datetime) -> None:
 
     What is held, or due already, stays as it is: a pump may be sending it.
     """
-    deliveries.filter(due_at__gt=clock.now(), tries=0).update(quiet_until=when, due_at=when + AT_MOST)
+    deliveries.filter(due_at__gt=clock.now(), tries=0).update(quiet_until=when, due_at=when + DIGEST_GRACE)
 
 
 def told_in(delivery: Delivery) -> str:
@@ -92,7 +92,7 @@ def send_due(user: User | None = None) -> int:
         if time.monotonic() > ends:
             break
         try:
-            gone += _serve(target, some)
+            gone += _send_one(target, some)
         except (OperationalError, InterfaceError):
             raise
         except Exception:  # a defect, a rotten row: nobody else waits for that
@@ -127,7 +127,7 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
     """What is to be told at once and where, one digest after the other: all that waits there, up to `MOST`."""
     for targets in _batches(_targets(user)):
         found: dict[_Target, list[UUID]] = {target: [] for target in targets}
-        rows = _at(_waiting(clock.now()), targets).order_by("quiet_until", "pk")
+        rows = _deliveries_for(_waiting(clock.now()), targets).order_by("quiet_until", "pk")
         columns = ("pk", "endpoint", "endpoint__kind", "endpoint__address")
         # One that has more than are read at a time is alone.
         for pk, *to in rows.values_list(*columns)[: _FOUND if len(targets) == 1 else None]:
@@ -161,7 +161,7 @@ def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
         yield batch
 
 
-def _at(deliveries: QuerySet[Delivery], targets: Collection[_Target]) -> QuerySet[Delivery]:
+def _deliveries_for(deliveries: QuerySet[Delivery], targets: Collection[_Target]) -> QuerySet[Delivery]:
     """Those of deliveries that would go to one of these targets."""
     endpoints = [target.endpoint for target in targets if target.endpoint]
     mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower__in=[each.address for each in targets if not each.endpoint])
@@ -200,19 +200,19 @@ def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
     while more:
         with transaction.atomic():
             now = clock.now()
-            soon = _of_user(_waiting(now), user).filter(due_at__lt=now + AT_MOST / 2)
+            soon = _of_user(_waiting(now), user).filter(due_at__lt=now + DIGEST_GRACE / 2)
             if stuck:
-                soon = soon.exclude(pk__in=_at(_waiting(now), stuck).values("pk"))
+                soon = soon.exclude(pk__in=_deliveries_for(_waiting(now), stuck).values("pk"))
             # None of them is waited for, so that their order is no matter.
             rows = soon.select_for_update(skip_locked=True, no_key=True, of=("self",)).order_by("quiet_until", "pk")
             found, now = list(rows.values_list("pk", flat=True)[:_FOUND]), clock.now()
             for some in _in_chunks(found):
-                Delivery.objects.filter(pk__in=some, due_at__gt=now + _MARGIN).update(due_at=now + AT_MOST)
+                Delivery.objects.filter(pk__in=some, due_at__gt=now + _MARGIN).update(due_at=now + DIGEST_GRACE)
         more = len(found) == _FOUND and time.monotonic() < ends
 
 
 @transaction.atomic
-def _serve(target: _Target, deliveries: Sequence[UUID]) -> int:
+def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     """Let go what waits for one channel, if it may; how many of these deliveries went."""
     channel, endpoint = _channel(target)
     space = _locked_space(channel.user) if channel else None
@@ -220,20 +220,20 @@ def _serve(target: _Target, deliveries: Sequence[UUID]) -> int:
         list(Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).values_list("pk"))
     rows, now = _locked(deliveries)
     if channel is None or space is None:
-        return _let_go(rows, now)  # nobody has the address any more
+        return _release(rows, now)  # nobody has the address any more
     if not channel.user.is_active:
-        return _settle(rows, now, "Its user was deactivated")
+        return _cancel(rows, now, "Its user was deactivated")
     if end := quiet_until(channel, channel.user.time_zone, now):
         for some in _in_chunks([row.pk for row in rows]):
             wait_until(Delivery.objects.filter(pk__in=some), end)
         return 0
     if len(rows) < 2:
-        return _let_go(rows, now)
+        return _release(rows, now)
     to = endpoint or lookup.mail_endpoint(space, channel.user.email)
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
-        return _let_go(rows, now)
+        return _release(rows, now)
     digest = _digest(space, to, channel, rows, now)
-    return _settle(rows, now, f"{TOLD_IN_DIGEST}{digest.public_id}")
+    return _cancel(rows, now, f"{TOLD_IN_DIGEST}{digest.public_id}")
 
 
 def _locked_space(user: User) -> Organization:
@@ -245,14 +245,14 @@ def _channel(target: _Target) -> tuple[Channel | None, Endpoint | None]:
     """Whose channel it is, and its endpoint; none for e-mail, which the user has wherever it came from."""
     if target.endpoint is None:
         user = User.objects.annotate(lower=Lower("email")).filter(lower=target.address).first()
-        return (_of(user, Channel.Kind.EMAIL) if user else None), None
+        return (_channel_of(user, Channel.Kind.EMAIL) if user else None), None
     endpoint = Endpoint.objects.defer("secrets").select_related("channel__user", "device__user").get(pk=target.endpoint)
     if endpoint.kind == Endpoint.Kind.DEVICE:
-        return (_of(endpoint.device.user, Channel.Kind.IOS) if hasattr(endpoint, "device") else None), endpoint
+        return (_channel_of(endpoint.device.user, Channel.Kind.IOS) if hasattr(endpoint, "device") else None), endpoint
     return getattr(endpoint, "channel", None), endpoint
 
 
-def _of(user: User, kind: str) -> Channel:
+def _channel_of(user: User, kind: str) -> Channel:
     """The user's channel of a kind, one that is never quiet if nothing was said about it."""
     return Channel.objects.filter(user=user, kind=kind).select_related("user").first() or Channel(user=user, kind=kind)
 
@@ -268,7 +268,7 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     return [row for row, due_at in due.items() if due_at and due_at > now + _MARGIN], now
 
 
-def _let_go(rows: Sequence[_Row], now: datetime) -> int:
+def _release(rows: Sequence[_Row], now: datetime) -> int:
     """Each by itself, at once."""
     for some in _in_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).update(due_at=now, quiet_until=None)
@@ -277,7 +277,7 @@ def _let_go(rows: Sequence[_Row], now: datetime) -> int:
     return len(rows)
 
 
-def _settle(rows: Sequence[_Row], now: datetime, outcome: str) -> int:
+def _cancel(rows: Sequence[_Row], now: datetime, outcome: str) -> int:
     for some in _in_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).update(
             state=Delivery.State.CANCELLED, outcome=outcome, settled_at=now, due_at=None, quiet_until=None
@@ -316,7 +316,7 @@ def _data(rows: Sequence[_Row]) -> dict[str, Any]:
         more.update(Event.objects.filter(pk__in=some).values_list("type", flat=True))
     return {
         "total": len(rows),
-        "notifications": [_told(row, about[row.event_id]) for row in listed],
+        "notifications": [_summary(row, about[row.event_id]) for row in listed],
         "more": [
             {"event_type": name, "label": catalogue.label(name), "number": number}
             for name, number in more.most_common()
@@ -324,7 +324,7 @@ def _data(rows: Sequence[_Row]) -> dict[str, Any]:
     }
 
 
-def _told(row: _Row, event: Event) -> dict[str, Any]:
+def _summary(row: _Row, event: Event) -> dict[str, Any]:
     own = json.loads(event.representation)
     notification = Notification(
         delivery=row.pk,

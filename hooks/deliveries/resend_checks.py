@@ -8,7 +8,7 @@ from uuid import UUID
 
 from events.models import Event
 from hooks.audience.choices import Choices
-from hooks.audience.recipients import Silence, members_among
+from hooks.audience.recipients import OptOuts, members_among
 from hooks.models import Channel, Delivery, Endpoint, Hook, Unsubscription
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
@@ -19,7 +19,9 @@ _UNSUBSCRIBED = "Its address has unsubscribed from every hook that asked for it.
 _TURNED_OFF = "The member has turned such e-mails off."
 
 
-def obstacles(deliveries: Collection[Delivery], endpoints: Mapping[UUID, Endpoint], actor: User) -> dict[UUID, str]:
+def reasons_not_to_resend(
+    deliveries: Collection[Delivery], endpoints: Mapping[UUID, Endpoint], actor: User
+) -> dict[UUID, str]:
     """Why mails among the deliveries are not to be sent again, by id; a few queries for each organization.
 
     Tests go out whatever is, and so does the actor's own mail. Give the endpoints with their organizations.
@@ -45,7 +47,7 @@ def _of_organization(
     members = members_among(organization, set(address.values()))
     hooks = list(Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL, enabled=True))
     typed = {lower for hook in hooks for lower in map(str.lower, hook.notify_addresses)}
-    unconfirmed = Silence.of(organization, hooks, members.values()).unconfirmed
+    unconfirmed = OptOuts.of(organization, hooks, members.values()).unconfirmed
     left = _left({each.endpoint_id for each in mails})
     events = Event.objects.filter(pk__in={each.event_id for each in mails}).values_list("pk", "type", "resource")
     about = {pk: (event_type, resource) for pk, event_type, resource in events}

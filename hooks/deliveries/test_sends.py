@@ -22,7 +22,7 @@ class CannotTest(Exception):
 
 
 @transaction.atomic
-def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
+def send_hook_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     """A delivery of the type's sample, marked as a test, that goes at once, also if the hook is paused.
 
     A webhook's goes to its URL, an e-mail hook's only to `actor`. It is never matched. Raises CannotTest.
@@ -40,8 +40,8 @@ def send_test(hook: Hook, event_type: str, actor: User) -> Delivery:
 
 
 @transaction.atomic
-def send_test_to(endpoint: Endpoint, event_type: str, actor: User) -> Delivery:
-    """As `send_test`, to one channel of a user or one device, in the personal space that it belongs to."""
+def send_endpoint_test(endpoint: Endpoint, event_type: str, actor: User) -> Delivery:
+    """As `send_hook_test`, to one channel of a user or one device, in the personal space that it belongs to."""
     if endpoint.deleted_at:
         raise CannotTest("It was removed.")
     kind, name, public_id = _of_user(endpoint)

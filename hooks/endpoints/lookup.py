@@ -16,7 +16,7 @@ from hooks.models import Endpoint, Lane
 from notifications_project.accounts.models import Organization
 
 
-def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, To]:
+def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, EndpointRef]:
     """The endpoint of each address, by its lower-case form; missing ones are made."""
     if not addresses:
         return {}
@@ -41,7 +41,7 @@ def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dic
     return found
 
 
-def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, To]:
+def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, EndpointRef]:
     """The endpoints of these addresses that there are, by address in lower case."""
     mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
     known, lowers = mails.annotate(lower=Lower("address")), list(addresses)
@@ -49,7 +49,7 @@ def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, T
     return {
         endpoint.address.lower(): endpoint
         for start in range(0, len(lowers), step)
-        for endpoint in read(known.filter(lower__in=lowers[start : start + step]))
+        for endpoint in endpoint_refs(known.filter(lower__in=lowers[start : start + step]))
     }
 
 
@@ -59,7 +59,7 @@ def transport_lane(organization: Organization, transport: str) -> Lane:
     return lane
 
 
-def have_asked(organization: Organization, addresses: dict[str, str]) -> int:
+def request_confirmations(organization: Organization, addresses: dict[str, str]) -> int:
     """Have addresses (as typed, by lower case) asked whether they want mail, unless they were; how many will be."""
     found = [endpoint.pk for endpoint in mail_endpoints(organization, addresses).values()]
     unasked = Endpoint.objects.filter(ask_at__isnull=True, asked_at__isnull=True, confirmed_at__isnull=True)
@@ -72,7 +72,7 @@ def mail_endpoint(organization: Organization, address: str) -> Endpoint:
     return Endpoint.objects.get(pk=found.pk)
 
 
-class To(NamedTuple):
+class EndpointRef(NamedTuple):
     """Of an endpoint, what its deliveries need."""
 
     pk: UUID
@@ -81,5 +81,5 @@ class To(NamedTuple):
     disabled_at: datetime | None
 
 
-def read(endpoints: QuerySet[Endpoint]) -> Iterator[To]:
-    return (To(*row) for row in endpoints.values_list(*To._fields))
+def endpoint_refs(endpoints: QuerySet[Endpoint]) -> Iterator[EndpointRef]:
+    return (EndpointRef(*row) for row in endpoints.values_list(*EndpointRef._fields))

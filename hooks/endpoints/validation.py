@@ -30,7 +30,7 @@ def read_url(url: str) -> tuple[str, dict[str, str]]:
         return url, {"url": "Give the whole URL: the dots stand for what is not shown."}
     try:
         return str(outbound.check_url(url)), {}
-    except (outbound.Refused, BadAddress) as error:
+    except (outbound.ForbiddenAddress, BadAddress) as error:
         return url, {"url": str(error)}
 
 

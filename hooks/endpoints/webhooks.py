@@ -25,7 +25,7 @@ from notifications_project.encryption import Unreadable
 ROTATION = timedelta(hours=24)  # how long the secret before is still signed with
 
 
-def make(
+def create_endpoint(
     organization: Organization, url: str, format: str, options: Mapping[str, Any], **pace: Any
 ) -> tuple[Endpoint, str]:
     """A new endpoint with a lane of its own, and its signing secret. `pace`: fields of the lane."""
@@ -45,7 +45,7 @@ def make(
     return endpoint, secret
 
 
-def change(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
+def update_endpoint(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
     """Give it another `url`, `format` or `options` (all of them); what waits goes there. Raises InvalidRule.
 
     The endpoint is locked by the caller's transaction. If its secrets could not be read, a new URL takes their place.

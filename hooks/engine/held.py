@@ -23,7 +23,7 @@ _INTERPRETER = 0.0004  # seconds that an attempt needs the interpreter, of which
 
 
 @dataclass(slots=True)
-class Held:
+class LeasedLane:
     """`latency`: seconds per answer where it was quickest, as the others waited for the interpreter as well."""
 
     lease: Lease
@@ -76,7 +76,7 @@ class Held:
 class Run:
     """Deliveries of one lane that one thread sends. It loads the interpreter no longer than it may well take."""
 
-    held: Held
+    held: LeasedLane
     begun: float
     share: float
     loads_until: float
@@ -84,7 +84,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    held: Held
+    held: LeasedLane
     notification: Notification
     answer: Answer
 

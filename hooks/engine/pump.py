@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from hooks.engine import lanes, record, stop, taking, watchdog
 from hooks.engine.account_mails import AccountMails
-from hooks.engine.held import Answered, Ended, Held, Run
+from hooks.engine.held import Answered, Ended, LeasedLane, Run
 from hooks.engine.host_limits import Paces
 from hooks.engine.leases import Lease
 from hooks.engine.relay import Transports
@@ -63,7 +63,7 @@ class Pump:
         # Those that began together do not end together: there is always one that looks.
         self.budget = BUDGET * random.uniform(0.8, 1)  # noqa: S311  (guards nothing)
         self.waited_until = self.begun + self.budget  # for attempts that were begun before
-        self.held: dict[int, Held] = {}
+        self.held: dict[int, LeasedLane] = {}
         self.answers: deque[Answered] = deque()  # threads add to it, and wake nobody for each answer
         self.ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self.unwritten: list[record.Result] = []
@@ -222,11 +222,11 @@ class Pump:
             leases += lanes.claim_probe(transport)
         if not leases:
             return 0, 0
-        new = [Held(lease, latency=self.latencies.get(lease.lane)) for lease in leases]
+        new = [LeasedLane(lease, latency=self.latencies.get(lease.lane)) for lease in leases]
         self.held |= {held.lease.lane: held for held in new}
         return len(leases), self._take([(held, held.take) for held in new])
 
-    def _take(self, wanted: Sequence[tuple[Held, int]]) -> int:
+    def _take(self, wanted: Sequence[tuple[LeasedLane, int]]) -> int:
         """Have what is due in these lanes wait here; how much that is."""
         found = taking.take([(held.lease, most) for held, most in wanted])
         for held, _ in wanted:
@@ -260,7 +260,7 @@ class Pump:
                     progress = True
         return started
 
-    def _may_begin(self, held: Held, late: bool) -> bool:
+    def _may_begin(self, held: LeasedLane, late: bool) -> bool:
         lease = held.lease
         if self.closing or not held.startable():
             return False
@@ -279,7 +279,7 @@ class Pump:
             return False
         return True
 
-    def _begin(self, held: Held, share: float) -> None:
+    def _begin(self, held: LeasedLane, share: float) -> None:
         length = min(held.run_length(), held.lease.allowed(), self.paces.allowed(held.lease))
         run = [held.waiting.popleft() for _ in range(length)]
         held.lease.spend(length)
@@ -292,7 +292,7 @@ class Pump:
         self.runs[self.last_run] = Run(held, now, share, now + 0.1 + 10 * length * (held.latency or 0))
         self.pool.submit(self._send, held, self.last_run, run)
 
-    def _send(self, held: Held, number: int, run: Sequence[Notification]) -> None:
+    def _send(self, held: LeasedLane, number: int, run: Sequence[Notification]) -> None:
         """On a thread: send a run; its transport ends it early when an answer or the lease says so."""
         done, begun, quickest = 0, time.monotonic(), None
         answers = SENDERS[held.lease.transport](run, lambda: self._may_go_on(held.lease))
@@ -372,7 +372,7 @@ class Pump:
         for held in done:
             del self.held[held.lease.lane]
 
-    def _is_done(self, held: Held) -> bool:
+    def _is_done(self, held: LeasedLane) -> bool:
         """Nothing of it is under way or unwritten, and nothing more is begun."""
         return not held.running and not held.under_way and (not held.waiting or held.stopped or self.closing)
 

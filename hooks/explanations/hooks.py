@@ -10,7 +10,7 @@ from django.db.models import Count
 from events import catalogue
 from hooks.explanations import verdicts
 from hooks.explanations.people import TEST, Explanation
-from hooks.explanations.verdicts import State, Verdict
+from hooks.explanations.verdicts import ToldState, Verdict
 from hooks.models import Delivery, Hook
 from hooks.presentation import delivery_lists, sentences
 from hooks.routing import subjects
@@ -94,18 +94,18 @@ class _Hooks:
 
     def _untold(self, hook: Hook, asks: bool) -> Verdict:
         if not asks:
-            return Verdict(State.NOT_TOLD, verdicts.sentence(self._why_not(hook)))
+            return Verdict(ToldState.NOT_TOLD, verdicts.sentence(self._why_not(hook)))
         routed = self.event.routed_at
         if routed is None:
             held = hook.paused or (hook.endpoint and hook.endpoint.disabled_at)
             waits = f" Waits: it is {'paused' if hook.paused else 'stopped'}." if held else ""
-            return Verdict(State.DUE, f"It asks for this.{waits}")
+            return Verdict(ToldState.DUE, f"It asks for this.{waits}")
         since = "Since then: would be told, as it asks for this now."
         if hook.created_at > routed:
-            return Verdict(State.NOT_TOLD, "It was added later.", since)
+            return Verdict(ToldState.NOT_TOLD, "It was added later.", since)
         if hook.kind == Hook.Kind.EMAIL:
-            return Verdict(State.NOT_TOLD, "It asks for this, but nobody that it names was told by it.")
-        return Verdict(State.NOT_TOLD, "It did not ask for this when it was recorded.", since)
+            return Verdict(ToldState.NOT_TOLD, "It asks for this, but nobody that it names was told by it.")
+        return Verdict(ToldState.NOT_TOLD, "It did not ask for this when it was recorded.", since)
 
     def _why_not(self, hook: Hook) -> str:
         """Why it does not ask for the event now."""
@@ -123,12 +123,12 @@ class _Hooks:
         if not self.explanation.rules.covers(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"
             return f"it {verdicts.restriction(hook)}, and this is about {about}"
-        if subjects.concerned_hook(event) == hook.public_id:
+        if subjects.subject_hook(event) == hook.public_id:
             return "news about a hook never go to that hook"
         return "it does not ask for this"
 
 
-def _state(counted: Counter[str]) -> State:
+def _state(counted: Counter[str]) -> ToldState:
     """The luckiest of its e-mails speaks."""
     return next(verdicts.OF_DELIVERY[state] for state in _WORDS if counted[state])
 

@@ -25,13 +25,13 @@ from django.utils import timezone
 from events import catalogue
 from events.models import Event
 from hooks.audience.choices import follows_hooks, kinds
-from hooks.audience.recipients import Member, Why, members_among, named_by
+from hooks.audience.recipients import Member, SkipReason, members_among, named_by
 from hooks.explanations import verdicts
-from hooks.explanations.verdicts import State, Verdict
+from hooks.explanations.verdicts import ToldState, Verdict
 from hooks.models import Channel, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, sentences
 from hooks.routing import subjects
-from hooks.routing.rules import Owed, Rules
+from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from notifications_project.accounts.models import Membership, Organization
 
 Kind = Channel.Kind
@@ -39,9 +39,14 @@ PAGE = 50
 _CHUNK = 500
 M = TypeVar("M", bound=Model)
 TEST = "a test goes only to what is tested"
-_ORDER = [State.TOLD, State.WAITING, State.FAILED, State.CANCELLED]  # of several devices, the luckiest speaks
+_ORDER = [
+    ToldState.TOLD,
+    ToldState.WAITING,
+    ToldState.FAILED,
+    ToldState.CANCELLED,
+]  # of several devices, the luckiest speaks
 # What others read of a member's own channel: an answer may tell where it leads, an outcome what became of a device.
-_CLOSED = {State.FAILED: "It failed", State.CANCELLED: "Cancelled"}
+_CLOSED = {ToldState.FAILED: "It failed", ToldState.CANCELLED: "Cancelled"}
 _Key = tuple[UUID | str, str]  # a user and a channel; for e-mail, the address in lower case
 
 
@@ -127,7 +132,7 @@ class Explanation:
         for person in self.people:
             if person.member and person.membership.user.is_active:  # type: ignore[union-attr]
                 concerned.setdefault(person.member.user_id, person.member)
-        self.rules = Rules(self.organization, {event.type}, list(concerned.values()))
+        self.rules = OrganizationRules(self.organization, {event.type}, list(concerned.values()))
         self.asking = {hook.pk for hook in self.rules.asking(event)} if not event.is_test else set()
         self._read_now()
         self._read_then(typed)
@@ -138,7 +143,9 @@ class Explanation:
         owed = self.rules.owed(self.event)
         to = {each.endpoint.pk: each for each in owed if each.endpoint}
         self.webhooks = {each.hook: each for each in owed if each.endpoint and each.hook}
-        self.owed: dict[_Key, Owed] = {(each.address.lower(), str(Kind.EMAIL)): each for each in owed if each.address}
+        self.owed: dict[_Key, PlannedDelivery] = {
+            (each.address.lower(), str(Kind.EMAIL)): each for each in owed if each.address
+        }
         for (user, kind), endpoints in self.rules.reach.to.items():
             for endpoint in endpoints:
                 if endpoint.pk in to:
@@ -205,16 +212,16 @@ class Explanation:
             happened = min(deliveries, key=lambda each: _ORDER.index(verdicts.state_of(each)))
             return self._happened(person, kind, happened, owed)
         if owed is None:
-            return Verdict(State.NOT_TOLD, verdicts.sentence(self._why_not(person, kind)), "", kind)
+            return Verdict(ToldState.NOT_TOLD, verdicts.sentence(self._why_not(person, kind)), "", kind)
         why = verdicts.because(self.event, owed.reasons)
         if self.event.routed_at is None:
             waits = self._waits(person, kind, owed.quiet_until, owed.held)
-            return Verdict(State.DUE, " ".join(map(verdicts.sentence, filter(None, [why, waits]))), "", kind)
+            return Verdict(ToldState.DUE, " ".join(map(verdicts.sentence, filter(None, [why, waits]))), "", kind)
         joined = person.membership and person.membership.joined_at > self.event.routed_at
         before = "They joined later." if joined else "Nothing asked for it when it was recorded."
-        return Verdict(State.NOT_TOLD, before, f"Since then: would be told, because {why}.", kind)
+        return Verdict(ToldState.NOT_TOLD, before, f"Since then: would be told, because {why}.", kind)
 
-    def _happened(self, person: Person, kind: str, delivery: Delivery, owed: Owed | None) -> Verdict:
+    def _happened(self, person: Person, kind: str, delivery: Delivery, owed: PlannedDelivery | None) -> Verdict:
         state = verdicts.state_of(delivery)
         why = verdicts.because(self.event, delivery.reasons)
         now = verdicts.because(self.event, owed.reasons) if owed else ""
@@ -226,17 +233,17 @@ class Explanation:
         elif owed is None:
             said = f": {self._why_not(person, kind)}" if self._is_open(person, kind) else ""
             since = f"Since then: would not be told{said}."
-        elif state == State.CANCELLED:
+        elif state == ToldState.CANCELLED:
             since = f"Since then: would be told, because {now}."
         elif not verdicts.same_rules(delivery.reasons, owed.reasons):
             since = f"Since then: would be told because {now}."
         more = ""
-        if state == State.WAITING:
+        if state == ToldState.WAITING:
             more = self._waits(person, kind, delivery.quiet_until, delivery.due_at is None)
             more = more or sentences.describe_state(delivery, self.now, self.workers)
         elif verdicts.in_digest(delivery):
             more = "it waited for a quiet time, and was told in a digest"
-        elif state != State.TOLD:
+        elif state != ToldState.TOLD:
             more = sentences.describe_state(delivery) if self._is_open(person, kind) else _CLOSED[state]
         told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
         seen = delivery if self._is_open(person, kind) else None
@@ -267,7 +274,7 @@ class Explanation:
         assert person.membership
         if not person.membership.user.is_active:
             return "the account is deactivated"
-        if kind == Kind.EMAIL and subjects.concerned_address(self.event) == person.address.lower():
+        if kind == Kind.EMAIL and subjects.subject_address(self.event) == person.address.lower():
             return "it is about this very address, which the mail server refuses"
         decision = self.rules.choices.of(member, self.event.type, kind, self.event.resource_id)
         if decision.chosen and not decision.on:
@@ -289,11 +296,11 @@ class Explanation:
         for hook in naming:
             if hook.pk in self.asking:
                 why = self.rules.silence.why(hook, person.address)
-                if why == Why.UNSUBSCRIBED:
+                if why == SkipReason.UNSUBSCRIBED:
                     return f"unsubscribed from the hook “{hook.name}”"
-                if why == Why.UNCONFIRMED:
+                if why == SkipReason.UNCONFIRMED:
                     return "the address has not confirmed yet that it wants to be told"
-                if why == Why.DEACTIVATED:
+                if why == SkipReason.DEACTIVATED:
                     return "the address is of a user who was deactivated"
         for hook in naming:
             if not self.rules.covers(hook, self.event):

@@ -18,7 +18,7 @@ from hooks.presentation import sentences
 from hooks.presentation.sentences import Badge
 
 
-class State(StrEnum):
+class ToldState(StrEnum):
     DUE = "due"  # not decided yet, but this is what the rules say
     TOLD = "told"
     WAITING = "waiting"
@@ -28,18 +28,18 @@ class State(StrEnum):
 
 
 _BADGES = {
-    State.DUE: Badge("To be told", "info"),
-    State.TOLD: Badge("Told", "good"),
-    State.WAITING: Badge("Waits", "warn"),
-    State.FAILED: Badge("Failed", "bad"),
-    State.CANCELLED: Badge("Cancelled"),
-    State.NOT_TOLD: Badge("Not told"),
+    ToldState.DUE: Badge("To be told", "info"),
+    ToldState.TOLD: Badge("Told", "good"),
+    ToldState.WAITING: Badge("Waits", "warn"),
+    ToldState.FAILED: Badge("Failed", "bad"),
+    ToldState.CANCELLED: Badge("Cancelled"),
+    ToldState.NOT_TOLD: Badge("Not told"),
 }
 OF_DELIVERY = {
-    Delivery.State.DELIVERED: State.TOLD,
-    Delivery.State.PENDING: State.WAITING,
-    Delivery.State.FAILED: State.FAILED,
-    Delivery.State.CANCELLED: State.CANCELLED,
+    Delivery.State.DELIVERED: ToldState.TOLD,
+    Delivery.State.PENDING: ToldState.WAITING,
+    Delivery.State.FAILED: ToldState.FAILED,
+    Delivery.State.CANCELLED: ToldState.CANCELLED,
 }
 _NAMES = {Channel.Kind.EMAIL: "e-mail", Channel.Kind.WEBHOOK: "the webhook"}
 _IN_DIGEST = Q(state=Delivery.State.CANCELLED, outcome__startswith=sentences.TOLD_IN_DIGEST)
@@ -50,7 +50,7 @@ TELLS = Q(state__in=[Delivery.State.DELIVERED, Delivery.State.PENDING]) | _IN_DI
 class Verdict:
     """Told or not, and why. `since`: what the rules would decide now, where that is something else."""
 
-    state: State
+    state: ToldState
     why: str
     since: str = ""
     channel: str = ""
@@ -58,7 +58,7 @@ class Verdict:
 
     @property
     def told(self) -> bool:
-        return self.state in {State.DUE, State.TOLD, State.WAITING}
+        return self.state in {ToldState.DUE, ToldState.TOLD, ToldState.WAITING}
 
     @property
     def badge(self) -> Badge:
@@ -69,9 +69,9 @@ class Verdict:
         return Channel.Kind(self.channel).label if self.channel else ""
 
 
-def state_of(delivery: Delivery) -> State:
+def state_of(delivery: Delivery) -> ToldState:
     """What was told in a digest was told."""
-    return State.TOLD if in_digest(delivery) else OF_DELIVERY[Delivery.State(delivery.state)]
+    return ToldState.TOLD if in_digest(delivery) else OF_DELIVERY[Delivery.State(delivery.state)]
 
 
 def in_digest(delivery: Delivery) -> bool:

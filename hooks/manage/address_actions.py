@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hooks.audience import recipients
-from hooks.audience.recipients import Silent, Why
+from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.consent import confirming, suppressing, unsubscribing
 from hooks.models import Endpoint, Hook
 from notifications_project.accounts.models import User
@@ -18,20 +18,20 @@ class UnknownAddress(Exception):
 
 def resubscribe(hook: Hook, address: str, actor: User) -> None:
     """Undo that an address unsubscribed from the hook. Raises UnknownAddress."""
-    silent = _silent(hook, address, Why.UNSUBSCRIBED, "has not unsubscribed from this hook")
+    silent = _silent(hook, address, SkipReason.UNSUBSCRIBED, "has not unsubscribed from this hook")
     unsubscribing.resubscribe(_endpoint(hook, silent), [hook.pk], actor)
 
 
 def ask_again(hook: Hook, address: str, actor: User) -> None:
     """Send the mail that asks for confirmation once more. Raises UnknownAddress."""
-    silent = _silent(hook, address, Why.UNCONFIRMED, "does not wait for confirmation")
+    silent = _silent(hook, address, SkipReason.UNCONFIRMED, "does not wait for confirmation")
     if not confirming.ask_again(hook.organization, silent.address, actor):
         raise UnknownAddress(f"{silent.address} was sent a mail a moment ago. Wait ten minutes before the next.")
 
 
 def try_again(hook: Hook, address: str, actor: User) -> None:
     """Have mail tried at an address that the mail server refused. Raises UnknownAddress."""
-    silent = _silent(hook, address, Why.STOPPED, "is not stopped")
+    silent = _silent(hook, address, SkipReason.STOPPED, "is not stopped")
     suppressing.try_again(_endpoint(hook, silent), actor)
 
 
@@ -42,13 +42,13 @@ ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
 }
 
 
-def _silent(hook: Hook, address: str, why: Why, otherwise: str) -> Silent:
-    for silent in recipients.silent(hook.organization, [hook]).get(hook.pk, []):
+def _silent(hook: Hook, address: str, why: SkipReason, otherwise: str) -> SkippedAddress:
+    for silent in recipients.skipped_addresses(hook.organization, [hook]).get(hook.pk, []):
         if silent.why == why and silent.address.lower() == comparable(address):
             return silent
     raise UnknownAddress(f"{address or 'No address'} {otherwise}.")
 
 
-def _endpoint(hook: Hook, silent: Silent) -> Endpoint:
+def _endpoint(hook: Hook, silent: SkippedAddress) -> Endpoint:
     mails = Endpoint.objects.filter(organization=hook.organization_id, kind=Endpoint.Kind.EMAIL)
     return mails.select_related("organization").defer("secrets").get(address=silent.address)

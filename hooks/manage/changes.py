@@ -9,13 +9,15 @@ from hooks.manage.validation import Notify, RateLimit
 from hooks.models import Endpoint, Hook, Lane
 
 
-def differing(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
+def changed_fields(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
     """Those of `changes` (the names are those of `rules.update_hook`) by which the hook becomes another."""
-    stands = _stands(hook, changes)
-    return {name: value for name, value in changes.items() if name not in stands or _plain(name, value) != stands[name]}
+    stands = _current_values(hook, changes)
+    return {
+        name: value for name, value in changes.items() if name not in stands or _comparable(name, value) != stands[name]
+    }
 
 
-def _stands(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
+def _current_values(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"name": hook.name, "events": hook.events, "paused": hook.paused}
     endpoint = hook.endpoint
     # Enabling a hook whose endpoint was disabled puts that to work again, also if the hook itself was enabled.
@@ -25,7 +27,9 @@ def _stands(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
         found["resources"] = set(hook.resources.values_list("pk", flat=True)) if hook.restricted else None
     if "notify" in changes:
         users = list(hook.notify_users.values_list("pk", flat=True))
-        found["notify"] = _plain("notify", Notify(hook.notify_members, hook.notify_roles, users, hook.notify_addresses))
+        found["notify"] = _comparable(
+            "notify", Notify(hook.notify_members, hook.notify_roles, users, hook.notify_addresses)
+        )
     if endpoint:
         found |= _endpoint(endpoint)
         if {"ordered", "rate_limit"} & changes.keys():
@@ -38,7 +42,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     return {"url": endpoint.whole_address, "format": endpoint.format, "options": stored_options(endpoint)}
 
 
-def _plain(name: str, value: Any) -> Any:
+def _comparable(name: str, value: Any) -> Any:
     """Without what makes no difference: the order of the chosen, an address that is given twice."""
     if isinstance(value, Notify):
         addresses = {address.lower(): address for address in value.addresses}

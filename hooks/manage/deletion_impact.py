@@ -6,24 +6,24 @@ from typing import NamedTuple
 
 from events import catalogue
 from hooks.audience.choices import Choices
-from hooks.audience.recipients import Silence, members_of, named_by
+from hooks.audience.recipients import OptOuts, members_of, named_by
 from hooks.models import Channel, Hook
 
 
-class Loss(NamedTuple):
+class DeletionImpact(NamedTuple):
     """People, each counted once: `stop` getting what the hook asks for, `keep` getting all of it without the hook."""
 
     stop: int
     keep: int
 
 
-def of(hook: Hook) -> Loss:
+def impact_of_deleting(hook: Hook) -> DeletionImpact:
     """What deleting an e-mail hook means for the people whom it tells now; for no resource in particular."""
     if hook.kind != Hook.Kind.EMAIL:
-        return Loss(0, 0)
+        return DeletionImpact(0, 0)
     organization, members = hook.organization, members_of(hook.organization)
     told = {
-        address.lower() for address in Silence.of(organization, [hook], members).told(hook, named_by(hook, members))
+        address.lower() for address in OptOuts.of(organization, [hook], members).told(hook, named_by(hook, members))
     }
     types = catalogue.expand(hook.events)
     choices = Choices.read(organization, types, members)
@@ -34,4 +34,4 @@ def of(hook: Hook) -> Loss:
         decisions = [choices.of(member, name, Channel.Kind.EMAIL, None) for name in types]
         keep += all(decision.on for decision in decisions)
         unwanted += all(decision.chosen and not decision.on for decision in decisions)
-    return Loss(len(told) - keep - unwanted, keep)
+    return DeletionImpact(len(told) - keep - unwanted, keep)

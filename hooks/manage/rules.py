@@ -17,7 +17,7 @@ from hooks.consent import confirming
 from hooks.endpoints import webhooks
 from hooks.endpoints.options import is_shown_url, options_after
 from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
-from hooks.manage.changes import differing
+from hooks.manage.changes import changed_fields
 from hooks.manage.validation import (
     Notify,
     RateLimit,
@@ -75,7 +75,7 @@ def create_webhook(
     check(rate_problem(rate_limit))
     with transaction.atomic():
         pace = {"ordered": ordered, **_rate_fields(rate_limit)}
-        endpoint, secret = webhooks.make(organization, url, format, options, **pace)
+        endpoint, secret = webhooks.create_endpoint(organization, url, format, options, **pace)
         hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
         audit.record(organization, actor, "hook.created", name, kind="webhook")
     return hook, secret
@@ -158,7 +158,7 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
         chosen = changes.get("format", hook.endpoint.format)
         changes = {**changes, "options": options_after(hook.endpoint, chosen, changes.get("options"))}
     check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | changed_errors(hook, changes))
-    changes = differing(hook, changes)
+    changes = changed_fields(hook, changes)
     if not changes:
         return hook
     if "resources" in changes:
@@ -170,7 +170,7 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
         hook.notify_users.set(User.objects.filter(pk__in=changes["notify"].users))
         confirming.ask(hook)
     if hook.endpoint and changes.keys() & {"url", "format", "options"}:
-        webhooks.change(hook.endpoint, changes)
+        webhooks.update_endpoint(hook.endpoint, changes)
     for name in changes.keys() & {"name", "events"}:
         setattr(hook, name, changes[name])
     _switch(hook, changes)
@@ -189,7 +189,7 @@ def delete_hook(hook: Hook, actor: User | None) -> None:
     if hook.endpoint:
         hook.endpoint.deleted_at = hook.deleted_at
         hook.endpoint.save(update_fields=["deleted_at"])
-    pending.cancel(hook, "The hook was deleted")
+    pending.cancel_for_hook(hook, "The hook was deleted")
     audit.record(hook.organization, actor, "hook.deleted", hook.name, kind=hook.kind)
 
 
@@ -267,7 +267,7 @@ def _pace(hook: Hook, changes: dict[str, Any]) -> None:
 def _switch(hook: Hook, changes: dict[str, Any]) -> None:
     paused, enabled = changes.get("paused", hook.paused), changes.get("enabled", hook.enabled)
     if not enabled and hook.enabled:
-        pending.cancel(hook, "The hook was disabled")
+        pending.cancel_for_hook(hook, "The hook was disabled")
     if enabled and changes.get("enabled") and hook.endpoint and hook.endpoint.disabled_at:
         pending.reactivate(hook.endpoint)
     was_paused = hook.paused
@@ -275,11 +275,11 @@ def _switch(hook: Hook, changes: dict[str, Any]) -> None:
     if paused and not was_paused:
         hook.paused_at = timezone.now()
         hook.save(update_fields=["paused", "paused_at"])
-        pending.hold(hook)
+        pending.hold_for_hook(hook)
     elif was_paused and not paused:
         hook.paused_at = None
         hook.save(update_fields=["paused", "paused_at"])
-        pending.resume(hook)
+        pending.release_for_hook(hook)
 
 
 def _notify_fields(notify: Notify) -> dict[str, Any]:

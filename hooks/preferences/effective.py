@@ -34,13 +34,13 @@ class State(StrEnum):
     PARTLY = "partly"  # in some organizations, or for some applications
 
 
-class Told(NamedTuple):
+class CellState(NamedTuple):
     state: State
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SettingCell:
     """One event type on one channel, in one scope.
 
     `own`: chosen for just this scope; else what is wider decides, and `why` says what that is. `differs`: where
@@ -72,7 +72,7 @@ class Rule:
 
 
 @dataclass(slots=True)
-class Standing:
+class EffectiveSettings:
     """Everything that decides what one user is told."""
 
     user: User
@@ -85,7 +85,7 @@ class Standing:
     chosen: dict[tuple[str, str], dict[UUID | None, bool]]
 
     @classmethod
-    def read(cls, user: User, memberships: Sequence[Membership]) -> Standing:
+    def read(cls, user: User, memberships: Sequence[Membership]) -> EffectiveSettings:
         """`memberships`: all of the user's, with their organizations loaded."""
         mine = {each.organization_id: each for each in memberships}
         chosen: dict[tuple[str, str], dict[UUID | None, bool]] = defaultdict(dict)
@@ -96,7 +96,7 @@ class Standing:
             elif row.resource or (row.organization_id and row.organization_id not in mine):
                 continue  # the user has left
             chosen[row.event_type, row.channel][row.resource_id or row.organization_id] = row.enabled
-        own = services.own(user)
+        own = services.channels_of(user)
         return cls(user, mine, own, _missing(user, own), hooks_naming(user, memberships), resources, chosen)
 
     def changed(self) -> dict[UUID | None, int]:
@@ -107,14 +107,16 @@ class Standing:
                 counts[scope] += 1
         return counts
 
-    def cell(self, event_type: str, channel: str, scope: Scope) -> Cell:
+    def cell(self, event_type: str, channel: str, scope: Scope) -> SettingCell:
         chosen = self.chosen.get((event_type, channel), {})
         key = scope_id(scope)
         own = key in chosen
         if why := self.missing.get(channel):
-            return Cell(event_type, channel, State.OFF, own, why, usable=False)
+            return SettingCell(event_type, channel, State.OFF, own, why, usable=False)
         told = _you_chose(chosen[key]) if own else self._inherited(event_type, channel, scope)
-        return Cell(event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told))
+        return SettingCell(
+            event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told)
+        )
 
     def rule(self, organization: UUID, event_type: str, channel: str) -> Rule:
         """What holds for the events of a type in an organization."""
@@ -137,7 +139,7 @@ class Standing:
 
     # --- What is wider -----------------------------------------------------------------------------------------
 
-    def _inherited(self, event_type: str, channel: str, scope: Scope) -> Told:
+    def _inherited(self, event_type: str, channel: str, scope: Scope) -> CellState:
         """What holds where nothing was chosen for just this scope."""
         chosen = self.chosen.get((event_type, channel), {})
         if scope == EVERYTHING:
@@ -150,24 +152,24 @@ class Standing:
             return _as_for("everything", chosen[None])
         return self._default(event_type, channel, organization, scope.resource.pk if scope.resource else None)
 
-    def _default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> Told:
+    def _default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> CellState:
         """In one organization; `resource` None: for whatever it has."""
         if channel != Kind.EMAIL:
-            return Told(State.OFF, "Off until you turn it on")
+            return CellState(State.OFF, "Off until you turn it on")
         membership = self.memberships[organization]
         if default(event_type, channel, membership.role).on:
-            return Told(State.ON, "On by default" + _because_of_role(event_type, membership))
+            return CellState(State.ON, "On by default" + _because_of_role(event_type, membership))
         asking = self._asking(organization, event_type)
         telling = [hook for hook in asking if not hook.unsubscribed]
         whole = [hook for hook in telling if not hook.restricted or (resource and resource in hook.resources)]
         some = [hook for hook in telling if hook.resources] if resource is None else []
         return _by_hooks(membership.organization.name, whole, some, asking, follows_hooks(event_type, channel))
 
-    def _default_of_everything(self, event_type: str, channel: str) -> Told:
+    def _default_of_everything(self, event_type: str, channel: str) -> CellState:
         if channel != Kind.EMAIL:
-            return Told(State.OFF, "Off until you turn it on")
+            return CellState(State.OFF, "Off until you turn it on")
         if default(event_type, channel).on:
-            return Told(State.ON, "On by default")
+            return CellState(State.ON, "On by default")
         each = [
             (membership.organization.name, self._default(event_type, channel, organization, None))
             for organization, membership in self.memberships.items()
@@ -176,16 +178,16 @@ class Standing:
         if len({told.why for _, told in each}) == 1:
             return each[0][1]
         if states == {State.OFF} and not follows_hooks(event_type, channel):
-            return Told(State.OFF, "Off by default")
+            return CellState(State.OFF, "Off by default")
         state = states.pop() if len(states) == 1 else State.PARTLY
-        return Told(state, f"{_lead(event_type, channel)}: {_where(each)}")
+        return CellState(state, f"{_lead(event_type, channel)}: {_where(each)}")
 
     def _asking(self, organization: UUID, event_type: str) -> list[Naming]:
         return [hook for hook in self.hooks.get(organization, ()) if event_type in hook.types]
 
     # --- What is narrower --------------------------------------------------------------------------------------
 
-    def _differs(self, event_type: str, channel: str, scope: Scope, told: Told) -> str:
+    def _differs(self, event_type: str, channel: str, scope: Scope, told: CellState) -> str:
         """Where narrower choices say otherwise: "differs in Acme (off) and for shop (on)"."""
         if scope.resource:
             return ""
@@ -232,12 +234,12 @@ def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, str]:
 # --- Words ---------------------------------------------------------------------------------------------------
 
 
-def _you_chose(on: bool) -> Told:
-    return Told(State.ON, "On, you chose it") if on else Told(State.OFF, "Off, you chose it")
+def _you_chose(on: bool) -> CellState:
+    return CellState(State.ON, "On, you chose it") if on else CellState(State.OFF, "Off, you chose it")
 
 
-def _as_for(wider: str, on: bool) -> Told:
-    return Told(State.ON if on else State.OFF, f"As for {wider}: {'on' if on else 'off'}, you chose it")
+def _as_for(wider: str, on: bool) -> CellState:
+    return CellState(State.ON if on else State.OFF, f"As for {wider}: {'on' if on else 'off'}, you chose it")
 
 
 def _because_of_role(event_type: str, membership: Membership) -> str:
@@ -248,7 +250,7 @@ def _because_of_role(event_type: str, membership: Membership) -> str:
 
 def _by_hooks(
     name: str, whole: Sequence[Naming], some: Sequence[Naming], asking: Sequence[Naming], follows: bool
-) -> Told:
+) -> CellState:
     """What the e-mail hooks of an organization make of a default that is not on by itself."""
     lead = f"Follows the e-mail hooks of {name}: " if follows else "Off by default, but "
     if whole:
@@ -262,7 +264,7 @@ def _by_hooks(
     else:
         state, why = State.OFF, "off, none asks for it and names you" if follows else "Off by default"
         lead = lead if follows else ""
-    return Told(state, lead + why)
+    return CellState(state, lead + why)
 
 
 def _called(hooks: Iterable[Naming]) -> str:
@@ -277,7 +279,7 @@ def _lead(event_type: str, channel: str) -> str:
     return "Off by default, but hooks ask for it"
 
 
-def _where(each: Sequence[tuple[str, Told]]) -> str:
+def _where(each: Sequence[tuple[str, CellState]]) -> str:
     """As "on in Acme and Other, off in Ada"."""
     by_state: dict[State, list[str]] = defaultdict(list)
     for name, told in each:

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from events import catalogue
 from events.models import Event
 from hooks.models import Channel
-from hooks.preferences.effective import Rule, Standing, organization_of
+from hooks.preferences.effective import EffectiveSettings, Rule, organization_of
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 
 DAYS = 7
@@ -40,7 +40,7 @@ class Would:
     channels: list[str]
 
 
-def count(standing: Standing, scope: Scope, now: datetime) -> Told:
+def count(standing: EffectiveSettings, scope: Scope, now: datetime) -> Told:
     """By channel, in one query: events of one type are decided together, but for resources with rules of their own."""
     rules = _Rules(standing)
     happened = _recent(scope, now).filter(organization__in=_owners(standing, scope))
@@ -58,7 +58,7 @@ def count(standing: Standing, scope: Scope, now: datetime) -> Told:
 
 
 def page(
-    standing: Standing, scope: Scope, now: datetime, before: UUID | None = None, size: int = 50
+    standing: EffectiveSettings, scope: Scope, now: datetime, before: UUID | None = None, size: int = 50
 ) -> tuple[list[Would], UUID | None]:
     """The events themselves, newest first, and what to give as `before` for those that follow.
 
@@ -92,7 +92,7 @@ def page(
 class _Rules:
     """The rules of the user's organizations, each worked out when it is first asked for."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: EffectiveSettings) -> None:
         self.standing = standing
         usable = [kind.value for kind in Channel.Kind if kind.value not in standing.missing]
         # The kinds of channels that may be on for a type: but for e-mail, what nobody chose is off.
@@ -142,7 +142,7 @@ class _Rules:
         return asked or None
 
 
-def _owners(standing: Standing, scope: Scope) -> Sequence[UUID]:
+def _owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
     return list(standing.memberships) if scope == EVERYTHING else [organization_of(scope)]
 
 

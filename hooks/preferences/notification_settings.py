@@ -119,7 +119,7 @@ def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
 
 def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSetting]]:
     """What is wrong with which of them, by their place."""
-    known, there = set(offered()), services.own(user)
+    known, there = set(offered()), services.channels_of(user)
     found: list[tuple[int, InvalidSetting]] = []
     for index, each in enumerate(wanted):
         if each.event_type not in known:
@@ -156,7 +156,7 @@ def _write(user: User, scope: Scope, changes: dict[tuple[str, str], bool | None]
 def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) -> None:
     """Cancel what waits although its user wants no more of it, by what stands now."""
     for kind in sorted(kinds):
-        channel = services.own(user).get(kind) or Channel(user=user, kind=kind)
+        channel = services.channels_of(user).get(kind) or Channel(user=user, kind=kind)
         # Before what waits for them, and by id: so do workers that write results.
         endpoints = services.endpoints_of(channel).select_for_update(no_key=True, of=("self",)).order_by("pk")
         if not list(endpoints.values_list("pk")):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
 from hooks.audience import recipients
-from hooks.audience.recipients import Silent
+from hooks.audience.recipients import SkippedAddress
 from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Circuit, Delivery, Hook
 from hooks.presentation import sentences
@@ -55,7 +55,7 @@ class Row:
     trouble: str
     secret_lost: bool  # nothing can be sent, no test either, until there is a new one
     signed: bool  # whether what it sends is signed with a secret of its own
-    silent: list[Silent]  # whom an e-mail hook names and does not tell
+    silent: list[SkippedAddress]  # whom an e-mail hook names and does not tell
     quiet: str  # how many, in words
 
 
@@ -91,7 +91,7 @@ def _described(organization: Organization, hooks: Sequence[Hook], now: datetime)
     ids = [hook.pk for hook in hooks]
     waiting = _waiting(organization, ids)
     charts = _charts(organization, ids, now)
-    silent = recipients.silent(organization, hooks)
+    silent = recipients.skipped_addresses(organization, hooks)
     holds = _holds(hooks)
     return [
         _row(hook, waiting.get(hook.pk, (0, None)), holds, charts.get(hook.pk, {}), silent.get(hook.pk, []), now)
@@ -111,7 +111,7 @@ def _row(
     waiting: tuple[int, datetime | None],
     holds: Mapping[str, datetime],
     hours: dict[int, Counter[str]],
-    silent: list[Silent],
+    silent: list[SkippedAddress],
     now: datetime,
 ) -> Row:
     count, due_at = waiting

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from events import catalogue
-from hooks.audience.recipients import Silent, Why
+from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.endpoints.options import shown_url
 from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Delivery, Endpoint, Hook
@@ -86,12 +86,12 @@ def describe_recipients(hook: Hook) -> str:
     return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or f"{NOBODY}: who was chosen is gone"
 
 
-def describe_silent(silent: Sequence[Silent]) -> str:
+def describe_silent(silent: Sequence[SkippedAddress]) -> str:
     """How many of those whom a hook names are not told: "2 unsubscribed, 1 waits for confirmation"."""
     counts = Counter(each.why for each in silent)
-    waiting, stopped, failing = counts[Why.UNCONFIRMED], counts[Why.STOPPED], counts[Why.FAILING]
+    waiting, stopped, failing = counts[SkipReason.UNCONFIRMED], counts[SkipReason.STOPPED], counts[SkipReason.FAILING]
     words = [
-        f"{counts[Why.UNSUBSCRIBED]} unsubscribed" if counts[Why.UNSUBSCRIBED] else "",
+        f"{counts[SkipReason.UNSUBSCRIBED]} unsubscribed" if counts[SkipReason.UNSUBSCRIBED] else "",
         f"{waiting} {'waits' if waiting == 1 else 'wait'} for confirmation" if waiting else "",
         f"{stopped} {'address is' if stopped == 1 else 'addresses are'} refused by the mail server" if stopped else "",
         f"all mail to {failing} {'address is' if failing == 1 else 'addresses is'} refused" if failing else "",

@@ -17,7 +17,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from events import catalogue
 from events.models import Event
 from hooks import clock
-from hooks.audience.quiet_times import AT_MOST, Quiet, can_be_urgent, quiet_until
+from hooks.audience.quiet_times import DIGEST_GRACE, Quiet, can_be_urgent, quiet_until
 from hooks.audience.recipients import Member, members_among, members_of
 from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
 from hooks.queue import lanes
@@ -29,7 +29,7 @@ _CHUNK = 500
 _NO_TEST = Q(due_at__gt=lanes.AT_ONCE) | ~Q(reasons__0__rule="test")
 
 
-def cancel(hook: Hook, why: str, only: Endpoint | None = None) -> None:
+def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
     """Cancel what waits only because of this hook; for what has another reason, forget this one.
 
     `only`: of what an e-mail hook asked for, what is for this address.
@@ -41,10 +41,10 @@ def cancel(hook: Hook, why: str, only: Endpoint | None = None) -> None:
         return
     active = _active_hooks(hook.organization_id)
     touched: set[int] = set()
-    for chunk in _told_by(hook, only):
+    for chunk in _deliveries_asked_by(hook, only):
         for delivery in chunk:
             delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
-            delivery.due_at = (delivery.due_at or now) if _may_go(delivery, active) else None
+            delivery.due_at = (delivery.due_at or now) if _may_be_sent(delivery, active) else None
         alone = [delivery.pk for delivery in chunk if not delivery.reasons]
         shared = [delivery for delivery in chunk if delivery.reasons]
         Delivery.objects.filter(pk__in=alone).update(**settled)
@@ -102,23 +102,23 @@ def _end_mails(organizations: Collection[Organization], user: User, why: str, *,
         if not delivery.reasons:
             delivery.state, delivery.outcome = Delivery.State.CANCELLED, why
             delivery.settled_at = now
-        delivery.due_at = delivery.due_at if _may_go(delivery, active) else None
+        delivery.due_at = delivery.due_at if _may_be_sent(delivery, active) else None
     columns = ["reasons", "state", "outcome", "settled_at", "due_at"]
     Delivery.objects.bulk_update(found, columns, batch_size=_CHUNK)
 
 
-def hold(hook: Hook) -> None:
+def hold_for_hook(hook: Hook) -> None:
     """Keep what waits only because of this hook until it is resumed. Tests go out all the same."""
     if hook.endpoint_id:
         _pending(hook).filter(_NO_TEST, endpoint=hook.endpoint_id).update(due_at=None)
         return
     active = _active_hooks(hook.organization_id)
-    for chunk in _told_by(hook):
-        held = [delivery.pk for delivery in chunk if not _may_go(delivery, active)]
+    for chunk in _deliveries_asked_by(hook):
+        held = [delivery.pk for delivery in chunk if not _may_be_sent(delivery, active)]
         Delivery.objects.filter(pk__in=held).update(due_at=None)
 
 
-def resume(hook: Hook) -> None:
+def release_for_hook(hook: Hook) -> None:
     """Let go what was held because of this hook."""
     now = clock.now()
     if hook.endpoint_id and hook.endpoint is not None:
@@ -127,7 +127,7 @@ def resume(hook: Hook) -> None:
         return
     touched: set[int] = set()
     receivers = _Receivers.read(hook.organization, members_of(hook.organization), now)
-    for chunk in _told_by(hook):
+    for chunk in _deliveries_asked_by(hook):
         held = [each for each in chunk if each.due_at is None and each.endpoint.disabled_at is None]
         receivers.let_go([_Held(each.pk, each.event_id, each.endpoint.address) for each in held], now)
         touched |= {delivery.lane_id for delivery in chunk}
@@ -181,12 +181,12 @@ def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
         waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
         passing = Urgent.objects.filter(user=channel.user_id).values("event_type")
         held = waiting.filter(due_at__isnull=True).exclude(event__type__in=passing)
-        held.update(quiet_until=until, due_at=until + AT_MOST)
+        held.update(quiet_until=until, due_at=until + DIGEST_GRACE)
 
 
 def _release(endpoint: Endpoint, now: Any) -> None:
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    waiting.filter(due_at__isnull=True).update(due_at=_once_quiet_is_over(now))
+    waiting.filter(due_at__isnull=True).update(due_at=_due_after_quiet_time(now))
     lanes.touch({endpoint.lane_id})
 
 
@@ -196,7 +196,9 @@ def _release_mail(endpoint: Endpoint, now: Any) -> None:
     held = waiting.filter(due_at__isnull=True).select_related("endpoint").defer("endpoint__secrets")
     active = _active_hooks(endpoint.organization_id)
     rows = held.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    may_go = [_Held(row.pk, row.event_id, endpoint.address) for row in rows.iterator(_CHUNK) if _may_go(row, active)]
+    may_go = [
+        _Held(row.pk, row.event_id, endpoint.address) for row in rows.iterator(_CHUNK) if _may_be_sent(row, active)
+    ]
     members = members_among(endpoint.organization, [endpoint.address.lower()])
     _Receivers.read(endpoint.organization, list(members.values()), now).let_go(may_go, now)
     lanes.touch({endpoint.lane_id})
@@ -230,7 +232,7 @@ class _Receivers:
             ends = self._ends(some)
             at_once = [each.pk for each in some if each.pk not in ends]
             Delivery.objects.filter(pk__in=at_once).update(due_at=now, quiet_until=None)
-            later = [Delivery(pk=pk, due_at=end + AT_MOST, quiet_until=end) for pk, end in ends.items()]
+            later = [Delivery(pk=pk, due_at=end + DIGEST_GRACE, quiet_until=end) for pk, end in ends.items()]
             bulk.update(Delivery, ["due_at", "quiet_until"], later)
 
     def _ends(self, held: Sequence[_Held]) -> dict[UUID, datetime]:
@@ -246,12 +248,12 @@ class _Receivers:
         return ends
 
 
-def _once_quiet_is_over(now: datetime) -> Case:
+def _due_after_quiet_time(now: datetime) -> Case:
     """When what was held may go: now, or as what was not held while its receiver has a quiet time.
 
     Digests are made of the latter (`hooks.deliveries.digests`).
     """
-    return Case(When(quiet_until__gt=now, then=F("quiet_until") + Value(AT_MOST)), default=Value(now))
+    return Case(When(quiet_until__gt=now, then=F("quiet_until") + Value(DIGEST_GRACE)), default=Value(now))
 
 
 def _pending(hook: Hook) -> QuerySet[Delivery]:
@@ -259,7 +261,7 @@ def _pending(hook: Hook) -> QuerySet[Delivery]:
     return pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport="smtp")
 
 
-def _told_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
+def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
     """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked: what is read here is written back.
 
     Workers that write results lock theirs in the same order.
@@ -282,7 +284,7 @@ def _active_hooks(organization: UUID) -> set[str]:
     return {hook.public_id for hook in hooks.only("pk")}
 
 
-def _may_go(delivery: Delivery, active: set[str]) -> bool:
+def _may_be_sent(delivery: Delivery, active: set[str]) -> bool:
     """Whether a reason is left that is no paused hook, and its address may be tried. Tests may go whatever is."""
     rules = {reason["rule"] for reason in delivery.reasons}
     if "test" in rules or delivery.endpoint.disabled_at:

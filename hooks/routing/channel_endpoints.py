@@ -12,19 +12,19 @@ from django.db.models import F, QuerySet, Value
 
 from hooks.audience.choices import Choices, kinds, of_members
 from hooks.audience.recipients import Member
-from hooks.endpoints.lookup import To
+from hooks.endpoints.lookup import EndpointRef
 from hooks.models import Channel, Device
 from notifications_project.accounts.models import Organization
 
 
 @dataclass(slots=True)
-class Reach:
+class ChannelEndpoints:
     """The endpoints of members' channels but e-mail, by user and kind; only of kinds that anybody turned on."""
 
-    to: dict[tuple[UUID, str], list[To]] = field(default_factory=lambda: defaultdict(list))
+    to: dict[tuple[UUID, str], list[EndpointRef]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def read(cls, organization: Organization, chosen: Choices, members: Sequence[Member]) -> Reach:
+    def read(cls, organization: Organization, chosen: Choices, members: Sequence[Member]) -> ChannelEndpoints:
         wanted = [kind for kind in kinds() if kind != Channel.Kind.EMAIL and chosen.may_be_on(kind)]
         reach = cls()
         if Channel.Kind.IOS in wanted:
@@ -37,15 +37,15 @@ class Reach:
 
     def _add(self, rows: QuerySet[Any], with_kind: bool) -> None:
         kind = F("kind") if with_kind else Value(str(Channel.Kind.IOS))
-        columns = ("user_id", "of", *(f"endpoint__{name}" for name in To._fields))
+        columns = ("user_id", "of", *(f"endpoint__{name}" for name in EndpointRef._fields))
         for user, of, *rest in rows.annotate(of=kind).values_list(*columns):
-            self.to[user, of].append(To(*rest))
+            self.to[user, of].append(EndpointRef(*rest))
 
     def disabled(self) -> list[UUID]:
         """Those that are not tried at the moment."""
         return [to.pk for found in self.to.values() for to in found if to.disabled_at]
 
-    def replace(self, fresh: dict[UUID, To]) -> None:
+    def replace(self, fresh: dict[UUID, EndpointRef]) -> None:
         """What was read again, by id."""
         for found in self.to.values():
             found[:] = [fresh.get(to.pk, to) for to in found]

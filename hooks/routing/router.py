@@ -19,13 +19,13 @@ from django.db.models import QuerySet
 
 from events.models import Event
 from hooks import clock
-from hooks.audience.quiet_times import AT_MOST
-from hooks.endpoints.lookup import have_asked, mail_endpoints, read
+from hooks.audience.quiet_times import DIGEST_GRACE
+from hooks.endpoints.lookup import endpoint_refs, mail_endpoints, request_confirmations
 from hooks.models import Delivery, Endpoint
 from hooks.models.work import id_of
 from hooks.queue import lanes
-from hooks.routing.rules import Owed, Reason, Rules
-from hooks.routing.subjects import with_about
+from hooks.routing.rules import OrganizationRules, PlannedDelivery, Reason
+from hooks.routing.subjects import annotate_subject
 from notifications_project import bulk
 from notifications_project.accounts.models import Organization
 from notifications_project.isolation import isolated
@@ -122,10 +122,10 @@ def _route_organization(owner: UUID) -> int:
     if organization is None:
         return 0  # another router is at it
     waiting = _round.waiting().filter(organization=organization)
-    events = list(with_about(waiting).order_by("pk")[:CHUNK])
-    rules = Rules(organization, {event.type for event in events})
+    events = list(annotate_subject(waiting).order_by("pk")[:CHUNK])
+    rules = OrganizationRules(organization, {event.type for event in events})
     rules.hold_what_is_disabled()
-    owed: list[Owed] = []
+    owed: list[PlannedDelivery] = []
     done: list[UUID] = []
     for event in events:
         what = f"event {event.public_id} cannot be routed; it waits, and others go before it"
@@ -135,20 +135,20 @@ def _route_organization(owner: UUID) -> int:
         if len(owed) >= _MOST_DELIVERIES:
             break
     now = clock.now()
-    have_asked(organization, rules.silence.unasked)
+    request_confirmations(organization, rules.silence.unasked)
     touched = _store(organization, owed, now)
     Event.objects.filter(pk__in=done).update(routed_at=now)
     lanes.touch(touched)
     return len(done)
 
 
-def _store(organization: Organization, owed: Sequence[Owed], now: datetime) -> set[int]:
+def _store(organization: Organization, owed: Sequence[PlannedDelivery], now: datetime) -> set[int]:
     """Insert the deliveries in bulk; the lanes in which work is now due."""
     mails = mail_endpoints(organization, {each.address.lower(): each.address for each in owed if not each.endpoint})
     if stopped := [to.pk for to in mails.values() if to.disabled_at]:
         # As in `hold_what_is_disabled`: what is held would wait for ever if its endpoint were enabled meanwhile.
         locked = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=stopped).order_by("pk")
-        mails |= {to.address.lower(): to for to in read(locked)}
+        mails |= {to.address.lower(): to for to in endpoint_refs(locked)}
     # Most are owed for the same reasons as others: one list for all of those is written as JSON only once.
     alike: dict[tuple[int, ...], list[Reason]] = {}
     owner, pending = organization.pk, str(Delivery.State.PENDING)
@@ -160,7 +160,7 @@ def _store(organization: Organization, owed: Sequence[Owed], now: datetime) -> s
             touched.add(endpoint.lane_id)
         reasons = alike.setdefault(tuple(map(id, each.reasons)), each.reasons)
         quiet = None if held else each.quiet_until
-        due_at = None if held else quiet + AT_MOST if quiet else now
+        due_at = None if held else quiet + DIGEST_GRACE if quiet else now
         to = (endpoint.pk, endpoint.lane_id, each.hook, reasons)
         identity = each.endpoint.pk if each.endpoint else endpoint.address.lower()
         rows.append((id_of(each.event, identity), owner, each.event, *to, pending, due_at, quiet, 0, ""))

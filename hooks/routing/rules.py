@@ -15,11 +15,11 @@ from events.models import Event
 from hooks import clock
 from hooks.audience.choices import Breadth, Choices, Decision, kinds
 from hooks.audience.quiet_times import Quiet
-from hooks.audience.recipients import Member, Silence, members_of, named_by
-from hooks.endpoints.lookup import To, read
+from hooks.audience.recipients import Member, OptOuts, members_of, named_by
+from hooks.endpoints.lookup import EndpointRef, endpoint_refs
 from hooks.models import Channel, Endpoint, Hook
-from hooks.routing.channel_endpoints import Reach
-from hooks.routing.subjects import concerned_address, concerned_channel, concerned_hook
+from hooks.routing.channel_endpoints import ChannelEndpoints
+from hooks.routing.subjects import subject_address, subject_channel, subject_hook
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
@@ -30,11 +30,11 @@ _BY_ROLE: dict[str, Reason] = {role.value: {"rule": "role", "name": role.value} 
 
 
 @dataclass(slots=True)
-class Owed:
+class PlannedDelivery:
     """One delivery to be made: to a webhook's endpoint, or to an e-mail address."""
 
     event: UUID
-    endpoint: To | None
+    endpoint: EndpointRef | None
     address: str
     reasons: list[Reason]
     hook: UUID | None = None
@@ -48,7 +48,7 @@ class Owed:
         self.held = self.held and held
 
 
-class Rules:
+class OrganizationRules:
     """The rules of one organization about some event types, read once, in a bounded number of queries.
 
     `members`: those whom it is to decide about, instead of all. Members whose address a hook names must be among them.
@@ -60,10 +60,10 @@ class Rules:
         hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
         self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
         chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
-        self.endpoints = {endpoint.pk: endpoint for endpoint in read(chosen)}
+        self.endpoints = {endpoint.pk: endpoint for endpoint in endpoint_refs(chosen)}
         self.members = members_of(organization) if members is None else members
         self.by_address = {member.email.lower(): member for member in self.members}
-        self.silence = Silence.of(organization, self.hooks, self.members)
+        self.silence = OptOuts.of(organization, self.hooks, self.members)
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
         for hook in self.hooks:
             for name in catalogue.expand(hook.events):
@@ -78,7 +78,7 @@ class Rules:
             if hook.kind == Hook.Kind.EMAIL
         }
         self.choices = Choices.read(organization, types, self.members)
-        self.reach = Reach.read(organization, self.choices, self.members)
+        self.reach = ChannelEndpoints.read(organization, self.choices, self.members)
         self.quiet = Quiet.read(organization, types, self.members, clock.now())
         self.defaults: dict[str, Reason] = {}
         self.settings: dict[Breadth, Reason] = {
@@ -93,31 +93,33 @@ class Rules:
         disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
         if disabled := [*disabled, *self.reach.disabled()]:
             rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=disabled).order_by("pk")
-            fresh = {endpoint.pk: endpoint for endpoint in read(rows)}
+            fresh = {endpoint.pk: endpoint for endpoint in endpoint_refs(rows)}
             self.endpoints |= {pk: to for pk, to in fresh.items() if pk in self.endpoints}
             self.reach.replace(fresh)
 
-    def owed(self, event: Event) -> list[Owed]:
+    def owed(self, event: Event) -> list[PlannedDelivery]:
         """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
         if event.is_test:
             return []
         webhooks = [
-            Owed(event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None)
+            PlannedDelivery(
+                event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None
+            )
             for hook in self.asking(event)
             if hook.endpoint_id is not None and (to := self.endpoints[hook.endpoint_id])
         ]
         return webhooks + self._mails(event) + self._to_channels(event)
 
-    def _mails(self, event: Event) -> list[Owed]:
+    def _mails(self, event: Event) -> list[PlannedDelivery]:
         """One for each person, however many rules say so; none for members who turned it off."""
-        mails: dict[str, Owed] = {}
-        unwanted = {concerned_address(event)}
+        mails: dict[str, PlannedDelivery] = {}
+        unwanted = {subject_address(event)}
 
         def mail(address: str, reason: Reason, hook: Hook | None = None) -> None:
             if (lower := address.lower()) in unwanted:
                 return
             if lower not in mails:
-                mails[lower] = Owed(event.pk, None, address, [], held=True)
+                mails[lower] = PlannedDelivery(event.pk, None, address, [], held=True)
             mails[lower].add(reason, hook.pk if hook else None, hook is not None and hook.paused)
 
         own: list[tuple[Member, Reason]] = []
@@ -149,10 +151,10 @@ class Rules:
         users = set(self.choices.who_chose(event_type, channel))
         return (member for member in self.members if member.user_id in users) if users else iter(())
 
-    def _to_channels(self, event: Event) -> list[Owed]:
+    def _to_channels(self, event: Event) -> list[PlannedDelivery]:
         """To members' own channels, where they turned it on."""
         owed = []
-        concerned = concerned_channel(event)
+        concerned = subject_channel(event)
         for channel in (kind for kind in kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
             for member in self._who_chose(event.type, channel):
                 decision = self.choices.of(member, event.type, channel, event.resource_id)
@@ -161,7 +163,7 @@ class Rules:
                 quiet_until = self.quiet.of(member.user_id, channel, event.type)
                 for to in self.reach.to.get((member.user_id, channel), ()):
                     reasons, held = [self._because(event, member, decision)], to.disabled_at is not None
-                    owed.append(Owed(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
+                    owed.append(PlannedDelivery(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
         return owed
 
     def _because(self, event: Event, member: Member, decision: Decision) -> Reason:
@@ -173,7 +175,7 @@ class Rules:
 
     def asking(self, event: Event) -> Iterator[Hook]:
         """The hooks that ask for an event."""
-        concerned = concerned_hook(event)
+        concerned = subject_hook(event)
         for hook in self.by_type.get(event.type, []):
             if self.covers(hook, event) and hook.public_id != concerned:
                 yield hook

@@ -12,23 +12,23 @@ from events.models import Event
 _OWN = "hook."  # begins the types of the events that are about hooks
 
 
-def with_about(events: QuerySet[Event]) -> QuerySet[Event]:
+def annotate_subject(events: QuerySet[Event]) -> QuerySet[Event]:
     """As `Rules` needs them. What an event says is read of those only of which it matters: it may be long."""
     about = Case(When(type__startswith=_OWN, then=F("representation")), default=Value(""), output_field=TextField())
     return events.defer("representation").annotate(about=about)
 
 
-def concerned_hook(event: Event) -> str | None:
+def subject_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
     return _text_of(_about(event).get("hook"), "id")
 
 
-def concerned_channel(event: Event) -> str | None:
+def subject_channel(event: Event) -> str | None:
     """The kind of the channel that a `hook.*` event of a personal space is about: it is not told of its own trouble."""
     return _text_of(_about(event).get("channel"), "kind")
 
 
-def concerned_address(event: Event) -> str | None:
+def subject_address(event: Event) -> str | None:
     """The address that a `hook.*` event is about, in lower case: it is not e-mailed that it cannot be e-mailed."""
     about = _about(event).get("refused")
     return about.lower() if isinstance(about, str) else None

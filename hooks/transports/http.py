@@ -132,7 +132,7 @@ def _attempt(
     try:
         answer = _exchange(adapter, prepared, request, trace, started)
         return understand(_unechoed(answer, hidden) if hidden else answer)
-    except outbound.Refused as error:
+    except outbound.ForbiddenAddress as error:
         return Answer("refused", str(error), started, ms(started), request=request)
     except Exception as error:
         code, text = _problem(error, trace)

@@ -60,7 +60,7 @@ _PORTS_REFUSED = frozenset({
 })  # fmt: skip
 
 
-class Refused(Exception):
+class ForbiddenAddress(Exception):
     """The target may not be dialled. The message is fit for a tenant's eyes."""
 
     def __init__(
@@ -84,7 +84,7 @@ def permitted(address: Address) -> bool:
 def check_port(port: int) -> None:
     """Raise Refused for the port of another protocol, unless the operator allows it."""
     if port in _PORTS_REFUSED and port not in settings.OUTBOUND_ALLOWED_PORTS:
-        raise Refused(f"Port {port} is not permitted: it is the port of a service that is no web server.")
+        raise ForbiddenAddress(f"Port {port} is not permitted: it is the port of a service that is no web server.")
 
 
 def resolve(host: str, port: int) -> list[SockAddr]:
@@ -93,7 +93,7 @@ def resolve(host: str, port: int) -> list[SockAddr]:
     addresses: list[SockAddr] = [(family, sockaddr) for family, _, _, _, sockaddr in found]
     for _, sockaddr in addresses:
         if not permitted(ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])):
-            raise Refused
+            raise ForbiddenAddress
     check_port(port)
     return addresses
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from notifications_project import handover
+from notifications_project import one_time_secrets
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.context import memberships_of
 from notifications_project.accounts.forms import TokenForm
@@ -38,7 +38,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
             organization=form.chosen_organization,
             lasts=form.chosen_lifetime,
         )
-        handover.leave(request, _handover(token), secret)
+        one_time_secrets.stash(request, _handover(token), secret)
         return redirect("accounts:token_made", token.token_key)
     return render(request, "accounts/token_add.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -49,7 +49,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 def token_made(request: HttpRequest, key: str) -> HttpResponse:
     """The only page that ever shows a token, and only when it was just made. Nothing may keep it."""
     token = _own(request, key)
-    context = {"token": token, "secret": handover.take(request, _handover(token))}
+    context = {"token": token, "secret": one_time_secrets.pop(request, _handover(token))}
     return render(request, "accounts/token_made.html", context)
 
 

@@ -20,16 +20,16 @@ Signature = Message.Signature
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SignatureVerdict:
     signature: Message.Signature
     reason: str
 
 
-def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Verdict:
+def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> SignatureVerdict:
     """Try the secrets of every webhook that sends to one of `addresses`. `headers` have lower-case names."""
     missing = [name for name in HEADERS if not headers.get(name)]
     if missing:
-        return Verdict(Signature.UNSIGNED, f"It came without {' and '.join(missing)}.")
+        return SignatureVerdict(Signature.UNSIGNED, f"It came without {' and '.join(missing)}.")
     refusals: list[str] = []
     for name, key in _keys(addresses):
         try:
@@ -37,10 +37,10 @@ def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Verdi
         except (WebhookVerificationError, ValueError) as error:
             refusals.append(f"With the secret of {name}: {str(error).rstrip('.')}.")
         else:
-            return Verdict(Signature.VERIFIED, f"It was signed with the secret of {name}.")
+            return SignatureVerdict(Signature.VERIFIED, f"It was signed with the secret of {name}.")
     if refusals:
-        return Verdict(Signature.WRONG, refusals[0])
-    return Verdict(Signature.UNKNOWN, "It is signed, but no webhook of this console sends to this address.")
+        return SignatureVerdict(Signature.WRONG, refusals[0])
+    return SignatureVerdict(Signature.UNKNOWN, "It is signed, but no webhook of this console sends to this address.")
 
 
 def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:

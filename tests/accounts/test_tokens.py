@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications_project import handover
+from notifications_project import one_time_secrets
 from notifications_project.accounts.models import ApiToken, AuditEntry
 from notifications_project.accounts.tokens import make_token
 from tests import pages
@@ -51,7 +51,7 @@ def test_a_token_is_shown_to_who_made_it_and_only_soon(alice, mary, acme, client
     browser = client_of(alice)
     page = make(browser).headers["Location"]
     pages.get(client_of(mary), page, status=404)
-    with time_machine.travel(timezone.now() + timedelta(seconds=handover.LASTS + 1)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=one_time_secrets.LASTS + 1)):
         assert not re.search(r"nct_[0-9a-f]{64}", pages.get(browser, page))
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from events import representation, signals
-from events.intake import Conflict, NewEvent, Refused, record
+from events.intake import Conflict, InvalidEvents, NewEvent, record
 from events.models import Event, Resource
 from notifications_project.accounts.models import AuditEntry, Organization, User
 
@@ -23,7 +23,7 @@ def new(type: str = "job.fail", **fields: Any) -> NewEvent:
 
 
 def refusal(organization: Organization, *events: NewEvent) -> list[tuple[int, str]]:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidEvents) as refused:
         record(organization, events)
     return [(error.index, error.field) for error in refused.value.errors]
 
@@ -271,7 +271,7 @@ def test_an_unknown_a_foreign_and_a_misspelt_id_are_refused_alike(acme: Organiza
     ]
     messages = set()
     for each in said:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(InvalidEvents) as refused:
             record(acme, [new(), new(resource=each)])
         [error] = refused.value.errors
         assert (error.index, error.field) == (1, "resource")

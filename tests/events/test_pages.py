@@ -122,7 +122,7 @@ def test_an_event_lists_who_is_told_and_why(page: Any, acme: Organization, alice
 
 
 def test_a_test_is_marked_as_one(page: Any, acme: Organization, alice: User) -> None:
-    delivery = test_sends.send_test(Hook.objects.get(organization=acme), "job.fail", alice)
+    delivery = test_sends.send_hook_test(Hook.objects.get(organization=acme), "job.fail", alice)
     html = page(f"events/{delivery.event.public_id}")
     assert "This is a test with sample data" in html
     assert delivery.public_id in html

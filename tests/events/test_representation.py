@@ -71,7 +71,7 @@ def test_a_time_with_an_offset_is_told_in_utc(acme: Organization) -> None:
 
 
 def test_a_test_is_marked_by_the_console(alice: User, acme: Organization) -> None:
-    delivery = test_sends.send_test(Hook.objects.get(organization=acme), "job.fail", alice)
+    delivery = test_sends.send_hook_test(Hook.objects.get(organization=acme), "job.fail", alice)
     assert (told(delivery.event)["test"], told(delivery.event)["meta"]["source"]) == (True, "console")
 
 

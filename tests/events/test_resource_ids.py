@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from events import resources
-from events.intake import NewEvent, Refused, record
+from events.intake import InvalidEvents, NewEvent, record
 from events.models import Resource
 from hooks.manage import rules
 from hooks.models import Hook
@@ -63,7 +63,7 @@ def test_the_api_finds_nothing_under_the_other_prefix(
 
 
 def test_an_event_cannot_name_it_so(acme: Organization, wrong: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidEvents):
         record(acme, [NewEvent("job.fail", resource=wrong)])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from events.catalogue import EVENT_TYPES, TYPES
-from events.intake import NewEvent, Refused, record
+from events.intake import InvalidEvents, NewEvent, record
 from events.models import Event
 from events.representation import Source
 from notifications_project.accounts.models import Organization, User
@@ -49,7 +49,7 @@ def test_what_only_the_console_can_know_is_refused_from_outside_even_of_an_admin
 def test_no_permission_opens_what_only_the_console_can_know(
     source: Source, event_type: str, acme: Organization
 ) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidEvents):
         record(acme, [NewEvent(event_type)], source=source, permissions=list(Permission))
     assert record(acme, [NewEvent(event_type)], source=Source.CONSOLE)[0].type == event_type
 
@@ -78,7 +78,7 @@ def test_a_list_with_one_that_is_not_theirs_is_refused_as_a_whole(
 
 def test_who_calls_without_a_word_about_rights_has_the_least(acme: Organization) -> None:
     for event_type in (*CONSOLES, *ACCESS):
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidEvents):
             record(acme, [NewEvent(event_type)])
 
 

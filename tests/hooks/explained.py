@@ -17,7 +17,7 @@ DEFAULT = "Default deployment result e-mails"
 
 def explanation(event: Event, *users: User, viewer: User | None = None) -> Explanation:
     """Of an event as it is stored, for these members."""
-    loaded = subjects.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
+    loaded = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
     memberships = Membership.objects.filter(organization=loaded.organization, user__in=users).select_related("user")
     return Explanation(loaded, list(memberships), viewer=viewer.pk if viewer else None)
 

@@ -22,7 +22,7 @@ from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import EVERYTHING
 from hooks.views.preferences import scopes
 from hooks.views.preferences.cells import Cell
-from notifications_project import handover
+from notifications_project import one_time_secrets
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import User
 
@@ -58,7 +58,7 @@ def rotate_secret(request: HttpRequest, kind: str) -> HttpResponse:
 
 def leave_secret(request: HttpRequest, channel: Channel, secret: str, *, created: bool) -> None:
     """For the page that shows it: that one can be loaded again without doing anything again."""
-    handover.leave(request, channel.public_id, {"secret": secret, "created": created})
+    one_time_secrets.stash(request, channel.public_id, {"secret": secret, "created": created})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -88,7 +88,7 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
         else:
             messages.success(request, f"{channel.get_kind_display()} was removed.")
         return redirect("hooks:channels")
-    going = services.going(channel)
+    going = services.removal_impact(channel)
     context = {
         "card": cards.card(channel, timezone.now()),
         "going": going,
@@ -108,7 +108,7 @@ def find_channel(user: User, kind: str) -> Channel:
     """The user's own; e-mail is there without having been set up. Raises Http404."""
     if kind not in Channel.Kind.values:
         raise Http404("There is no such channel.")
-    found = services.own(user).get(kind)
+    found = services.channels_of(user).get(kind)
     if found is None and kind != Channel.Kind.EMAIL:
         raise Http404("This channel is not set up.")
     channel = found or Channel(user=user, kind=kind)

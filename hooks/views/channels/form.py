@@ -27,7 +27,7 @@ from hooks.models import Channel, Device
 from hooks.preview.preview import Draft, first_type, preview
 from hooks.preview.verifying import can_verify, verify_channel, verify_draft
 from hooks.views.channels.channels import leave_secret, turned_on
-from hooks.views.preferences.cells import Cell, asked
+from hooks.views.preferences.cells import Cell, cell_from_query
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.runtime.waiting import Busy
@@ -42,7 +42,7 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
     """The form of a channel. With `type` (and `scope`) in the address, that cell of the grid is on once it is saved."""
     if kind == Channel.Kind.EMAIL:
         return redirect("hooks:channels")
-    cell = asked(request, kind)
+    cell = cell_from_query(request, kind)
     if kind == Channel.Kind.IOS:
         return _ios(request, cell)
     channel = _own(request, kind)
@@ -80,7 +80,7 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
     query = cell.query if cell else ""
     if "test" in request.POST and channel.endpoint:
         chosen = cell.event_type if cell else first_type([])
-        delivery = test_sends.send_test_to(channel.endpoint, chosen, signed_in(request))
+        delivery = test_sends.send_endpoint_test(channel.endpoint, chosen, signed_in(request))
         query = f"{query}&delivery={delivery.public_id}" if query else f"?delivery={delivery.public_id}"
         page = reverse("hooks:channel-secret" if secret else "hooks:channel-test", args=[channel.kind])
         return HttpResponseRedirect(f"{page}{query}")
@@ -162,7 +162,7 @@ def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> Ht
         form.verdict = verdict
     else:  # the button of a format that is not the chosen one
         form.add_error("format", verdict[1])
-    return form_page(request, kind, form, channel, asked(request, kind))
+    return form_page(request, kind, form, channel, cell_from_query(request, kind))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -203,4 +203,4 @@ def _own(request: HttpRequest, kind: str) -> Channel | None:
     """The channel of who is signed in, if it is set up. Raises Http404 for kinds that have no form."""
     if kind not in services.WITH_ENDPOINT:
         raise Http404("There is no such channel.")
-    return services.own(signed_in(request)).get(kind)
+    return services.channels_of(signed_in(request)).get(kind)

@@ -14,8 +14,8 @@ from hooks.channels import cards
 from hooks.views.channels.channels import find_channel
 from hooks.views.channels.testing import result_of
 from hooks.views.manage.editing import SNIPPET
-from hooks.views.preferences.cells import asked
-from notifications_project import handover
+from hooks.views.preferences.cells import cell_from_query
+from notifications_project import one_time_secrets
 from notifications_project.accounts.access import signed_in
 
 
@@ -27,8 +27,14 @@ def secret(request: HttpRequest, kind: str) -> HttpResponse:
     card = cards.card(channel, timezone.now())
     if not card.signed:
         raise Http404("What it sends is not signed.")
-    left: dict[str, Any] = handover.take(request, channel.public_id) or {}
-    context = {"card": card, "snippet": SNIPPET, "cell": asked(request, kind), **left, **result_of(request, channel)}
+    left: dict[str, Any] = one_time_secrets.pop(request, channel.public_id) or {}
+    context = {
+        "card": card,
+        "snippet": SNIPPET,
+        "cell": cell_from_query(request, kind),
+        **left,
+        **result_of(request, channel),
+    }
     response = render(request, "hooks/channels/secret.html", context)
     response["Cache-Control"] = "no-store"
     return response

@@ -52,7 +52,7 @@ def snooze(request: HttpRequest) -> HttpResponse:
 
 def _silenceable(user: User) -> list[Channel]:
     """E-mail, and what is set up."""
-    there = services.own(user)
+    there = services.channels_of(user)
     email = there.pop(Channel.Kind.EMAIL, None) or Channel(user=user, kind=Channel.Kind.EMAIL)
     found = [email, *(there[kind] for kind in Channel.Kind.values if kind in there)]
     for channel in found:

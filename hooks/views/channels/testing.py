@@ -21,7 +21,7 @@ from hooks.presentation import sentences
 from hooks.preview.preview import first_type
 from hooks.views.channels.channels import find_channel
 from hooks.views.manage.testing import shown_result
-from hooks.views.preferences.cells import asked
+from hooks.views.preferences.cells import cell_from_query
 from notifications_project import ids
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import User
@@ -35,11 +35,13 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
     """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx). POST sends one."""
     user = signed_in(request)
     channel = find_channel(user, kind)
-    cell, problem = asked(request, kind), ""
+    cell, problem = cell_from_query(request, kind), ""
     chosen = request.POST.get("event_type") or (cell.event_type if cell else first_type([]))
     if request.method == "POST":
         try:
-            delivery = test_sends.send_test_to(_endpoint(user, channel, request.POST.get("device", "")), chosen, user)
+            delivery = test_sends.send_endpoint_test(
+                _endpoint(user, channel, request.POST.get("device", "")), chosen, user
+            )
         except test_sends.CannotTest as refused:
             problem = str(refused)
         else:

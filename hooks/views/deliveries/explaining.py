@@ -28,7 +28,7 @@ MOST_HOOKS = 500  # of a page
 def explain(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
     """`who=me`: the reader alone; `q`: by name or address; `told`: `yes` or `no`. Members in pages by key."""
     loaded = Event.objects.select_related("organization", "resource")
-    found = get_object_or_404(subjects.with_about(loaded), organization=organization, pk=event)
+    found = get_object_or_404(subjects.annotate_subject(loaded), organization=organization, pk=event)
     mine = request.GET.get("who") == "me"
     search = "" if mine else search_text(request)
     chosen = request.GET.get("told", "")

@@ -20,7 +20,7 @@ from hooks import mail_links
 from hooks.consent import confirming, unsubscribing
 from hooks.mail_links import BadLink, Mailed
 from hooks.models import Endpoint, Unsubscription
-from hooks.preferences import mail_link
+from hooks.preferences import mail_link_settings
 from notifications_project import ids
 from notifications_project.accounts.models import User
 from notifications_project.mail.addresses import comparable
@@ -56,7 +56,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             return HttpResponse("Send List-Unsubscribe=One-Click.\n", "text/plain", status=400)
         unsubscribing.unsubscribe(endpoint, mailed.hooks, endpoint.address)
         if user := _owner(endpoint, mailed):
-            mail_link.turn_off(user, mailed.event_type)
+            mail_link_settings.turn_off(user, mailed.event_type)
         return HttpResponse("Unsubscribed.\n", "text/plain")
     hooks = unsubscribing.existing_hooks(endpoint, mailed.hooks)
     left = set(Unsubscription.objects.filter(endpoint=endpoint, hook__in=hooks).values_list("hook", flat=True))
@@ -67,7 +67,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         "left": [hook for hook in hooks if hook.pk in left],
     }
     if user := _owner(endpoint, mailed):
-        off = mail_link.is_off(user, mailed.event_type)
+        off = mail_link_settings.is_off(user, mailed.event_type)
         context |= {"own": "left" if off else "told", "kind": catalogue.label(mailed.event_type)}
     context["undo"] = request.GET.get("undo", "")
     return render(request, "hooks/mail_links/unsubscribe.html", context)
@@ -89,13 +89,13 @@ def change(request: HttpRequest, token: str) -> HttpResponse:
     (unsubscribing.resubscribe if resume else unsubscribing.unsubscribe)(endpoint, chosen, endpoint.address)
     if (user := _owner(endpoint, mailed)) and ("kind" in request.POST or "hook" not in request.POST):
         if resume:
-            mail_link.turn_on(user, mailed.event_type, _stood(request, mailed))
-        elif before := mail_link.turn_off(user, mailed.event_type):
+            mail_link_settings.turn_on(user, mailed.event_type, _stood(request, mailed))
+        elif before := mail_link_settings.turn_off(user, mailed.event_type):
             return redirect(f"{page}?{urlencode({'undo': mail_links.undo_token(mailed, before)})}")
     return redirect(page)
 
 
-def _stood(request: HttpRequest, mailed: Mailed) -> mail_link.Before:
+def _stood(request: HttpRequest, mailed: Mailed) -> mail_link_settings.Before:
     """What stood before it was turned off, if the page knows it still."""
     try:
         stood = mail_links.read_undo(request.POST.get("undo", ""), mailed)
@@ -119,7 +119,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 def _owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
     """The member whose settings the mail came from, if it did."""
-    return mail_link.owner(endpoint) if catalogue.is_offered(mailed.event_type) else None
+    return mail_link_settings.owner(endpoint) if catalogue.is_offered(mailed.event_type) else None
 
 
 def _endpoint(pk: UUID) -> Endpoint:

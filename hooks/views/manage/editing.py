@@ -24,7 +24,7 @@ from hooks.models import Hook
 from hooks.presentation import hook_rows
 from hooks.views.manage.finding import find_hook, may
 from hooks.views.manage.preview import with_frames
-from notifications_project import handover
+from notifications_project import one_time_secrets
 from notifications_project.accounts.access import organization_page, refusal, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
@@ -109,7 +109,7 @@ def show_secret(
 
     `replaced`: the one before could not be read, and is not signed with any more.
     """
-    handover.leave(request, hook.public_id, {"secret": secret, "created": created, "replaced": replaced})
+    one_time_secrets.stash(request, hook.public_id, {"secret": secret, "created": created, "replaced": replaced})
     return redirect("hooks:secret", hook.organization.public_id, hook.public_id)
 
 
@@ -120,7 +120,7 @@ def secret(request: HttpRequest, organization: Organization, hook: UUID) -> Http
     found = find_hook(organization, hook)
     if found.kind != Hook.Kind.WEBHOOK:
         raise Http404("An e-mail hook has no secret.")
-    left = handover.take(request, found.public_id) or {}
+    left = one_time_secrets.pop(request, found.public_id) or {}
     lost = rules.has_lost_secret(found)
     context = {"hook": found, "organization": organization, "snippet": SNIPPET, "secret_lost": lost, **left}
     response = render(request, "hooks/manage/secret.html", context)

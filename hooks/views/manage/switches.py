@@ -77,7 +77,7 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         else:
             messages.success(request, f"{found.name} was deleted.")
         return redirect(list_of(found), organization.public_id)
-    lost = deletion_impact.of(found)
+    lost = deletion_impact.impact_of_deleting(found)
     context = {
         "organization": organization,
         "hook": found,

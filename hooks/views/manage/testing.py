@@ -43,7 +43,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     if request.method == "POST":
         chosen = request.POST.get("event_type") or first_type(found.events)
         try:
-            delivery = test_sends.send_test(found, chosen, signed_in(request))
+            delivery = test_sends.send_hook_test(found, chosen, signed_in(request))
         except test_sends.CannotTest as refused:
             problem = str(refused)
         else:

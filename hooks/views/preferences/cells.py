@@ -45,7 +45,7 @@ class Cell:
         notification_settings.choose(user, [Choice(self.event_type, self.kind, True)], self.scope)
 
 
-def asked(request: HttpRequest, kind: str) -> Cell | None:
+def cell_from_query(request: HttpRequest, kind: str) -> Cell | None:
     """The cell that the address names with `type` and `scope`; None if it names none. Raises Http404."""
     event_type = request.GET.get("type", "")
     if not event_type:

@@ -9,7 +9,7 @@ from events import catalogue
 from events.catalogue import EventType
 from hooks.audience.quiet_times import can_be_urgent
 from hooks.models import Channel
-from hooks.preferences.effective import Cell, Standing, State
+from hooks.preferences.effective import EffectiveSettings, SettingCell, State
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
 
 Kind = Channel.Kind
@@ -20,8 +20,11 @@ _PRESSED = {State.ON: "true", State.OFF: "false", State.PARTLY: "mixed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """One button of the grid. `wants`: what a click asks for; `back`: what the small one beside it does, if any."""
+class GridButton:
+    """A button of the grid.
+
+    `action` is what a click sends; `reset_action` what the small button beside it sends, empty if there is none.
+    """
 
     id: str
     name: str
@@ -31,14 +34,14 @@ class Spot:
     look: str
     pressed: str
     words: str
-    wants: str
-    back: str = ""
+    action: str
+    reset_action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     type: EventType
-    spots: list[Spot]
+    spots: list[GridButton]
     can_be_urgent: bool
     urgent: bool
     changed: bool
@@ -51,11 +54,11 @@ class Column:
     missing: str
 
 
-def columns(standing: Standing) -> list[Column]:
+def columns(standing: EffectiveSettings) -> list[Column]:
     return [Column(kind.value, kind.label, standing.missing.get(kind, "").partition(":")[0]) for kind in Kind]
 
 
-def categories(standing: Standing, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
+def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
     """Every row under its heading."""
     passing = set(urgent)
     return [
@@ -65,7 +68,7 @@ def categories(standing: Standing, scope: Scope, urgent: Iterable[str]) -> list[
     ]
 
 
-def row(standing: Standing, scope: Scope, event_type: EventType, urgent: bool) -> Row:
+def row(standing: EffectiveSettings, scope: Scope, event_type: EventType, urgent: bool) -> Row:
     cells = [standing.cell(event_type.name, kind, scope) for kind in Kind]
     return Row(
         event_type,
@@ -76,11 +79,11 @@ def row(standing: Standing, scope: Scope, event_type: EventType, urgent: bool) -
     )
 
 
-def _spot(event_type: EventType, cell: Cell) -> Spot:
+def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
     kind = Kind(cell.channel)
     where = f"{cell.event_type} {cell.channel}"
     looks = ["own" if cell.own else "default", "partly" * (cell.state == State.PARTLY), "differs" * bool(cell.differs)]
-    return Spot(
+    return GridButton(
         id=f"{cell.event_type}-{cell.channel}",
         name=f"{event_type.label}: {kind.label}",
         kind=kind.value,
@@ -89,12 +92,12 @@ def _spot(event_type: EventType, cell: Cell) -> Spot:
         look=" ".join(filter(None, looks)) if cell.usable else "unset",
         pressed=_PRESSED[cell.state],
         words="; ".join(filter(None, [cell.why, cell.differs])),
-        wants=f"{where} {'off' if cell.state == State.ON else 'on'}",
-        back=f"{where} default" if cell.own else "",
+        action=f"{where} {'off' if cell.state == State.ON else 'on'}",
+        reset_action=f"{where} default" if cell.own else "",
     )
 
 
-def read(wish: str, standing: Standing) -> list[Choice]:
+def read(wish: str, standing: EffectiveSettings) -> list[Choice]:
     """What one button asks for: `<event type or *> <channel or *> <on, off or default>`; empty if it is no wish.
 
     Of a whole row, only the channels that work are turned on or off.
@@ -114,7 +117,7 @@ def _all_types() -> Iterator[str]:
     return (each.name for types in catalogue.by_category().values() for each in types)
 
 
-def describe(wish: str, scope: Scope, standing: Standing) -> str:
+def describe(wish: str, scope: Scope, standing: EffectiveSettings) -> str:
     """What was done, in words: "Process is down: HipChat is on"."""
     event_type, channel, state = wish.split()
     label = "" if event_type == ALL else catalogue.label(event_type)

@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from events import catalogue
 from hooks.models import Urgent
 from hooks.preferences import last_days, notification_settings
-from hooks.preferences.effective import Standing, scope_id
+from hooks.preferences.effective import EffectiveSettings, scope_id
 from hooks.preferences.notification_settings import EVERYTHING, Choice, InvalidSetting, NotSetUp, Scope
 from hooks.preferences.scopes import scope_key
 from hooks.views.preferences import grid, scopes, words
@@ -150,7 +150,7 @@ def _answer(
     return render(request, "hooks/preferences/changed.html", context)
 
 
-def _follows(standing: Standing, scope: Scope) -> dict[str, Any]:
+def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
     """What is said of the whole beside the grid, and follows each change."""
     return {
         "scope": scope,

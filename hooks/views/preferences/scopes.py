@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from events.models import Resource
-from hooks.preferences.effective import Standing, scope_id
+from hooks.preferences.effective import EffectiveSettings, scope_id
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 from hooks.preferences.scopes import scope_key
 from notifications_project.accounts.access import signed_in
@@ -33,8 +33,8 @@ class Tab:
     of: str = ""  # the organization of a resource
 
 
-def standing_of(request: HttpRequest) -> Standing:
-    return Standing.read(signed_in(request), memberships_of(request))
+def standing_of(request: HttpRequest) -> EffectiveSettings:
+    return EffectiveSettings.read(signed_in(request), memberships_of(request))
 
 
 def page_of(scope: Scope) -> str:
@@ -42,7 +42,7 @@ def page_of(scope: Scope) -> str:
     return page if scope == EVERYTHING else f"{page}?{urlencode({'scope': scope_key(scope)})}"
 
 
-def tabs(standing: Standing, scope: Scope) -> list[Tab]:
+def tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
     """Everything, organizations, and the applications that have choices of their own; of many only the first."""
     changed, shown = standing.changed(), scope_id(scope)
     organizations = [Scope(organization=each.organization) for each in standing.memberships.values()]
@@ -59,7 +59,7 @@ def tabs(standing: Standing, scope: Scope) -> list[Tab]:
     return [_tab(standing, each, changed[scope_id(each)], current=scope_id(each) == shown) for each in listed]
 
 
-def _tab(standing: Standing, scope: Scope, changed: int, *, current: bool = False) -> Tab:
+def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bool = False) -> Tab:
     label = "Everything" if scope == EVERYTHING else str(scope)
     of = standing.memberships[scope.resource.organization_id].organization.name if scope.resource else ""
     return Tab(label, page_of(scope), 0 if scope == EVERYTHING else changed, current, of)

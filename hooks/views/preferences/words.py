@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hooks.audience.quiet_times import quiet_until
 from hooks.models import Channel
-from hooks.preferences.effective import Standing
+from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.last_days import DAYS, Told
 from hooks.presentation.sentences import listed
 from notifications_project.templatetags.look import plural
@@ -23,7 +23,7 @@ _MESSAGES = {
 }
 
 
-def quiet_channels(standing: Standing, now: datetime) -> list[str]:
+def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
     """As "HipChat and iOS are snoozed until 14:05", one for each time."""
     silent: dict[tuple[str, datetime], list[str]] = defaultdict(list)
     for kind in Channel.Kind:
@@ -38,7 +38,7 @@ def quiet_channels(standing: Standing, now: datetime) -> list[str]:
     ]
 
 
-def stopped_channels(standing: Standing) -> list[str]:
+def stopped_channels(standing: EffectiveSettings) -> list[str]:
     return [
         Channel.Kind(kind).label
         for kind, channel in standing.channels.items()

@@ -13,7 +13,7 @@ from django.db import connection
 from events.models import Event
 from hooks import clock
 from hooks.channels import services
-from hooks.deliveries import resending
+from hooks.deliveries import resending, test_sends
 from hooks.endpoints import lookup
 from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, Delivery, Endpoint, NotificationSetting
@@ -172,7 +172,7 @@ def test_removing_cancels_what_waits_and_keeps_what_was_chosen(
     receiver.status = 503
     record("job.fail")
     pump()
-    going = services.going(webhook)
+    going = services.removal_impact(webhook)
     assert ([each.event_type for each in going.chosen], going.waiting) == (["job.fail"], 1)
     services.remove(webhook)
     assert states() == ["cancelled"]
@@ -191,12 +191,12 @@ def test_removing_cancels_what_waits_and_keeps_what_was_chosen(
 
 
 def test_removed_twice_is_told_once_and_spares_a_new_one(alice: User, webhook: Channel) -> None:
-    same = services.own(alice)["webhook"]
+    same = services.channels_of(alice)["webhook"]
     services.remove(webhook)
     new, _ = services.set_up(alice, "webhook", url=NOWHERE, options={})
     services.remove(same)
     assert actions(alice).count("channel.removed") == 1
-    assert services.own(alice)["webhook"].pk == new.pk
+    assert services.channels_of(alice)["webhook"].pk == new.pk
 
 
 @pytest.mark.parametrize(("kind", "instead"), [("email", "turn it off, or snooze it"), ("ios", "remove its devices")])
@@ -210,7 +210,7 @@ def test_what_is_routed_while_it_is_removed_is_cancelled(
 ) -> None:
     """Routing has read the channel when its user removes it."""
     record("job.fail")
-    meanwhile(router, "_store", lambda: services.remove(services.own(alice)["webhook"]))
+    meanwhile(router, "_store", lambda: services.remove(services.channels_of(alice)["webhook"]))
     router.route()
     meanwhile.end()
     pump()
@@ -264,11 +264,10 @@ def test_enabling_during_a_snooze_waits_for_its_end(
 
 
 def test_a_test_goes_out_during_a_snooze(alice: User, webhook: Channel, pump: Run, receiver: Receiver) -> None:
-    from hooks.deliveries import test_sends
 
     services.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(hours=1),))
     assert webhook.endpoint
-    test_sends.send_test_to(webhook.endpoint, "job.fail", alice)
+    test_sends.send_endpoint_test(webhook.endpoint, "job.fail", alice)
     pump()
     assert len(receiver.requests) == 1
 

@@ -251,6 +251,6 @@ def test_a_test_goes_out_to_who_pressed_it_although_the_address_is_stopped(
 ) -> None:
     lookup.mail_endpoint(acme, alice.email)
     suppressing.stop_everywhere(alice.email, "Bounced")
-    test_sends.send_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", alice)
+    test_sends.send_hook_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", alice)
     pump()
     assert [mail["To"] for mail in mailbox.mails] == [alice.email]

@@ -15,7 +15,7 @@ from django.urls import reverse
 from events import intake
 from events.models import Event
 from hooks import clock, tasks
-from hooks.audience.quiet_times import AT_MOST
+from hooks.audience.quiet_times import DIGEST_GRACE
 from hooks.channels import services
 from hooks.deliveries import digests, resending, test_sends
 from hooks.endpoints import devices, lookup
@@ -67,7 +67,7 @@ def quiet_time_ends() -> None:
     now = clock.now()
     Channel.objects.update(snoozed_until=None)
     waiting = Delivery.objects.filter(state="pending", quiet_until__isnull=False)
-    waiting.filter(due_at__isnull=False).update(quiet_until=now, due_at=now + AT_MOST)
+    waiting.filter(due_at__isnull=False).update(quiet_until=now, due_at=now + DIGEST_GRACE)
     waiting.update(quiet_until=now)
 
 
@@ -230,12 +230,12 @@ def test_what_is_quiet_again_waits_on(channel: Channel, alice: User, record: Rec
         assert found
         assert found.quiet_until
         assert found.quiet_until.astimezone(UTC).time() == until.time()
-        assert found.due_at == found.quiet_until + AT_MOST
+        assert found.due_at == found.quiet_until + DIGEST_GRACE
 
 
 def test_a_test_does_not_wait(channel: Channel, alice: User, record: Record, pump: Run, receiver: Receiver) -> None:
     assert channel.endpoint
-    test_sends.send_test_to(channel.endpoint, "git.push", alice)
+    test_sends.send_endpoint_test(channel.endpoint, "git.push", alice)
     pump()
     assert len(receiver.requests) == 1
 
@@ -245,7 +245,7 @@ def test_a_digest_cannot_be_asked_for(
 ) -> None:
     assert channel.endpoint
     with pytest.raises(test_sends.CannotTest):
-        test_sends.send_test_to(channel.endpoint, digests.TYPE, alice)
+        test_sends.send_endpoint_test(channel.endpoint, digests.TYPE, alice)
     with pytest.raises(notification_settings.InvalidSetting):
         notification_settings.choose(alice, [Choice(digests.TYPE, "email", True)])
     base = f"/api/v1/organizations/{acme.public_id}"
@@ -324,7 +324,7 @@ def test_what_one_call_has_no_time_for_is_kept_for_the_next(
         patch.setattr(digests, "_SECONDS", -1.0)
         assert digests.send_due() == 0
     waits: dict[str, Any] = dict(Delivery.objects.values_list("event__type", "due_at"))
-    assert waits["git.push"] > clock.now() + AT_MOST / 2
+    assert waits["git.push"] > clock.now() + DIGEST_GRACE / 2
     assert waits["job.fail"] < clock.now() + timedelta(minutes=1), "a pump may take it"
     assert digests.send_due() == 2
 
@@ -366,7 +366,7 @@ def test_what_one_call_did_not_even_find_is_kept_for_the_next(
     monkeypatch.setattr(digests, "_FOUND", found)
     assert digests.send_due() == min(found, 4)
     left = of_dave.filter(state="pending", event__type="process.down")
-    assert [each.due_at and each.due_at > later + AT_MOST / 2 for each in left] == [True] * 4
+    assert [each.due_at and each.due_at > later + DIGEST_GRACE / 2 for each in left] == [True] * 4
     assert digests.send_due() == min(found, 4)
 
 
@@ -441,7 +441,7 @@ def test_a_later_snooze_does_not_put_off_what_is_due(channel: Channel, alice: Us
     """A pump may be sending it."""
     record("git.push")
     router.route()
-    Delivery.objects.update(quiet_until=clock.now() - AT_MOST, due_at=clock.now())
+    Delivery.objects.update(quiet_until=clock.now() - DIGEST_GRACE, due_at=clock.now())
     before = Delivery.objects.get().due_at
     snooze(alice, "webhook")
     assert Delivery.objects.get().due_at == before
@@ -461,7 +461,7 @@ def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: 
     space = Organization.objects.get(pk=alice.pk)
     rules.create_webhook(organization=space, actor=alice, name="All", url=receiver.url)
     digests.send_due()
-    event = subjects.with_about(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
+    event = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
     explanation = people.Explanation(event, list(space.memberships.select_related("user")), alice.pk)
     verdicts = {each.channel: each for person in explanation.members() for each in person.verdicts}
     assert verdicts["webhook"].why.startswith("It waited for the end of a quiet time, with others.")
@@ -480,7 +480,7 @@ def waited(channel: Channel, record: Record) -> Channel:
 
 
 def test_two_workers_tell_it_once(waited: Channel, meanwhile: Meanwhile, pump: Run, receiver: Receiver) -> None:
-    meanwhile(digests, "_serve", digests.send_due)
+    meanwhile(digests, "_send_one", digests.send_due)
     digests.send_due()
     meanwhile.end()
     pump()
@@ -498,7 +498,7 @@ def test_two_workers_in_the_middle_of_it_tell_it_once(
     assert len(receiver.requests) == 1
 
 
-@pytest.mark.parametrize("step", ["_digest", "_settle"])
+@pytest.mark.parametrize("step", ["_digest", "_cancel"])
 def test_a_worker_that_is_killed_leaves_it_to_the_next(
     step: str, waited: Channel, monkeypatch: pytest.MonkeyPatch, pump: Run, receiver: Receiver
 ) -> None:
@@ -518,7 +518,7 @@ def test_what_is_sent_now_just_before_is_not_told_again(
     waited: Channel, alice: User, meanwhile: Meanwhile, pump: Run, receiver: Receiver
 ) -> None:
     one = Delivery.objects.get(event__type="git.push")
-    meanwhile(digests, "_serve", lambda: resending.redeliver(one, alice))
+    meanwhile(digests, "_send_one", lambda: resending.redeliver(one, alice))
     digests.send_due()
     meanwhile.end()
     pump()
@@ -529,7 +529,7 @@ def test_what_is_sent_now_just_before_is_not_told_again(
 
 def test_what_is_turned_off_meanwhile_is_not_told(waited: Channel, alice: User, meanwhile: Meanwhile) -> None:
     off = [Choice("git.push", "webhook", False)]
-    meanwhile(digests, "_serve", lambda: notification_settings.choose(alice, off))
+    meanwhile(digests, "_send_one", lambda: notification_settings.choose(alice, off))
     digests.send_due()
     meanwhile.end()
     assert len(folded()) == 2
@@ -550,7 +550,7 @@ def test_what_becomes_due_while_a_worker_waits_for_its_locks_is_left_to_the_pump
 
 
 def test_a_channel_that_is_removed_meanwhile_is_told_nothing(waited: Channel, meanwhile: Meanwhile) -> None:
-    meanwhile(digests, "_serve", lambda: services.remove(waited))
+    meanwhile(digests, "_send_one", lambda: services.remove(waited))
     digests.send_due()
     meanwhile.end()
     assert folded() == []

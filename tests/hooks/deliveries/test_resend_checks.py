@@ -144,7 +144,7 @@ def test_not_to_a_member_who_turned_it_off_there(acme: Organization, alice: User
 
 def test_a_test_is_sent_again_whatever_is(acme: Organization, alice: User, dave: User) -> None:
     turn(dave, "git.push", "email", False)
-    delivery = test_sends.send_test(ops(acme), "git.push", dave)
+    delivery = test_sends.send_hook_test(ops(acme), "git.push", dave)
     Delivery.objects.update(state="delivered", due_at=None)
     assert refused(delivery, alice) == ""
 

@@ -33,7 +33,7 @@ def test_a_test_goes_out_although_its_hook_is_paused_before_a_worker_takes_it(
     hook = webhook()
     record("git.push")
     router.route()
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     again = Delivery.objects.get(event__is_test=False)
     resending.redeliver(again, alice)
     rules.update_hook(hook, None, paused=True)
@@ -52,7 +52,7 @@ def test_a_test_by_mail_goes_out_although_its_hook_is_paused_before_a_worker_tak
 ) -> None:
     everybody = rules.Notify(members=True)
     hook = rules.create_email_hook(organization=acme, actor=None, name="Everybody", notify=everybody)
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     rules.update_hook(hook, None, paused=True)
     pump()
     assert mailbox.told == [alice.email]
@@ -64,7 +64,7 @@ def test_a_test_goes_out_although_its_endpoint_is_stopped_before_a_worker_takes_
     hook = webhook()
     record("git.push")
     router.route()
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     with transaction.atomic():
         pending.disable(Endpoint.objects.get(hook=hook), "It failed for 5 days without a success.")
     assert Delivery.objects.get(event__is_test=False).due_at is None

@@ -136,7 +136,7 @@ def test_a_hook_that_only_ever_got_400_does_not_read_healthy(
     receiver.status = 400
     hook = webhook(events=["git.push"])
     path = f"/api/v1/organizations/{hook.organization.public_id}/hooks/{hook.public_id}/"
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     pump()
     assert api(alice).get(path).json()["state"] == "not reached yet", "a test counts as no failure, nor as a success"
     assert Endpoint.objects.get(hook=hook).failed == 0

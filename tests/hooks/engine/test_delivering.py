@@ -166,13 +166,13 @@ def test_a_successful_test_of_a_disabled_endpoint_enables_it_again(
     hook = webhook(events=["git.push"])
     record("git.push")
     pump()
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     pump()
     hook.refresh_from_db()
     assert hook.endpoint is not None
     assert hook.endpoint.disabled_at is not None, "a test that fails changes nothing"
     receiver.status = 204
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     pump()
     assert Endpoint.objects.get(pk=hook.endpoint.pk).disabled_at is None
     assert Delivery.objects.get(event__is_test=False, hook=hook).state == "delivered"
@@ -185,7 +185,7 @@ def test_a_test_that_is_answered_with_410_is_tried_once(
     receiver.status = 410
     hook = webhook()
     for times in (1, 2):  # the first disables the endpoint, the second finds it disabled
-        test_sends.send_test(hook, "git.push", alice)
+        test_sends.send_hook_test(hook, "git.push", alice)
         pump()
         assert len(receiver.requests) == times
     assert set(Delivery.objects.filter(hook=hook).values_list("state", flat=True)) == {"failed"}

@@ -138,7 +138,7 @@ def test_it_moves_no_probe(
     before = Lane.objects.get(transport="http")
     assert before.circuit_open
     if what == "test":
-        test_sends.send_test(hook, "git.push", alice)
+        test_sends.send_hook_test(hook, "git.push", alice)
     else:
         resending.redeliver(Delivery.objects.filter(tries=0).latest("pk"), alice)
     pump()

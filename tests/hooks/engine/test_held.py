@@ -7,18 +7,18 @@ from collections import deque
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from hooks.engine.held import Held
+from hooks.engine.held import LeasedLane
 from hooks.engine.leases import Lease
 from tests.hooks.notifications import notification
 
 
-def held(latency: float | None, seats: int = 4, failures: int = 0, waiting: int = 100) -> Held:
+def held(latency: float | None, seats: int = 4, failures: int = 0, waiting: int = 100) -> LeasedLane:
     now = time.monotonic()
     lease = Lease(
         lane=1, organization=uuid4(), transport="http", token=uuid4(), begun=now, ends=now + 40,
         claimed_at=datetime.now(UTC), seats=seats, failures=failures, circuit_open=False,
     )  # fmt: skip
-    return Held(lease, waiting=deque([notification("git.push")] * waiting), latency=latency)
+    return LeasedLane(lease, waiting=deque([notification("git.push")] * waiting), latency=latency)
 
 
 def test_what_answers_at_once_is_sent_in_runs_and_what_is_slow_in_short_ones_or_one_by_one() -> None:

@@ -268,9 +268,9 @@ def test_a_lane_follows_its_url(webhook: Make, elsewhere: str, receiver: Receive
     hook = webhook(url=elsewhere)
     assert Lane.objects.get(endpoints=hook.endpoint).transport == "http"
     assert hook.endpoint
-    webhooks.change(hook.endpoint, {"url": receiver.url})
+    webhooks.update_endpoint(hook.endpoint, {"url": receiver.url})
     assert Lane.objects.get(endpoints=hook.endpoint).transport == "discord"
-    webhooks.change(hook.endpoint, {"url": elsewhere})
+    webhooks.update_endpoint(hook.endpoint, {"url": elsewhere})
     assert Lane.objects.get(endpoints=hook.endpoint).transport == "http"
 
 

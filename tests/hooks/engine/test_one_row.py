@@ -155,15 +155,15 @@ def test_an_event_that_cannot_be_routed_waits_alone_and_is_logged_once(
 ) -> None:
     hook = webhook()
     bad, good = record("git.push"), record("git.push")
-    sound = routing_rules.Rules.owed
+    sound = routing_rules.OrganizationRules.owed
 
-    def owed(self: routing_rules.Rules, event: Event) -> list[routing_rules.Owed]:
+    def owed(self: routing_rules.OrganizationRules, event: Event) -> list[routing_rules.PlannedDelivery]:
         if event.pk == bad.pk:
             raise ValueError("rotten")
         return sound(self, event)
 
     monkeypatch.setattr(router, "_round", router._Round())
-    monkeypatch.setattr(routing_rules.Rules, "owed", owed)
+    monkeypatch.setattr(routing_rules.OrganizationRules, "owed", owed)
     for _ in range(3):
         router.route()
     assert [each.event_id for each in hook.deliveries.all()] == [good.pk]

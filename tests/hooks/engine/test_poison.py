@@ -57,7 +57,7 @@ def test_a_test_of_unreadable_secrets_is_not_tried_in_a_loop(
     webhook: Make, record: Record, pump: Run, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = webhook()
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     lock_away(hook.endpoint)
     pump()
     assert len([line for line in caplog.messages if "cannot be read" in line]) == 1
@@ -70,14 +70,14 @@ def test_an_organization_that_cannot_be_routed_does_not_stop_another(
     broken = olga.organizations.get(name="Other")
     intake.record(broken, [intake.NewEvent(type="git.push")])
     record("git.push")
-    sound = routing_rules.Rules
+    sound = routing_rules.OrganizationRules
 
     def rules_of(organization: Organization, types: set[str]) -> Any:
         if organization == broken:
             raise ValueError("rotten")
         return sound(organization, types)
 
-    monkeypatch.setattr(router, "Rules", rules_of)
+    monkeypatch.setattr(router, "OrganizationRules", rules_of)
     for _ in range(3):
         router.route()
     assert hook.deliveries.count() == 1

@@ -145,11 +145,13 @@ def test_a_type_that_left_the_catalogue(record: Record, alice: User, webhook: We
 
 
 def test_a_test_goes_only_to_what_is_tested(acme: Organization, alice: User, dave: User, webhook: Webhook) -> None:
-    event = test_sends.send_test(webhook(), "git.push", alice).event
+    event = test_sends.send_hook_test(webhook(), "git.push", alice).event
     assert said(event, dave) == ("not_told", "A test goes only to what is tested.", "")
     assert of_hook(event, "Receiver")[0] == "waiting"
     assert of_hook(event, DEFAULT) == ("not_told", "A test goes only to what is tested.", "")
-    mailed = test_sends.send_test(Hook.objects.get(organization=acme, name=DEFAULT), "stack.redeploy.ok", alice).event
+    mailed = test_sends.send_hook_test(
+        Hook.objects.get(organization=acme, name=DEFAULT), "stack.redeploy.ok", alice
+    ).event
     state, why, since = said(mailed, alice)
     assert (state, since) == ("waiting", "")
     assert why.startswith("A test goes only to what is tested: Alice pressed Test.")
@@ -278,7 +280,7 @@ def test_others_do_not_see_what_became_of_a_member_s_channel(
     Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome=outcome)
     assert said(event, dave, "webhook", viewer=alice)[:2] == ("cancelled", f"{asked} Cancelled.")
     assert said(event, dave, "webhook", viewer=dave)[:2] == ("cancelled", f"{asked} Cancelled: {outcome}.")
-    services.remove(services.own(dave)["webhook"])
+    services.remove(services.channels_of(dave)["webhook"])
     assert said(event, dave, "webhook", viewer=alice)[2] == "Since then: would not be told."
     since = "Since then: would not be told: the webhook is turned on, but not set up."
     assert said(event, dave, "webhook", viewer=dave)[2] == since
@@ -300,6 +302,6 @@ def test_oneself_sees_every_channel(record: Record, dave: User, settings: LazySe
     with_webhook(dave)
     assert said(event, dave, "webhook", viewer=dave)[1] == "Not turned on for this."
     turn(dave, "git.push", "webhook", True)
-    services.remove(services.own(dave)["webhook"])
+    services.remove(services.channels_of(dave)["webhook"])
     later = routed(record, "git.push")
     assert said(later, dave, "webhook", viewer=dave)[1] == "The webhook is turned on, but not set up."

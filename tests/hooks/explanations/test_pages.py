@@ -134,7 +134,7 @@ def test_ten_times_the_members_take_no_more_queries(record: Record, acme: Organi
     event = routed(record, "server.stopped")
 
     def queries(size: int) -> int:
-        loaded = subjects.with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
+        loaded = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
         with CaptureQueriesContext(connection) as counted:
             found, _ = people.find_members(loaded, size=size)
             shown = Explanation(loaded, found)

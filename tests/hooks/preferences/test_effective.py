@@ -17,9 +17,9 @@ from hooks.manage import rules
 from hooks.manage.rules import Notify
 from hooks.models import Channel, Hook, Unsubscription
 from hooks.preferences import notification_settings
-from hooks.preferences.effective import Standing, State
+from hooks.preferences.effective import EffectiveSettings, State
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
-from hooks.routing.rules import Rules
+from hooks.routing.rules import OrganizationRules
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.roles import Role
@@ -46,10 +46,10 @@ class World:
     def drop_default_hook(self) -> None:
         rules.delete_hook(Hook.objects.existing().get(organization=self.acme), None)
 
-    def standing(self) -> Standing:
+    def standing(self) -> EffectiveSettings:
         memberships = Membership.objects.filter(user=self.user).select_related("organization")
         memberships = memberships.order_by("organization__name")
-        return Standing.read(self.user, list(memberships))
+        return EffectiveSettings.read(self.user, list(memberships))
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ SITUATIONS: dict[str, Callable[[World], object]] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_it_says_what_matching_does(world: World, situation: str) -> None:
     SITUATIONS[situation](world)
-    standing, matching_rules = world.standing(), Rules(world.acme, set(catalogue.EVENT_TYPES))
-    webhook = services.own(world.user).get("webhook")
+    standing, matching_rules = world.standing(), OrganizationRules(world.acme, set(catalogue.EVENT_TYPES))
+    webhook = services.channels_of(world.user).get("webhook")
     for name in notification_settings.offered():
         for resource in (None, world.shop, world.blog):
             event = Event(organization=world.acme, type=name, resource=resource)
@@ -224,7 +224,7 @@ def test_reading_it_takes_as_many_queries_for_many_organizations(
     memberships = list(Membership.objects.filter(user=world.user).select_related("organization"))
     assert len(memberships) == number + 2
     with django_assert_num_queries(6):
-        standing = Standing.read(world.user, memberships)
+        standing = EffectiveSettings.read(world.user, memberships)
         for name in notification_settings.offered():
             for kind in Channel.Kind.values:
                 standing.cell(name, kind, EVERYTHING)

@@ -19,7 +19,7 @@ from hooks.manage import rules
 from hooks.manage.rules import Notify
 from hooks.models import Hook
 from hooks.preferences import last_days, notification_settings
-from hooks.preferences.effective import Standing
+from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
 from hooks.views.preferences.words import would_have
 from notifications_project.accounts import organizations
@@ -36,8 +36,8 @@ def shop(acme: Organization) -> Resource:
     return Resource.objects.create(organization=acme, kind="application", name="shop")
 
 
-def standing(user: User) -> Standing:
-    return Standing.read(user, list(Membership.objects.filter(user=user).select_related("organization")))
+def standing(user: User) -> EffectiveSettings:
+    return EffectiveSettings.read(user, list(Membership.objects.filter(user=user).select_related("organization")))
 
 
 def counted(user: User, scope: Scope = EVERYTHING) -> dict[str, int]:

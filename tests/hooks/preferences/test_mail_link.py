@@ -14,7 +14,7 @@ from hooks import mail_links
 from hooks.endpoints import lookup
 from hooks.manage import rules
 from hooks.models import Delivery, Endpoint, NotificationSetting, Unsubscription
-from hooks.preferences import mail_link, notification_settings
+from hooks.preferences import mail_link_settings, notification_settings
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
 from hooks.routing import router
 from notifications_project.accounts.models import AuditEntry, Organization, User
@@ -80,7 +80,7 @@ def test_one_click_ends_mail_by_default_by_a_setting_and_by_role(
         assert found[1] in text
         assert "http://localhost:8000/account/notifications/" in text
     assert stranger.get(found[1]).status_code == 200  # asks, and changes nothing
-    assert not mail_link.is_off(alice, event_type)
+    assert not mail_link_settings.is_off(alice, event_type)
 
     response = stranger.post(found[1], "List-Unsubscribe=One-Click", content_type=FORM)
     assert (response.status_code, response.cookies) == (200, {})
@@ -134,7 +134,7 @@ def test_a_mail_that_a_hook_asked_for_too_ends_by_both(
     assert "Ops" in html
     press(stranger, page, "Unsubscribe from all of them")
     assert Unsubscription.objects.exists()
-    assert mail_link.is_off(alice, "process.down")
+    assert mail_link_settings.is_off(alice, "process.down")
 
 
 def test_of_a_hook_and_a_kind_either_can_be_left_alone(
@@ -143,11 +143,11 @@ def test_of_a_hook_and_a_kind_either_can_be_left_alone(
     hook = rules.create_email_hook(organization=acme, actor=None, name="Ops", notify=rules.Notify(members=True))
     page = link(at_acme, "process.down", hook.public_id)
     press(stranger, page, "Unsubscribe from Ops")
-    assert not mail_link.is_off(alice, "process.down")
+    assert not mail_link_settings.is_off(alice, "process.down")
     assert Unsubscription.objects.exists()
     Unsubscription.objects.all().delete()
     press(stranger, page, "Unsubscribe from Process is down")
-    assert mail_link.is_off(alice, "process.down")
+    assert mail_link_settings.is_off(alice, "process.down")
     assert not Unsubscription.objects.exists()
 
 
@@ -180,13 +180,13 @@ def test_without_knowing_what_stood_before_mail_of_this_kind_comes_again(
 
 def test_what_was_turned_off_elsewhere_stays_off(alice: User, acme: Organization, at_acme: Endpoint) -> None:
     notification_settings.choose(alice, [Choice("process.down", "email", False)], Scope(organization=acme))
-    mail_link.turn_on(alice, "process.down", mail_link.turn_off(alice, "process.down"))
+    mail_link_settings.turn_on(alice, "process.down", mail_link_settings.turn_off(alice, "process.down"))
     assert chosen(alice) == {"Acme": False}
 
 
 def test_what_stood_before_where_the_user_has_left_is_not_restored(alice: User, acme: Organization, olga: User) -> None:
     other = olga.organizations.get(name="Other")
-    mail_link.turn_on(alice, "git.push", [(other.public_id, True), ("", True)])
+    mail_link_settings.turn_on(alice, "git.push", [(other.public_id, True), ("", True)])
     assert notification_settings.chosen(alice, EVERYTHING) == {("git.push", "email"): True}
     assert chosen(alice) == {"everything": True}
 

@@ -83,7 +83,7 @@ def test_a_failing_test_of_an_ordered_hook_is_not_tried_over_and_over(
 ) -> None:
     hook = webhook(ordered=True)
     receiver.status = 503
-    test_sends.send_test(hook, "git.push", alice)
+    test_sends.send_hook_test(hook, "git.push", alice)
     pump()
     assert len(receiver.requests) == 1
     assert Delivery.objects.get().state == "failed"

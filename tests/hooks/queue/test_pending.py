@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from events.models import Event
 from hooks import clock
-from hooks.audience.quiet_times import AT_MOST
+from hooks.audience.quiet_times import DIGEST_GRACE
 from hooks.channels import services
 from hooks.consent import suppressing
 from hooks.deliveries import digests, resending
@@ -173,7 +173,7 @@ def test_a_rule_that_goes_does_not_undo_what_a_worker_writes_meanwhile(
     record("git.push")
     router.route()
     settled = {"state": "delivered", "due_at": None, "settled_at": clock.now()}
-    meanwhile(pending, "_may_go", lambda: Delivery.objects.filter(state="pending").update(**settled))
+    meanwhile(pending, "_may_be_sent", lambda: Delivery.objects.filter(state="pending").update(**settled))
     rules.delete_hook(first, None)
     meanwhile.end()
     delivery = Delivery.objects.get()
@@ -203,7 +203,7 @@ def test_resuming_while_a_worker_enables_the_endpoint_lets_go_what_waits(
         pending.disable(hook.endpoint, "for the test")
     record("git.push")
     router.route()
-    meanwhile(pending, "resume", lambda: enable(hook))
+    meanwhile(pending, "release_for_hook", lambda: enable(hook))
     rules.update_hook(hook, None, paused=False)
     meanwhile.end()
     assert Delivery.objects.get().due_at is not None
@@ -231,7 +231,7 @@ def test_pausing_and_writing_results_do_not_wait_for_each_other(
         time.sleep(0.3)
         Delivery.objects.filter(pk=last.pk).update(due_at=None)
 
-    monkeypatch.setattr(pending, "hold", lambda hook: pause_in_order())
+    monkeypatch.setattr(pending, "hold_for_hook", lambda hook: pause_in_order())
     threads = [in_thread(write), in_thread(lambda: rules.update_hook(hook, None, paused=True))]
     for thread in threads:
         thread.join()
@@ -360,7 +360,7 @@ def test_mails_of_a_hook_that_is_resumed_wait_for_the_quiet_times_of_their_recei
     notification_settings.mark_urgent(alice, "stack.redeploy.fail", True)
     until = snoozed(alice)
     rules.update_hook(paused, None, paused=False)
-    assert waits(alice, "git.push") == (until, until + AT_MOST)
+    assert waits(alice, "git.push") == (until, until + DIGEST_GRACE)
     pump()
     assert mailbox.told == [alice.email, dave.email, dave.email]
     assert Delivery.objects.get(state="pending").event.type == "git.push"
@@ -386,7 +386,7 @@ def test_resuming_asks_for_no_quiet_time_by_itself(
     for user in (alice, dave):
         snoozed(user)
         with transaction.atomic(), CaptureQueriesContext(connection) as counted:
-            pending.resume(paused)
+            pending.release_for_hook(paused)
         counts.append(len(counted))
         assert None not in waits(user, "git.push")
         Delivery.objects.update(due_at=None, quiet_until=None)
@@ -407,7 +407,7 @@ def test_an_address_that_is_tried_again_keeps_its_quiet_time(
     until = snoozed(alice)
     for user in (alice, dave):
         suppressing.try_again(lookup.mail_endpoint(acme, user.email), alice)
-    assert waits(alice, "git.push") == (until, until + AT_MOST)
+    assert waits(alice, "git.push") == (until, until + DIGEST_GRACE)
     for quiet_until, due_at in (
         waits(alice, "stack.redeploy.fail"),
         waits(dave, "git.push"),

@@ -184,7 +184,7 @@ def test_pausing_while_an_attempt_fails_holds_the_retry(
     def pause(request: object) -> None:
         Hook.objects.filter(pk=hook.pk).update(paused=True)
         hook.refresh_from_db()
-        pending.hold(hook)
+        pending.hold_for_hook(hook)
 
     receiver.status, receiver.before_answer = 503, pause
     record("git.push")

@@ -20,8 +20,8 @@ from hooks.explanations.people import Explanation, find_members
 from hooks.manage import rules
 from hooks.models import Channel, Endpoint, Hook, NotificationSetting, Unsubscription
 from hooks.routing.router import route
-from hooks.routing.rules import Rules
-from hooks.routing.subjects import with_about
+from hooks.routing.rules import OrganizationRules
+from hooks.routing.subjects import annotate_subject
 from notifications_project.accounts.models import Membership, Organization, User
 from tests.hooks.people import application, members, with_hipchat
 
@@ -177,7 +177,7 @@ def in_bulk(world: World, event: Event) -> set[tuple[str, str]]:
     names = {user.email: name for name, user in world.users.items()}
     spaces = {user.pk: name for name, user in world.users.items()}
     owners = dict(Endpoint.objects.values_list("pk", "organization_id"))
-    owed = Rules(world.acme, {event.type}).owed(event)
+    owed = OrganizationRules(world.acme, {event.type}).owed(event)
     keys = [
         (spaces[owners[each.endpoint.pk]], str(HIPCHAT)) if each.endpoint else (each.address.lower(), str(EMAIL))
         for each in owed
@@ -201,7 +201,7 @@ def explained(event: Event, size: int) -> set[tuple[str, str]]:
 
 
 def read(event: Event) -> Event:
-    return with_about(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
+    return annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
 
 
 @given(

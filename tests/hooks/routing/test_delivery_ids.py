@@ -139,7 +139,7 @@ def test_an_event_that_is_committed_late_is_told_after_those_that_were_routed_be
 
 @pytest.mark.django_db
 def test_a_test_has_an_id_of_the_same_kind(hook: Hook, alice: User) -> None:
-    first, second = (test_sends.send_test(hook, "job.fail", alice) for _ in range(2))
+    first, second = (test_sends.send_hook_test(hook, "job.fail", alice) for _ in range(2))
     assert hook.endpoint is not None
     assert first.pk == id_of(first.event_id, hook.endpoint.pk)
     assert first.pk < second.pk

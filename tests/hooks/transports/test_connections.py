@@ -348,7 +348,7 @@ def test_ipv6_is_dialled_without_its_brackets(monkeypatch: pytest.MonkeyPatch) -
 
     def nowhere(host: str, port: int) -> list[outbound.SockAddr]:
         asked.append(str(ipaddress.ip_address(host)))
-        raise outbound.Refused
+        raise outbound.ForbiddenAddress
 
     monkeypatch.setattr(outbound, "resolve", nowhere)
     assert http.post(notification("http://[::1]:8080/")).code == "refused"

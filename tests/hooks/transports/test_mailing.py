@@ -129,7 +129,7 @@ def test_without_a_mail_server_mail_waits_untouched(
 def test_testing_an_email_hook_mails_only_the_person_who_pressed(
     acme: Organization, alice: User, dave: User, pump: Run, mailbox: Mailbox
 ) -> None:
-    test_sends.send_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", dave)
+    test_sends.send_hook_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", dave)
     pump()
     assert mailbox.told == [dave.email]
     assert str(mailbox.mails[0]["Subject"]).startswith("[Test] ")

@@ -79,7 +79,7 @@ def test_a_name_with_one_good_and_one_bad_address_is_refused_whole(monkeypatch: 
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
-    with pytest.raises(outbound.Refused):
+    with pytest.raises(outbound.ForbiddenAddress):
         outbound.resolve("rebinding.example", 80)
 
 

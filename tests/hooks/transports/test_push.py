@@ -342,7 +342,7 @@ def test_mail_being_away_does_not_hold_up_pushes(
 # --- Tests ---------------------------------------------------------------------------------------------------
 def test_a_test_goes_to_the_one_device_at_once(apns: FakeApns, device: Device, pump: Run, alice: User) -> None:
     devices.register(alice, "f" * 64, "Alice's iPad")
-    delivery = test_sends.send_test_to(device.endpoint, "stack.redeploy.ok", alice)
+    delivery = test_sends.send_endpoint_test(device.endpoint, "stack.redeploy.ok", alice)
     pump()
     assert [push.device for push in apns.pushes] == [TOKEN]
     assert "This is a test" in apns.pushes[0].payload["aps"]["alert"]["body"]
@@ -356,12 +356,12 @@ def test_a_test_goes_to_the_one_device_at_once(apns: FakeApns, device: Device, p
 
 def test_a_device_that_was_removed_or_an_unknown_type_cannot_be_tested(device: Device, alice: User) -> None:
     with pytest.raises(test_sends.CannotTest, match="Unknown event type"):
-        test_sends.send_test_to(device.endpoint, "nothing.known", alice)
+        test_sends.send_endpoint_test(device.endpoint, "nothing.known", alice)
     endpoint = device.endpoint
     devices.remove(device)
     endpoint.refresh_from_db()
     with pytest.raises(test_sends.CannotTest, match="removed"):
-        test_sends.send_test_to(endpoint, "job.fail", alice)
+        test_sends.send_endpoint_test(endpoint, "job.fail", alice)
     assert Delivery.objects.count() == 0
 
 

@@ -171,7 +171,7 @@ def test_a_device_that_registers_while_apple_says_that_it_is_gone_stays(
 
 def test_a_test_to_a_dead_device_fails_and_removes_it(apns: FakeApns, device: Device, pump: Run, alice: User) -> None:
     apns.answer = lambda push: Reply(410, "Unregistered", timestamp=LATER)
-    delivery = test_sends.send_test_to(device.endpoint, "job.fail", alice)
+    delivery = test_sends.send_endpoint_test(device.endpoint, "job.fail", alice)
     pump()
     delivery.refresh_from_db()
     assert delivery.state == "failed"

@@ -128,7 +128,7 @@ def test_the_port_of_another_service_is_refused_when_it_is_written_and_when_it_i
 def test_the_operator_may_allow_a_port(settings: LazySettings) -> None:
     settings.OUTBOUND_ALLOWED_PORTS = frozenset({9200})
     outbound.check_port(9200)
-    with pytest.raises(outbound.Refused):
+    with pytest.raises(outbound.ForbiddenAddress):
         outbound.check_port(9300)
 
 

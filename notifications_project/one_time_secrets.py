@@ -17,14 +17,14 @@ LASTS = 120  # seconds: a redirect is followed at once
 _KEY = "shown_once"
 
 
-def leave(request: HttpRequest, what: str, value: Any) -> None:
-    """Keep a JSON value for the page that calls `take` with the same name. Older ones that nobody took go."""
+def stash(request: HttpRequest, what: str, value: Any) -> None:
+    """Keep a JSON value for the page that calls `pop` with the same name. Older ones that nobody took go."""
     until = time.time() + LASTS
     waiting = {name: each for name, each in request.session.get(_KEY, {}).items() if each[0] > time.time()}
     request.session[_KEY] = {**waiting, what: [until, encrypt({"what": what, "value": value})]}
 
 
-def take(request: HttpRequest, what: str) -> Any:
+def pop(request: HttpRequest, what: str) -> Any:
     """The value, this once; None if it was taken before, or came too late."""
     waiting = request.session.get(_KEY, {})
     if what not in waiting:
