@@ -71,6 +71,8 @@ def mask(value: str) -> str:
     like a random token.
     """
     if "://" not in value:
+        if value.endswith(DOTS) and len(value) <= 4 + len(DOTS):
+            return value  # it is masked already: dots of dots would tell nobody which of two tokens it is
         # A few characters tell two tokens apart; of a short one they are half of it, or all.
         return f"{value[:4] if len(value) >= _RECOGNIZED else ''}{DOTS}" if value else ""
     if DOTS in value:

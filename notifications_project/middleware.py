@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote_plus
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -49,15 +48,20 @@ class KeyInAddressMiddleware:
 
 
 class NoNulMiddleware:
-    """Refuses the character NUL, which PostgreSQL's text does not hold: no address, parameter or field has it."""
+    """Keeps out the character NUL, which PostgreSQL's text does not hold: no address, parameter or field has it.
+
+    A page is asked without it: who searches for a text finds the text. The API says which parameter had it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         api = request.path_info.startswith("/api/")
-        if "\0" in request.path_info or ("\0" in unquote_plus(request.META.get("QUERY_STRING", "")) and not api):
+        if "\0" in request.path_info:
             raise Http404("No address has the character NUL.")
+        if not api:
+            request.META["QUERY_STRING"] = request.META.get("QUERY_STRING", "").replace("%00", "").replace("\0", "")
         if api and (names := [name for name in request.GET if "\0" in name + str(request.GET[name])]):
             errors = [{"field": name.replace("\0", ""), "message": _NO_NUL} for name in names]
             return JsonResponse({"errors": errors}, status=422)

@@ -22,7 +22,7 @@ from hooks.transports import adapter, http
 from notifications_project.accounts import organizations
 from tests.environment import SETTINGS
 from tests.faults.console import EVENT_TYPE, Worker
-from tests.faults.hostile import Exchange, Hostile
+from tests.faults.hostile import Exchange, Hostile, digest_of
 from tests.faults.sizes import FULL
 from tests.faults.table import note_answers
 from tests.faults.tricks import SCRIPTS
@@ -59,7 +59,7 @@ def wrong(exchanges: list[Exchange], answer: Answer, number: str) -> str:
     late = answer.code == "time-out" and answer.duration_ms >= TIMEOUT * 1000  # on a busy machine
     if answer.code not in exchanges[0].codes and not late:
         return f"{answer.code} {answer.text}, but it was answered {exchanges[0].codes}"
-    return "" if "for " not in body or f"for {number}." in body else f"the body is another's: {body}"
+    return "" if "for " not in body or f"for {digest_of(number)}." in body else f"the body is another's: {body}"
 
 
 @pytest.mark.timeout(1800 if FULL else 120)
@@ -223,4 +223,6 @@ def _wrong(hostile: Hostile, attempt: Attempt) -> str:
     late = attempt.code == "time-out" and attempt.duration_ms >= 2000
     if attempt.code not in allowed and not late:
         return f"{number}: {attempt.code}, but it was answered {allowed}"
-    return "" if "for " not in body or f"for {number}." in body else f"{number}: the body is another's: {body}"
+    return (
+        "" if "for " not in body or f"for {digest_of(number)}." in body else f"{number}: the body is another's: {body}"
+    )

@@ -23,7 +23,9 @@ def test_a_teams_url_that_has_ended_is_refused_and_an_older_hook_says_so(acme: O
         rules.create_webhook(organization=acme, actor=None, name="Ops", url=ENDED, format="teams")
     assert "make a workflow" in refused.value.errors["url"]
     hook, _ = rules.create_webhook(organization=acme, actor=None, name="Ops", url="http://127.0.0.1:9/", format="teams")
-    Endpoint.objects.filter(hook=hook).update(address=ENDED)
+    assert hook.endpoint
+    hook.endpoint.secrets = {**hook.endpoint.secrets, "address": ENDED}
+    hook.endpoint.save(update_fields=["secrets"])
     older = Hook.objects.select_related("endpoint").get(pk=hook.pk)
     state = sentences.hook_state(older)
     assert state.word == "Needs a new URL"
