@@ -27,7 +27,7 @@ from hooks.models import Circuit, Delivery, Endpoint, Hook
 from hooks.routing import router
 from hooks.transports import smtp
 from notifications_project.accounts import invitations, organizations
-from notifications_project.accounts.models import AuditEntry, Organization, User
+from notifications_project.accounts.models import AuditEntry, Organization, QuotaUse, User
 from tests.conftest import Api, person
 from tests.hooks.conftest import Mailbox, free_port
 from tests.hooks.pages import ClientOf, page_of
@@ -475,8 +475,10 @@ def test_an_organization_asks_so_many_addresses_a_day_and_the_others_wait(
         tasks.sweep()
     assert len(mailbox.mails) == 3
     assert "Enough such mails were sent for now" in get(client_of(alice), page_of(home, hook))
-    with time_machine.travel(clock.now() + timedelta(days=1, minutes=1), tick=True):
-        tasks.sweep()
+    a_day = timedelta(days=1, minutes=1)  # passes: what is kept moves back, as the database's clock cannot be moved
+    QuotaUse.objects.update(ends_at=F("ends_at") - a_day)
+    Endpoint.objects.filter(ask_at__isnull=False).update(ask_at=F("ask_at") - a_day)
+    tasks.sweep()
     assert len(set(mailbox.told)) == 5
 
 
