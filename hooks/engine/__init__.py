@@ -43,7 +43,7 @@ stopping = stop.asked
 
 def workers_running() -> bool:
     """False if work has been due for some seconds and no pump has come: then no worker is running."""
-    return Pump.objects.filter(seen_at__gt=clock.now() - 2 * _SOON).exists() or not watchdog.work_is_due(_SOON)
+    return Pump.objects.filter(seen_at__gt=clock.in_query() - 2 * _SOON).exists() or not watchdog.work_is_due(_SOON)
 
 
 __all__ = ["stopping", "workers_running"]

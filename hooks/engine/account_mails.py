@@ -20,6 +20,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
 
 from hooks import clock
 from hooks.engine import lanes, record, unread
@@ -40,7 +41,7 @@ _TAKEN_FOR = timedelta(minutes=3)  # longer than an attempt with the longest DEL
 _WITHOUT_KEY = timedelta(minutes=15)  # until a mail that no key reads is looked at again
 
 
-def due(before: datetime) -> QuerySet[AccountMail]:
+def due(before: datetime | Combinable) -> QuerySet[AccountMail]:
     return AccountMail.objects.filter(due_at__lte=before, expires_at__gt=before)
 
 

@@ -22,7 +22,7 @@ _STANDING = timedelta(seconds=30)  # then the cluster is replaced
 
 def work_is_due(since: timedelta = timedelta(0)) -> bool:
     """Whether events wait to be routed, or free lanes or account mails to be served, for longer than `since`."""
-    before = clock.now() - since
+    before = clock.in_query() - since
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=before)
     due = Lane.objects.filter(free, next_at__lt=before)
     if due.exists() and due.filter(transport__in=wakeup.open_transports()).exists():
