@@ -20,7 +20,9 @@ from django.http import HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-_AT_ONCE = 100  # requests; a thread is made only when all others are busy
+from notifications_project.runtime.turns import Turn, Turns, client_of, working
+
+_AT_ONCE = 100  # requests, most of them waiting for a network; a thread is made only when all others are busy
 
 
 class ThreadsHandler(ASGIHandler):
@@ -30,6 +32,7 @@ class ThreadsHandler(ASGIHandler):
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="request")
+        self.turns = Turns()
 
     async def __call__(
         self,
@@ -44,14 +47,15 @@ class ThreadsHandler(ASGIHandler):
         except RequestAborted:
             return
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self.threads, self._answer, scope, body)
+        turn = await self.turns.take(client_of(scope))
+        response = await loop.run_in_executor(self.threads, self._answer, scope, body, turn)
         await self.send_response(response, send)
         if response.streaming:
             await loop.run_in_executor(self.threads, response.close)
 
-    def _answer(self, scope: dict[str, Any], body: IO[bytes]) -> HttpResponseBase:
+    def _answer(self, scope: dict[str, Any], body: IO[bytes], turn: Turn) -> HttpResponseBase:
         """The whole of it, but for sending the answer: a client that reads slowly holds no thread."""
-        with body:
+        with body, working(turn):
             set_script_prefix(get_script_prefix(scope))
             response = self._respond(scope, body)
             if scope["method"] in {"GET", "HEAD"} and getattr(response, "connection_broke", False):

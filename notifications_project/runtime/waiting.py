@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 from django.db import connections
 
+from notifications_project.runtime.turns import end_turn
+
 
 class Busy(Exception):
     """There are too many such requests at once: of this user (status 429) or in all (503). The words are for people."""
@@ -26,10 +28,14 @@ class Busy(Exception):
 
 @contextmanager
 def without_database() -> Iterator[None]:
-    """Give this thread's connections back to the pool; the next query takes one again. Call it in no transaction."""
+    """Wait for a network in the block: this thread's connections go back to the pool, and its turn to the next request.
+
+    The next query takes a connection again. Call it in no transaction.
+    """
     for connection in connections.all(initialized_only=True):
         if connection.vendor == "postgresql" and not connection.in_atomic_block:
             connection.close()
+    end_turn()
     yield
 
 

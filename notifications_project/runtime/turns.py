@@ -1,0 +1,115 @@
+"""Requests take turns, so that one client's burst of requests does not keep the others' pages waiting.
+
+A process works on a few requests at a time: more would only share its one interpreter, and all be late. The others
+wait in line, one line for each client, and the lines are served in rotation. A request that waits for a network, or
+has taken long, gives its turn to the next and goes on beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+AT_ONCE = 4  # requests that a process works on
+LONGEST = 0.5  # seconds after which a turn ends: it waits for a lock, or computes what the others need not wait for
+
+
+class Turn:
+    """The right to work on one request. It ends once, whichever thread says so first."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns, self._loop = turns, asyncio.get_running_loop()
+        self._timer = self._loop.call_later(LONGEST, self._end)
+        self._ended = False
+
+    def end(self) -> None:
+        """Let the next request begin. May be called from any thread, and again."""
+        if not self._ended and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._timer.cancel()
+            self._turns.pass_on()
+
+
+class Turns:
+    """The lines of one process. All of it runs in the event loop."""
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._free = at_once
+        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}  # in the order in which they are served
+
+    async def take(self, client: Hashable) -> Turn:
+        """Wait for a turn of this client."""
+        if self._free:
+            self._free -= 1
+            return Turn(self)
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(client, deque()).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():  # it was called up in the same moment
+                self.pass_on()
+            raise
+        return Turn(self)
+
+    def pass_on(self) -> None:
+        """Call up who is first in the next line, or keep the turn free."""
+        while self._lines:
+            client = next(iter(self._lines))
+            line = self._lines.pop(client)
+            place = line.popleft()
+            if line:
+                self._lines[client] = line  # behind the other clients'
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1
+
+
+_current = threading.local()
+
+
+@contextmanager
+def working(turn: Turn) -> Iterator[None]:
+    """Work on a request in this thread; its turn ends with the block at the latest."""
+    _current.turn = turn
+    try:
+        yield
+    finally:
+        _current.turn = None
+        turn.end()
+
+
+def end_turn() -> None:
+    """End the turn of the request that this thread works on, if it has one: it is about to wait."""
+    turn: Turn | None = getattr(_current, "turn", None)
+    if turn is not None:
+        turn.end()
+
+
+def client_of(scope: dict[str, Any]) -> Hashable:
+    """Who sends the request of this ASGI scope: the holder of a token or of a session, else an address.
+
+    Nothing is checked here. Somebody who invents tokens has several lines; each of them costs the others one turn.
+    """
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if token := headers.get(b"authorization"):
+        return token
+    name = settings.SESSION_COOKIE_NAME.encode() + b"="
+    for cookie in headers.get(b"cookie", b"").split(b";"):
+        if cookie.strip().startswith(name):
+            return cookie.strip()
+    if getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0) and (forwarded := headers.get(b"x-forwarded-for")):
+        return forwarded.rpartition(b",")[2].strip()  # what the proxy has added; the rest the client may have invented
+    address: str = (scope.get("client") or [""])[0]
+    return address
