@@ -218,7 +218,7 @@ def channel_json(channel: Channel) -> dict[str, Any]:
         "kind": channel.kind,
         "id": ids.encode("chan", channel.pk) if _is_stored(channel) else None,
         "set_up": card.there,
-        "state": card.state.word.lower(),
+        "state": card.state.condition,
         **_particulars(channel),
         "snoozed_until": channel.snoozed_until,
         "quiet_hours": hours or None,

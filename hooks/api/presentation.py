@@ -24,7 +24,7 @@ def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> 
         "resources": sorted(each.public_id for each in hook.resources.all()) if hook.restricted else None,
         "paused": hook.paused,
         "enabled": hook.enabled,
-        "state": sentences.hook_state(hook).word.lower(),
+        "state": sentences.hook_state(hook).condition,
         "description": sentences.describe_hook(hook),
         "health": endpoint_health(hook.endpoint) if hook.endpoint else None,
         "created_at": hook.created_at,

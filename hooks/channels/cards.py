@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from hooks.formats import FORMATS
 from hooks.formats.base import CA_CERTIFICATES, authorities_of
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.presentation import sentences
-from hooks.presentation.sentences import Badge
+from hooks.presentation.sentences import Badge, Condition, ConditionBadge, condition_badge
 from hooks.preview.verifying import can_verify
 from notifications_project.accounts.models import User
 from notifications_project.encryption import Unreadable
@@ -42,14 +43,29 @@ class Line:
     state: str
 
 
+class FactKind(StrEnum):
+    TEXT = "text"
+    CODE = "code"  # to be read letter by letter: a URL, a token
+    ADDRESS = "address"  # the user's own e-mail address
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a card: `kind` says how its value is shown."""
+
+    label: str
+    value: str
+    kind: FactKind = FactKind.CODE
+
+
 @dataclass(frozen=True)
 class Card:
     """A channel with everything that its card says. `channel` of one that is not set up has no endpoint."""
 
     channel: Channel
     there: bool
-    state: Badge
-    facts: list[tuple[str, str]]
+    state: ConditionBadge
+    facts: list[Fact]
     quiet: str  # "Snoozed until 14:05, 3 wait"
     hours: str  # "Quiet each day from 22:00 until 07:00"
     trouble: str
@@ -167,21 +183,21 @@ def at_words(when: datetime, zone: str, now: datetime) -> str:
     return f"tomorrow {local:%H:%M}" if days == 1 else f"{local:%A} {local.day} {local:%b}, {local:%H:%M}"
 
 
-def _state(channel: Channel, there: bool, now: datetime) -> Badge:
+def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
     endpoint = channel.endpoint
     if channel.kind == Kind.IOS and not settings.PUSH_CONFIGURED:
-        return Badge("Not available here", "warn", devices.explanation())
+        return condition_badge(Condition.NOT_AVAILABLE, devices.explanation())
     if not there:
-        return Badge("Not set up")
+        return condition_badge(Condition.NOT_SET_UP)
     if endpoint and endpoint.disabled_at:
-        return Badge("Stopped", "bad", endpoint.disabled_reason)
+        return condition_badge(Condition.STOPPED, endpoint.disabled_reason)
     if endpoint and sentences.has_lost_secret(endpoint):
-        return sentences.SECRET_LOST
+        return sentences.secret_lost_badge()
     if endpoint and endpoint.failing_since:
-        return Badge("Failing", "bad", endpoint.last_answer)
+        return condition_badge(Condition.FAILING, endpoint.last_answer)
     if quiet_until(channel, channel.user.time_zone, now):
-        return Badge("Quiet", "info")
-    return sentences.endpoint_state(endpoint) if endpoint else Badge("On", "good")
+        return condition_badge(Condition.QUIET)
+    return sentences.endpoint_state(endpoint) if endpoint else condition_badge(Condition.ON)
 
 
 def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:
@@ -196,28 +212,35 @@ def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:
     return ""
 
 
-def _facts(channel: Channel) -> list[tuple[str, str]]:
+def _facts(channel: Channel) -> list[Fact]:
     endpoint = channel.endpoint
     if channel.kind == Kind.EMAIL:
-        return [("Address", channel.user.email)]
+        return [Fact("Address", channel.user.email, FactKind.ADDRESS)]
     if endpoint is None:
         return []
     if channel.kind == Kind.HIPCHAT:
         options = endpoint.options
         version = FORMATS["hipchat"].options[-1]
         return [
-            ("API token", str(options.get("token", ""))),
-            ("Room", str(options.get("room", ""))),
-            ("Base URL", sentences.where(endpoint)),
-            (version.label, dict(version.choices).get(options.get(version.name, version.default), "")),
+            Fact("API token", str(options.get("token", ""))),
+            Fact("Room", str(options.get("room", "")), FactKind.TEXT),
+            Fact("Base URL", sentences.where(endpoint)),
+            Fact(
+                version.label,
+                dict(version.choices).get(options.get(version.name, version.default), ""),
+                FactKind.TEXT,
+            ),
         ]
     known = FORMATS.get(endpoint.format)
-    facts = [("URL", sentences.where(endpoint)), ("Format", known.label if known else endpoint.format)]
+    facts = [
+        Fact("URL", sentences.where(endpoint)),
+        Fact("Format", known.label if known else endpoint.format, FactKind.TEXT),
+    ]
     if known:
         labels = {option.name: option.label for option in known.all_options}
         shown = {**endpoint.options} | ({CA_CERTIFICATES.name: "given"} if authorities_of(endpoint.options) else {})
-        facts += [(labels.get(name, name), str(value)) for name, value in shown.items()]
-        facts += [("Signing secret", _secret_beginning(endpoint))] if known.signed else []
+        facts += [Fact(labels.get(name, name), str(value)) for name, value in shown.items()]
+        facts += [Fact("Signing secret", _secret_beginning(endpoint))] if known.signed else []
     return facts
 
 

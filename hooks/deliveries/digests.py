@@ -43,7 +43,6 @@ from hooks.audience.quiet_times import DIGEST_GRACE, quiet_until
 from hooks.endpoints import lookup
 from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Endpoint
-from hooks.presentation.sentences import TOLD_IN_DIGEST
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
 from hooks.wording import tell
@@ -75,8 +74,8 @@ def wait_until(deliveries: QuerySet[Delivery], when: datetime) -> None:
 
 def told_in(delivery: Delivery) -> str:
     """The public id of the digest in which a delivery was told; empty if it was not."""
-    folded = delivery.state == Delivery.State.CANCELLED and delivery.outcome.startswith(TOLD_IN_DIGEST)
-    return delivery.outcome.removeprefix(TOLD_IN_DIGEST) if folded else ""
+    digest = delivery.digest_id if delivery.is_told_in_digest else None
+    return ids.encode("dlv", digest) if digest else ""
 
 
 def send_due(user: User | None = None) -> int:
@@ -233,7 +232,7 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
         return _release(rows, now)
     digest = _digest(space, to, channel, rows, now)
-    return _cancel(rows, now, f"{TOLD_IN_DIGEST}{digest.public_id}")
+    return _cancel(rows, now, f"Told in one digest: {digest.public_id}", digest)
 
 
 def _locked_space(user: User) -> Organization:
@@ -277,10 +276,15 @@ def _release(rows: Sequence[_Row], now: datetime) -> int:
     return len(rows)
 
 
-def _cancel(rows: Sequence[_Row], now: datetime, outcome: str) -> int:
+def _cancel(rows: Sequence[_Row], now: datetime, outcome: str, digest: Delivery | None = None) -> int:
     for some in _in_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).update(
-            state=Delivery.State.CANCELLED, outcome=outcome, settled_at=now, due_at=None, quiet_until=None
+            state=Delivery.State.CANCELLED,
+            outcome=outcome,
+            digest=digest,
+            settled_at=now,
+            due_at=None,
+            quiet_until=None,
         )
     return len(rows)
 

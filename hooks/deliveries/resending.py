@@ -111,7 +111,9 @@ def _send(deliveries: Collection[UUID], of_lanes: Iterable[int]) -> None:
     rows = Delivery.objects.filter(pk__in=deliveries)
     # Locked in order; a worker that settles one meanwhile has done so before what follows, or finds it waiting.
     list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    rows.exclude(state=Delivery.State.PENDING).update(tries=0, extra_tries=0, scheduled_at=None, settled_at=None)
+    rows.exclude(state=Delivery.State.PENDING).update(
+        tries=0, extra_tries=0, scheduled_at=None, settled_at=None, digest=None
+    )
     waiting = rows.filter(state=Delivery.State.PENDING).exclude(due_at=lanes.AT_ONCE)
     waiting.update(scheduled_at=Coalesce("due_at", clock.now()))  # what is held goes on once it is let go
     rows.update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE, quiet_until=None)

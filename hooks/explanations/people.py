@@ -241,7 +241,7 @@ class Explanation:
         if state == ToldState.WAITING:
             more = self._waits(person, kind, delivery.quiet_until, delivery.due_at is None)
             more = more or sentences.describe_state(delivery, self.now, self.workers)
-        elif verdicts.in_digest(delivery):
+        elif delivery.is_told_in_digest:
             more = "it waited for a quiet time, and was told in a digest"
         elif state != ToldState.TOLD:
             more = sentences.describe_state(delivery) if self._is_open(person, kind) else _CLOSED[state]

@@ -42,7 +42,7 @@ OF_DELIVERY = {
     Delivery.State.CANCELLED: ToldState.CANCELLED,
 }
 _NAMES = {Channel.Kind.EMAIL: "e-mail", Channel.Kind.WEBHOOK: "the webhook"}
-_IN_DIGEST = Q(state=Delivery.State.CANCELLED, outcome__startswith=sentences.TOLD_IN_DIGEST)
+_IN_DIGEST = Q(state=Delivery.State.CANCELLED, digest__isnull=False)
 TELLS = Q(state__in=[Delivery.State.DELIVERED, Delivery.State.PENDING]) | _IN_DIGEST  # deliveries that count as telling
 
 
@@ -71,12 +71,7 @@ class Verdict:
 
 def state_of(delivery: Delivery) -> ToldState:
     """What was told in a digest was told."""
-    return ToldState.TOLD if in_digest(delivery) else OF_DELIVERY[Delivery.State(delivery.state)]
-
-
-def in_digest(delivery: Delivery) -> bool:
-    cancelled = delivery.state == Delivery.State.CANCELLED
-    return cancelled and delivery.outcome.startswith(sentences.TOLD_IN_DIGEST)
+    return ToldState.TOLD if delivery.is_told_in_digest else OF_DELIVERY[Delivery.State(delivery.state)]
 
 
 def state_in_query() -> Case:

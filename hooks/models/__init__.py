@@ -2,7 +2,7 @@
 
 from hooks.models.channel import Channel, Device
 from hooks.models.endpoint import Circuit, Endpoint, Lane, Pump
-from hooks.models.hook import Hook
+from hooks.models.hook import Hook, HookProblem
 from hooks.models.mailing import Unsubscription
 from hooks.models.setting import NotificationSetting, Urgent
 from hooks.models.work import Attempt, Delivery
@@ -15,6 +15,7 @@ __all__ = [
     "Device",
     "Endpoint",
     "Hook",
+    "HookProblem",
     "Lane",
     "NotificationSetting",
     "Pump",

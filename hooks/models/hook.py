@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
 from django.db import models
 from django.db.models import Q
 
+from events import catalogue
 from events.models import Resource
 from hooks.models.endpoint import Endpoint
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.roles import Role
+
+
+class HookProblem(StrEnum):
+    """Why a hook that is enabled tells nobody anything."""
+
+    NO_TYPE = "no_type"  # no event type is chosen
+    TYPES_GONE = "types_gone"
+    RESOURCES_GONE = "resources_gone"
+    RECIPIENTS_GONE = "recipients_gone"
 
 
 class HookQuerySet(models.QuerySet["Hook"]):
@@ -72,3 +84,20 @@ class Hook(models.Model):
     @property
     def public_id(self) -> str:
         return ids.encode("hook", self.id)
+
+    @property
+    def matching_problem(self) -> HookProblem | None:
+        """Why it matches no event. Load its resources."""
+        if not catalogue.expand(self.events):
+            return HookProblem.TYPES_GONE if self.events else HookProblem.NO_TYPE
+        return HookProblem.RESOURCES_GONE if self.restricted and not self.resources.all() else None
+
+    @property
+    def problem(self) -> HookProblem | None:
+        """Why it matches no event, or has nobody to tell. Load its resources and its users."""
+        if problem := self.matching_problem:
+            return problem
+        named = self.notify_members or self.notify_addresses or any(role in self.notify_roles for role in Role)
+        if self.kind == self.Kind.WEBHOOK or named or self.notify_users.all():
+            return None
+        return HookProblem.RECIPIENTS_GONE

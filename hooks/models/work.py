@@ -54,6 +54,17 @@ class Delivery(models.Model):
     extra_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=200, blank=True)  # the last answer, in words
+    # The digest that told it. It stays told when that is gone (its user's account was deleted), and deleting asks no
+    # index for it: so without a constraint.
+    digest = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -80,6 +91,11 @@ class Delivery(models.Model):
     @property
     def public_id(self) -> str:
         return ids.encode("dlv", self.id)
+
+    @property
+    def is_told_in_digest(self) -> bool:
+        """Whether it was told with others, and not by itself."""
+        return self.state == self.State.CANCELLED and self.digest_id is not None
 
 
 def id_of(event: UUID, endpoint: UUID | str) -> UUID:

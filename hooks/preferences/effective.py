@@ -39,6 +39,20 @@ class CellState(NamedTuple):
     why: str
 
 
+class MissingKind(StrEnum):
+    NOT_SET_UP = "not_set_up"
+    NOT_CONFIGURED = "not_configured"  # by the operator
+    NO_DEVICE = "no_device"
+
+
+class Missing(NamedTuple):
+    """What a channel lacks to work: in short for the head of a column, and with what to do about it."""
+
+    kind: MissingKind
+    short: str
+    long: str
+
+
 @dataclass(frozen=True, slots=True)
 class SettingCell:
     """One event type on one channel, in one scope.
@@ -78,7 +92,7 @@ class EffectiveSettings:
     user: User
     memberships: dict[UUID, Membership]  # by organization
     channels: dict[str, Channel]
-    missing: dict[str, str]  # why a channel does not work, by kind
+    missing: dict[str, Missing]  # why a channel does not work, by kind
     hooks: dict[UUID, list[Naming]]  # by organization
     resources: dict[UUID, Resource]  # those with choices of their own
     # By event type and channel: what was chosen for everything (None), for organizations and for resources (their ids).
@@ -111,8 +125,8 @@ class EffectiveSettings:
         chosen = self.chosen.get((event_type, channel), {})
         key = scope_id(scope)
         own = key in chosen
-        if why := self.missing.get(channel):
-            return SettingCell(event_type, channel, State.OFF, own, why, usable=False)
+        if missing := self.missing.get(channel):
+            return SettingCell(event_type, channel, State.OFF, own, missing.long, usable=False)
         told = _you_chose(chosen[key]) if own else self._inherited(event_type, channel, scope)
         return SettingCell(
             event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told)
@@ -217,18 +231,21 @@ def organization_of(scope: Scope) -> UUID:
     return scope.organization.pk
 
 
-def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, str]:
+def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
     """Why channels do not work, by kind."""
-    why = {
-        kind.value: f"{kind.label} is not set up: a click opens its form"
+    found = {
+        kind.value: Missing(
+            MissingKind.NOT_SET_UP, f"{kind.label} is not set up", f"{kind.label} is not set up: a click opens its form"
+        )
         for kind in Kind
         if kind != Kind.EMAIL and kind not in own
     }
     if explanation := devices.explanation():
-        why[Kind.IOS] = explanation
+        found[Kind.IOS] = Missing(MissingKind.NOT_CONFIGURED, "iOS push is not configured here", explanation)
     elif Kind.IOS in own and not Device.objects.filter(user=user).exists():
-        why[Kind.IOS] = "No iPhone or iPad is registered: a click says how to"
-    return why
+        short = "No iPhone or iPad is registered"
+        found[Kind.IOS] = Missing(MissingKind.NO_DEVICE, short, f"{short}: a click says how to")
+    return found
 
 
 # --- Words ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -15,19 +16,34 @@ from events import catalogue
 from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.endpoints.options import shown_url
 from hooks.formats import FORMATS, LIMITED_HOSTS
-from hooks.models import Delivery, Endpoint, Hook
+from hooks.models import Delivery, Endpoint, Hook, HookProblem
 from hooks.queue.lanes import AT_ONCE
 from hooks.queue.outcomes import MOST_TRIES
 from notifications_project.accounts.roles import Role
 from notifications_project.masking import mask_to_host
 from notifications_project.templatetags.look import span
 
-NOTHING = "Nothing:"
-NOBODY = "Nobody"
-TOLD_IN_DIGEST = (
-    "Told in one digest: "  # begins the outcome of what `hooks.deliveries.digests` folded; the digest's id follows
-)
 _NAMED = 4  # more names than this become "and 7 more"
+
+
+class Condition(StrEnum):
+    """The state of a hook or a channel; the API names it by this value."""
+
+    DISABLED = "disabled"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    SECRET_LOST = "secret lost"  # noqa: S105  (a state)
+    MATCHES_NOTHING = "matches nothing"
+    FAILING = "failing"
+    ON = "on"
+    NEEDS_NEW_URL = "needs a new url"
+    NOT_USED = "not used yet"
+    REFUSED = "refused"
+    NOT_REACHED = "not reached yet"
+    HEALTHY = "healthy"
+    QUIET = "quiet"
+    NOT_SET_UP = "not set up"
+    NOT_AVAILABLE = "not available here"
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,45 @@ class Badge:
     why: str = ""
 
 
-SECRET_LOST = Badge("Secret lost", "bad", "No key in ENCRYPTION_KEYS reads its secret: make a new one.")
+@dataclass(frozen=True)
+class ConditionBadge(Badge):
+    """A badge that says which condition it stands for."""
+
+    condition: Condition = Condition.ON
+
+
+_CONDITIONS = {
+    Condition.DISABLED: ("Disabled", ""),
+    Condition.STOPPED: ("Stopped", "bad"),
+    Condition.PAUSED: ("Paused", "info"),
+    Condition.SECRET_LOST: ("Secret lost", "bad"),
+    Condition.MATCHES_NOTHING: ("Matches nothing", "warn"),
+    Condition.FAILING: ("Failing", "bad"),
+    Condition.ON: ("On", "good"),
+    Condition.NEEDS_NEW_URL: ("Needs a new URL", "bad"),
+    Condition.NOT_USED: ("Not used yet", ""),
+    Condition.REFUSED: ("Refused", "warn"),
+    Condition.NOT_REACHED: ("Not reached yet", "warn"),
+    Condition.HEALTHY: ("Healthy", "good"),
+    Condition.QUIET: ("Quiet", "info"),
+    Condition.NOT_SET_UP: ("Not set up", ""),
+    Condition.NOT_AVAILABLE: ("Not available here", "warn"),
+}
+_PROBLEMS = {
+    HookProblem.NO_TYPE: "Nothing: no event type is chosen",
+    HookProblem.TYPES_GONE: "Nothing: the event types it asks for no longer exist",
+    HookProblem.RESOURCES_GONE: "Nothing: all that it was restricted to is gone",
+    HookProblem.RECIPIENTS_GONE: "Nobody: who was chosen is gone",
+}
+
+
+def condition_badge(condition: Condition, why: str = "") -> ConditionBadge:
+    word, tone = _CONDITIONS[condition]
+    return ConditionBadge(word, tone, why, condition)
+
+
+def secret_lost_badge() -> ConditionBadge:
+    return condition_badge(Condition.SECRET_LOST, "No key in ENCRYPTION_KEYS reads its secret: make a new one.")
 
 
 def listed(names: Sequence[str], most: int = _NAMED) -> str:
@@ -53,15 +107,13 @@ def listed(names: Sequence[str], most: int = _NAMED) -> str:
 
 def describe_hook(hook: Hook) -> str:
     """What it is told about: "Process is down and Job run failed, for shop and shop-db"."""
-    if not catalogue.expand(hook.events):
-        return (
-            f"{NOTHING} {'the event types it asks for no longer exist' if hook.events else 'no event type is chosen'}"
-        )
+    if problem := hook.matching_problem:
+        return _PROBLEMS[problem]
     events = "Every event" if hook.events is None else listed([catalogue.label(name) for name in hook.events])
     if not hook.restricted:
         return f"{events}, for every application and add-on"
     names = sorted(f"{each.name} (archived)" if each.archived_at else each.name for each in hook.resources.all())
-    return f"{events}, for {listed(names)}" if names else f"{NOTHING} all that it was restricted to is gone"
+    return f"{events}, for {listed(names)}"
 
 
 def describe_pace(hook: Hook) -> str:
@@ -83,7 +135,7 @@ def describe_recipients(hook: Hook) -> str:
     roles = [who_has(role).lower() for role in Role if role.value in hook.notify_roles]
     people = sorted(str(user) for user in hook.notify_users.all())
     whom = listed([*roles, *people, *hook.notify_addresses], most=6)
-    return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or f"{NOBODY}: who was chosen is gone"
+    return f"{whom[:1].upper()}{whom[1:]}" if roles else whom or _PROBLEMS[HookProblem.RECIPIENTS_GONE]
 
 
 def describe_silent(silent: Sequence[SkippedAddress]) -> str:
@@ -104,22 +156,23 @@ def who_has(role: Role) -> str:
     return role.label if role == Role.ACCOUNTING else f"{role.label}s"
 
 
-def hook_state(hook: Hook) -> Badge:
+def hook_state(hook: Hook) -> ConditionBadge:
     """The one state that matters most. A webhook comes with its endpoint loaded."""
     endpoint = hook.endpoint
     if not hook.enabled:
-        return Badge("Disabled", why="It matches nothing until it is enabled.")
+        return condition_badge(Condition.DISABLED, "It matches nothing until it is enabled.")
     if endpoint and endpoint.disabled_at:
-        return Badge("Stopped", "bad", endpoint.disabled_reason or "Its address did not answer for too long.")
+        why = endpoint.disabled_reason or "Its address did not answer for too long."
+        return condition_badge(Condition.STOPPED, why)
     if hook.paused:
-        return Badge("Paused", "info", "It still matches; its deliveries wait until it is resumed.")
+        return condition_badge(Condition.PAUSED, "It still matches; its deliveries wait until it is resumed.")
     if endpoint and has_lost_secret(endpoint):
-        return SECRET_LOST
-    if describe_hook(hook).startswith(NOTHING) or (not endpoint and describe_recipients(hook).startswith(NOBODY)):
-        return Badge("Matches nothing", "warn")
+        return secret_lost_badge()
+    if hook.problem:
+        return condition_badge(Condition.MATCHES_NOTHING)
     if endpoint and endpoint.failing_since:
-        return Badge("Failing", "bad", endpoint.last_answer)
-    return endpoint_state(endpoint) if endpoint else Badge("On", "good")
+        return condition_badge(Condition.FAILING, endpoint.last_answer)
+    return endpoint_state(endpoint) if endpoint else condition_badge(Condition.ON)
 
 
 def has_lost_secret(endpoint: Endpoint) -> bool:
@@ -127,18 +180,18 @@ def has_lost_secret(endpoint: Endpoint) -> bool:
     return endpoint.is_lost(endpoint.secrets)
 
 
-def endpoint_state(endpoint: Endpoint) -> Badge:
+def endpoint_state(endpoint: Endpoint) -> ConditionBadge:
     """The state of one that is neither stopped nor failing: by its URL, then by what it answered."""
     known = FORMATS.get(endpoint.format)
     if known and (problem := known.problem_with_url(endpoint.whole_address)):
-        return Badge("Needs a new URL", "bad", problem)
+        return condition_badge(Condition.NEEDS_NEW_URL, problem)
     if endpoint.last_attempt_at is None:
-        return Badge("Not used yet")
+        return condition_badge(Condition.NOT_USED)
     if endpoint.failed:
-        return Badge("Refused", "warn", f"It refused the last delivery: {endpoint.last_answer}")
+        return condition_badge(Condition.REFUSED, f"It refused the last delivery: {endpoint.last_answer}")
     if endpoint.last_delivered_at is None:
-        return Badge("Not reached yet", "warn", endpoint.last_answer)
-    return Badge("Healthy", "good")
+        return condition_badge(Condition.NOT_REACHED, endpoint.last_answer)
+    return condition_badge(Condition.HEALTHY)
 
 
 def needs_attention(hook: Hook) -> bool:
@@ -185,9 +238,9 @@ def describe_enabling_of(name: str, endpoint: Endpoint | None, delivery: Deliver
 
 def describe_loss(hook: Hook, people: int) -> str:
     """What ends when the hook is deleted: "14 members stop getting e-mails about …"."""
-    about = describe_hook(hook)
-    if about.startswith(NOTHING):
+    if hook.matching_problem:
         return "It matches nothing at the moment, so nothing stops."
+    about = describe_hook(hook)
     if hook.kind == Hook.Kind.WEBHOOK:
         assert hook.endpoint is not None
         return f"{where(hook.endpoint)} is no longer told about: {about}."
@@ -261,7 +314,7 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
     if delivery.state == Delivery.State.FAILED:
         tries = f"after {delivery.tries} {'attempt' if delivery.tries == 1 else 'attempts'}"
         return f"Failed {tries}: {delivery.outcome}" if delivery.outcome else f"Failed {tries}"
-    if delivery.state == Delivery.State.CANCELLED and delivery.outcome.startswith(TOLD_IN_DIGEST):
+    if delivery.is_told_in_digest:
         return delivery.outcome
     if delivery.state == Delivery.State.CANCELLED:
         return f"Cancelled: {delivery.outcome}" if delivery.outcome else "Cancelled"

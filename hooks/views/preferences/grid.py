@@ -55,7 +55,8 @@ class Column:
 
 
 def columns(standing: EffectiveSettings) -> list[Column]:
-    return [Column(kind.value, kind.label, standing.missing.get(kind, "").partition(":")[0]) for kind in Kind]
+    missing = standing.missing
+    return [Column(kind.value, kind.label, missing[kind].short if kind in missing else "") for kind in Kind]
 
 
 def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.apps import apps
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -72,7 +74,7 @@ def quiet_time_ends() -> None:
 
 
 def folded() -> list[Delivery]:
-    found = Delivery.objects.filter(state="cancelled", outcome__startswith=sentences.TOLD_IN_DIGEST)
+    found = Delivery.objects.filter(state="cancelled", digest__isnull=False)
     return list(found.order_by("pk"))
 
 
@@ -455,6 +457,35 @@ def test_what_was_told_in_a_digest_leads_its_user_to_it(
     address = reverse("hooks:own-delivery", args=[digest().public_id])
     assert f'href="{address}"' in html
     assert "it waited for the end of a quiet time" in get(client_of(alice), address)
+
+
+def test_what_was_told_in_a_digest_is_known_by_its_key_and_not_by_its_words(
+    waited: Channel, alice: User, client_of: Callable[[User], Client]
+) -> None:
+    digests.send_due()
+    Delivery.objects.filter(state="cancelled").update(outcome="Autre chose")
+    assert {each.is_told_in_digest for each in folded()} == {True}
+    html = get(client_of(alice), reverse("hooks:own-delivery", args=[folded()[0].public_id]))
+    assert f'href="{reverse("hooks:own-delivery", args=[digest().public_id])}"' in html
+
+
+def test_one_that_is_sent_again_is_no_longer_told_in_a_digest(waited: Channel, alice: User) -> None:
+    digests.send_due()
+    again = folded()[0]
+    resending.redeliver(again, alice)
+    again.refresh_from_db()
+    assert (again.state, again.digest_id) == ("pending", None)
+
+
+def test_what_was_told_before_digests_had_keys_is_still_told(waited: Channel) -> None:
+    digests.send_due()
+    written_by_hand = folded()[0]
+    Delivery.objects.filter(state="cancelled").update(digest=None)
+    Delivery.objects.filter(state="cancelled").update(outcome=f"Told in one digest: {digest().public_id}")
+    Delivery.objects.filter(pk=written_by_hand.pk).update(outcome="Told in one digest: dlv_of_somebody")
+    import_module("hooks.migrations.0019_digests_by_key").name_digests(apps, connection.schema_editor())
+    assert [each.digest_id for each in folded()] == [digest().pk] * (len(TYPES) - 1)
+    assert written_by_hand.pk not in {each.pk for each in folded()}
 
 
 def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: Receiver) -> None:

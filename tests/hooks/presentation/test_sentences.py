@@ -10,8 +10,9 @@ from django.conf import LazySettings
 from events.models import Event, Resource
 from hooks.manage import rules
 from hooks.manage.rules import Notify
-from hooks.models import Delivery, Endpoint, Hook, Lane
+from hooks.models import Delivery, Endpoint, Hook, HookProblem, Lane
 from hooks.presentation import sentences
+from hooks.presentation.sentences import Condition
 from hooks.queue.lanes import AT_ONCE
 from notifications_project.accounts.models import Organization, User
 
@@ -64,7 +65,7 @@ def test_a_hook_whose_last_resource_is_gone_says_that_it_matches_nothing(acme: O
 def test_a_hook_whose_event_types_are_gone_says_that_it_matches_nothing(acme: Organization) -> None:
     hook = email_hook(acme)
     hook.events = ["stack.retired"]
-    assert sentences.describe_hook(hook).startswith(sentences.NOTHING)
+    assert sentences.describe_hook(hook) == "Nothing: the event types it asks for no longer exist"
 
 
 @pytest.mark.parametrize(
@@ -198,3 +199,31 @@ def test_who_is_mailed_or_pushed_to_is_not_told_to_check_a_receiver() -> None:
 
 def test_a_success_needs_no_advice() -> None:
     assert sentences.advice("204") == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"events": []}, HookProblem.NO_TYPE),
+        ({"events": ["stack.retired"]}, HookProblem.TYPES_GONE),
+        ({"restricted": True}, HookProblem.RESOURCES_GONE),
+        ({"notify_members": False}, HookProblem.RECIPIENTS_GONE),
+        ({}, None),
+    ],
+)
+def test_that_a_hook_tells_nobody_is_known_whatever_the_words(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], problem: HookProblem | None
+) -> None:
+    monkeypatch.setattr(sentences, "_PROBLEMS", dict.fromkeys(HookProblem, "Rien"))
+    hook = email_hook(acme, notify=Notify(members=True))
+    for name, value in fields.items():
+        setattr(hook, name, value)
+    assert hook.problem == problem
+    assert sentences.hook_state(hook).condition == (Condition.MATCHES_NOTHING if problem else Condition.ON)
+    assert sentences.describe_loss(hook, 1).startswith("It matches nothing") == (hook.matching_problem is not None)
+
+
+def test_the_api_names_a_state_whatever_its_word(acme: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "_CONDITIONS", dict.fromkeys(Condition, ("Un mot", "")))
+    badge = sentences.hook_state(email_hook(acme))
+    assert (badge.word, badge.condition) == ("Un mot", "on")
