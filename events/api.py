@@ -28,7 +28,7 @@ from notifications_project.api.lists import identifier, newest, parameters, whol
 
 
 class EventList(OrganizationAPIView):
-    """GET: newest first, filtered by `type` (a type or group) and `resource`. POST: record one event or a list."""
+    """GET lists events, newest first, filtered by `type` (a type or group) and `resource`. POST records."""
 
     permissions = {"POST": Permission.RECORD_EVENTS}
 
@@ -72,7 +72,7 @@ class EventDetail(OrganizationAPIView):
 
 
 class EventRepresentation(OrganizationAPIView):
-    """The stored bytes themselves: what a `raw` webhook sends."""
+    """GET returns the stored bytes, exactly as a `raw` webhook sends them."""
 
     def get(self, request: Request, owner: UUID, event: UUID) -> HttpResponse:
         return HttpResponse(representation.of(_event(self, event)), content_type=representation.MEDIA_TYPE)
@@ -86,7 +86,7 @@ def _event(view: OrganizationAPIView, event: UUID) -> Event:
 
 
 class EventTypes(APIView):
-    """The catalogue: every event type and group, the same for all organizations."""
+    """GET returns every event type and group; all organizations have the same."""
 
     def get(self, request: Request) -> Response:
         return Response(
@@ -98,7 +98,7 @@ class EventTypes(APIView):
 
 
 class ResourceList(OrganizationAPIView):
-    """GET: all of them by name, archived ones too. POST: add one."""
+    """GET lists all resources by kind and name, archived ones too. POST adds one."""
 
     permissions = {"POST": Permission.MANAGE_RESOURCES}
 
@@ -115,7 +115,7 @@ class ResourceList(OrganizationAPIView):
 
 
 class ResourceDetail(OrganizationAPIView):
-    """GET; PATCH `{"name"?, "archived"?}`: rename, archive, restore."""
+    """GET returns a resource; PATCH `{"name"?, "archived"?}` renames, archives or restores it."""
 
     permissions = {"PATCH": Permission.MANAGE_RESOURCES}
 

@@ -1,4 +1,4 @@
-"""What is sent to the API of events and resources, taken apart."""
+"""Parsing of the bodies that are sent to the API of events and resources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _FIELDS = ("type", "resource", "occurred_at", "data", "idempotency_key")
 
 
 def new_events(body: Any, header_key: str | None) -> list[NewEvent]:
-    """One event as an object, or a list of them; `header_key` is the Idempotency-Key header, for one event only."""
+    """Parse the body of a request: one event as an object, or a list of 1 to MAX_EVENTS of them.
+
+    `header_key` is the Idempotency-Key header, which is for one event only. Raises ParseError and ApiError.
+    """
     if isinstance(body, list):
         if header_key is not None:
             raise ApiError(
@@ -51,6 +54,7 @@ _RESOURCE_SHAPES: dict[str, api_shapes.Shape] = {"kind": str, "name": str, "arch
 
 
 def resource_changes(sent: Any, allowed: set[str], required: set[str] | None = None) -> dict[str, Any]:
+    """Return the body of a request about a resource. Raises the API's 422 for fields of another name or type."""
     data = api_shapes.body(sent)
     shapes = {name: shape for name, shape in _RESOURCE_SHAPES.items() if name in allowed}
     api_shapes.check(data, shapes, frozenset(required or ()))

@@ -1,4 +1,4 @@
-"""What may access a user's account: told in the user's personal space when it begins and when it ends."""
+"""Events in a user's personal space about apps and API tokens that may access the account."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from notifications_project.accounts.organizations import ensure_personal_space
 
 
 def record(user: User, app: str, *, authorized: bool, actor: User | None = None) -> Event:
-    """An app, or an API token by its name, may access the user's account from now on, or may no longer.
+    """Record that an app, or an API token, may access the user's account from now on, or may no longer.
 
-    `actor`: who saw to it, if that is not the user.
+    `app` is the name of the app or token; `actor` made the change, the user if it is not given.
     """
     event_type = "app.auth" if authorized else "app.deauth"
     told = intake.NewEvent(type=event_type, data={"user": user.email, "app": app})

@@ -1,4 +1,4 @@
-"""Every event type and group: the one list that intake, matching, settings, pages and API read.
+"""The catalogue lists every event type and group; intake, routing, settings, pages and API read it.
 
 To add a type, add one `EventType` here (and, if its data is of a new form, one sample in `events/samples.py`).
 `events/checks.py` refuses a catalogue that contradicts itself.
@@ -16,7 +16,7 @@ from notifications_project.accounts.roles import Permission
 
 
 class Outcome(StrEnum):
-    """How people should take it: the colour and the word."""
+    """Good, bad or neutral news for people; pages and messages choose colour and word by it."""
 
     GOOD = "good"
     BAD = "bad"
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 class EmailDefault(StrEnum):
-    """What a member's e-mail setting `default` means for a type (docs/who-is-told.md)."""
+    """The meaning of a member's e-mail setting `default` for a type (docs/who-is-told.md)."""
 
     ON = "on"
     OFF = "off"
@@ -32,7 +32,7 @@ class EmailDefault(StrEnum):
 
 
 class Subject(StrEnum):
-    """What an event is about; its data describes one of these."""
+    """The kind of thing that an event's data describes."""
 
     STACK = "stack"
     SERVER = "server"
@@ -66,11 +66,14 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class EventType:
-    """`offered`: people may choose it. What is not, the console records for somebody whom it tells itself: it is never
-    matched.
+    """An event type of the catalogue.
 
-    `permission`: what it takes to record it from outside; None if only the console can know of it. People believe what
-    they are told in the console's own name, and about access: a token for deployments must not be enough to write it.
+    `offered`: hooks and settings may choose the type. Events of a type that is not offered are never routed: the
+    console records them for a user whom it tells itself.
+
+    `permission` is needed to record the type through the API; None if only the console may record it. Events in the
+    console's own name and about access need more than RECORD_EVENTS: people believe them, so a token for deployments
+    must not be enough to write one.
     """
 
     name: str
@@ -144,8 +147,8 @@ _PLATFORM_TYPES = (
     ),
 )  # fmt: skip
 
-# What the notifications service of applications and add-ons adds. A stack is an application: the results and
-# the beginning of a deployment are the stack types above, for both.
+# Types that the notifications service of applications and add-ons adds. A stack is an application, so the result
+# and the beginning of a deployment have no types of their own here: both use the stack types above.
 _SERVICE_TYPES = (
     EventType(
         "stack.deploy.ended", "Stack deployment ended",
@@ -216,7 +219,7 @@ _SERVICE_TYPES = (
     ),
 )  # fmt: skip
 
-# What the console tells about itself. Admins and managers are told by the engine, whatever the default says.
+# Events about the console itself. The engine tells administrators and managers of hooks, whatever the default says.
 _OWN_TYPES = (
     EventType(
         "hook.failing", "Hook is failing",
@@ -260,7 +263,7 @@ GROUPS: dict[str, EventGroup] = {each.name: each for each in ALL_GROUPS}
 
 
 def expand(names: Iterable[str] | None) -> frozenset[str]:
-    """The types that these names of types and groups stand for; unknown names stand for nothing, None for all."""
+    """Return the types that these names of types and groups stand for; None is all, an unknown name none."""
     if names is None:
         return frozenset(each.name for each in OFFERED)
     expanded: set[str] = set()
@@ -273,17 +276,17 @@ def expand(names: Iterable[str] | None) -> frozenset[str]:
 
 
 def label(name: str) -> str:
-    """What people call a type or group; a name that is no longer in the catalogue stands for itself."""
+    """Return the label of a type or group; a name that has left the catalogue is its own label."""
     known = EVENT_TYPES.get(name) or GROUPS.get(name)
     return known.label if known else name
 
 
 def is_offered(name: str) -> bool:
-    """Whether it is a type that may be chosen."""
+    """Tell whether hooks and settings may choose this type."""
     known = EVENT_TYPES.get(name)
     return known is not None and known.offered
 
 
 def by_category() -> dict[Category, list[EventType]]:
-    """Every type that is offered under its heading, in the order of `Category`."""
+    """Return the offered types under their headings, in the order of `Category`."""
     return {category: [each for each in OFFERED if each.category == category] for category in Category}

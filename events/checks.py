@@ -1,4 +1,4 @@
-"""The system check of the catalogue: the start fails on a catalogue that contradicts itself."""
+"""A system check ends the start if the catalogue contradicts itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_catalogue(**kwargs: Any) -> list[CheckMessage]:
 
 
 def problems(types: Sequence[EventType], groups: Sequence[EventGroup]) -> list[tuple[int, str]]:
-    """Everything wrong with a catalogue, each with the number of its kind."""
+    """Return the problems of a catalogue, each with the number of its system check message."""
     found: list[tuple[int, str]] = []
     for name, times in Counter([*(each.name for each in types), *(each.name for each in groups)]).items():
         if times > 1:

@@ -1,4 +1,4 @@
-"""The one door by which an event enters: API, pages, own system events and inbound adapters all call `record`."""
+"""Intake of events: API, pages, inbound adapters and the console's own events all call `record`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission, who_may
 
-_REPORTED = 100  # errors of one list
-_STORED = [field for field in Event._meta.concrete_fields if field.name != "recorded_at"]  # the database's own clock
-_TRIES = 4  # each loss of a race over a key means that somebody else stored an event with it
+_REPORTED = 100  # errors that the answer to one list names
+_STORED = [field for field in Event._meta.concrete_fields if field.name != "recorded_at"]  # set by the database
+_TRIES = 4  # a race over a key is lost only to a request that stored an event with it, so a few suffice
 
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event as it was sent; `record` checks all of it.
+    """An event as it was sent; `record` checks every field.
 
     `resource` is a public id, `{"id"?, "kind", "name"}`, a Resource or None; `occurred_at` is a text in ISO 8601
-    with an offset, an aware datetime, or None for now. `id`: of an event of the console's own that may have to be
-    made again, as after a database was restored; None makes a new one.
+    with an offset, an aware datetime, or None for now. `id` is given for an event of the console's own that may be
+    recorded a second time, for instance after a database was restored; None makes a new id.
     """
 
     type: Any
@@ -51,11 +51,11 @@ class Problem:
     index: int
     field: str
     message: str
-    forbidden: bool = False  # it could be recorded, but not by whoever sent it
+    forbidden: bool = False  # the event is valid, but its sender may not record it
 
 
 class InvalidEvents(Exception):
-    """Nothing was stored; `errors` names every event and field that is wrong."""
+    """Raised when nothing was stored; `errors` names every event and field that is wrong."""
 
     def __init__(self, errors: list[Problem]) -> None:
         super().__init__("; ".join(f"[{each.index}] {each.field} {each.message}" for each in errors))
@@ -63,12 +63,12 @@ class InvalidEvents(Exception):
 
     @property
     def forbidden(self) -> bool:
-        """Whether nothing is wrong but that whoever sent it may not."""
+        """Tell whether every error is a missing permission of the sender."""
         return all(each.forbidden for each in self.errors)
 
 
 class Conflict(Exception):
-    """Nothing was stored: an idempotency key was used before, with another content."""
+    """Raised when nothing was stored because an idempotency key was used before, with other content."""
 
     def __init__(self, index: int, key: str) -> None:
         super().__init__(f"[{index}] the idempotency key {key!r} was used with another event")
@@ -82,7 +82,7 @@ class _Checked:
     occurred_at: datetime
     reference: Reference | None
     fingerprint: str
-    key_as_sent: str | None  # which may be spelled otherwise: so were keys stored once
+    key_as_sent: str | None  # older events are stored under the key as it was spelled by the sender
 
 
 def record(
@@ -93,13 +93,13 @@ def record(
     source: Source = Source.API,
     permissions: Collection[Permission] = (Permission.RECORD_EVENTS,),
 ) -> list[Event]:
-    """Store events, all or none; returns them in the order of `new_events`.
+    """Store events, all or none; return them in the order of `new_events`.
 
-    `source`: the console itself may record every type. Those that are not offered are not routed: who records one sees
-    to it. From elsewhere only those come in that the catalogue allows with the sender's `permissions`.
+    `source` CONSOLE may record every type. Types that are not offered are not routed: their caller makes the
+    deliveries. Other sources may record only the types that the catalogue allows with the sender's `permissions`.
 
-    An event whose key was used before with the same content is the event stored then. Raises Refused or
-    Conflict. After the commit `signals.events_recorded` is sent, if there is anything to route.
+    An event whose key was used before with the same content is not stored again; the event stored then is returned.
+    Raises InvalidEvents or Conflict. After the commit `signals.events_recorded` is sent, if there is anything to route.
     """
     checked = _check_all(new_events, source, permissions)
     with transaction.atomic():
@@ -113,7 +113,7 @@ def _tell_after_commit(organization: Organization) -> None:
     def tell() -> None:
         signals.events_recorded.send(Event, organization_id=organization.pk)
 
-    # Robust: what is stored is stored, whatever becomes of those who are told.
+    # Robust: the events are stored, and an error of a signal handler must not make the request fail.
     transaction.on_commit(tell, robust=True)
 
 
@@ -135,7 +135,7 @@ def _check_all(new_events: Sequence[NewEvent], source: Source, permissions: Coll
 
 
 def _not_theirs(index: int, event_type: str, permissions: Collection[Permission]) -> Problem | None:
-    """What stands against recording a type from outside."""
+    """Return the problem with recording a type from outside the console, None if there is none."""
     needed = EVENT_TYPES[event_type].permission
     if needed is None:
         return Problem(index, "type", "Is recorded by the console alone: nobody else can know of it.")
@@ -157,7 +157,7 @@ def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
 
 
 def _fingerprint(sent: NewEvent) -> str:
-    """A hash of what was sent, the same for the same JSON however it was written; empty without a key."""
+    """Return a hash of the sent event, independent of how its JSON was written; empty without a key."""
     if sent.idempotency_key is None:
         return ""
     resource = sent.resource.public_id if isinstance(sent.resource, Resource) else sent.resource
@@ -168,12 +168,12 @@ def _fingerprint(sent: NewEvent) -> str:
 def _store(
     organization: Organization, checked: list[_Checked], actor: User | None, source: Source
 ) -> tuple[list[Event], list[Event]]:
-    """All events in order, and those of them that are new."""
+    """Store the events; return all of them in order, and the new ones."""
     if all(each.sent.idempotency_key is None for each in checked):
-        fresh = _insert(organization, checked, actor, source)  # without keys there is no race to lose
+        fresh = _insert(organization, checked, actor, source)  # no keys, so no race over one can be lost
         return list(fresh.values()), list(fresh.values())
     for tries_left in reversed(range(_TRIES)):
-        # First of all the keys: a repeated request must not find or create its resource again.
+        # Look the keys up first: a repeated request must not find or create its resource again.
         known = _stored_before(organization, checked)
         _refuse_conflicts(checked, {key: event.fingerprint for key, event in known.items()})
         try:
@@ -206,7 +206,7 @@ def _refuse_conflicts(checked: list[_Checked], fingerprints: dict[str, str]) -> 
 
 
 def _first_of_each(checked: list[_Checked], known: dict[str, Event]) -> list[_Checked]:
-    """What is to be stored: without a key, or the first with a key that is not known yet."""
+    """Return the events to store: all without a key, and the first of each key that is not known yet."""
     seen = set(known)
     wanted = []
     for each in checked:
@@ -219,7 +219,7 @@ def _first_of_each(checked: list[_Checked], known: dict[str, Event]) -> list[_Ch
 
 
 def _insert(organization: Organization, wanted: list[_Checked], actor: User | None, source: Source) -> dict[int, Event]:
-    """The new events by index. Raises IntegrityError when somebody else was quicker with a key."""
+    """Insert the events; return them by index. Raises IntegrityError when another request stored a key first."""
     if not wanted:
         return {}
     resources = references.resolve(organization, (each.reference for each in wanted if each.reference), actor)
@@ -228,14 +228,14 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
         refusals = [(each.index, references.unknown(each.sent.resource)) for each in missing[:_REPORTED]]
         raise InvalidEvents([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
     rows = {each.index: _row(organization, each, resources, source) for each in wanted}
-    # In the order of their keys, so that two lists with the same keys cannot wait for each other; the ids
-    # already have the order of the list.
+    # Without the order by key two lists with the same keys could wait for each other for ever. The ids already have
+    # the order of the list.
     ordered = sorted(rows.values(), key=lambda row: row.idempotency_key or "")
     values = [[getattr(row, field.attname) for field in _STORED] for row in ordered]
     bulk.insert(Event, [field.name for field in _STORED], values)
     for row in ordered:
         row._state.adding, row._state.db = False, connection.alias
-        del row.recorded_at  # read from the database if anybody asks
+        del row.recorded_at  # not set here: an access then reads the database's value instead of None
     return rows
 
 
@@ -250,7 +250,7 @@ def _row(organization: Organization, each: _Checked, resources: dict[Reference, 
         idempotency_key=each.sent.idempotency_key,
         fingerprint=each.fingerprint,
         is_test=each.sent.is_test,
-        # A test is never matched (docs/who-is-told.md), nor is what nobody may choose.
+        # A test is never routed (docs/who-is-told.md), nor is a type that no hook or setting may choose.
         routed_at=None if not each.sent.is_test and is_offered(each.sent.type) else timezone.now(),
     )
     event.representation = representation.build(

@@ -1,4 +1,4 @@
-"""What an event may hold. Pure checks: they raise `Unfit`, which names the field and says what is wrong with it."""
+"""Limits of an event's fields. The checks raise `Unfit`, which names the field and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MAX_EVENTS = 1000  # in one list
 MAX_DATA = 256 * 1024  # bytes of an event's data as compact JSON
 MAX_DEPTH = 20
 MAX_KEY = 255
-MAX_INTEGER = 2**63 - 1  # what every database and nearly every receiver can hold
+MAX_INTEGER = 2**63 - 1  # the largest integer that every database and nearly every receiver can hold
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(days=1)  # clocks differ, but not by more
+AHEAD = timedelta(days=1)  # that an event may lie in the future, as clocks differ
 
 
 class Unfit(ValueError):
@@ -26,7 +26,7 @@ class Unfit(ValueError):
 
 
 def check_data(data: Any) -> None:
-    """An object of plain JSON, not too long or too deep, that leaves the reserved names alone."""
+    """Refuse data that is not an object of plain JSON, is too long or too deep, or uses a reserved name."""
     if not isinstance(data, dict):
         raise Unfit("data", "Must be a JSON object.")
     for name in data:
@@ -46,7 +46,7 @@ def _reserved() -> str:
 
 
 def check_value(value: Any, where: str, depth: int) -> None:
-    """Plain JSON that every database and receiver can hold; `where` names it in the refusal."""
+    """Refuse a value that is not JSON which every database and receiver can hold; `where` names it in the error."""
     if depth > MAX_DEPTH:
         raise Unfit(where, f"Is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, str):
@@ -71,7 +71,7 @@ def check_value(value: Any, where: str, depth: int) -> None:
 
 
 def check_text(text: str, where: str) -> None:
-    """Refuses what a database or a receiver cannot hold: NUL and halves of surrogate pairs."""
+    """Refuse NUL and halves of surrogate pairs, which databases or receivers cannot hold."""
     if "\0" in text:
         raise Unfit(where, "Must not contain the character NUL.")
     try:
@@ -81,7 +81,7 @@ def check_text(text: str, where: str) -> None:
 
 
 def key_of(key: Any) -> str:
-    """An idempotency key in its one spelling."""
+    """Return an idempotency key in the form NFC. Raises Unfit."""
     spelled = unicodedata.normalize("NFC", key) if isinstance(key, str) else ""
     if not 1 <= len(spelled) <= MAX_KEY or not spelled.isprintable():
         raise Unfit("idempotency_key", f"Must be 1 to {MAX_KEY} printable characters.")
@@ -89,7 +89,7 @@ def key_of(key: Any) -> str:
 
 
 def moment(value: Any, now: datetime) -> datetime:
-    """`occurred_at` as a time in UTC; None means now."""
+    """Return `occurred_at` as a time in UTC; None means now. Raises Unfit."""
     if value is None:
         return now
     try:

@@ -1,4 +1,4 @@
-"""WHAT HAPPENED: resources and the events about them."""
+"""Resources, and the events about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifications_project.ids import PublicId
 
 class ResourceQuerySet(models.QuerySet["Resource"]):
     def called(self, *ids: UUID) -> Self:
-        """Those with these ids. One from outside must have the prefix of its kind: one thing has one id."""
+        """Return the resources with these ids. A public id must have the prefix of the resource's kind."""
         fits = Q(pk__in=[each for each in ids if not isinstance(each, PublicId)])
         for prefix, kind in Resource.KINDS.items():
             fits |= Q(kind=kind, pk__in=[each for each in ids if isinstance(each, PublicId) and each.prefix == prefix])
@@ -25,7 +25,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
 
 
 class Resource(models.Model):
-    """An application or an add-on. Archived ones leave the lists of choices; their history stays."""
+    """An application or an add-on. An archived resource leaves the lists of choices; its history stays."""
 
     class Kind(models.TextChoices):
         APPLICATION = "application", "Application"
@@ -56,10 +56,10 @@ class Resource(models.Model):
 
 
 class Event(models.Model):
-    """One thing that happened.
+    """An event that was recorded in an organization.
 
-    `representation` is its one JSON form, made when it is stored and never again (docs/webhooks.md).
-    `routed_at` is empty until matching has made the deliveries that it owes.
+    `representation` is its JSON form, made once when the event is stored (docs/webhooks.md).
+    `routed_at` is empty until routing has made the event's deliveries.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -72,7 +72,7 @@ class Event(models.Model):
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)
-    fingerprint = models.CharField(max_length=64, blank=True)  # what the key was used with, hashed
+    fingerprint = models.CharField(max_length=64, blank=True)  # hash of the event as it was sent with the key
     is_test = models.BooleanField(default=False)
     routed_at = models.DateTimeField(null=True, blank=True)
 

@@ -10,7 +10,7 @@ from events.models import Event, Resource
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """`resource` is what it is called now; the representation says what it was called then."""
+    """Return an event as JSON; `resource` has its present name, the representation the name at the time."""
     return {
         "id": event.public_id,
         "type": event.type,

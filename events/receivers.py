@@ -1,4 +1,4 @@
-"""What is recorded here when others tell: an API token was made, or revoked."""
+"""Signal handlers of the events app: record that an API token was made or revoked."""
 
 from __future__ import annotations
 

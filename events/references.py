@@ -1,4 +1,4 @@
-"""What an event says about its resource, and the resource that is meant."""
+"""References of events to resources, and the look-up of the resource that is meant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifications_project.accounts.models import Organization, User
 
 @dataclass(frozen=True)
 class Reference:
-    """Either an id, or the kind and name to find or create."""
+    """A reference to a resource: either its id, or the kind and name to find or create."""
 
     id: UUID | None
     kind: str
@@ -25,9 +25,9 @@ class Reference:
 
 
 def parse(value: Any) -> Reference | None:
-    """From a public id, `{"id"?, "kind", "name"}`, a Resource or None. Raises Unfit.
+    """Return the reference in a public id, `{"id"?, "kind", "name"}`, a Resource or None. Raises Unfit.
 
-    With an id, the name must only be one: the resource may have been renamed since.
+    With an id the name need not match, only be a valid name: the resource may have been renamed since.
     """
     if value is None:
         return None
@@ -53,7 +53,7 @@ def parse(value: Any) -> Reference | None:
 
 
 def unknown(sent: Any) -> Unfit:
-    """The refusal of an id that names nothing, or something of another organization: nobody can tell which."""
+    """Return the error for an unknown id; it is the same for another organization's id, so that it reveals nothing."""
     return _no_such("resource.id" if isinstance(sent, dict) else "resource")
 
 
@@ -87,14 +87,15 @@ def _clean_name(name: Any) -> str:
 def resolve(
     organization: Organization, references: Iterable[Reference], actor: User | None
 ) -> dict[Reference, Resource]:
-    """The resource of each reference, in a few queries however many there are; ids that fit nothing are left out.
+    """Return the resource of each reference, in a bounded number of queries; unknown ids are left out.
 
-    Archived resources are found too. What is found by no name is created; of several doing so at once, one does.
+    Archived resources are found too. A name that does not exist is created; of several requests that try at once, one
+    succeeds and the others find its resource.
     """
     wanted = set(references)
     found = _find(organization, wanted)
     if missing := {each for each in wanted - found.keys() if each.id is None}:
-        # In one order everywhere, so that two lists creating the same names cannot wait for each other.
+        # Without one fixed order two lists that create the same names could wait for each other for ever.
         rows = [
             Resource(organization=organization, kind=each.kind, name=each.name)
             for each in sorted(missing, key=lambda each: (each.kind, each.name))

@@ -1,11 +1,11 @@
-"""The one JSON form of an event: the API, raw webhooks and the WebSocket give it byte for byte.
+"""The representation is the JSON form of an event; the API, raw webhooks and the WebSocket send it byte for byte.
 
 It is made once, when the event is stored, and kept with it. Its names stand in this order: `event_type`,
 `timestamp`, `event_id`, `test`, `organization`, `resource`, `meta`, then the data in the order in which it was sent. It
-is compact (no blanks between the parts) and text beyond ASCII stands as it is.
+is compact, without blanks between the parts, and text beyond ASCII is not escaped.
 
-No name is ever added at the top level, where it could meet one of somebody's data: whatever comes later goes into
-`meta`. Representations that were stored before `test` and `meta` stay as they were made.
+No name is ever added at the top level, where it could collide with a name in a sender's data: later additions go
+into `meta`. Representations that were stored before `test` and `meta` existed stay as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/json"
 
 
 class Source(StrEnum):
-    """By which door an event came in."""
+    """The way by which an event was recorded."""
 
     API = "api"
     CONSOLE = "console"
@@ -43,7 +43,7 @@ def build(
     source: Source,
     data: Mapping[str, Any],
 ) -> str:
-    """The text to store with a new event. `data` must not use a name of `RESERVED`."""
+    """Return the text to store with a new event. `data` must not use a name of `RESERVED`."""
     return dumps(
         {
             "event_type": event_type,
@@ -59,15 +59,15 @@ def build(
 
 
 def _exactly(when: datetime) -> str:
-    """A time in UTC with three decimals and Z, as every text of a time that receivers get."""
+    """Return a time in UTC with three decimals and Z, the form of every time that receivers get as a text."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON; NaN and infinities, which JSON does not know, are a ValueError."""
+    """Return compact JSON. Raises ValueError for NaN and infinities, which JSON does not have."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def of(event: Event) -> bytes:
-    """The representation of a stored event."""
+    """Return the stored representation of an event in UTF-8."""
     return event.representation.encode()

@@ -1,4 +1,4 @@
-"""Applications and add-ons: added, renamed, archived. Every change is one transaction with its audit entry."""
+"""Applications and add-ons are added, renamed, archived; each change is one transaction with its audit entry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ResourceError(Exception):
 
 
 def clean_name(name: str) -> str:
-    """The name in its one spelling, without spaces around it. Raises ResourceError."""
+    """Return the name in the form NFC, without spaces around it. Raises ResourceError."""
     name = one_spelling(name)
     if not name:
         raise ResourceError("Give it a name.")
@@ -33,7 +33,7 @@ def clean_name(name: str) -> str:
 
 @transaction.atomic
 def create(*, organization: Organization, kind: str, name: str, actor: User | None) -> Resource:
-    """Raises ResourceError if the name cannot be used or is taken."""
+    """Create a resource. Raises ResourceError if the name cannot be used or is taken."""
     resource, created = _get_or_create(organization, kind, name, actor)
     if not created:
         raise ResourceError(_taken(resource))
@@ -42,13 +42,13 @@ def create(*, organization: Organization, kind: str, name: str, actor: User | No
 
 @transaction.atomic
 def find_or_create(*, organization: Organization, kind: str, name: str, actor: User | None = None) -> Resource:
-    """The resource of this kind and name, archived or not. Raises ResourceError if the name cannot be used."""
+    """Return the resource of this kind and name, archived or not. Raises ResourceError if the name cannot be used."""
     return _get_or_create(organization, kind, name, actor)[0]
 
 
 @transaction.atomic
 def rename(resource: Resource, *, name: str, actor: User) -> Resource:
-    """Raises ResourceError if the name cannot be used or is taken."""
+    """Rename a resource. Raises ResourceError if the name cannot be used or is taken."""
     name, before = clean_name(name), resource.name
     if name == before:
         return resource
@@ -65,7 +65,7 @@ def rename(resource: Resource, *, name: str, actor: User) -> Resource:
 
 @transaction.atomic
 def archive(resource: Resource, *, actor: User) -> Resource:
-    """Take it out of the lists of choices; its history stays."""
+    """Archive a resource: it leaves the lists of choices, its history stays."""
     now = timezone.now()
     if Resource.objects.filter(pk=resource.pk, archived_at=None).update(archived_at=now):
         audit.record(resource.organization, actor, f"{resource.kind}.archived", resource.name)

@@ -1,4 +1,4 @@
-"""Realistic samples of the data of each kind of event: for the catalogue's page, test events and the tests.
+"""Realistic samples of the data of each kind of event, for the catalogue's page, test events and the tests.
 
 The field lists of stacks, servers, jobs, processes and apps are those of the Cloud 66 API.
 """
@@ -17,7 +17,7 @@ _HEALTH = {"deployed": 3, "failed": 4, "deploying": 1}
 
 
 def stack(status: str) -> Data:
-    """A stack that is `deployed`, `failed` or `deploying`."""
+    """Return the data of a stack that is `deployed`, `failed` or `deploying`."""
     return {
         "uid": _STACK_UID,
         "name": "Shop",
@@ -44,7 +44,7 @@ def stack(status: str) -> Data:
 
 
 def deployment(outcome: str) -> Data:
-    """A stack with the deployment that ended with `outcome` (`success`, `failure`), or is under way."""
+    """Return the data of a stack with a deployment whose `outcome` is `success`, `failure` or `started`."""
     ended = outcome in {"success", "failure"}
     return stack({"success": "deployed", "failure": "failed"}.get(outcome, "deploying")) | {
         "deploy_context": {
@@ -61,7 +61,7 @@ def redeploy_hook() -> Data:
 
 
 def deployment_ended() -> Data:
-    """What ended, whatever came of it: `state` is OK, FAIL or CANCELLED."""
+    """Return the data of an ended deployment; its `state` can be OK, FAIL or CANCELLED."""
     return {
         "uuid": "deployment_6f5c2c1e-5c62-4f0e-9e0f-d3a3d1a1b7a1",
         "name": "Shop",
@@ -85,7 +85,7 @@ def server(status: int) -> Data:
 
 
 def job(status: int) -> Data:
-    """`status`: 2 succeeded, 3 failed."""
+    """Return the data of a job; `status` is 2 for succeeded, 3 for failed."""
     return {
         "uid": "b375a3ef0b1d4c5e8a7f9b6c2d1e0f34",
         "name": "Nightly invoices",
@@ -176,7 +176,7 @@ def command_line() -> Data:
 
 
 def hook(state: str) -> Data:
-    """A hook of this console that is `failing`, `disabled` or `recovered`."""
+    """Return the data of a hook of this console that is `failing`, `disabled` or `recovered`."""
     good = state == "recovered"
     return {
         "hook": {
@@ -191,7 +191,7 @@ def hook(state: str) -> Data:
 
 
 def digest() -> Data:
-    """What waited for the end of a user's quiet time: the first of it one by one, the rest counted by type."""
+    """Return the data of a digest after a quiet time: the first notifications in full, the rest counted by type."""
     acme = {"id": "orga_0f8c2c4e-6a3b-4c1d-8e2f-1a2b3c4d5e6f", "name": "Acme"}
     shop = {"id": "app_3c2b8a52-4e1f-4f0b-9d3e-2a7f5f6b7c81", "kind": "application", "name": "Shop"}
     return {

@@ -1,4 +1,4 @@
-"""What the events app tells others; it never knows who listens."""
+"""Signals of the events app, which never imports who listens."""
 
 from django.dispatch import Signal
 

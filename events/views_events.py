@@ -26,7 +26,7 @@ _MOST_RESOURCES = 500  # offered in the filter
 @require_safe
 @organization_page()
 def event_list(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """Newest first; `type` (a type or group) and `resource` filter."""
+    """List the events, newest first, filtered by `type` (a type or group) and `resource`."""
     chosen, resource, before = (request.GET.get(name, "") for name in ("type", "resource", "before"))
     found = Event.objects.filter(organization=organization).select_related("resource")
     if chosen:
@@ -56,7 +56,7 @@ def _resource(organization: Organization, public_id: str) -> Resource:
 
 
 def _choices(organization: Organization, chosen: Resource | None) -> list[Resource]:
-    """Resources in use, and the chosen one in any case."""
+    """Return the resources for the filter: those in use, and the chosen one even if it is archived."""
     offered = Q(archived_at__isnull=True)
     if chosen:
         offered |= Q(pk=chosen.pk)
@@ -64,7 +64,7 @@ def _choices(organization: Organization, chosen: Resource | None) -> list[Resour
 
 
 def _curl(organization: Organization) -> str:
-    """A command that records an event, but for the token."""
+    """Return a command that records an event, with a placeholder for the token."""
     return (
         f"curl {settings.PUBLIC_URL}/api/v1/organizations/{organization.public_id}/events/ \\\n"
         "  -H 'Authorization: Bearer YOUR_API_TOKEN' \\\n"
@@ -107,7 +107,7 @@ def event_types(request: HttpRequest, organization: Organization) -> HttpRespons
 
 
 def _described(name: str) -> dict[str, str]:
-    """Label, outcome and tone of a type; one that the catalogue has lost is neutral."""
+    """Return label, outcome and tone of a type; a type that has left the catalogue is neutral."""
     known = catalogue.EVENT_TYPES.get(name)
     outcome = str(known.outcome) if known else "neutral"
     return {"label": catalogue.label(name), "outcome": outcome, "tone": _TONES[outcome]}
@@ -124,7 +124,7 @@ def _told_by_default(each: EventType) -> str:
 
 
 def _recorded_by(each: EventType) -> str:
-    """Who may record it; empty where that is who may record events at all."""
+    """Say who may record the type; empty if everybody may who may record events."""
     if each.permission is None:
         return "Recorded by the console alone"
     return "" if each.permission == Permission.RECORD_EVENTS else f"Recorded by {who_may(each.permission)} only"

@@ -39,7 +39,7 @@ class AddForm(NameForm):
 @require_safe
 @organization_page()
 def resource_list(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """By name, in pages by key; `archived` shows those, `q` filters by name."""
+    """List resources by name, paged by key; `archived` shows the archived ones instead, `q` filters by name."""
     archived, wanted = "archived" in request.GET, search_text(request)
     found = Resource.objects.filter(organization=organization, archived_at__isnull=not archived)
     if wanted:
@@ -57,7 +57,7 @@ def resource_list(request: HttpRequest, organization: Organization) -> HttpRespo
 
 
 def _after(organization: Organization, found: QuerySet[Resource], public_id: str) -> QuerySet[Resource]:
-    """The rows that follow the one with this id in the order by name and kind."""
+    """Return the resources that follow the one with this id in the order by name and kind."""
     if not public_id:
         return found
     try:
@@ -114,7 +114,7 @@ def archive_resource(request: HttpRequest, organization: Organization, resource:
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
 def restore_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
-    """POST restores; GET, to which signing in may return, leads to the list."""
+    """Restore a resource on POST; redirect a GET, which may come from signing in, to the list."""
     found = _resource(organization, resource)
     if request.method == "POST":
         resources.restore(found, actor=signed_in(request))

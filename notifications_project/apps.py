@@ -9,7 +9,7 @@ from django.conf import settings
 from notifications_project.environment import describe_misspelt
 from notifications_project.runtime.logs import MaskedRecord
 
-_TOLD = "CONSOLE_TOLD"  # in the environment, which the processes that this one starts or becomes inherit
+_TOLD = "CONSOLE_TOLD"  # set in the environment, so that child processes do not warn again
 
 
 class ProjectConfig(AppConfig):
@@ -17,7 +17,7 @@ class ProjectConfig(AppConfig):
     label = "console"
 
     def ready(self) -> None:
-        """Mask what is logged. Warn of variables that are probably misspelt; once, not in each process of `up`."""
+        """Mask secrets in log records, and warn of misspelt variables: once, not in each process of `up`."""
         logging.setLogRecordFactory(MaskedRecord)
         if settings.MISSPELT and os.environ.get(_TOLD) != "true":
             os.environ[_TOLD] = "true"

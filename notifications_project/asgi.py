@@ -8,14 +8,14 @@ import django
 from notifications_project.runtime.readiness import check_server, ending_with_one_line
 from notifications_project.runtime.supervisor import STOP_FD
 
-# WhiteNoise reads its files synchronously; ours are a few kB each.
+# WhiteNoise reads its files synchronously, which Django warns of at each one; ours are a few kB each.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-os.environ["CONSOLE_ASGI"] = "true"  # read by the settings: here requests share a pool of database connections
+os.environ["CONSOLE_ASGI"] = "true"  # the settings then choose the pool of database connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 with ending_with_one_line():
     django.setup(set_prefix=False)
-    if STOP_FD not in os.environ:  # what `up` starts has been checked
+    if STOP_FD not in os.environ:  # `up` has checked it before it started this process
         check_server()
 
 from notifications_project.runtime.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)

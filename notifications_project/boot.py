@@ -1,8 +1,9 @@
-"""Builds `.venv` from the pinned packages of requirements/ and goes on inside it. Standard library only.
+"""Build `.venv` from the pinned packages of requirements/ and go on inside it, with the standard library only.
 
-A stamp in `.venv` names the pins that were installed last, so that the next start installs nothing. A mark stands
-there while packages are being installed: whoever finds it knows that an installation was interrupted, and begins
-anew. A lock lets one process install at a time; pip holds it too, should its starter die.
+A stamp file in `.venv` names the pins that were installed last, so that the next start installs nothing. A mark file
+exists while packages are being installed: a start that finds it knows that an installation was interrupted, and
+builds the environment anew. A lock lets one process install at a time; pip inherits it, so that it outlives a killed
+start.
 
 CONSOLE_VENV=none uses the Python and the packages as they are (containers, packagers); CONSOLE_VENV=/a/directory
 keeps the environment there instead of in `.venv`.
@@ -47,7 +48,7 @@ def enter(pins: str) -> None:
                     build(venv, pins, lock)
                 except OSError as error:
                     sys.exit(f"CONSOLE_VENV: the environment cannot be made in {venv}: {error.strerror or error}")
-        inside = False  # what this process has imported may have been replaced
+        inside = False  # modules that this process has imported may have been replaced on the disk
     if not inside:
         python = str(venv / "bin" / "python")
         sys.stdout.flush()
@@ -61,7 +62,7 @@ def fingerprint(pins: str) -> str:
 
 
 def is_current(venv: Path, pins: str) -> bool:
-    """Whether `venv` holds exactly these pins, and its Python is still the one it was made with."""
+    """Tell whether `venv` holds exactly these pins, and its Python is still the one it was made with."""
     try:
         stamp = json.loads((venv / "stamp.json").read_text())
         home = Path(stamp["python"])
@@ -82,7 +83,7 @@ def write_stamp(venv: Path, pins: str) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[int]:
-    """Hold the lock of this checkout; it is on the directory itself, so there is no file to be left behind."""
+    """Hold the lock of this checkout. The directory itself is locked, so that no lock file is left behind."""
     lock = os.open(BASE, os.O_RDONLY)
     try:
         try:
@@ -97,7 +98,7 @@ def one_at_a_time() -> Iterator[int]:
 
 # --- Installing ----------------------------------------------------------------------------------------------
 def build(venv: Path, pins: str, lock: int) -> None:
-    """Bring `venv` to the pins; made anew if an earlier installation was interrupted or its Python has gone."""
+    """Install the pins in `venv`; make it anew if an earlier installation was interrupted or its Python has gone."""
     mark = venv / "installing"
     if venv.exists() and any(venv.iterdir()) and not mark.exists() and not (venv / "pyvenv.cfg").exists():
         sys.exit(f"CONSOLE_VENV: {venv} holds other files; an environment is made in a directory of its own.")
@@ -111,7 +112,7 @@ def build(venv: Path, pins: str, lock: int) -> None:
 
 
 def works(venv: Path) -> bool:
-    """Whether it has a Python of the kind it was made with, and pip."""
+    """Tell whether `venv` has pip and a Python that is new enough."""
     python = venv / "bin" / "python"
     if not python.exists():
         return False
@@ -143,7 +144,7 @@ def make(venv: Path, mark: Path, lock: int) -> None:
 
 
 def install(venv: Path, pins: Path, lock: int) -> None:
-    """Run pip, showing how far it has come."""
+    """Run pip and show its progress."""
     command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-input", "-r", str(pins)]
     command += ["--progress-bar", "off", "--disable-pip-version-check"]
     pip = subprocess.Popen(
@@ -165,7 +166,7 @@ def install(venv: Path, pins: Path, lock: int) -> None:
 
 
 def follow(pip: subprocess.Popen[bytes], venv: Path, total: int) -> str:
-    """Read pip's output to its end while telling the progress; return the output."""
+    """Read pip's output to its end, show the progress, and return the output."""
     progress, output, before = Progress(), b"", packages_in(venv)
     with pip, selectors.DefaultSelector() as waiting:
         assert pip.stdout
@@ -192,7 +193,7 @@ def packages_in(venv: Path) -> int:
 
 
 class Progress:
-    """ "Fetching: 12 of 47 packages": one live line on a terminal, elsewhere a line for each quarter."""
+    """Progress of an installation: one line that is rewritten on a terminal, elsewhere a line for each quarter."""
 
     def __init__(self) -> None:
         self.live = sys.stderr.isatty()
@@ -216,4 +217,4 @@ class Progress:
 
 
 def say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")  # stderr: what a command writes to stdout may be read by a program
+    sys.stderr.write(f"{line}\n")  # not to stdout, where a program may read the command's own output

@@ -1,7 +1,7 @@
-"""Inserting and updating many rows at once past the model layer, where thousands of rows a second are written.
+"""Bulk inserts and updates bypass the model layer where thousands of rows a second are written.
 
-Django's `bulk_create` makes an object of each row, and prepares each value by itself; here a value that comes again
-(an organization, a time, the reasons that all deliveries of a hook share) is prepared once.
+Django's `bulk_create` makes an object of each row and prepares each value by itself. Here a value that many rows
+share, such as an organization, a time or the reasons of a hook's deliveries, is prepared once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def insert(
     """Insert `rows`, all or none, each with its values in the order of `fields`; related objects are given by key.
 
     Fields that are not named must have a default in the database, or be an identity. A row that collides with
-    another is an IntegrityError, with `ignore_conflicts` left out. Values that are given more than once must not
-    be changed meanwhile. No signal is sent, and no object is told its key.
+    another raises IntegrityError; with `ignore_conflicts` it is left out. The caller must not change a value that
+    several rows share until the call returns. No signal is sent, and the keys that the database makes are not returned.
     """
     if not rows:
         return
@@ -45,9 +45,10 @@ def insert(
 
 
 def update(model: type[models.Model], fields: Sequence[str], objects: Sequence[models.Model]) -> None:
-    """Save these fields of many objects: as `bulk_update`, which for ten fields writes ten times as many conditions.
+    """Save these fields of many objects, with one short UPDATE for each object.
 
-    PostgreSQL gets all the statements in one go.
+    Django's `bulk_update` writes a CASE for each field with a condition for each object. PostgreSQL gets all the
+    statements in one round trip.
     """
     if not objects:
         return
@@ -81,7 +82,7 @@ def _copy(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequen
 
 
 def _unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
-    """COPY knows no conflicts: here each column travels as one array, in PostgreSQL's text form of it."""
+    """Insert rows and ignore conflicts, which COPY cannot: each column is sent as one array in its text form."""
     types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
     arrays = ", ".join(f"%s::{type}[]" for type in types)
     statement = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608  (names)
@@ -94,7 +95,7 @@ def _unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequ
 def _columns(
     fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], prepare: Sequence[_Prepare | None]
 ) -> list[Sequence[Any]]:
-    """The values by column, prepared."""
+    """Return the prepared values by column."""
     columns = list(zip(*rows, strict=True))
     if len(columns) != len(fields):
         raise ValueError(f"{len(fields)} fields, but {len(columns)} values in each row")
@@ -102,7 +103,7 @@ def _columns(
 
 
 def _each_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[Any]:
-    """All of them prepared, the same object only once."""
+    """Return the prepared values; an object that comes more than once is prepared once."""
     if prepare is None:
         return values
     known: dict[int, Any] = {}
@@ -116,8 +117,8 @@ def _each_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[Any]
 
 
 def _as_saved(field: models.Field[Any, Any]) -> _Prepare | None:
-    """How a value is prepared; None if the driver takes it as it is."""
-    database = connections[connection.alias]  # not the proxy, which looks for it each time
+    """Return the function that prepares a value for the database; None if the driver takes the value as it is."""
+    database = connections[connection.alias]  # not the proxy, which looks the connection up for each value
     stored = field.target_field if isinstance(field, models.ForeignKey) else field
     if database.vendor == "postgresql" and type(stored) in _NATIVE:
         return None
@@ -129,7 +130,7 @@ def _as_saved(field: models.Field[Any, Any]) -> _Prepare | None:
 
 
 def _as_elements(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
-    """How each field's values are written in the text of an array."""
+    """Return the functions that write each field's values in the text form of an array."""
     from psycopg.adapt import PyFormat, Transformer
 
     transformer = Transformer(connection.connection)

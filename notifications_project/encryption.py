@@ -1,4 +1,4 @@
-"""Secrets at rest: a model field whose JSON value is encrypted in the database (Fernet, keys rotate)."""
+"""Encryption of secrets at rest: a model field whose JSON value is encrypted with Fernet, with keys that rotate."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
 
-NOTHING = "{}"  # needs no key, so that losing one does not stop what has no secret
+NOTHING = "{}"  # stored without a key, so that a lost key does not make rows without secrets unreadable
 
 
 def keyed_hash(value: str) -> str:
-    """Find a secret by this: the same value has the same hash, and without the key nobody tries values out."""
+    """Return a hash to find a secret by; it is keyed, so that nobody without the key can try values out."""
     return _keyed_hash(settings.ENCRYPTION_KEYS[0], value)
 
 
 def keyed_hashes(value: str) -> list[str]:
-    """The hashes that a value may have been stored under, one for each key."""
+    """Return the hashes that a value may be stored under, one for each key."""
     return [_keyed_hash(key, value) for key in settings.ENCRYPTION_KEYS]
 
 
@@ -41,7 +41,7 @@ def _derive_for_hashes(key: str) -> bytes:
 
 
 class CannotDecrypt(Exception):
-    """No key in ENCRYPTION_KEYS fits; the value is left as it is, nothing is overwritten."""
+    """Raised when no key in ENCRYPTION_KEYS decrypts a value; the stored value is left as it is."""
 
 
 @lru_cache(maxsize=32)
@@ -55,12 +55,12 @@ def _derive(key: str) -> bytes:
 
 
 def encrypt(value: Any) -> str:
-    """Any JSON value to text; the first key of ENCRYPTION_KEYS is used."""
+    """Encrypt a JSON value with the first key of ENCRYPTION_KEYS; return the text to store."""
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(json.dumps(value).encode()).decode()
 
 
 def decrypt(stored: str) -> Any:
-    """The JSON value back; every key is tried. Raises CannotDecrypt."""
+    """Return the JSON value of a stored text; every key is tried. Raises CannotDecrypt."""
     try:
         return json.loads(_fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(stored.encode()))
     except InvalidToken as error:
@@ -68,7 +68,7 @@ def decrypt(stored: str) -> Any:
 
 
 def key_that_reads(stored: str) -> int | None:
-    """The first key of ENCRYPTION_KEYS that reads a stored value, counted from 0; None if none does."""
+    """Return the number of the first key of ENCRYPTION_KEYS that reads a stored value, from 0; None if none does."""
     for number, key in enumerate(settings.ENCRYPTION_KEYS):
         with suppress(InvalidToken):
             _fernet((key,)).decrypt(stored.encode())
@@ -77,20 +77,20 @@ def key_that_reads(stored: str) -> int | None:
 
 
 def rewritten(stored: str) -> str:
-    """The same value, encrypted with the first key. Raises InvalidToken."""
+    """Return a stored value encrypted anew with the first key. Raises InvalidToken."""
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(stored.encode()).decode()
 
 
 def keys_in_use() -> str:
-    """What tells one set of keys from another, and nothing about the keys."""
+    """Return a fingerprint of the set of keys, which reveals nothing about the keys."""
     return hashlib.sha256(b"".join(map(_derive, settings.ENCRYPTION_KEYS))).hexdigest()[:32]
 
 
 class Unreadable(Mapping[str, Any]):
-    """What stands in for a stored value that no key reads. It raises CannotDecrypt whenever it is looked into.
+    """A placeholder for a stored value that no key reads; every access to its members raises CannotDecrypt.
 
-    So a row with a secret that is lost can be loaded, shown, changed and deleted like any other; and saved, which
-    leaves the stored text as it was.
+    A row with a lost secret can therefore be loaded, shown, changed and deleted like any other. Saving it leaves the
+    stored text as it is.
     """
 
     def __init__(self, stored: str) -> None:
@@ -110,10 +110,10 @@ class Unreadable(Mapping[str, Any]):
 
 
 class EncryptedJSONField(models.TextField[Any, Any]):
-    """Holds a JSON value; the database sees only ciphertext, or `{}` where there is nothing to hide.
+    """A field with a JSON value, of which the database sees only ciphertext, or `{}` for an empty value.
 
-    Loading never fails: what no key reads is `Unreadable`. `found_by` names, for members of the value, the columns with
-    their keyed hashes: these follow when the first key becomes another.
+    Loading never fails: a value that no key reads becomes `Unreadable`. `found_by` maps members of the value to the
+    columns with their keyed hashes, which are made anew when the first key is replaced.
     """
 
     _pyi_private_set_type: Any

@@ -1,6 +1,6 @@
-"""Which of the keys in ENCRYPTION_KEYS what is stored still needs, and writing it anew with the first of them.
+"""Use of the keys in ENCRYPTION_KEYS: count which keys stored values still need, and encrypt all with the first.
 
-It looks at every field that is encrypted, of whatever app; what holds nothing needs no key and is not counted.
+Every encrypted field of every app is looked at. An empty value needs no key and is not counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CHUNK = 500
 
 @dataclass
 class Use:
-    """How many stored values each key reads, the first at the beginning; and how many none does."""
+    """The number of stored values that each key reads, in the order of the keys, and that no key reads."""
 
     by_key: list[int]
     unreadable: int = 0
@@ -36,7 +36,7 @@ class Use:
 
 
 def count_use(keys: int) -> Use:
-    """Count what is stored by the first of the `keys` that reads it."""
+    """Count the stored values by the first of the `keys` that reads them."""
     use = Use([0] * keys)
     for model, name in _encrypted():
         for rows in _chunks(model, name):
@@ -46,7 +46,7 @@ def count_use(keys: int) -> Use:
 
 
 def rewrite(keys: int) -> Use:
-    """Encrypt with the first key what another reads, in small transactions; then count."""
+    """Encrypt with the first key the values that another key reads, in small transactions; then count."""
     changed = sum(_rewrite(model, name, rows) for model, name in _encrypted() for rows in _chunks(model, name))
     use = count_use(keys)
     use.rewritten = changed
@@ -63,7 +63,7 @@ def _add(use: Use, stored: str) -> None:
 
 @transaction.atomic
 def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) -> int:
-    """Those of the rows that an older key reads. They are read again under their locks: one may have been changed."""
+    """Encrypt anew the rows that an older key reads. They are locked and read again, as they may have changed."""
     older = [pk for pk, stored in rows if key_that_reads(stored)]
     if not older:
         return 0
@@ -78,7 +78,7 @@ def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) 
 
 
 def _hashes(model: type[models.Model], name: str, stored: str) -> dict[str, str]:
-    """The columns by which the value is found: their hashes are made with the first key as well."""
+    """Return the columns by which the value is found, with their hashes made with the first key."""
     field, value = model._meta.get_field(name), decrypt(stored)
     assert isinstance(field, EncryptedJSONField)
     return {column: keyed_hash(value[part]) for part, column in field.found_by.items() if value.get(part)}
@@ -92,7 +92,7 @@ def _encrypted() -> Iterator[tuple[type[models.Model], str]]:
 
 
 def _chunks(model: type[models.Model], name: str) -> Iterator[list[tuple[Any, str]]]:
-    """Rows with something encrypted, by key of the table: no transaction is open from one chunk to the next."""
+    """Yield the rows with encrypted values in chunks, by primary key; no transaction stays open between chunks."""
     rows = model._default_manager.annotate(stored=Cast(F(name), TextField())).exclude(stored=NOTHING).order_by("pk")
     after: Any = None
     while chunk := list(_stored(rows if after is None else rows.filter(pk__gt=after), name)[:_CHUNK]):
@@ -101,6 +101,6 @@ def _chunks(model: type[models.Model], name: str) -> Iterator[list[tuple[Any, st
 
 
 def _stored(rows: models.QuerySet[Any], name: str) -> models.QuerySet[Any, tuple[Any, str]]:
-    """The values as the database holds them."""
+    """Return the keys and the values as the database holds them, not decrypted."""
     found: models.QuerySet[Any, tuple[Any, str]] = rows.annotate(stored=Cast(F(name), TextField()))
     return found.values_list("pk", "stored")

@@ -1,4 +1,4 @@
-"""Reads settings from environment variables; a wrong value is one clear line, never a guess."""
+"""Settings are read from environment variables; a wrong value ends the start with one line that names it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from notifications_project.network import certificates
 from notifications_project.network.web_address import BadAddress, parse
 
 env = environ.Env()
-names_read = {"CONSOLE_VENV"}  # every setting that was asked for; this one is read before there are settings
+names_read = {"CONSOLE_VENV"}  # every setting that was read; boot.py reads this one before there are settings
 
 
 class BadSetting(ImproperlyConfigured):
-    """A setting from the environment that cannot be used; the message names it."""
+    """Raised for a setting from the environment that cannot be used; the message names it."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name}: {problem}")
 
 
 def read_file(path: Path) -> None:
-    """Take settings from a file of NAME=value lines; the real environment wins."""
+    """Read settings from a file of NAME=value lines; variables of the environment take precedence."""
     environ.Env.read_env(path, overwrite=False)
 
 
@@ -42,10 +42,10 @@ def text(name: str, default: str = "") -> str:
 
 
 def find_misspelt(names: Collection[str]) -> dict[str, str]:
-    """Find variables that nobody reads and that are nearly called like one of `names`, with that name."""
+    """Return the variables that nobody reads and whose name is nearly one of `names`, each with that name."""
     found = {}
     for given in os.environ:
-        # PG_DATABASE_URL and DATABASE_URL_OLD are another program's, or kept on purpose.
+        # PG_DATABASE_URL is another program's and DATABASE_URL_OLD is kept on purpose: warnings would be wrong.
         if given in names or any(given.startswith(f"{name}_") or given.endswith(f"_{name}") for name in names):
             continue
         if close := difflib.get_close_matches(given.upper(), names, n=1, cutoff=0.9):
@@ -54,12 +54,12 @@ def find_misspelt(names: Collection[str]) -> dict[str, str]:
 
 
 def describe_misspelt(misspelt: Mapping[str, str]) -> str:
-    """Say which variables are not read, in one sentence; empty if there are none."""
+    """Return one sentence that names the misspelt variables; empty if there are none."""
     return "; ".join(f"{given} is not read, is {name} meant?" for given, name in sorted(misspelt.items()))
 
 
 def secret_key(name: str) -> str:
-    """Return the secret key, checked; call it last, when the names of all settings are known."""
+    """Return the checked secret key. Call it last, when `names_read` holds the names of all settings."""
     value = text(name)
     if not value:
         hints = [f"must be given, {_SECRET} or more characters long", describe_misspelt(find_misspelt(names_read))]
@@ -70,7 +70,7 @@ def secret_key(name: str) -> str:
     return value
 
 
-_SECRET = 32  # characters
+_SECRET = 32  # characters at least
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -101,7 +101,7 @@ def number(name: str, default: int, at_least: int, at_most: int) -> int:
 
 
 def keys(name: str) -> list[str]:
-    """Return secret keys, comma separated; empty if not given."""
+    """Return the secret keys of a comma separated list; empty if not given."""
     found = [part.strip() for part in text(name).split(",")] if text(name) else []
     if any(len(key) < _SECRET for key in found):
         raise BadSetting(name, f"each key must be at least {_SECRET} characters long; they are comma separated")
@@ -116,7 +116,7 @@ def words(name: str) -> list[str]:
 
 
 def ports(name: str) -> frozenset[int]:
-    """Port numbers, comma separated."""
+    """Return the port numbers of a comma separated list."""
     found = words(name)
     if wrong := [word for word in found if not (re.fullmatch(r"[0-9]{1,5}", word) and 1 <= int(word) <= 65535)]:
         raise BadSetting(name, f"must be port numbers from 1 to 65535, comma separated; {wrong[0][:50]!r} is none")
@@ -124,7 +124,7 @@ def ports(name: str) -> frozenset[int]:
 
 
 def hosts(name: str) -> list[str]:
-    """Host names as Django compares them: no port, `.example.com` for all below it."""
+    """Return host names as Django compares them: without a port, `.example.com` for all names below it."""
     found = ["." * word.startswith(".") + _in_ascii(word.removeprefix(".")) for word in words(name)]
     if wrong := [word for word in found if not _is_host(word.removeprefix("."))]:
         raise BadSetting(name, f"must be host names without port, comma separated; {wrong[0]!r} is none")
@@ -132,20 +132,20 @@ def hosts(name: str) -> list[str]:
 
 
 def web_address(name: str, default: str) -> str:
-    """An absolute http(s) address without path, query or trailing slash."""
+    """Return an absolute http(s) address without path, query or trailing slash."""
     value = text(name, default).rstrip("/")
     try:
         found = parse(value)
     except BadAddress:
         found = None
     if found is None or found.userinfo or found.target != "/" or "#" in value or "_" in found.host:
-        written = "" if "@" in value else f", not {value!r}"  # there may be a password in it
+        written = "" if "@" in value else f", not {value!r}"  # there may be a password before an @
         raise BadSetting(name, f"must look like https://console.example.com{written}")
     return found.origin
 
 
 def _in_ascii(host: str) -> str:
-    """A host as DNS has it; one that DNS cannot have stays as it was written, for the check to refuse."""
+    """Return a host in the ASCII form of DNS; an invalid host is returned unchanged, for the check to refuse."""
     try:
         return host if host.isascii() else ascii_domain(host)
     except ValueError:
@@ -153,7 +153,7 @@ def _in_ascii(host: str) -> str:
 
 
 def host_of(address: str) -> str:
-    """The host in a web address; one of IPv6 in its brackets."""
+    """Return the host of a web address; an IPv6 address keeps its brackets."""
     host = parse(address).host
     return f"[{host}]" if ":" in host else host
 
@@ -182,7 +182,7 @@ def networks(name: str) -> list[Network]:
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """Django's description of an SQLite or PostgreSQL database, from its URL."""
+    """Return Django's DATABASES entry for the URL of an SQLite or PostgreSQL database."""
     value = text(name, default)
     scheme, _, rest = value.partition(":")
     if scheme not in {"sqlite", "postgres", "postgresql"} or not rest.startswith("//"):
@@ -202,7 +202,7 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def refuse_unescaped(name: str, value: str) -> None:
-    """Raise BadSetting for a URL that holds signs which end its password or its name too early."""
+    """Raise BadSetting for a URL with unescaped signs that would end its password or its name too early."""
     try:
         parts = urlsplit(value)
         behind = f"{parts.path}{parts.query}"
@@ -216,8 +216,8 @@ def refuse_unescaped(name: str, value: str) -> None:
 
 
 def _check_options(name: str, described: dict[str, Any]) -> None:
-    """Refuse what stands behind the `?` and libpq does not know; it would be found at the first connection only."""
-    from psycopg import ProgrammingError, conninfo  # only who uses it pays for it
+    """Refuse options behind the `?` that libpq does not know; else the first connection would fail on them."""
+    from psycopg import ProgrammingError, conninfo  # imported here, as with SQLite it is never needed
 
     options = {key: str(value) for key, value in described.get("OPTIONS", {}).items()}
     try:
@@ -228,7 +228,7 @@ def _check_options(name: str, described: dict[str, Any]) -> None:
 
 
 def redis(name: str) -> str:
-    """The URL of a Redis; empty if not given."""
+    """Return the URL of a Redis; empty if not given."""
     value = text(name)
     if value.split(":", 1)[0] not in {"", "redis", "rediss", "unix"}:
         raise BadSetting(name, "must begin with redis://, rediss:// or unix://")
@@ -238,7 +238,7 @@ def redis(name: str) -> str:
             raise BadSetting(
                 name, "must end with the number of a database: redis://user:password@redis.example.com:6379/0"
             )
-        from redis.connection import parse_url  # only who uses it pays for it
+        from redis.connection import parse_url  # imported here, as without Redis it is never needed
 
         try:
             parse_url(value)  # type: ignore[no-untyped-call]
@@ -251,7 +251,7 @@ _MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 
 
 def email(name: str) -> dict[str, Any]:
-    """The EMAIL_* settings for an smtp://, smtp+tls:// or smtp+ssl:// URL; empty if not given."""
+    """Return the EMAIL_* settings for an smtp://, smtp+tls:// or smtp+ssl:// URL; empty if not given."""
     value = text(name)
     if not value:
         return {}
@@ -262,7 +262,7 @@ def email(name: str) -> dict[str, Any]:
     except ValueError:
         fits = False
     if not fits or re.search(r"[\s?#]", value):
-        # A password with one of these signs would be cut there without a word.
+        # A password with one of these signs would silently be cut there.
         raise BadSetting(
             name, "must look like smtp+tls://user:password@mail.example.com:587 (with %2F %3F %23 for / ? #)"
         )
@@ -280,7 +280,7 @@ def email(name: str) -> dict[str, Any]:
 
 
 def _credential(name: str, written: str | None) -> str:
-    """A user or password of a URL. It is sent in UTF-8, where NUL parts one from the other."""
+    """Return the user or password of a URL, unescaped. NUL is refused, as it separates the two in SMTP (RFC 4616)."""
     try:
         found = unquote(written or "", errors="strict")
         found.encode()
@@ -292,7 +292,7 @@ def _credential(name: str, written: str | None) -> str:
 
 
 def mail_provider(name: str) -> str:
-    """The name of a backend of django-anymail, such as `mailgun`; empty if not given."""
+    """Return the name of a backend of django-anymail, such as `mailgun`; empty if not given."""
     value = text(name).lower()
     if not value:
         return ""
@@ -308,12 +308,12 @@ _NO_PROVIDERS = {"base", "base_requests", "console", "test"}
 
 
 def mail_provider_settings() -> dict[str, str]:
-    """What the environment says in `ANYMAIL_...` variables, by the names that django-anymail gives its settings."""
+    """Return the settings of django-anymail from the `ANYMAIL_...` variables, without that prefix."""
     return {name.removeprefix("ANYMAIL_"): text(name) for name in os.environ if re.fullmatch(r"ANYMAIL_[A-Z_]+", name)}
 
 
 def sender(name: str, default: str) -> str:
-    """An e-mail address, alone or with a name: `Console <console@example.com>`."""
+    """Return a sender: an e-mail address, alone or with a name, as in `Console <console@example.com>`."""
     value = text(name, default)
     shown, address = parseaddr(value)
     whole = value in {address, f"{shown} <{address}>", f'"{shown}" <{address}>'}
@@ -321,7 +321,7 @@ def sender(name: str, default: str) -> str:
         raise BadSetting(name, f"must be an e-mail address such as console@example.com, not {value!r}")
     local, _, domain = address.rpartition("@")
     try:
-        # In headers such as Message-ID and List-Id a domain that is not ASCII would become an encoded word.
+        # In headers such as Message-ID and List-Id a domain beyond ASCII would become an encoded word.
         stored = f"{local}@{domain if domain.isascii() else ascii_domain(domain)}"
     except ValueError:
         raise BadSetting(name, f"must have a domain that DNS can hold, not {domain!r}") from None
@@ -332,19 +332,19 @@ def sender(name: str, default: str) -> str:
 
 # --- iOS push ------------------------------------------------------------------------------------------------
 def push_key(name: str) -> str:
-    """The text of a PEM file with a private key as Apple gives it; line ends may be written as `\\n`."""
+    """Return a private key of Apple in PEM, empty if not given; line ends may be written as `\\n`."""
     value = text(name).replace("\\n", "\n")
     return _push_key(name, value) if value else ""
 
 
 def push_key_file(name: str) -> str:
-    """The same, from a file; empty if none is named."""
+    """Return a private key of Apple in PEM from the named file; empty if none is named."""
     path = existing_file(name)
     return _push_key(name, Path(path).read_text(errors="replace")) if path else ""
 
 
 def _push_key(name: str, pem: str) -> str:
-    from cryptography.hazmat.primitives.asymmetric import ec  # only who pushes pays for it
+    from cryptography.hazmat.primitives.asymmetric import ec  # imported here, as without push it is never needed
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
@@ -364,7 +364,7 @@ def existing_file(name: str) -> str:
 
 
 def certificates_file(name: str) -> str:
-    """A file with certificates of authorities; empty if not given."""
+    """Return the path of a file with certificates of authorities; empty if not given."""
     value = existing_file(name)
     if value:
         try:
@@ -377,7 +377,7 @@ def certificates_file(name: str) -> str:
 
 
 def code(name: str, pattern: str, example: str) -> str:
-    """A text of a known form; empty if not given."""
+    """Return a text that matches the pattern; empty if not given. `example` is shown if it does not match."""
     value = text(name)
     if value and not re.fullmatch(pattern, value):
         raise BadSetting(name, f"must look like {example}, not {value[:100]!r}")
@@ -385,7 +385,7 @@ def code(name: str, pattern: str, example: str) -> str:
 
 
 def complete(needed: Mapping[str, str], beside: Mapping[str, bool]) -> bool:
-    """Whether all of `needed` is given. Some of it, or what stands `beside` it alone, is a mistake."""
+    """Tell whether all of `needed` is given. Raises BadSetting for a part of it, or for a setting `beside` it alone."""
     missing = [name for name, value in needed.items() if not value]
     given = [name for name, value in needed.items() if value] + [name for name, there in beside.items() if there]
     if missing and given:

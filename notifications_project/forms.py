@@ -1,4 +1,4 @@
-"""How forms are drawn (label above, help under it, the error under its field), and the fields that several apps use."""
+"""The renderer of forms, and form fields that several apps use."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from notifications_project.mail.addresses import LONGEST, BadMailAddress, normal
 
 
 class Renderer(TemplatesSetting):
-    """Draws forms with the templates in `templates/django/forms/`, and the widgets with Django's own."""
+    """A renderer that draws forms with `templates/django/forms/`: label, help, field, error; and Django's widgets."""
 
     form_template_name = "django/forms/div.html"
     field_template_name = "django/forms/field.html"
 
 
 class MailAddressField(forms.CharField):
-    """Takes a mail address in any spelling and gives its stored form."""
+    """A field that takes a mail address in any spelling and gives its stored form."""
 
     widget = forms.EmailInput
 

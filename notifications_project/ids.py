@@ -1,7 +1,7 @@
-"""Outside, an id is a prefix and a UUID (`orga_5f0c…`); inside, it is the UUID. This is the one converter.
+"""Ids are UUIDs inside the console and get a prefix outside of it, such as `orga_5f0c…`; this module converts them.
 
-Owners, resources and hooks are UUID version 4, events, deliveries and attempts version 7 (they sort by
-time): docs/architecture.md. Clever Cloud's tools accept only versions 1 to 5 for the former.
+Owners, resources and hooks have UUIDs of version 4; events, deliveries and attempts have version 7, which sorts by
+time (docs/architecture.md). Clever Cloud's tools accept only versions 1 to 5 for the former.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _counting = threading.Lock()
 
 
 def uuid7() -> UUID:
-    """A new version 7 UUID: later ones of this process compare greater.
+    """Return a new version 7 UUID, which compares greater than every earlier one of this process.
 
-    Those of one millisecond are counted upwards in front of what is random (RFC 9562, section 6.2): the library
-    moves each of them a millisecond ahead, so that a thousand events would carry times that are yet to come, and
-    others' later ones would sort before them. `derived` keeps the order, because it keeps the counter.
+    UUIDs of the same millisecond have a counter in front of their random bits (RFC 9562, section 6.2). The library
+    moves each of them a millisecond ahead instead: a thousand events would carry times in the future, and later
+    events of other processes would sort before them. `derived` keeps the order, because it keeps the counter.
     """
     global _last
     with _counting:
         if time.time_ns() // 1_000_000 > _last >> 80:
-            _last = uuid6.uuid7().int & ~(1 << 75)  # the counter begins in its lower half
+            _last = uuid6.uuid7().int & ~(1 << 75)  # clear the counter's highest bit, so that it has room to count
         elif _last & _COUNTER == _COUNTER:  # the clock was set back: it goes on in the millisecond that follows
             _last = ((_last >> 80) + 1 << 80) | 0x7 << 76 | 0x2 << _RANDOM
         else:
@@ -41,14 +41,14 @@ def uuid7() -> UUID:
 
 
 def derived(first: UUID, *names: UUID | str) -> UUID:
-    """A version 7 UUID that always is the same for the same arguments, and sorts like `first` among others' `first`."""
+    """Return a version 7 UUID that depends on the arguments alone; two of them sort as their `first` do."""
     named = "/".join(map(str, (first, *names)))
     rest = int.from_bytes(hashlib.sha256(named.encode()).digest()) & (1 << _RANDOM) - 1
     return UUID(int=first.int >> _RANDOM << _RANDOM | rest)
 
 
 def first_at(when: datetime) -> UUID:
-    """The smallest version 7 UUID of that time."""
+    """Return the smallest version 7 UUID of that time."""
     return UUID(int=int(when.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << _RANDOM)
 
 
@@ -57,7 +57,7 @@ def _forget_the_last() -> None:
     _last = 0
 
 
-os.register_at_fork(after_in_child=_forget_the_last)  # the parent counts on from there
+os.register_at_fork(after_in_child=_forget_the_last)  # else parent and child would count on from the same UUID
 
 
 def encode(prefix: str, value: UUID) -> str:
@@ -65,10 +65,10 @@ def encode(prefix: str, value: UUID) -> str:
 
 
 class PublicId(UUID):
-    """An id that came from outside. It keeps how it was written there.
+    """An id that came from outside; `public_id` is the id as it was written there, with its prefix.
 
-    Where several prefixes may stand (owners, resources), which of them is right only the database knows: compare
-    `public_id` with the row's own, or have the query do so (`Resource.objects.called`).
+    Owners and resources have two prefixes each, and only the row says which of them is right: compare `public_id`
+    with the row's own, or have the query compare them (`Resource.objects.called`).
     """
 
     __slots__ = ("public_id",)
@@ -84,9 +84,9 @@ class PublicId(UUID):
 
 
 def decode(text: str, *prefixes: str) -> PublicId:
-    """The UUID in `text`, which must carry one of `prefixes`.
+    """Return the UUID in `text`, which must carry one of `prefixes`.
 
-    Raises ValueError for anything but the canonical form, so that one thing has one id.
+    Raises ValueError for anything but the canonical form, so that every row has exactly one id.
     """
     prefix, _, rest = text.partition("_")
     if prefix not in prefixes:
@@ -98,7 +98,7 @@ def decode(text: str, *prefixes: str) -> PublicId:
 
 
 class _Converter:
-    """A path converter: `<owner:organization>` in a URL gives a UUID to the view."""
+    """A path converter for ids: `<owner:organization>` in a URL gives a UUID to the view."""
 
     prefixes: tuple[str, ...] = ()
     regex = ""
@@ -114,13 +114,13 @@ class _Converter:
 
 
 class OwnerConverter(_Converter):
-    """Organizations (`orga_`) and personal spaces (`user_`)."""
+    """Path converter for organizations, `orga_`, and personal spaces, `user_`."""
 
     prefixes = ("orga", "user")
 
 
 class ResourceConverter(_Converter):
-    """Applications (`app_`) and add-ons (`addon_`)."""
+    """Path converter for applications, `app_`, and add-ons, `addon_`."""
 
     prefixes = ("app", "addon")
 

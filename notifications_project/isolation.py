@@ -1,4 +1,4 @@
-"""Loops that serve many: what goes wrong with one row is that row's alone."""
+"""Loops over rows of many owners are isolated, so that an error of one row does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def isolated(what: str, put_aside: Callable[[], object] | None = None) -> Iterator[None]:
-    """Log an exception of one row, put the row aside and go on; `what` names the row and what could not be done.
+    """Log an exception of one row, put the row aside and go on; `what` names the row and the action that failed.
 
-    `put_aside` writes down that the row is not to be tried again at once: without it the next run would fail alike. A
-    database that is away concerns every row, so that its errors pass. Inside a transaction open another one within
-    this block, as PostgreSQL refuses everything after an error.
+    `put_aside` records that the row is not to be tried again at once: without it the next run would fail on it again.
+    Errors of a database that is away are raised, as they concern every row. Within a transaction open another one
+    inside this block, because PostgreSQL refuses every statement after an error.
     """
     try:
         yield

@@ -1,6 +1,6 @@
-"""Hiding the parts of an address that are secrets: the one place that says what of a URL may be shown.
+"""Masking hides the secret parts of URLs; every page, log and record shows URLs by its rules.
 
-Who manages hooks reads `mask`, everybody else, and every record, `mask_to_host`.
+Users who manage hooks see the result of `mask`; other users and all records get that of `mask_to_host`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from notifications_project.network.web_address import BadAddress, WebAddress, pa
 
 DOTS = "••••••"
 
-# Services whose URL is all that it takes to post there: of these paths so many segments are no secret.
+# Services whose URL alone allows to post there, each with the number of leading path segments that are no secret.
 _SHOWN_SEGMENTS = {
     "hooks.slack.com": 1,
     "discord.com": 2,
@@ -43,7 +43,7 @@ _SHOWN_SEGMENTS = {
     "open.feishu.cn": 4,
     "qyapi.weixin.qq.com": 3,
 }
-# Services whose host name holds the token: what stands before these.
+# Services whose host name begins with the token, in front of these endings.
 _TOKEN_BEFORE = (
     "pipedream.net", "lambda-url.*.on.aws", "execute-api.*.amazonaws.com", "requestcatcher.com", "webhook.site",
     "beeceptor.com", "ngrok.io", "ngrok.app", "ngrok-free.app", "ngrok-free.dev", "trycloudflare.com", "loca.lt",
@@ -54,10 +54,10 @@ _HIDDEN_HOSTS = re.compile(
 )
 
 _RECOGNIZED = 12  # characters of a secret whose beginning is shown
-_LONG = 16  # letters and digits of a segment that may be a token
-_ODD = 8  # of them, at least, in no name, and a third of all
-_SHORTEST = 6  # characters of a part of a URL that is looked for in what a receiver answers
-# What people call things: "v2", "team42", "alerts", "IncomingWebhook", "API", "2026".
+_LONG = 16  # letters and digits at least of a segment that may be a token
+_ODD = 8  # of them at least belong to no name, and at least a third of all
+_SHORTEST = 6  # characters; shorter parts of a URL are not looked for in answers, as they are words of any text
+# Names that people give: "v2", "team42", "alerts", "IncomingWebhook", "API", "2026".
 _NAME = re.compile(r"[A-Za-z]|\d{1,5}|v\d{1,4}|[A-Z]{2,12}\d{0,4}|[A-Z]?[a-z]{2,24}(?:[A-Z][a-z]{2,24}){0,4}\d{0,4}")
 _WORD = re.compile(r"[A-Z]?[a-z]{1,12}(?:[-_][a-z]{1,12})*|v\d{1,2}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -65,15 +65,15 @@ _BETWEEN = re.compile(r"[^A-Za-z0-9]+")
 
 
 def mask(value: str) -> str:
-    """A URL without the parts that hold secrets, as who manages hooks reads it; of anything else its beginning at most.
+    """Return a URL for users who manage hooks, with dots for its secret parts; of any other text at most the beginning.
 
-    Secret are user and password, the query, what the table of services says, and segments of the path that look
-    like a random token.
+    Secret are user and password, the query, the parts that the table of services names, and segments of the path
+    that look like a random token.
     """
     if "://" not in value:
         if value.endswith(DOTS) and len(value) <= 4 + len(DOTS):
-            return value  # it is masked already: dots of dots would tell nobody which of two tokens it is
-        # A few characters tell two tokens apart; of a short one they are half of it, or all.
+            return value  # masked already: masking it again would hide which of two tokens it is
+        # A few characters tell two tokens apart; of a short token they would be half of it, or all.
         return f"{value[:4] if len(value) >= _RECOGNIZED else ''}{DOTS}" if value else ""
     if DOTS in value:
         return value  # it is masked already
@@ -87,7 +87,7 @@ def mask(value: str) -> str:
 
 
 def mask_to_host(value: str) -> str:
-    """A URL as everybody may read it: its scheme and host, and dots if there is more."""
+    """Return the part of a URL that everybody may read: scheme and host, and dots if there is more."""
     if "://" not in value:
         return mask(value)
     if DOTS in value:
@@ -103,7 +103,7 @@ def mask_to_host(value: str) -> str:
 
 
 def without(text: str, secrets: Mapping[str, str]) -> str:
-    """A text with other words in place of these secrets, in whatever way they are written there."""
+    """Return a text in which each secret is replaced by its value in `secrets`, in every spelling of the secret."""
     if not text or not secrets:
         return text
     pattern, instead = _ways(tuple(secrets.items()))
@@ -112,9 +112,9 @@ def without(text: str, secrets: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
-    """A pattern of all ways in which secrets may be written, the longest first, and what stands instead of each.
+    """Return a pattern of all spellings of the secrets, the longest first, and the replacement of each spelling.
 
-    Kept, as each attempt at an endpoint looks for the same in a dozen texts.
+    The results are cached, as each attempt at an endpoint looks for the same secrets in a dozen texts.
     """
     instead: dict[str, str] = {}
     for secret, shown in secrets:
@@ -127,14 +127,14 @@ def _ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[s
 
 
 def masked_options(secrets: Mapping[str, Any]) -> dict[str, str]:
-    """Secret options, each with its beginning to be written in its place, as `without` takes them."""
+    """Return the secret options, each with its masked form, in the shape that `without` takes."""
     return {str(value): mask(str(value)) for value in secrets.values() if value}
 
 
 def secrets_of(url: str) -> dict[str, str]:
-    """What must not be recorded when a receiver repeats it: all of a URL's path and query that is no plain word.
+    """Return the parts of a URL that must not be recorded when a receiver repeats them, in the shape `without` takes.
 
-    Each with what is written in its place, as `without` takes them.
+    These are all parts of path and query that are no plain word, each with its replacement.
     """
     return dict.fromkeys(_secret_parts(url), DOTS)
 
@@ -165,7 +165,7 @@ def _shown_place(found: WebAddress) -> str:
 
 
 def _shown_host(host: str) -> str:
-    """Without the token that it holds at some services, or that a label of it looks like."""
+    """Return a host without the token that it contains at some services, or that one of its labels looks like."""
     if hidden := _HIDDEN_HOSTS.fullmatch(host):
         return DOTS + hidden[2]
     if ":" in host:
@@ -184,7 +184,7 @@ def _shown_path(found: WebAddress) -> str:
 
 
 def _looks_secret(segment: str) -> bool:
-    """Whether it is long and so much of it no name that it must be random."""
+    """Tell whether a path segment is long and consists so little of names that it must be random."""
     parts = _BETWEEN.split(segment)
     long = sum(map(len, parts))
     odd = sum(len(part) for part in parts if not _NAME.fullmatch(part))

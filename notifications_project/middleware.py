@@ -15,7 +15,7 @@ from notifications_project.runtime.waiting import Busy
 
 
 class OptionalSlashMiddleware:
-    """Lets every route match without its trailing slash too, without a redirect.
+    """Middleware that lets every route match without its trailing slash too, without a redirect.
 
     Django's own APPEND_SLASH redirects, which turns a POST into a GET and loses its body silently.
     """
@@ -31,9 +31,9 @@ class OptionalSlashMiddleware:
 
 
 class KeyInAddressMiddleware:
-    """Keeps a page's address out of Referer where it holds a key: a proxy would log it with each picture it serves.
+    """Middleware that keeps addresses with a key out of Referer, which a proxy would log with each picture it serves.
 
-    Not no-referrer: with that browsers send `Origin: null` with forms, which the CSRF check refuses.
+    The policy is not no-referrer: with that browsers send `Origin: null` with forms, which the CSRF check refuses.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -48,9 +48,9 @@ class KeyInAddressMiddleware:
 
 
 class NoNulMiddleware:
-    """Keeps out the character NUL, which PostgreSQL's text does not hold: no address, parameter or field has it.
+    """Middleware that removes the character NUL, which PostgreSQL's text cannot hold, from addresses and fields.
 
-    A page is asked without it: who searches for a text finds the text. The API says which parameter had it.
+    Pages get the text without it, so that a search still finds the text. The API names the parameter that had it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -70,7 +70,7 @@ class NoNulMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        if request.method != "POST" or getattr(view, "csrf_exempt", False):  # the API, and who reads the body itself
+        if request.method != "POST" or getattr(view, "csrf_exempt", False):  # the API reads the body itself
             return None
         if any("\0" in f"{name}{value}" for name, values in request.POST.lists() for value in values):
             return render(request, "refused.html", {"text": _NO_NUL}, status=422)
@@ -81,7 +81,7 @@ _NO_NUL = "Must not contain the character NUL."
 
 
 class BusyMiddleware:
-    """Tells people that too many requests of a kind are running (`waiting.Busy`); the API tells it itself."""
+    """Middleware that shows people a page for `waiting.Busy`; the API answers it by itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -98,7 +98,7 @@ class BusyMiddleware:
 
 
 class PrivateAnswersMiddleware:
-    """Keeps answers out of every cache, as they are for one person, and pages away from a device's sensors."""
+    """Middleware that keeps answers out of caches, as they are for one person, and pages away from sensors."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -115,9 +115,9 @@ _NO_SENSORS = ", ".join(f"{feature}=()" for feature in _SENSORS)
 
 
 class HttpsOnlyMiddleware:
-    """Refuses the API over plain http, where SecurityMiddleware would redirect.
+    """Middleware that refuses the API over plain http, where SecurityMiddleware would redirect.
 
-    A redirect turns a POST into a GET and loses its body, and hides from the client that it sent its token openly.
+    A redirect turns a POST into a GET and loses its body, and hides from the client that it sent its token unencrypted.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

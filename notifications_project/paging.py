@@ -1,4 +1,4 @@
-"""Paging by key: newest first, no offset, no count of a large table (docs/architecture.md)."""
+"""Lists are paged by key, newest first, without offsets and counts of large tables (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """`items`, newest first; `next` is what to give as `before` for the following page, None at the end."""
+    """A page of a list: `items`, newest first; `next` is the `before` of the following page, None at the end."""
 
     items: list[M]
     next: UUID | None
 
 
 def newest_first(queryset: QuerySet[M], before: UUID | None = None, size: int = 50) -> Page[M]:
-    """One page of rows whose primary key is a version 7 UUID."""
+    """Return a page of at most `size` rows older than the row `before`; the primary key is a version 7 UUID."""
     if before is not None:
         queryset = queryset.filter(pk__lt=before)
     rows = list(queryset.order_by("-pk")[: size + 1])

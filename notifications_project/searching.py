@@ -1,4 +1,4 @@
-"""What somebody searches for on a page."""
+"""Search terms of pages."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _LONGEST = 100
 
 
 def search_text(request: HttpRequest) -> str:
-    """The address's `q`, as a database can be asked for it: PostgreSQL's text holds no NUL, names have one spelling."""
+    """Return `q` of the address in the form NFC, as names are stored, and without NUL, which PostgreSQL refuses."""
     return one_spelling(request.GET.get("q", "").replace("\0", ""))[:_LONGEST]

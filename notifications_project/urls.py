@@ -1,4 +1,4 @@
-"""Every address of the console; each matches without its trailing slash too (OptionalSlashMiddleware)."""
+"""URL patterns of the console; each matches without its trailing slash too (OptionalSlashMiddleware)."""
 
 from __future__ import annotations
 

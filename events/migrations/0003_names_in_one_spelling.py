@@ -1,7 +1,8 @@
-"""Names of applications and add-ons take one spelling: with a letter and its accent apart, two looked the same.
+"""Store the names of applications and add-ons in the form NFC: in other forms two names can look the same.
 
-Two that are one in that spelling are not merged: hooks and settings chose one of them or the other. Events that name it
-go to the one that had the spelling; the other is called differently from now on, so that people see that there are two.
+Two resources whose names are equal in that form are not merged, as hooks and settings chose one of them or the other.
+Events that name it go to the resource that had the form already; the other gets a different name, so that people see
+that there are two.
 """
 
 import unicodedata
@@ -45,13 +46,13 @@ def give_names_one_spelling(apps: StateApps, schema_editor: BaseDatabaseSchemaEd
 
 
 def _id() -> uuid.UUID:
-    """A version 7 UUID."""
+    """Return a version 7 UUID."""
     milliseconds = int(datetime.now(UTC).timestamp() * 1000)
     return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0x2 << 62 | uuid.uuid4().int & (1 << 62) - 1)
 
 
 class Migration(migrations.Migration):
-    atomic = False  # each name by itself: what is done is done, and a second run finds the rest
+    atomic = False  # each name in a transaction of its own: a second run goes on after an interrupted one
 
     dependencies = [("accounts", "0001_initial"), ("events", "0002_fewer_indexes")]
 
