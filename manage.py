@@ -32,7 +32,7 @@ def main():
 
     with readiness.ending_with_one_line():
         on_demo = start.take_demo_option(sys.argv)
-        if command == "help" or {"-h", "--help"} & set(sys.argv):
+        if command in {"help", "translations"} or {"-h", "--help"} & set(sys.argv):
             os.environ.setdefault("SECRET_KEY", "to be helped, no settings are needed")
         elif command == "up":
             start.prepared = start.prepare(sys.argv[2:], demo_asked=on_demo)

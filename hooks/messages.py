@@ -31,6 +31,7 @@ class Notification:
     asked_for: bool = False  # by a person, to go at once
     extra: bool = False  # asked for beside the scheduled tries, of which it takes none away
     extra_tries: int = 0  # of `tries`
+    language: str = ""  # of its receiver, where that is a user who chose one
     address_key: str = ""  # of the endpoint that it was read from: another one means that it leads elsewhere now
 
 

@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "notifications_project.accounts.middleware.LanguageMiddleware",
     "notifications_project.accounts.middleware.TimeZoneMiddleware",
     "notifications_project.middleware.BusyMiddleware",
 ]
@@ -113,7 +114,7 @@ TEMPLATES = [
                 "notifications_project.accounts.context.shell",
                 "hooks.context.notices",
             ],
-            "builtins": ["notifications_project.templatetags.look"],
+            "builtins": ["django.templatetags.i18n", "notifications_project.templatetags.look"],
         },
     }
 ]
@@ -268,7 +269,14 @@ Q_CLUSTER: dict[str, Any] = {
 
 # --- Language, time, logs, policy ----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en", "English"), ("fr", "Français")]  # of messages; pages speak the one above
+LANGUAGES = [("en", "English"), ("fr", "Français")]  # British English, as `formats/en` and the texts have it
+LOCALE_PATHS = [
+    BASE_DIR / "notifications_project" / "locale"
+]  # of templates/, events/ and this package; hooks has its own
+FORMAT_MODULE_PATH = ["notifications_project.formats"]
+LANGUAGE_COOKIE_NAME = "console_language"
+LANGUAGE_COOKIE_AGE = 365 * 86400
+LANGUAGE_COOKIE_SECURE = _https
 # Not LANGUAGE: that is gettext's, and many desktops set it to a list such as `en_GB:en`.
 MESSAGE_LANGUAGE = environment.choice("MESSAGE_LANGUAGE", "en", "fr")
 USE_I18N = True

@@ -16,6 +16,7 @@ LINTERS = {
     "mypy": ["-m", "mypy"],
     "import-linter": ["-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"],
     "djlint": ["-m", "djlint", "templates", "--lint", "--quiet"],
+    "translations": ["manage.py", "translations", "--check"],
     "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
 }
 

@@ -296,7 +296,9 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
     receiver was told already is told again under the ids that it knows.
     """
     ended = ids.first_at(max(row.quiet_until for row in rows))
-    told = intake.NewEvent(type=TYPE, data=_data(rows), id=ids.derived(ended, *sorted(row.pk for row in rows)))
+    told = intake.NewEvent(
+        type=TYPE, data=_data(rows, channel.user.language), id=ids.derived(ended, *sorted(row.pk for row in rows))
+    )
     event = intake.record(space, [told], source=Source.CONSOLE)[0]
     digest = Delivery.objects.create(
         organization=space,
@@ -311,7 +313,7 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
     return digest
 
 
-def _data(rows: Sequence[_Row]) -> dict[str, Any]:
+def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
     """The first of them one by one, in the order in which they happened; the rest by type."""
     listed, rest = rows[:LISTED], rows[LISTED:]
     about = Event.objects.select_related("organization", "resource").in_bulk([row.event_id for row in listed])
@@ -320,7 +322,7 @@ def _data(rows: Sequence[_Row]) -> dict[str, Any]:
         more.update(Event.objects.filter(pk__in=some).values_list("type", flat=True))
     return {
         "total": len(rows),
-        "notifications": [_summary(row, about[row.event_id]) for row in listed],
+        "notifications": [_summary(row, about[row.event_id], language) for row in listed],
         "more": [
             {"event_type": name, "label": catalogue.label(name), "number": number}
             for name, number in more.most_common()
@@ -328,7 +330,7 @@ def _data(rows: Sequence[_Row]) -> dict[str, Any]:
     }
 
 
-def _summary(row: _Row, event: Event) -> dict[str, Any]:
+def _summary(row: _Row, event: Event, language: str) -> dict[str, Any]:
     own = json.loads(event.representation)
     notification = Notification(
         delivery=row.pk,
@@ -347,6 +349,7 @@ def _summary(row: _Row, event: Event) -> dict[str, Any]:
         options={},
         signing_keys=(),
         reasons=(),
+        language=language,
     )
     repeated = {name: own.get(name) for name in _REPEATED}
     return {**repeated, "delivery_id": notification.webhook_id, "title": tell(notification).title}

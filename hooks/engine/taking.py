@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subquery
+from django.db.models.functions import Lower
 
 from hooks import clock
 from hooks.engine import unread
@@ -20,7 +21,7 @@ from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint
 from hooks.queue.lanes import AT_ONCE
 from notifications_project import ids
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.models import Organization, User
 from notifications_project.encryption import CannotDecrypt, Unreadable
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class _Endpoint:
     options: dict[str, Any]
     signing_keys: tuple[str, ...]
     address_key: str
+    language: str
 
 
 def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
@@ -139,14 +141,27 @@ _FIRST_DUE = """
 """
 
 
+# Of a user's own channels: a personal space has its user's id, and no team has that of any user.
+_OWNERS_LANGUAGE = Subquery(User.objects.filter(pk=OuterRef("organization_id")).values("language")[:1])
+# Of an e-mail address. Only a member's: the language of a mail must not tell whether a stranger has an account.
+_MEMBERS_LANGUAGE = Subquery(
+    User.objects.alias(lower=Lower("email"))
+    .filter(lower=Lower(OuterRef("address")), memberships__organization=OuterRef("organization_id"))
+    .values("language")[:1]
+)
+
+
 def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
-    """Where things go: address, format, options, and the keys that are valid now."""
+    """Where things go: address, format, options, the receiver's language, and the keys that are valid now."""
     if not wanted:
         return {}
-    columns = ["pk", "address", "address_key", "format", "options"] + (["secrets"] if with_keys else [])
+    columns = ["pk", "address", "address_key", "format", "options", "language", *(["secrets"] if with_keys else [])]
     now = time.time()
     found = {}
-    for pk, address, key, format, options, *secrets in Endpoint.objects.filter(pk__in=wanted).values_list(*columns):
+    rows = Endpoint.objects.filter(pk__in=wanted).annotate(
+        language=_OWNERS_LANGUAGE if with_keys else _MEMBERS_LANGUAGE
+    )
+    for pk, address, key, format, options, language, *secrets in rows.values_list(*columns):
         known = secrets[0] if secrets and secrets[0] else {}
         if format == "apns" and isinstance(known, Unreadable):
             known = {"address": ""}  # other devices are served in its lane: that of this one is its own failure
@@ -156,7 +171,7 @@ def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
             address = known.get("address", "")
             if format != "apns" and not (address and valid):
                 raise CannotDecrypt("its URL or its signing secret was lost, and not given anew")
-        found[pk] = _Endpoint(address, format, options | known.get("options", {}), valid, key)
+        found[pk] = _Endpoint(address, format, options | known.get("options", {}), valid, key, language or "")
     return found
 
 
@@ -186,4 +201,5 @@ def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
         extra=asked_for and scheduled_at is not None,
         extra_tries=extra_tries,
         address_key=endpoint.address_key,
+        language=endpoint.language,
     )

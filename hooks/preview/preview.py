@@ -101,10 +101,10 @@ def first_type(events: Sequence[str] | None) -> str:
     return next(name for name in catalogue.EVENT_TYPES if name in asked)
 
 
-def preview(organization: Organization, draft: Draft, event_type: str) -> Preview:
+def preview(organization: Organization, draft: Draft, event_type: str, language: str = "") -> Preview:
     """`draft.format` and `event_type` must be known."""
     known = FORMATS[draft.format]
-    notification = _notification(organization, draft, event_type)
+    notification = _notification(organization, draft, event_type, language)
     problems = [] if known.transport == "smtp" else [*format_problem(draft.format, draft.options).values()]
     try:
         message = known.write(notification)
@@ -153,7 +153,7 @@ def _mail(known: Format, notification: Notification, message: Message) -> Previe
     )
 
 
-def _notification(organization: Organization, draft: Draft, event_type: str) -> Notification:
+def _notification(organization: Organization, draft: Draft, event_type: str, language: str) -> Notification:
     known = catalogue.EVENT_TYPES[event_type]
     now, delivery = timezone.now(), ids.uuid7()
     resource = _resource(organization, draft, known)
@@ -184,6 +184,7 @@ def _notification(organization: Organization, draft: Draft, event_type: str) -> 
         options=dict(draft.options),
         signing_keys=_signing_keys(draft.endpoint),
         reasons=({"rule": "hook", "id": hook, "name": draft.name},),
+        language=language,
     )
 
 

@@ -52,8 +52,8 @@ class Story:
 
 
 def tell(notification: Notification, language: str | None = None) -> Story:
-    """The story of one notification, in `language` or the platform's. Needs no database and fails on no data."""
-    chosen = _supported(language)
+    """Tell a notification: in `language`, else its receiver's, else the platform's. It fails on no data."""
+    chosen = _supported(language or notification.language)
     data = _data(notification.representation)
     known = catalogue.EVENT_TYPES.get(notification.event_type)
     subject = known.subject if known else None

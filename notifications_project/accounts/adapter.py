@@ -16,8 +16,11 @@ from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import get_language
 
 from notifications_project.accounts import devices, outgoing
+from notifications_project.accounts.languages import find_browser_language, find_message_language
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.mail.addresses import BadMailAddress, normalize
@@ -42,6 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     @transaction.atomic
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
         """A user who signs up gets a personal space like everybody (`organizations.create_user`)."""
+        user.language = find_browser_language(request)  # the mail that confirms the address is in it already
         super().save_user(request, user, form, commit=commit)
         if commit:
             ensure_personal_space(user)
@@ -75,7 +79,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_account_already_exists_mail(self, email: str) -> None:
         context = {"password_reset_url": _public(reverse("account_reset_password"))}
-        self.send_mail("account/email/account_already_exists", email, context)
+        with translation.override(find_message_language(email)):
+            self.send_mail("account/email/account_already_exists", email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """The workers send it: an answer that waited for the mail server would tell whose address is known."""
@@ -83,7 +88,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def queue_mail(self, template_prefix: str, email: str, context: dict[str, Any], *, useful_for: timedelta) -> None:
         about = {"email": email, "current_site": get_current_site(self.request)}
-        mail = self.render_mail(template_prefix, email, about | context)
+        user = context.get("user")
+        with translation.override((user and user.language) or get_language()):
+            mail = self.render_mail(template_prefix, email, about | context)
         html = next((content for content, _ in getattr(mail, "alternatives", ())), "")
         outgoing.queue_mail(address=email, subject=mail.subject, text=mail.body, html=html, useful_for=useful_for)
 

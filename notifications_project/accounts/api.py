@@ -6,13 +6,17 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import path
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notifications_project.accounts.access import OrganizationAPIView, signed_in
+from notifications_project.accounts.forms import ProfileForm
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission
+from notifications_project.api.errors import invalid
+from notifications_project.api.shapes import body, check
 
 
 def user_json(user: User) -> dict[str, Any]:
@@ -44,9 +48,30 @@ def opened_by(request: Request) -> QuerySet[Membership]:
 
 
 class Me(APIView):
+    """GET; PATCH `{"name", "language", "time_zone"}`: the caller's own profile."""
+
     def get(self, request: Request) -> Response:
-        user = signed_in(request)
-        return Response(user_json(user) | {"time_zone": user.time_zone})
+        return Response(profile_json(signed_in(request)))
+
+    def patch(self, request: Request) -> Response:
+        user, sent = signed_in(request), body(request.data)
+        if isinstance(request.auth, ApiToken) and request.auth.organization_id not in {None, user.pk}:
+            raise PermissionDenied("This token opens one organization only; a profile is its user's own.")
+        check(sent, {"name": str, "language": str | None, "time_zone": str})
+        form = ProfileForm(
+            {name: sent.get(name, getattr(user, name)) for name in ProfileForm.Meta.fields}, instance=user
+        )
+        if not form.is_valid():
+            raise invalid({name: str(errors[0]) for name, errors in form.errors.items()})
+        if "language" in sent and not sent["language"]:
+            form.instance.language = ""  # an empty field of the page changes nothing
+        form.save()
+        return Response(profile_json(user))
+
+
+def profile_json(user: User) -> dict[str, Any]:
+    """Give what `me` answers; `language` is null as long as nobody has chosen one."""
+    return user_json(user) | {"time_zone": user.time_zone, "language": user.language or None}
 
 
 class Organizations(APIView):

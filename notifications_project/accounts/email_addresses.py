@@ -17,9 +17,10 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from notifications_project.accounts import audit, outgoing, quotas
+from notifications_project.accounts.languages import find_message_language, get_message_language
 from notifications_project.accounts.models import EmailChange, Organization, User
 from notifications_project.accounts.signals import email_changed
 
@@ -49,7 +50,8 @@ def request_change(*, user: User, email: str) -> None:
             defaults={"email": email, "token_hash": _hash(token), "expires_at": timezone.now() + VALID_FOR},
         )
         taken = _others(user, email).exists()
-        _mail(email, "change_taken" if taken else "change", f"{settings.PUBLIC_URL}/account/email/{token}/")
+        language = find_message_language(email) if taken else get_message_language(user)
+        _mail(email, language, "change_taken" if taken else "change", f"{settings.PUBLIC_URL}/account/email/{token}/")
 
 
 def find_change(user: User, token: str) -> EmailChange | None:
@@ -85,7 +87,7 @@ def change_email(*, user: User, email: str, actor: User | None) -> None:
         audit.record(organization, actor, action, email, before=before, after=email)
     email_changed.send(User, user=user, before=before)
     for address in dict.fromkeys((before, email)):
-        _mail(address, "changed", "", before=before, after=email)
+        _mail(address, get_message_language(user), "changed", "", before=before, after=email)
 
 
 def find_strayed() -> QuerySet[User]:
@@ -111,14 +113,15 @@ def _count(user: User, email: str) -> None:
         quotas.take(name, subject, most)
 
 
-def _mail(address: str, name: str, link: str, **context: str) -> None:
+def _mail(address: str, language: str, name: str, link: str, **context: str) -> None:
     subjects = {
         "change": "Confirm your new address",
         "change_taken": "You have an account already",
         "changed": "The address of your account was changed",
     }
-    text = render_to_string(f"mail/email_{name}.txt", {"link": link, "console": settings.PUBLIC_URL, **context})
-    outgoing.queue_mail(address=address, subject=subjects[name], text=text, useful_for=VALID_FOR)
+    with translation.override(language):
+        text = render_to_string(f"mail/email_{name}.txt", {"link": link, "console": settings.PUBLIC_URL, **context})
+        outgoing.queue_mail(address=address, subject=subjects[name], text=text, useful_for=VALID_FOR)
 
 
 def _hash(token: str) -> str:

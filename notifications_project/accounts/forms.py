@@ -7,8 +7,11 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.utils.html import format_html
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
 
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission, Role
@@ -128,12 +131,29 @@ def time_zones() -> list[tuple[str, str]]:
 
 
 class ProfileForm(forms.ModelForm[User]):
-    time_zone = forms.ChoiceField(choices=time_zones, help_text="Times on all pages are shown in this zone.")
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=settings.LANGUAGES,
+        required=False,  # what does not say it changes it not
+        help_text=_("Pages, e-mails and messages to your own channels are in this language."),
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"), choices=time_zones, help_text=_("Times on all pages are shown in this zone.")
+    )
 
     class Meta:
         model = User
-        fields = ("name", "time_zone")
-        help_texts = {"name": "How others see you: in lists of members and in the audit log."}
+        fields = ("name", "language", "time_zone")
+        labels = {"name": _("Name")}
+        help_texts = {"name": _("How others see you: in lists of members and in the audit log.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.language:
+            self.initial["language"] = get_language()
+
+    def clean_language(self) -> str:
+        return self.cleaned_data["language"] or self.instance.language
 
     def clean_name(self) -> str:
         return visible(self.cleaned_data["name"])
@@ -143,5 +163,5 @@ def visible(name: str) -> str:
     """A name in its one spelling."""
     name = one_spelling(name)
     if not is_visible(name):
-        raise forms.ValidationError("A name has no control characters, and none that cannot be seen.")
+        raise forms.ValidationError(gettext("A name has no control characters, and none that cannot be seen."))
     return name

@@ -16,9 +16,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from notifications_project.accounts import audit, outgoing, quotas
+from notifications_project.accounts.languages import find_message_language
 from notifications_project.accounts.models import Invitation, Membership, Organization, User
 from notifications_project.accounts.organizations import create_user, refuse_personal
 from notifications_project.isolation import isolated
@@ -224,10 +225,16 @@ def _mail(invitation: Invitation) -> None:
 
 
 def write(invitation: Invitation, link: str) -> dict[str, str]:
-    """The subject, the text and the HTML of the mail."""
+    """Write the subject, the text and the HTML of the mail, in the language of its receiver."""
+    language = find_message_language(invitation.email)
+    with translation.override(language):
+        return _write(invitation, link, language)
+
+
+def _write(invitation: Invitation, link: str, language: str) -> dict[str, str]:
     by = invitation.invited_by
     context = {
-        "language": "en",
+        "language": language,
         "organization": unlinked(invitation.organization.name),
         "by": unlinked(str(by)) if by else "",
         "role": invitation.get_role_display().lower(),

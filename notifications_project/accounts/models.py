@@ -44,6 +44,8 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
     email = models.EmailField()
     name = models.CharField(max_length=100, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
+    # A code of settings.LANGUAGES; empty: the browser's on pages, MESSAGE_LANGUAGE in messages.
+    language = models.CharField(max_length=10, blank=True, default="", db_default="")
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
     # Counted up to end every session: it goes into what a session has to match.

@@ -1,4 +1,4 @@
-"""Account settings, profile: one's name and time zone."""
+"""Account settings, profile: one's name, language and time zone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods
 
 from notifications_project.accounts.access import signed_in
@@ -19,7 +21,8 @@ def profile(request: HttpRequest) -> HttpResponse:
     # A copy, so that a refused form does not show up as the signed-in user.
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=signed_in(request).pk))
     if form.is_valid():
-        form.save()
-        messages.success(request, "Your profile is saved.")
+        user = form.save()
+        with translation.override(user.language or get_language()):  # the next page is in the new language
+            messages.success(request, gettext("Your profile is saved."))
         return redirect("accounts:profile")
     return render(request, "accounts/profile.html", {"form": form}, status=422 if form.errors else 200)

@@ -28,6 +28,7 @@ def test_me(alice, api):
         "email": "alice@people.example",
         "name": "Alice",
         "time_zone": "UTC",
+        "language": None,
     }
 
 

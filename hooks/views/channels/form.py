@@ -178,7 +178,8 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404("Its format is not known here.")
     asked_for = request.POST.get("event_type", "")
     chosen = asked_for if asked_for in catalogue.EVENT_TYPES else first_type([])
-    shown = preview(ensure_personal_space(signed_in(request)), draft, chosen)
+    user = signed_in(request)
+    shown = preview(ensure_personal_space(user), draft, chosen, user.language)
     context: dict[str, Any] = {"preview": shown, "label": catalogue.label(chosen), "kind": kind, "draft": True}
     context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
     fragment = request.headers.get("HX-Request") == "true"

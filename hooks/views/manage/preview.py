@@ -96,7 +96,7 @@ def _page(
         "chosen": chosen,
         "label": catalogue.label(chosen),
         "draft": sealed,
-        "preview": preview(organization, draft, chosen),
+        "preview": preview(organization, draft, chosen, _language(request, draft)),
         "secret_lost": hook is not None and has_lost_secret(hook),
         "mail_page": _mail_page(organization, hook, chosen, sealed),
     }
@@ -112,10 +112,16 @@ def _mail(request: HttpRequest, organization: Organization, hook: Hook | None) -
     draft = _draft(request, typed, hook)
     if draft.format != "mail":
         raise Http404("This is no e-mail hook.")
-    response = HttpResponse(preview(organization, draft, _chosen(request, draft)).html)
+    chosen = _chosen(request, draft)
+    response = HttpResponse(preview(organization, draft, chosen, _language(request, draft)).html)
     vars(response)["_csp_replace"] = _MAIL_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+def _language(request: HttpRequest, draft: Draft) -> str:
+    """Give the viewer's language for an e-mail, which each member gets in their own; a webhook has no reader."""
+    return signed_in(request).language if draft.format == "mail" else ""
 
 
 def _mail_page(organization: Organization, hook: Hook | None, event_type: str, sealed: str) -> str:
