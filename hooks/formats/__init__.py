@@ -1,4 +1,4 @@
-"""event -> message; one file a format. The registry below is the only other place that names one."""
+"""Formats write an event as a message. Each has a file of its own and one line in the registry below."""
 
 from hooks.formats.apns import Apns
 from hooks.formats.base import Format, HostLimit, Option
@@ -34,22 +34,23 @@ FORMATS: dict[str, Format] = {
     )
 }
 
-# The services that limit all requests of one sender together; lanes of webhooks there have these names as transport.
+# Services that limit all requests of one sender together. The lanes of their webhooks have these names as transport,
+# so that one hold stops them all.
 LIMITED_HOSTS: dict[str, HostLimit] = {known.name: known.host_limit for known in FORMATS.values() if known.host_limit}
 
 
 def transport_to(url: str) -> str:
-    """The transport of a lane that leads to this URL, whatever format its webhook has."""
+    """Return the transport for the lane of a URL: a limited service's name, or "http". The format does not matter."""
     return next((name for name in LIMITED_HOSTS if FORMATS[name].is_meant_by(url)), "http")
 
 
 def proposed_for(url: str) -> Format | None:
-    """The format that a URL is most likely meant for, by its host."""
+    """Return the format that a URL is most likely meant for, judged by its host; None if no format claims it."""
     return next((known for known in webhook_formats() if known.is_meant_by(url)), None)
 
 
 def webhook_formats() -> list[Format]:
-    """The formats a webhook can have, in the order in which pages offer them."""
+    """Return the formats a webhook can have, in the order in which pages offer them."""
     return [known for known in FORMATS.values() if known.transport == "http"]
 
 

@@ -1,4 +1,4 @@
-"""`apns`: the event as an alert on an iPhone or iPad, by the Apple Push Notification service."""
+"""`apns` writes the event as an alert for an iPhone or iPad (Apple Push Notification service)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hooks.wording import plain, tell
 
 MOST = 4096  # bytes of a payload
 _COLLAPSE_ID = 64  # bytes
-_URL = 1000  # bytes; a longer one is left out, for it cannot be cut
-# What has gone wrong breaks through Focus, what is neither good nor bad lights no screen and may wait for the battery.
+_URL = 1000  # bytes; a longer URL is left out, as a cut one leads nowhere
+# Bad news breaks through Focus. Neutral news neither lights the screen nor wakes a device that saves its battery.
 _LEVELS = {Outcome.GOOD: "active", Outcome.BAD: "time-sensitive", Outcome.NEUTRAL: "passive"}
 _PRIORITIES = {Outcome.GOOD: "10", Outcome.BAD: "10", Outcome.NEUTRAL: "5"}
 
@@ -46,12 +46,12 @@ class Apns(Format):
             headers={
                 "apns-push-type": "alert",
                 "apns-priority": _PRIORITIES[story.outcome],
-                # The newest news of an application takes the place of the one before; older ones help nobody.
+                # An application's newest alert replaces the one before: otherwise outdated ones would pile up.
                 "apns-collapse-id": parts.fit(story.thread, _COLLAPSE_ID, size=parts.utf8),
             },
         )
 
 
 def _in_json(text: str) -> int:
-    """Bytes of a text between the quotation marks of JSON."""
+    """Count the bytes of a text as a JSON string, without its quotation marks."""
     return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")) - 2

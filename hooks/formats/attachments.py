@@ -1,5 +1,5 @@
-"""Attachments: a coloured box with a title, a text and fields, as Slack began them and Mattermost, Rocket.Chat and
-others took them over."""
+"""Attachments: coloured boxes with a title, a text and fields. Slack introduced them; Mattermost, Rocket.Chat and
+others understand them too."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hooks.messages import Notification
 from hooks.wording import Story, plain
 
 COLOURS = {Outcome.GOOD: "#2eb67d", Outcome.BAD: "#e01e5a", Outcome.NEUTRAL: "#7c8086"}
-MOST = 9_000  # characters of a message as JSON, escapes counted: less than what any of them cuts or refuses
+MOST = 9_000  # characters of a message as JSON, escapes counted: below the limit of every such service
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_VALUE, LONGEST_FOOTER = 150, 3_000, 2_000, 300
 _LONGEST_LABEL = 150
-_SHORT = 40  # characters of a value that leaves room for another beside it
+_SHORT = 40  # characters; a longer value gets a row of its own
 
-# What calls people or channels, and what gives a link a name of its own. Few services know an escape for these, so
-# they are broken by a space of no width. An "@" within an address calls nobody, but for the names that call everybody.
+# Mentions of people or channels, and links with a text of their own. Few services have an escape for these, so a
+# zero-width space breaks them. An "@" within an e-mail address mentions nobody, unless @channel or the like follows.
 _CALLS = re.compile(r"(?<![A-Za-z0-9])@|@(?=(?:channel|here|all|everyone)\b)|<(?=[!@#])|\](?=\()", re.IGNORECASE)
 _BROKEN = "\\g<0>\u200b"
 
@@ -28,23 +28,23 @@ Write = Callable[[str], str]
 
 
 def harmless(text: str) -> str:
-    """The text as it is, but that it calls nobody and names no link."""
+    """Break all mentions and named links in a text, without a visible change."""
     return _CALLS.sub(_BROKEN, text)
 
 
 def summary(story: Story) -> str:
-    """What is shown where there is room for one line only, as in a notification on a phone."""
+    """Return the one line that a notification on a phone shows."""
     return f"{'[Test] ' if story.is_test else ''}{story.title}"
 
 
 def facts(notification: Notification, story: Story) -> list[tuple[str, str]]:
-    """The facts without the organization where that stands first: these messages name it at their foot."""
+    """Return the facts without a leading organization: the footer of these messages names it already."""
     told = list(story.facts)
     return told[1:] if told and told[0][1] == plain.name(notification.organization) else told
 
 
 def fields(told: Iterable[tuple[str, str]], room: int, label: Write, value: Write) -> list[dict[str, Any]]:
-    """Fields for the first facts, as many as there is room for in `room` characters of JSON."""
+    """Return fields for the first facts, as many as fit into `room` characters of JSON."""
     found: list[dict[str, Any]] = []
     for name, text in told:
         field = {
@@ -60,5 +60,5 @@ def fields(told: Iterable[tuple[str, str]], room: int, label: Write, value: Writ
 
 
 def length(part: Any) -> int:
-    """Characters of a part of a message as it goes over the wire."""
+    """Count the characters of a message's part as JSON."""
     return parts.utf16(json.dumps(part, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""What a format is: how an event is written for a receiver, what that takes, and what its answers mean."""
+"""The base class of formats: it writes an event for a receiver, lists its options and reads the receiver's answers."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from notifications_project.network.web_address import host_of
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What a format needs beyond a URL. Form, API, validation and masking follow from this.
+    """An option that a format has beside the URL. Form, API, validation and masking follow from this.
 
-    Its value is a text. `choices`: the values it may have, each with its label, the first is the default.
-    `pattern`: what must match as a whole; `problem` says so to people.
+    The value is a text. `choices` lists the permitted values with their labels; the first one is the default.
+    The whole value must match `pattern`; if it does not, people read `problem`.
     """
 
     name: str
     label: str
     help: str = ""
     required: bool = False
-    secret: bool = False  # encrypted in the database, shown by its beginning at most
+    secret: bool = False  # encrypted in the database; pages show its first characters at most
     choices: tuple[tuple[str, str], ...] = ()
     pattern: str = ""
     problem: str = ""
     most: int = 255  # characters
-    check: Callable[[str], str] | None = None  # of a text of several lines: why it cannot be this one
+    check: Callable[[str], str] | None = None  # only for texts of several lines; returns the problem, or ""
 
     @property
     def default(self) -> str:
         return self.choices[0][0] if self.choices else ""
 
     def problem_with(self, value: Any) -> str:
-        """Why it cannot be this value; empty if it can."""
+        """Return why the option cannot have this value, in words for people; empty if it can."""
         if not isinstance(value, str):
             return "Must be a text."
         if not value:
@@ -64,91 +64,94 @@ CA_CERTIFICATES = Option(
 
 
 def authorities_of(options: Mapping[str, Any]) -> str:
-    """The certificates among an endpoint's options."""
+    """Return the PEM certificates among an endpoint's options; empty if it has none."""
     value = options.get(CA_CERTIFICATES.name)
     return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class HostLimit:
-    """What the hosts of a service allow one sender altogether, whichever webhooks its requests are for.
+    """The limit that a service sets for one sender, over all webhooks together.
 
-    Deliveries to them have a transport of their own, called as the format: what holds it holds all their lanes.
+    Deliveries to its hosts use a transport named after the format, so that one hold stops all their lanes.
     """
 
     rate: float  # deliveries a second, of all workers together
     burst: int
     refusals: frozenset[int]  # the statuses that the service counts against the sender
-    most_refusals: int  # of them within `window` seconds: then nothing is sent for as long
+    most_refusals: int  # after so many within `window` seconds nothing is sent for another `window` seconds
     window: int
-    ban: str  # what the service would do otherwise
+    ban: str  # the penalty that the limit avoids, in words for people
 
 
 class Format(ABC):
-    """One way to write an event. A subclass and one line in the registry are all that a new one takes."""
+    """A way to write events for one kind of receiver. A new one needs a subclass and a line in the registry."""
 
     name: ClassVar[str]
     label: ClassVar[str]
     help: ClassVar[str]
     setup: ClassVar[str] = ""  # where to get the URL or the key in that service, in two or three sentences
     transport: ClassVar[str] = "http"
-    signed: ClassVar[bool] = True  # gets Standard Webhooks headers
-    hosts: ClassVar[tuple[str, ...]] = ()  # a URL there, or below, is most likely meant for this format
-    pace: ClassVar[tuple[float, int] | None] = None  # deliveries a second and burst, unless a person chose others
-    host_limit: ClassVar[HostLimit | None] = None  # of all webhooks at its `hosts` together
-    default_url: ClassVar[str] = ""  # where it goes if no URL is given; empty: a URL is needed
+    signed: ClassVar[bool] = True  # requests carry Standard Webhooks headers
+    hosts: ClassVar[tuple[str, ...]] = ()  # URLs there, or at subdomains, are most likely meant for it
+    pace: ClassVar[tuple[float, int] | None] = None  # deliveries a second and burst, unless the webhook has its own
+    host_limit: ClassVar[HostLimit | None] = None  # over all webhooks at `hosts` together
+    default_url: ClassVar[str] = ""  # used if no URL is given; empty: a URL is required
     options: ClassVar[tuple[Option, ...]] = ()
-    # Whether people run such a service themselves, perhaps with a certificate from a private authority.
+    # True if people run such servers themselves: these may need a certificate from a private authority.
     self_hosted: ClassVar[bool] = False
 
     @property
     def all_options(self) -> tuple[Option, ...]:
-        """Its own options, and those of its connection."""
+        """Return the options of the format and of its connection."""
         return (*self.options, CA_CERTIFICATES) if self.self_hosted else self.options
 
     @abstractmethod
     def write(self, notification: Notification) -> Message:
-        """The message for one notification. Called in worker threads: no database, no failure on any data."""
+        """Return the message for a notification, whatever its data.
+
+        Runs in worker threads without a database connection.
+        """
 
     def understand(self, answer: Answer) -> Answer:
-        """What the service means by an answer: `meaning` and `text` of its own, a `retry_after` from its body."""
+        """Return the answer with the service's own `meaning` and `text`, and with a `retry_after` from its body."""
         return answer
 
     def understand_host(self, answer: Answer) -> Answer:
-        """Mark an answer as `transport_down` that is about all requests to its hosts, in whatever format they are."""
+        """Mark an answer as `transport_down` if it concerns every request to the hosts, in whatever format."""
         return answer
 
     def authorizes(self, options: Mapping[str, Any]) -> bool:
-        """Whether it sends an Authorization header of its own. Then the URL may have no name and password."""
+        """Tell whether requests carry an Authorization header. If so, the URL may not contain a name and password."""
         return False
 
     def can_verify(self) -> bool:
-        """Whether it can ask its service if a token is valid, without posting. Then the next two are its own."""
+        """Tell whether the service can check a token without a post. If so, the next two methods are overridden."""
         return False
 
     def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
-        """The request that asks; None as long as there is nothing to ask about."""
+        """Return the request that checks the token; None while no token is given."""
         return None
 
     def verified(self, answer: Answer) -> tuple[bool, str]:
-        """What the answer to it says: whether the token is valid, and words for people."""
+        """Return whether the token is valid, and words for people, from the answer to `verification`."""
         return answer.arrived, answer.text
 
     def problem_with_url(self, url: str) -> str:
-        """Why this format cannot go to a URL, and what to do instead; empty if it can."""
+        """Return why this format cannot post to a URL and what to do instead; empty if it can."""
         return ""
 
     def adopt(self, url: str) -> tuple[str, dict[str, str]]:
-        """A URL as people find it at the service: the URL that it stands for, and the options that it holds."""
+        """Split a URL as the service shows it into the URL to store and the options that it contained."""
         return url, {}
 
     def is_meant_by(self, url: str) -> bool:
-        """Whether a URL is most likely of this service."""
+        """Tell whether a URL most likely belongs to this service."""
         host = host_of(url)
         return any(host == each or host.endswith(f".{each}") for each in self.hosts)
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, str]:
-        """Problems with a hook's options, by option name."""
+        """Return the problems with a hook's options, by option name."""
         known = {option.name: option for option in self.all_options}
         problems = dict.fromkeys(options.keys() - known, f"The {self.name} format has no such option.")
         for name, option in known.items():
@@ -157,13 +160,13 @@ class Format(ABC):
         return problems
 
     def secret_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of them that are kept encrypted."""
+        """Return the options that the database stores encrypted."""
         return {
             option.name: options[option.name] for option in self.options if option.secret and option.name in options
         }
 
     def option(self, notification: Notification, name: str) -> str:
-        """The value of an option, or its default."""
+        """Return the value of an option, or its default."""
         value = notification.options.get(name)
         declared = next(option for option in self.options if option.name == name)
         return value if isinstance(value, str) and value else declared.default

@@ -1,4 +1,4 @@
-"""`discord`: one embed through a Discord webhook."""
+"""`discord` posts one embed through a Discord webhook."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hooks.wording import tell
 from notifications_project.network.web_address import path_of
 
 COLOURS = {Outcome.GOOD: 0x2E9E5B, Outcome.BAD: 0xC93434, Outcome.NEUTRAL: 0x6B6F76}
-_MOST = 6000  # characters of an embed, all its texts together
+_MOST = 6000  # characters of all texts of an embed together
 _MOST_FIELDS = 25
 _TITLE, _DESCRIPTION, _NAME, _VALUE, _FOOTER = 256, 4096, 256, 1024, 2048
-_SHORT = 40  # characters of a value that leaves room for another beside it
+_SHORT = 40  # characters; a longer value gets a row of its own
 
 # Emphasis, headings, quotes, spoilers, links, mentions, times, emoji, links that show as such, lists.
 _MARKUP = re.compile(r"[\\*_~`|>#\[\]<]|@(?=everyone|here)|:(?=//|\w+:)|^[-+](?= )")
 _VERSIONED = re.compile(r"/api/v(\d+)/")
-_IN_SECONDS = 8  # the version of the API since which `retry_after` is in seconds; before it was in milliseconds
+_IN_SECONDS = 8  # from this version of the API `retry_after` is in seconds, before in milliseconds
 _CURRENT = "/api/v10/"
 
 _UNKNOWN_WEBHOOK = 10015
@@ -73,10 +73,10 @@ class Discord(Format):
             "color": COLOURS[story.outcome],
             "timestamp": notification.occurred_at.isoformat(),
         }
-        if parts.has_full_host(story.url):  # else Discord refuses the whole message
+        if parts.has_full_host(story.url):  # Discord refuses the whole message for a URL without a dot
             embed["url"] = story.url
         if story.note:
-            embed["footer"] = {"text": parts.fit(story.note, _FOOTER)}  # no markdown there
+            embed["footer"] = {"text": parts.fit(story.note, _FOOTER)}  # plain text: escapes would be visible
         used = sum(map(parts.utf16, (embed["title"], embed["description"], story.note)))
         embed["fields"] = _fields(story.facts, _MOST - used)
         body: dict[str, Any] = {"embeds": [embed], "allowed_mentions": {"parse": []}}
@@ -86,7 +86,7 @@ class Discord(Format):
         return parts.json_message(body, url=self._url(notification.address))
 
     def _url(self, address: str) -> str:
-        """Where errors are told (`wait`), at a version whose answers are understood unless another was chosen."""
+        """Add `wait`, else Discord reports no errors, and the current API version unless the URL names one."""
         if self.is_meant_by(address):
             address = parts.with_path(address, lambda path: re.sub(r"^/api/(?=webhooks/)", _CURRENT, path))
         return parts.with_query(address, wait="true")
@@ -107,7 +107,10 @@ class Discord(Format):
         return answer
 
     def understand_host(self, answer: Answer) -> Answer:
-        """The limit of all requests says so; the answer of a ban does not come from Discord's own API."""
+        """Recognize the global limit by its headers or body, and a ban by a 429 that does not come from Discord's API.
+
+        Source: Discord's documentation of rate limits.
+        """
         if answer.status != 429:
             return answer
         headers = {name.lower(): text.lower() for name, text in answer.response.get("headers", {}).items()}
@@ -124,12 +127,12 @@ class Discord(Format):
 
 
 def escaped(text: str) -> str:
-    """Text that Discord shows as it is."""
+    """Escape a text so that Discord shows it unchanged."""
     return _MARKUP.sub(r"\\\g<0>", text)
 
 
 def _fields(facts: tuple[tuple[str, str], ...], room: int) -> list[dict[str, Any]]:
-    """The facts for which there is room; the most important come first."""
+    """Return fields for the first facts, as many as fit into `room` characters."""
     fields: list[dict[str, Any]] = []
     for label, value in facts[:_MOST_FIELDS]:
         name, text = parts.fit(label, _NAME, escaped), parts.fit(value, _VALUE, escaped)
@@ -141,7 +144,7 @@ def _fields(facts: tuple[tuple[str, str], ...], room: int) -> list[dict[str, Any
 
 
 def _wait(answer: Answer, given: Any) -> float | None:
-    """The body says it to the millisecond; the header, rounded up, stands where the body says nothing."""
+    """Return the seconds to wait: from the body, which is exact, else from the header, which is rounded up."""
     wait = parts.seconds(given)
     if wait is None:
         return answer.retry_after

@@ -1,7 +1,7 @@
-"""`flowdock`: an activity, an inbox item or a chat message in a flow of Flowdock.
+"""`flowdock` posts an activity, an inbox item or a chat message to a flow of Flowdock.
 
-The path of the URL says which of its APIs is meant. What is at no known path (a bridge, a server of one's own) gets
-what Flowdock hooks were first made for, an item of the team inbox.
+The path of the URL selects the API. A URL with an unknown path (a bridge, a compatible server) gets an item of the team
+inbox.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _COLOURS = {
     Kind.ACCESS: "purple",
     Kind.OTHER: "grey",
 }
-_CALLS = re.compile(r"(?<!\w)([@#])(?=\S)")  # what a chat reads as a mention or a tag
-_UNCALLED = "\\1\u2060"  # an invisible sign that joins: it looks the same and calls nobody
+_CALLS = re.compile(r"(?<!\w)([@#])(?=\S)")  # mentions and tags of the chat
+_UNCALLED = "\\1\u2060"  # an invisible WORD JOINER breaks the mention
 _UNKNOWN = "Nothing answers at this URL, or its flow token is not known: check both."
 
 
@@ -80,7 +80,7 @@ class Flowdock(Format):
 
 
 def _writer(address: str, token: str) -> Callable[[Notification, Story], dict[str, Any]]:
-    """Which of Flowdock's APIs is meant."""
+    """Return the function that writes for the API which the URL selects."""
     found = parse(address)
     path = f"{found.path.rstrip('/')}/"
     if "/messages/chat/" in path:
@@ -149,7 +149,7 @@ def _told(story: Story) -> str:
 
 
 def _state(notification: Notification, story: Story) -> str:
-    """What happened, without what it happened to: that is the thread's title."""
+    """Return the subject without the resource's name, which is the title of the thread already."""
     about = f"{plain.name(notification.resource or '')}{story.colon}"
     return plain.cut(story.subject.removeprefix(about) or story.subject, 100)
 
@@ -163,13 +163,13 @@ def _slug(text: str) -> str:
 
 
 def _project(name: str) -> str:
-    """A name in what Flowdock takes: letters and digits of ASCII, underscores and spaces."""
+    """Reduce a name to the characters of a Flowdock project: ASCII letters and digits, underscores and spaces."""
     ascii_only = unicodedata.normalize("NFKD", name[:400]).encode("ascii", "ignore").decode()
     return " ".join(re.sub(r"[^A-Za-z0-9_ ]", " ", ascii_only.replace("-", "_")).split())[:100].strip()
 
 
 def _uncalled(text: str) -> str:
-    """Anybody's words without mentions and tags of the chat."""
+    """Break the mentions and tags in a text of the chat, without a visible change."""
     return _CALLS.sub(_UNCALLED, text)
 
 
@@ -178,7 +178,7 @@ def _text(text: str) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """Flowdock's own words: `{"message": "Validation error", "errors": {"content": ["can't be blank"]}}`."""
+    """Return the error in Flowdock's words: `{"message": "Validation error", "errors": {"content": ["…"]}}`."""
     found = said(answer)
     problems = [
         f"{field} {problem}"

@@ -1,7 +1,7 @@
-"""`google_chat`: a title that notifies and a small card, a thread for each application.
+"""`google_chat` posts a title and a small card, in one thread for each application.
 
-The text of a message has markup and no way to escape it, so it holds the title alone, made harmless; the card's
-texts are HTML, which can be escaped.
+The text of a message has markup but no escapes, so it holds only the title, without mentions and links. The texts of
+the card are HTML and are escaped.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
 
 _MOST = 32_000  # bytes of the whole message
-_THREADS = "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"  # else the thread's key is passed over
-_NO_LINK = "\u2060"  # joins words and is not seen
+_THREADS = "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"  # without it Google Chat ignores the thread's key
+_NO_LINK = "\u2060"  # WORD JOINER, invisible
 _NEW_URL = "Make a webhook in the space's settings, under Apps & integrations, and put its URL here."
 
 
@@ -58,7 +58,7 @@ class GoogleChat(Format):
 
 
 def harmless(text: str) -> str:
-    """Text without mentions of users or of all, and without links under another name: each begins with `<`."""
+    """Break mentions and named links in a text, without a visible change: each begins with `<`."""
     return text.replace("<", f"<{_NO_LINK}")
 
 
@@ -80,7 +80,7 @@ def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _is_about_the_key(status: int, error: dict[str, Any]) -> bool:
-    """A wrong key is answered with 400, as if the message were wrong."""
+    """Tell whether an error is about the key: Google Chat answers a wrong key with 400, as it does a wrong message."""
     details = error.get("details")
     reasons = [each.get("reason") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
     return status == 400 and ("API_KEY_INVALID" in reasons or "API key" in str(error.get("message")))

@@ -1,7 +1,7 @@
-"""`hipchat`: a message in a room of HipChat.
+"""`hipchat` posts a message to a room of HipChat.
 
-Version 1 of its API takes a form, version 2 JSON. The address is that of the server; the path follows from the
-version and the room. The token never stands in an address: version 1 takes it in the body, version 2 in a header.
+Version 1 of its API takes a form, version 2 JSON. The stored URL is the root of the server; version and room give the
+path. The token never appears in a URL: version 1 takes it in the body, version 2 in a header.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import parse
 
-SENDER = "Notifications"  # version 1 takes less than 15 characters
+SENDER = "Notifications"  # version 1 accepts fewer than 15 characters
 LONGEST = 10_000  # characters of a message
 _CUT = "<br>…"
 _COLOURS = {
@@ -32,7 +32,7 @@ _COLOURS = {
     Kind.ACCESS: "purple",
     Kind.OTHER: "gray",
 }
-_API = re.compile(r"/v[12](?:/.*)?$")  # of an address that was pasted whole
+_API = re.compile(r"/v[12](?:/.*)?$")  # the end of a whole API URL that was pasted
 _OURS = {"auth_token", "auth_test", "format"}
 _ADVICE = {
     401: "Check the API token, and that it was made for the chosen version of the API.",
@@ -102,7 +102,7 @@ class HipChat(Format):
         return True
 
     def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
-        """It holds no message, so that a server that does not know `auth_test` has nothing to post either."""
+        """Return a request without a message: a server that ignores `auth_test` then has nothing to post."""
         token, room = str(options.get("token") or ""), str(options.get("room") or "")
         if not token:
             return None
@@ -143,7 +143,7 @@ def _version_2(
 
 
 def _url(address: str, path: str, query: Mapping[str, str]) -> str:
-    """`path` on the server of `address`, which may have a path of its own, end in a slash or be one of the API's."""
+    """Return the URL of an API path on a server; `address` may have a path, a final slash or be a whole API URL."""
     found = parse(address)
     own = (each for each in (found.query or "").split("&") if each and each.partition("=")[0] not in _OURS)
     asked = "&".join([*own, *filter(None, [urlencode(query)])])
@@ -155,7 +155,7 @@ def _one_line(room: str) -> str:
 
 
 def _message(story: Story) -> str:
-    """The story in the tags that HipChat allows. In HTML it reads neither mentions nor emoticons."""
+    """Return the story in the HTML that HipChat allows. In HTML it parses neither mentions nor emoticons."""
     parts = [f'<a href="{escape(story.url)}"><b>{_text(story.title)}</b></a>', _text(story.line)]
     if story.note:
         parts.insert(0, f"<i>{_text(story.note)}</i>")
@@ -173,12 +173,12 @@ def _text(text: str) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """HipChat's own words for what went wrong: `{"error": {"code": 401, "type": "Unauthorized", "message": "…"}}`."""
+    """Return the error in HipChat's words: `{"error": {"code": 401, "type": "Unauthorized", "message": "…"}}`."""
     return words(inner(said(answer), "error").get("message"))
 
 
 def _wait(answer: Answer) -> float | None:
-    """Seconds until the limits that are used up (of the token, of the room) begin anew: they say when, as epoch."""
+    """Return the seconds until every exhausted limit is reset. The headers give that as seconds since 1970."""
     headers = {name.lower(): value.strip() for name, value in answer.response.get("headers", {}).items()}
     waits = [
         max(0.0, float(headers[f"{limit}-reset"][:12]) - time.time())

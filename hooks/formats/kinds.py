@@ -1,4 +1,4 @@
-"""What kind of news an event is, for services that show messages in a colour each."""
+"""Kinds of news: they choose the colour of a message in services that have colours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from events import catalogue
 from events.catalogue import Category, Outcome
 
-_BEGINNINGS = frozenset({"stack.deploy.started", "application.redeploy"})  # the outcome is told later
+_BEGINNINGS = frozenset({"stack.deploy.started", "application.redeploy"})  # a later event reports the outcome
 
 
 class Kind(StrEnum):
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 def kind_of(event_type: str, outcome: Outcome) -> Kind:
-    """The outcome, and for what is neither good nor bad what it is about."""
+    """Return the kind of an event: its outcome if good or bad, else its subject."""
     if outcome != Outcome.NEUTRAL:
         return Kind.GOOD if outcome == Outcome.GOOD else Kind.BAD
     if event_type in _BEGINNINGS:

@@ -1,4 +1,4 @@
-"""`mail`: the event as an e-mail for a person."""
+"""`mail` writes the event as an e-mail for a person."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Mail(Format):
             "footer": mailing.footer(notification, story.language),
             "leave": leave,
         }
-        # Clients keep an application's mails together by References. Gmail does so only under the same subject too;
-        # the news stands in it all the same: who reads a list of subjects should see what failed without opening any.
+        # Clients thread an application's mails by References. Gmail threads only mails with equal subjects; the subject
+        # names the news all the same, else a list of mails would not show what failed.
         thread = f"<{story.thread}@{domain()}>"
         subject = (
             f"{'[Test] ' if story.is_test else ''}[{unlinked(plain.name(notification.organization))}] {story.subject}"
@@ -47,9 +47,9 @@ class Mail(Format):
             body=render_to_string("mail/event.txt", context).encode(),
             content_type="text/plain",
             headers={
-                # Constant over retries, so that a client shows a repeated mail once.
+                # Equal on every attempt: otherwise a client would show a repeated mail twice.
                 "Message-ID": f"<{notification.webhook_id}@{domain()}>",
-                # A root that was never sent: every mail about one application answers it, and so they stay together.
+                # The root mail does not exist. Every mail about an application refers to it, so clients thread them.
                 "In-Reply-To": thread,
                 "References": thread,
                 "List-Id": f"<{story.thread}.{domain()}>",
@@ -64,16 +64,16 @@ class Mail(Format):
 
 
 def _is_about_access(notification: Notification) -> bool:
-    """Who may do what with an account: no button of a mail client may end such news, only the settings may."""
+    """Tell whether the event is about access rights. No unsubscribe link may end such mails, only the settings may."""
     known = catalogue.EVENT_TYPES.get(notification.event_type)
     return known is not None and known.category == Category.ACCESS
 
 
 def _unsubscribing(url: str) -> dict[str, str]:
-    """RFC 8058: a mail client unsubscribes by a POST, without a page. It asks for an https address (PUBLIC_URL)."""
+    """Return the headers of one-click unsubscribing (RFC 8058). Mail clients require an https URL (PUBLIC_URL)."""
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def domain() -> str:
-    """The domain that mails are sent from, in ASCII: in an identifier anything else becomes an encoded word."""
+    """Return the domain of the sender in ASCII. In a Message-ID other characters would become an encoded word."""
     return ascii_domain(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> "))

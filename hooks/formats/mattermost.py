@@ -1,7 +1,7 @@
-"""`mattermost`: a post by an incoming webhook of Mattermost, as an attachment with its markdown.
+"""`mattermost` posts an attachment with Mattermost's markdown through an incoming webhook.
 
-Sources: what it shares with Slack, and Mattermost's documentation of incoming
-webhooks and message attachments; the error ids are those of its server.
+Sources: Mattermost's documentation of incoming webhooks and message attachments; the error ids are in its server's
+code.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _FAILED = {
     "web.incoming_webhook.parse.app_error": "Mattermost could not read this message.",
     "model.incoming_hook.parse_data.app_error": "Mattermost could not read this message.",
 }
-_KEY = re.compile(r"/hooks/[a-z0-9]{26}/?")  # at the end of a webhook's URL, whatever the server is called
+_KEY = re.compile(r"/hooks/[a-z0-9]{26}/?")  # the end of a webhook's URL on every server
 
-# Addresses stay as they are, but for what is markup in them too: they show as links to themselves, and an escape would
-# become part of them.
+# URLs are not escaped, except for signs that are markup even there: Mattermost links them, and an escape would become
+# part of the link.
 _MARKUP = re.compile(
     r"(?P<url>https?://(?:[A-Za-z0-9./?=%+:,;#-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|(?<=/)~(?=[A-Za-z0-9])|&(?!#?\w+;))+)"
     r"|(?P<begins>^\d+(?=[.)])|^(?=[-+=#]))"
@@ -75,7 +75,7 @@ class Mattermost(Format):
         box: dict[str, Any] = {
             "fallback": parts.fit(attachments.summary(story), attachments.LONGEST_FOOTER, attachments.harmless),
             "color": attachments.COLOURS[story.outcome],
-            # A title with a link and labels are plain text there.
+            # Mattermost shows a linked title and labels as plain text: escapes would be visible.
             "title": parts.fit(story.title, attachments.LONGEST_TITLE, attachments.harmless),
             "title_link": story.url,
             "text": f"**{escaped(story.note)}**\n{line}" if story.note else line,
@@ -88,7 +88,7 @@ class Mattermost(Format):
         return parts.json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
-        """Mattermost answers with `{"id", "message", "status_code"}`; what is not known here is told in its words."""
+        """Judge an answer by its `id`; an unknown one keeps Mattermost's own `message`."""
         if answer.arrived:
             return answer
         said = parts.said(answer)
@@ -103,7 +103,7 @@ class Mattermost(Format):
 
 
 def escaped(text: str) -> str:
-    """Text that Mattermost shows as it is."""
+    """Escape a text so that Mattermost shows it unchanged."""
     return _MARKUP.sub(_escape, attachments.harmless(text))
 
 
@@ -123,9 +123,10 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Text that shows as it is whether it is read as markdown (footers, since 11.7) or as plain text (before).
+    """Change a text so that it looks the same as markdown and as plain text.
 
-    No escape does both, but spaces of no width do, and look-alikes for the two signs that these do not stop.
+    Mattermost reads footers as markdown since 11.7, as plain text before. An escape would be visible in plain text, so
+    zero-width spaces break the markup, and look-alikes replace the two signs that these do not break.
     """
     found = _IN_FOOTER.sub(_unmark, attachments.harmless(text))
     return f"{_NO_WIDTH}{found}" if _BEGINS_BLOCK.match(found) else found
@@ -137,5 +138,5 @@ def _unmark(found: re.Match[str]) -> str:
 
 
 def _foot(notification: Notification, story: Story) -> str:
-    """Where and when: it shows no time of an attachment's own."""
+    """Return the footer, organization and time: Mattermost ignores the time field of an attachment."""
     return " · ".join(each for each in (plain.name(notification.organization), story.when[1]) if each)

@@ -1,6 +1,6 @@
-"""`ntfy`: push notifications by ntfy.sh or a server of one's own.
+"""`ntfy` sends push notifications through ntfy.sh or another ntfy server.
 
-Published as JSON, which goes to the server's own address with the topic in it.
+Messages are JSON with the topic inside, so they are posted to the root of the server (docs.ntfy.sh/publish).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
 
-_MOST = 4096  # bytes of a message; a longer one becomes an attachment
+_MOST = 4096  # bytes; ntfy turns a longer message into an attachment
 _TITLE = 250  # bytes; screens show less
 _TAGS = {Outcome.GOOD: "white_check_mark", Outcome.BAD: "rotating_light", Outcome.NEUTRAL: "information_source"}
-_PRIORITIES = {Outcome.GOOD: 3, Outcome.BAD: 4, Outcome.NEUTRAL: 2}  # 3: as usual, 4: insists, 2: without a sound
+_PRIORITIES = {Outcome.GOOD: 3, Outcome.BAD: 4, Outcome.NEUTRAL: 2}  # 4: long vibration, 3: default, 2: no sound
 
 
 class Ntfy(Format):
@@ -40,7 +40,7 @@ class Ntfy(Format):
             "Topic",
             help="The name that the app subscribes to.",
             required=True,
-            secret=True,  # who knows it reads along
+            secret=True,  # anybody who knows the topic can read its messages
             pattern=r"[-_A-Za-z0-9]{1,64}",
             problem="Up to 64 letters, digits, hyphens and underscores.",
             most=64,
@@ -83,11 +83,11 @@ class Ntfy(Format):
 
 
 def _text(story: Story) -> str:
-    """Plain text: ntfy shows markup as it is."""
+    """Return the story as plain text, as ntfy shows markup unrendered."""
     facts = "\n".join(f"{label}{story.colon}{value}" for label, value in story.facts)
     return "\n\n".join(filter(None, (story.line, facts, story.note)))
 
 
 def _base(path: str, topic: str) -> str:
-    """The server's own path, also if somebody gave the address of the topic."""
+    """Return the path of the server's root, also if the URL of the topic was given."""
     return f"{path.rstrip('/').removesuffix(f'/{topic}').rstrip('/')}/"

@@ -1,7 +1,7 @@
-"""`pagerduty`: incidents that are opened and resolved, and changes.
+"""`pagerduty` sends alerts and change events through the Events API v2.
 
-Bad news triggers an alert; the good news that answers it, where there is any, resolves it by the same key; all else is
-a change event, which pages nobody.
+Bad news triggers an alert. Its good counterpart, if the catalogue has one, resolves the alert by an equal key. All
+other events become change events, which page nobody.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _ORCHESTRATION = "R"
 _NO_CHANGES = "Not sent: an integration key that begins with R takes alerts only, and this is a change"
 _SEVERITIES = {Outcome.BAD: "error", Outcome.GOOD: "info", Outcome.NEUTRAL: "info"}
 
-# Types about the same trouble: what is bad of them opens it, what is good ends it. Bad news of other types is of its
-# own, and nothing ends it but somebody in PagerDuty.
+# Types about one kind of trouble: the bad one opens an alert, the good one resolves it. For bad news of other types
+# only a person in PagerDuty can resolve the alert.
 _TROUBLES = {
     "server.stopped": "server",
     "server.backon": "server",
@@ -42,9 +42,9 @@ _TROUBLES = {
     "hook.disabled": "hook",
     "hook.recovered": "hook",
 }
-# Where the data says which server, job or hook it is.
+# The fields of the data that identify a server, job or hook.
 _IDS = {"server": ("server", "uid"), "job": ("uid", "id", "uuid"), "hook": ("hook",)}
-# What tells apart those of one application or add-on that have no id.
+# The fields that distinguish troubles of one application or add-on without an id.
 _NAMES = {"job": ("job", "job_name", "name"), "process.down": ("server", "process_name", "process")}
 _FITS = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
@@ -64,7 +64,7 @@ class PagerDuty(Format):
     signed = False
     hosts = ("pagerduty.com",)
     default_url = "https://events.pagerduty.com/v2/enqueue"
-    pace = (2.0, 10)  # PagerDuty takes some 120 a minute for a key
+    pace = (2.0, 10)  # PagerDuty accepts about 120 a minute for a key
     options = (
         Option(
             "routing_key",
@@ -115,9 +115,10 @@ class PagerDuty(Format):
 
 
 def dedup_key(notification: Notification) -> str:
-    """The same for what opens and what ends one trouble of one server, job, … of one organization.
+    """Return the key that the opening and the resolving event of one trouble share.
 
-    A test has keys of its own, so that none ends what is really wrong.
+    It names the organization, the kind of trouble and the server, job or other thing. A test has its own keys:
+    otherwise it could resolve a real alert.
     """
     trouble = _TROUBLES.get(notification.event_type, notification.event_type)
     key = [notification.organization_id, trouble, _which(trouble, notification)]
@@ -126,7 +127,7 @@ def dedup_key(notification: Notification) -> str:
 
 
 def is_ended(event_type: str) -> bool:
-    """Whether some event resolves what this type of bad news opens."""
+    """Tell whether some event resolves the alert that this type of bad news opens."""
     return event_type in _TROUBLES
 
 
@@ -168,7 +169,7 @@ def _which(trouble: str, notification: Notification) -> str:
 
 
 def _id(given: Any) -> str:
-    """What somebody's data calls a thing, which may be an object."""
+    """Return the id of a thing in an event's data, given as an id or as an object; empty if there is none."""
     if isinstance(given, dict):
         given = next((given[name] for name in ("id", "uid", "uuid", "name") if given.get(name)), "")
     return str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
@@ -187,5 +188,5 @@ def _data(representation: str) -> dict[str, Any]:
 
 
 def _changes(path: str) -> str:
-    """Where the same host takes change events."""
+    """Return the path for change events, from the path for alerts on the same host."""
     return f"{path.removesuffix('enqueue')}change/enqueue" if path.endswith("/enqueue") else "/v2/change/enqueue"

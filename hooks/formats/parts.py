@@ -1,4 +1,4 @@
-"""What formats of other people's services share: JSON bodies, cutting to limits, reading what a service answers."""
+"""Helpers that the formats of chat services share: JSON bodies, cutting to limits, reading answers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hooks.wording import plain
 from notifications_project import graphemes
 from notifications_project.network.web_address import BadAddress, parse
 
-_LONGEST_WAIT = 10_000_000  # seconds; beyond that it is no number of seconds
+_LONGEST_WAIT = 10_000_000  # seconds; a service that asks for more is not believed
 ELLIPSIS = "…"
 
 
 def encoded(body: dict[str, Any]) -> bytes:
-    """A body as it goes over the wire: compact, text beyond ASCII as it is."""
+    """Encode a body as compact JSON in UTF-8, without \\u escapes for text beyond ASCII."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
@@ -28,17 +28,20 @@ def json_message(body: dict[str, Any], url: str = "", headers: dict[str, str] | 
 
 # --- Limits ----------------------------------------------------------------------------------------------------
 def utf16(text: str) -> int:
-    """Length as the services count that are written in JavaScript or Java: an emoji is two. Never less than others'."""
+    """Count UTF-16 units, as services in JavaScript or Java do: an emoji is two. No other count is higher."""
     return len(text.encode("utf-16-le", "replace")) // 2
 
 
 def utf8(text: str) -> int:
-    """Length in bytes."""
+    """Count the bytes of a text in UTF-8."""
     return len(text.encode("utf-8", "replace"))
 
 
 def fit(text: str, most: int, escape: Callable[[str], str] = str, size: Callable[[str], int] = utf16) -> str:
-    """The text escaped; cut with an ellipsis, and never within an escape, if it is longer than `most` then."""
+    """Escape a text, and cut it with an ellipsis if the escaped text is longer than `most`, counted by `size`.
+
+    It is never cut within an escape or a grapheme.
+    """
     whole = escape(text)
     if size(whole) <= most:
         return whole
@@ -55,20 +58,20 @@ def fit(text: str, most: int, escape: Callable[[str], str] = str, size: Callable
 
 # --- URLs ------------------------------------------------------------------------------------------------------
 def with_query(url: str, **parameters: str) -> str:
-    """The URL with these parameters; the others stay as they are, byte for byte. Raises BadAddress."""
+    """Set parameters in a URL's query; all others stay as they are, byte for byte. Raises BadAddress."""
     found = parse(url)
     kept = [each for each in (found.query or "").split("&") if each and each.partition("=")[0] not in parameters]
     return str(replace(found, query="&".join([*kept, urlencode(parameters)])))
 
 
 def has_parameter(url: str, name: str) -> bool:
-    """Whether the URL's query sets it already."""
+    """Tell whether the URL's query contains a parameter."""
     query = url.partition("#")[0].partition("?")[2]
     return any(each.partition("=")[0] == name for each in query.split("&"))
 
 
 def has_full_host(url: str) -> bool:
-    """Whether its host has a dot: some services take no other for a web address ("http://console:8124/")."""
+    """Tell whether the host has a dot. Some services do not accept a URL without one, such as http://console:8124/."""
     try:
         return "." in parse(url).host
     except BadAddress:
@@ -76,14 +79,14 @@ def has_full_host(url: str) -> bool:
 
 
 def with_path(url: str, change: Callable[[str], str]) -> str:
-    """The URL with another path, made from its own. Raises BadAddress."""
+    """Replace the path of a URL by what `change` makes of it. Raises BadAddress."""
     found = parse(url)
     return str(replace(found, path=change(found.path)))
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------
 def said(answer: Answer) -> dict[str, Any]:
-    """The JSON object that the service answered; empty if it was none."""
+    """Parse the body of an answer as a JSON object; empty if it is anything else."""
     try:
         found = json.loads(answer.response.get("body") or "")
     except (ValueError, RecursionError):
@@ -92,23 +95,23 @@ def said(answer: Answer) -> dict[str, Any]:
 
 
 def inner(found: dict[str, Any], name: str) -> dict[str, Any]:
-    """An object within it; empty if there is none."""
+    """Return the object of this name within an object; empty if there is none."""
     value = found.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def words(value: Any, most: int = 120) -> str:
-    """A text of the service on one line, without a full stop at its end; empty if it is none."""
+    """Return a service's text on one line, without a full stop at its end; empty if the value is no text."""
     return plain.line(value, most).rstrip(". ") if isinstance(value, str) else ""
 
 
 def number(value: Any) -> int:
-    """A whole number that the service gave as one; 0 for anything else."""
+    """Return an integer from a service's JSON; 0 for anything else, also for true and for digits in a text."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def seconds(value: Any) -> float | None:
-    """A number of seconds to wait, if it is one."""
+    """Return a plausible number of seconds to wait from a service's JSON; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LONGEST_WAIT:
         return None
     return float(value)

@@ -1,4 +1,4 @@
-"""`raw`: the event's one representation, byte for byte (docs/webhooks.md)."""
+"""`raw` sends the JSON representation of the event, byte for byte (docs/webhooks.md)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`slack`: a message in a Slack channel by an incoming webhook.
+"""`slack` posts a message to a Slack channel through an incoming webhook.
 
-A header, and below it a box in the outcome's colour, which only attachments have, of Block Kit blocks. What is at no
-host of Slack's takes Slack's messages as they were before blocks (Mattermost, Rocket.Chat, Discord's `/slack`,
-bridges): it gets the same facts as a plain attachment.
+The message is a header above an attachment of Block Kit blocks; only attachments have a colour. Other hosts accept
+Slack's messages without blocks (Mattermost, Rocket.Chat, Discord's `/slack`, bridges): they get the same facts as a
+plain attachment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
 
-_MOST_FIELDS = 10  # of a section
+_MOST_FIELDS = 10  # in a section
 _MOST_SECTIONS = 2
 
 _NEW = "Make a new webhook in Slack and put its URL here."
@@ -82,7 +82,7 @@ class Slack(Format):
         return parts.json_message(body(notification, story))
 
     def understand(self, answer: Answer) -> Answer:
-        """Slack answers with one word in plain text."""
+        """Judge an answer by its body: Slack sends one word in plain text."""
         word = str(answer.response.get("body", "")).strip()
         if answer.arrived or word not in _MEANINGS:
             return answer
@@ -91,7 +91,7 @@ class Slack(Format):
 
 
 def escaped(text: str) -> str:
-    """Text that Slack shows as it is. `&` goes first: it is in what the others become."""
+    """Escape a text so that Slack shows it unchanged. `&` goes first, as the other escapes contain it."""
     shown = attachments.harmless(text)
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -101,7 +101,7 @@ def _text(text: str, most: int) -> dict[str, Any]:
 
 
 def _markup(text: str) -> dict[str, Any]:
-    """Slack's markup; `verbatim` so that it makes no links and mentions of what only looks like one."""
+    """Return a text in Slack's markup. Without `verbatim` Slack would turn look-alikes into links and mentions."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
@@ -127,7 +127,7 @@ def _blocks(notification: Notification, story: Story) -> dict[str, Any]:
 
 
 def _sections(told: list[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
-    """The facts as far as there is room for them, label above value, in two columns."""
+    """Yield sections with as many facts as fit, each label above its value, in two columns."""
     texts = []
     for label, value in told[: _MOST_FIELDS * _MOST_SECTIONS]:
         name = f"*{parts.fit(label, attachments.LONGEST_TITLE, escaped)}*\n"
@@ -141,7 +141,7 @@ def _sections(told: list[tuple[str, str]], room: int) -> Iterator[dict[str, Any]
 
 
 def _address(url: str) -> str:
-    """A URL of ours within `<…|…>`."""
+    """Escape a URL of the console for `<…|…>`."""
     return escaped(url).replace("|", "%7C")
 
 

@@ -1,7 +1,7 @@
-"""`teams`: an Adaptive Card through a workflow of Microsoft Teams.
+"""`teams` posts an Adaptive Card through a workflow of Microsoft Teams.
 
-The connectors that came before (webhook.office.com) are retired. Those that still answer say errors with status
-200: the message was posted only if the answer is a number (MicrosoftDocs/msteams-docs, issue 9698).
+Microsoft retired the older connectors (webhook.office.com). Some still answer, and report errors with status 200: the
+message was posted only if the body is a number (MicrosoftDocs/msteams-docs, issue 9698).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Teams(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        facts = [*story.facts, story.when]  # a card shows no time of its own
+        facts = [*story.facts, story.when]  # a card shows no time unless a fact does
         body = _message(story, facts)
         while facts and len(parts.encoded(body)) > _MOST:
             facts.pop()
@@ -79,7 +79,7 @@ class Teams(Format):
 
 
 def escaped(text: str) -> str:
-    """Text that a card shows as it is."""
+    """Escape a text so that a card shows it unchanged."""
     return _MARKUP.sub(r"\\\g<0>", text)
 
 

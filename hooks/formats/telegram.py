@@ -1,4 +1,4 @@
-"""`telegram`: a message by a bot (core.telegram.org/bots/api: sendMessage)."""
+"""`telegram` sends a message by a bot (core.telegram.org/bots/api: sendMessage)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import BadAddress, parse
 
-_MOST = 4096  # characters of a text, its markup not counted
+_MOST = 4096  # characters of a text without its markup
 _METHOD = re.compile(r"/bot(?P<token>[0-9]+:[A-Za-z0-9_-]+)(/[A-Za-z]*)?/?$")
-_NO_LINK = "\u2060"  # joins words and is not seen
+_NO_LINK = "\u2060"  # WORD JOINER, invisible
 _MENTION = re.compile(r"(?<!\w)@(?=\w)")
 _MOVED = "The group has become a supergroup, with another id. Put the new chat id here"
 
@@ -76,7 +76,7 @@ class Telegram(Format):
         return parts.json_message(body, url=url)
 
     def adopt(self, url: str) -> tuple[str, dict[str, str]]:
-        """The address of a whole method, as it stands in manuals, has the token in it, and may have the chat."""
+        """Take the token, and the chat if it is there, out of a whole API URL as manuals show it."""
         try:
             address = parse(url)
         except BadAddress:
@@ -109,12 +109,12 @@ class Telegram(Format):
 
 
 def _base(path: str) -> str:
-    """What stands before the bot, also where the address of a whole method was pasted."""
+    """Return the path before `/bot…`, also if a whole API URL was pasted."""
     return _METHOD.sub("", path).rstrip("/")
 
 
 def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
-    """What is wrong with the chat is wrong for every message, what is wrong with a message for this one only."""
+    """Judge a 400: an error about the chat concerns every message, any other error only this one."""
     reason = problem.lower()
     if isinstance(moved_to, int) and not isinstance(moved_to, bool) and abs(moved_to) < 10**20:
         return replace(answer, meaning="gone", text=f"{_MOVED}: {moved_to}.")
@@ -133,12 +133,12 @@ def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
 
 
 def escaped(text: str) -> str:
-    """Text that Telegram shows as it is, and in which nobody is mentioned."""
+    """Escape a text so that Telegram shows it unchanged, and break its mentions."""
     return html.escape(_unmentioned(text), quote=False)
 
 
 def _text(story: Story) -> str:
-    """The story as HTML: the facts for which there is room, the most important first."""
+    """Return the story as HTML, with as many facts as fit."""
     room = _MOST - _length(story.title, story.line, story.note, story.link)
     facts: list[str] = []
     for label, value in story.facts:
@@ -156,5 +156,5 @@ def _unmentioned(text: str) -> str:
 
 
 def _length(*texts: str) -> int:
-    """As Telegram counts them, with two line ends each."""
+    """Count characters as Telegram does, with two line ends after each text."""
     return sum(parts.utf16(_unmentioned(text)) + 2 for text in texts)

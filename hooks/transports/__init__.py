@@ -1,7 +1,7 @@
-"""message -> the wire; one file a protocol.
+"""Transports put messages on the wire; each protocol has a file of its own.
 
-A sender takes a run of notifications for one lane and yields the answer to each, in order, as it comes.
-It runs in a thread of its own, and never touches the database.
+A sender takes the notifications of one lane and yields the answer to each in order, as soon as it has it. It runs on a
+sending thread and never uses the database.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -15,7 +15,7 @@ Sender = Callable[[Sequence[Notification], Callable[[], bool]], Generator[Answer
 
 
 def _apns(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
-    from hooks.transports import apns  # only who pushes pays for HTTP/2
+    from hooks.transports import apns  # loads an HTTP/2 client: workers without pushes save its memory
 
     return apns.send(notifications, may_start)
 
@@ -23,12 +23,12 @@ def _apns(notifications: Sequence[Notification], may_start: Callable[[], bool]) 
 def _limited(
     known: Format, notifications: Sequence[Notification], may_start: Callable[[], bool]
 ) -> Generator[Answer, None, None]:
-    """HTTP to hosts that limit all requests of one sender together: what an answer says of them is understood."""
+    """Send by HTTP to hosts that limit one sender altogether, and judge what each answer says about that limit."""
     for answer in http.send(notifications, may_start):
         yield known.understand_host(answer)
 
 
-# transport -> send(notifications, may_start): stops early when `may_start()` says no.
+# The sender of each transport: send(notifications, may_start) stops early as soon as `may_start()` returns False.
 SENDERS: dict[str, Sender] = {
     "http": http.send,
     "smtp": smtp.send,

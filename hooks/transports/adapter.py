@@ -1,12 +1,12 @@
-"""`requests`' adapter as it is used here: one checked connection a host, kept alive, and little in between.
+"""An HTTP adapter with one checked connection for each host, kept alive.
 
-What `requests` and urllib3 do around each request (pool keys, retries, redirects, cookies, decoding, proxies) is not
-wanted here and costs more than the request itself, on an interpreter that all sending threads share. So the adapter
-keeps the connections of its thread itself, writes head and body in one go, and reads the answer itself (`replies.py`).
-From the libraries come TLS and the names in certificates (urllib3).
+`requests` and urllib3 surround each request with pool keys, retries, redirects, cookies, decoding and proxies. None of
+that is wanted here, and it costs more than the request itself on an interpreter that all sending threads share. So the
+adapter keeps the connections of its thread, writes head and body at once, and reads the answer itself (`replies.py`).
+TLS and the check of host names in certificates come from urllib3.
 
-A connection is kept for the next request only if nothing can be left over from this one, and looked at again before
-that: whatever is left over would be recorded as the answer to a request that it does not belong to.
+A connection is reused only if nothing can be left over from the last request, and it is checked again before the next
+one: left-over bytes would be recorded as the answer to a request that they do not belong to.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hooks.transports.replies import Reply, is_quiet, read_reply, says_something
 from hooks.transports.target import Target
 from notifications_project.network import lookups
 
-CONNECTIONS = 32  # of one thread, at the most; the one that has rested longest is closed for a new one
+CONNECTIONS = 32  # for each thread; a new one closes the one unused for longest
 _CONNECT_SECONDS = 5
 
 
@@ -41,7 +41,7 @@ _Key = tuple[str, str, int, str, str]  # scheme, host, port, owner, authorities
 
 @dataclass(slots=True)
 class Trace:
-    """What happens to one attempt."""
+    """The progress of one attempt: its deadline, its socket, and what each phase took in milliseconds."""
 
     deadline: float
     owner: str = ""
@@ -52,10 +52,10 @@ class Trace:
 
 
 class Prepared(requests.PreparedRequest):
-    """A POST, made without preparing it again: `target` has done so once for all requests to this address.
+    """A POST as bytes, built on what `target` has parsed once for all requests to its URL.
 
-    `owner`: the organization in whose name it is sent. No connection is shared with another's. `authorities`:
-    certificates in PEM of those who vouch for the receiver, beside those known to all.
+    `owner` is the id of the sending organization: organizations never share a connection. `authorities` are PEM
+    certificates that are trusted in addition to the public ones. Raises an error of `requests` for a bad header.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Prepared(requests.PreparedRequest):
         for header in headers.items():
             check_header_validity(header)
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if to.authorization and "authorization" not in map(str.lower, headers):  # two of them are an error to servers
+        if to.authorization and "authorization" not in map(str.lower, headers):  # servers refuse two
             lines += to.authorization
         self.wire = b"%b%bContent-Length: %d\r\n\r\n%b" % (to.head, lines.encode("latin-1"), len(body), body)
 
 
 class _Checked(HTTPConnection):
-    """A connection whose address is judged when the socket is opened."""
+    """A connection that checks the address when it opens the socket."""
 
     trace: Trace
     dialled = ""
@@ -96,7 +96,7 @@ class _Checked(HTTPConnection):
             raise NewConnectionError(self, str(error)) from error
         trace.sock, trace.dialled = sock, self.dialled
         trace.timings["connect"] = ms(begun)
-        sock.settimeout(max(0.001, trace.deadline - time.monotonic()))  # for TLS, which nothing else can cut
+        sock.settimeout(max(0.001, trace.deadline - time.monotonic()))  # limits TLS too
         return sock
 
 
@@ -109,7 +109,7 @@ class _CheckedTLS(_Checked, HTTPSConnection):
 
 
 class Adapter:
-    """Checked connections of one thread. Sends `Prepared`, and what `trace` says."""
+    """The checked connections of one thread. `trace` must be set before each `send`."""
 
     trace: Trace
 
@@ -121,7 +121,10 @@ class Adapter:
             self.connections.popitem()[1].close()
 
     def send(self, request: Prepared) -> Reply:
-        """The answer, its body still to be read: then `release` it. Raises Refused, NoReply or what `requests` does."""
+        """Send a request and return the reply with its body unread. The caller reads it, then calls `release`.
+
+        Raises ForbiddenAddress, NoReply or an error of `requests`.
+        """
         connection = self._connection(request)
         connection.trace = trace = self.trace
         try:
@@ -143,7 +146,7 @@ class Adapter:
         return reply
 
     def release(self, request: Prepared, reply: Reply) -> None:
-        """Keep the connection for the next request, if nothing can come over it that belongs to this one."""
+        """Keep the connection for the next request if no more bytes of this reply can come; close it otherwise."""
         connection = self.connections[request.key]
         if reply.left_over:
             _distrust(request.key)
@@ -167,12 +170,12 @@ class Adapter:
         else:
             self.connections.move_to_end(key)
             if connection.sock is not None and (_is_distrusted(key) or not is_quiet(connection.sock)):
-                _forget(connection, key)  # the receiver has closed it meanwhile, or says what nobody asked
+                _forget(connection, key)  # closed by the receiver, or it sent bytes without a request
         return connection
 
 
-# Receivers that said what nobody had asked, and until when no connection to them is kept: what comes between the look
-# at a connection and the next request cannot be told from the answer to that.
+# Receivers that sent bytes without a request, and until when no connection to them is kept. Such bytes could come after
+# the check of a kept connection, and would be taken for the answer to the next request.
 _distrusted: OrderedDict[_Key, float] = OrderedDict()
 _DISTRUST_SECONDS, _DISTRUSTED = 600, 1024
 
@@ -188,14 +191,14 @@ def _is_distrusted(key: _Key) -> bool:
 
 
 def _forget(connection: _Checked, key: _Key) -> None:
-    """Close a connection, and remember if something came over it that nobody had asked."""
+    """Close a connection, and distrust its receiver if that sent bytes without a request."""
     if connection.sock is not None and not is_quiet(connection.sock) and says_something(connection.sock):
         _distrust(key)
     connection.close()
 
 
 def _translated(error: Exception, request: requests.PreparedRequest) -> Exception:
-    """An error of the libraries below as the one that `requests` has for it; any other as it is."""
+    """Return the error of `requests` for one of urllib3, ssl or socket; any other error unchanged."""
     kinds: tuple[tuple[Any, type[RequestException]], ...] = (
         (NewConnectionError, RequestsConnectionError),
         (ConnectTimeoutError, ConnectTimeout),

@@ -1,7 +1,10 @@
-"""APNs: a run of pushes to Apple, each a POST with the device's token in its path.
+"""APNs sends pushes to Apple: each is a POST with the device's token in its path.
 
-What is wrong with the operator's key or topic, or with the way to Apple, is no device's fault: then one answer says so
-(`transport_down`), and all pushes wait for it. What was on its way when the connection broke counts as a try.
+An error of the operator's key or topic, or of the connection to Apple, is no device's fault: its answer is marked
+`transport_down`, and all pushes wait. A push whose connection broke after it was sent counts as an attempt.
+
+Source of paths, headers and reasons: Apple's "Sending notification requests to APNs" and "Handling notification
+responses from APNs".
 """
 
 from __future__ import annotations
@@ -24,29 +27,29 @@ from hooks.transports.http import retry_after
 from hooks.wording import plain
 from notifications_project.masking import DOTS, mask
 
-_KEPT_BY_APPLE = 24 * 3600  # seconds for which a device that is off is waited for
-_AFTER_TROUBLE = 15 * 60  # seconds after which Apple wants a push again that it answered with a 5xx
-_KEEP = 4 * 1024  # bytes of an answer that are kept
+_KEPT_BY_APPLE = 24 * 3600  # seconds for which Apple keeps a push for a device that is off
+_AFTER_TROUBLE = 15 * 60  # seconds; Apple asks to wait so long after a 5xx
+_KEEP = 4 * 1024  # bytes of an answer that are stored
 _ABOUT_THE_KEY = "check APNS_KEY, APNS_KEY_ID and APNS_TEAM_ID"
 _ABOUT_THE_TOPIC = "check APNS_TOPIC"
 _ABOUT_THE_ENVIRONMENT = "check that the key is for the environment of APNS_ENVIRONMENT"
 
 
 class _Reason(NamedTuple):
-    """`meaning`: gone, failed, retry, or down: all pushes wait for the operator."""
+    """The judgement of a reason. `meaning` is gone, failed, retry, or down: then all pushes wait for the operator."""
 
     meaning: str
     text: str
 
 
-# Every reason that Apple documents. What is not listed is judged by the status.
+# Every reason that Apple documents. Others are judged by the status.
 REASONS = {
-    # The device. A push to it can never arrive.
+    # About the device: no push to it can ever arrive.
     "BadDeviceToken": _Reason("gone", "Apple knows no such device in this environment."),
     "DeviceTokenNotForTopic": _Reason("gone", "The device's token is of another app."),
     "ExpiredToken": _Reason("gone", "The device's token has expired."),
     "Unregistered": _Reason("gone", "The app was removed from the device, or is no longer allowed to notify."),
-    # The message.
+    # About the message.
     "BadCollapseId": _Reason("failed", "Apple does not take the collapse id."),
     "BadExpirationDate": _Reason("failed", "Apple does not take the expiration date."),
     "BadMessageId": _Reason("failed", "Apple does not take the message id."),
@@ -56,7 +59,7 @@ REASONS = {
     "MissingDeviceToken": _Reason("failed", "Apple got no device token."),
     "PayloadEmpty": _Reason("failed", "Apple got an empty message."),
     "PayloadTooLarge": _Reason("failed", "The message is too large for Apple."),
-    # The operator's settings.
+    # About the operator's settings.
     "BadCertificate": _Reason("down", _ABOUT_THE_KEY),
     "BadCertificateEnvironment": _Reason("down", _ABOUT_THE_ENVIRONMENT),
     "BadEnvironmentKeyIdInToken": _Reason("down", _ABOUT_THE_ENVIRONMENT),
@@ -71,7 +74,7 @@ REASONS = {
     "MissingTopic": _Reason("down", _ABOUT_THE_TOPIC),
     "TopicDisallowed": _Reason("down", f"{_ABOUT_THE_TOPIC}, and that the key is for this app"),
     "UnrelatedKeyIdInToken": _Reason("down", _ABOUT_THE_KEY),
-    # A moment's trouble.
+    # Temporary.
     "IdleTimeout": _Reason("retry", "Apple closed the connection."),
     "InternalServerError": _Reason("retry", "Apple has trouble of its own."),
     "ServiceUnavailable": _Reason("retry", "Apple's service is not available."),
@@ -85,7 +88,7 @@ _REGISTERED_SINCE = "Apple says that the device was gone, but that was before it
 
 @dataclass(frozen=True)
 class _Provider:
-    """Who sends: the connection of this process, and its token."""
+    """The connection of this process to Apple, and the token that it authenticates with."""
 
     key: tuple[Any, ...]
     connection: Connection
@@ -97,7 +100,7 @@ _changing = threading.Lock()
 
 
 def provider() -> _Provider:
-    """That of this process and of the settings as they are, made at first use: after the fork, not before."""
+    """Return the provider of this process, made anew when the process has forked or the settings have changed."""
     global _provider
     key = (
         os.getpid(), settings.APNS_ADDRESS, settings.APNS_CA_FILE, settings.APNS_KEY, settings.APNS_KEY_ID,
@@ -116,7 +119,7 @@ def provider() -> _Provider:
 
 
 def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
-    """Push each notification to its device; yields an answer each, and ends at the first that is no success."""
+    """Push each notification to its device and yield its answer. Stops after the first answer that is no success."""
     for notification in notifications:
         if not may_start():
             return
@@ -127,14 +130,14 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 
 
 def push(notification: Notification) -> Answer:
-    """One attempt. What goes wrong is an answer."""
+    """Make one attempt and return its answer, also for every error of the connection."""
     started = time.monotonic()
     trace = Trace(started + settings.DELIVERY_TIMEOUT)
     message = formats.FORMATS[notification.format].write(notification)
     headers = _headers(notification, message)
     request = {
         "method": "POST",
-        # Who has a device's token and a key may push to it: what is recorded is read by more people.
+        # The token is masked: more people may read the record than may push to the device.
         "url": f"{settings.APNS_ADDRESS}/3/device/{mask(notification.address)}",
         "headers": {**headers, "authorization": f"bearer {DOTS}"},
         "body": message.body.decode(),
@@ -160,7 +163,7 @@ def push(notification: Notification) -> Answer:
 
 def _headers(notification: Notification, message: Message) -> dict[str, str]:
     return {
-        "apns-id": str(notification.delivery),  # the same on every try
+        "apns-id": str(notification.delivery),  # equal on every attempt, so that Apple drops a repeated push
         "apns-topic": settings.APNS_TOPIC,
         "apns-expiration": str(int(time.time()) + _KEPT_BY_APPLE),
         "content-type": message.content_type,
@@ -169,7 +172,7 @@ def _headers(notification: Notification, message: Message) -> dict[str, str]:
 
 
 def _exchange(notification: Notification, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
-    """Apple's answer. A token of ours that has expired is renewed once, at once."""
+    """Post one push and return the answer. If our token has expired, renew it and post once more."""
     us, path = provider(), f"/3/device/{notification.address}"
     token = us.token.current()
     reply = us.connection.post(path, {**headers, "authorization": f"bearer {token}"}, body, trace)
@@ -179,7 +182,7 @@ def _exchange(notification: Notification, headers: dict[str, str], body: bytes, 
 
 
 def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
-    """What Apple means, as fields of an answer."""
+    """Judge a reply; return the fields of an `Answer`."""
     wait = retry_after(reply.headers.get("retry-after", ""))
     kept = {name: value[:200] for name, value in reply.headers.items() if name.startswith("apns-")}
     if wait is not None:
@@ -196,7 +199,7 @@ def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
     name = said.get("reason")
     reason = REASONS.get(name) if isinstance(name, str) else None
     if reason is None:
-        # Of a status without a reason, or with one that is new.
+        # Apple gave no reason, or one that is not documented yet: the status decides.
         what = f"Apple's push service answered {plain.line(name, 60) if isinstance(name, str) else 'without a reason'}."
         return {**fields, "text": what, "meaning": "failed" if reply.status in {400, 413, 422} else "retry"}
     if reason.meaning == "down":
@@ -209,7 +212,7 @@ def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
 
 
 def _is_news(since: Any, notification: Notification) -> bool:
-    """Whether the device went away, in milliseconds since 1970, after it had registered here."""
+    """Tell whether the device was removed after it registered here; `since` is in milliseconds since 1970."""
     registered = notification.options.get("registered_at", 0)
     return isinstance(since, int | float) and since > registered
 

@@ -1,11 +1,11 @@
-"""The one connection of a process to APNs, shared by all of its sending threads.
+"""The connection of a process to APNs, which all of its sending threads share.
 
-httpx speaks HTTP/2, but threads that share its `Client` change the state of the connection without a lock, and a read
-that times out ends it for all of them. So its `AsyncClient` runs in a loop of its own on one thread, made at first use
-(after the fork, never before); the sending threads hand it their requests, and each has a deadline for all of it.
+httpx speaks HTTP/2, but threads that share its `Client` change the connection's state without a lock, and one read that
+times out ends it for all. So an `AsyncClient` runs in an event loop on a thread of its own, which starts at first use
+because it would not survive a fork. The sending threads hand it their requests, each with a deadline.
 
-A connection on which something went wrong is retired: what is under way on it may end, the next request opens another.
-After a GOAWAY, or where APNs has closed it meanwhile, the request is sent again at once, with the same `apns-id`.
+After an error the connection is retired: the requests on it may finish, and the next request opens another one. If APNs
+sent a GOAWAY or closed an idle connection, the request is sent again at once with the same `apns-id`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ import httpx
 from h2.exceptions import H2Error
 
 _CONNECT_SECONDS = 5
-_MOST_CONNECTIONS = 4  # of one request, while it was sent over none of them, or one
-_READ = 64 * 1024  # bytes of an answer that are read at the most
+_MOST_CONNECTIONS = 4  # tried for one request, which is sent over two of them at most
+_READ = 64 * 1024  # bytes of an answer that are read
 _USER_AGENT = "NotificationsConsole/1"
-# So that a connection that a firewall forgot is known to be dead before the next push is written into it.
+# Without keep-alive, a push could be written into a connection that a firewall dropped silently.
 _KEEP_ALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *(
@@ -39,15 +39,15 @@ _KEEP_ALIVE = [
 
 
 class Unreachable(Exception):
-    """Nothing was sent: no connection could be opened. The message says why, for the operator."""
+    """No connection could be opened, so nothing was sent. The message tells the operator why."""
 
 
 class Broken(Exception):
-    """What was sent was not answered: the connection was closed, and the next one was as well, or not to be had."""
+    """The request was sent, but its connection was closed without an answer, and a second one did not help."""
 
 
 class Late(Exception):
-    """The deadline passed without an answer to what was sent."""
+    """The request was sent, and the deadline passed without an answer."""
 
 
 class Reply(NamedTuple):
@@ -58,16 +58,16 @@ class Reply(NamedTuple):
 
 @dataclass(slots=True)
 class Trace:
-    """What happens to one request."""
+    """The progress of one request: what it needed, and how far it came."""
 
     deadline: float
-    sent: int = 0  # how often it was put on the wire
+    sent: int = 0  # how often the request went onto the wire
     dialled: str = ""
     timings: dict[str, int] = field(default_factory=dict)
     begun: dict[str, float] = field(default_factory=dict)
 
     async def note(self, event: str, info: dict[str, Any]) -> None:
-        """What httpx calls at each step."""
+        """Take the time of a step. httpx calls this as its trace extension."""
         name, _, step = event.rpartition(".")
         phase = {"connection.connect_tcp": "connect", "connection.start_tls": "tls"}.get(name)
         if phase and step == "started":
@@ -80,7 +80,7 @@ class Trace:
 
 @dataclass(slots=True, eq=False)
 class _Link:
-    """An httpx client, which has one connection, and how many requests are under way on it."""
+    """An httpx client with its one connection, and the number of requests on it."""
 
     client: httpx.AsyncClient
     users: int = 0
@@ -88,7 +88,7 @@ class _Link:
 
 
 class Connection:
-    """Requests to one server, from any thread."""
+    """A connection to one server; its public methods may be called from any thread."""
 
     def __init__(self, address: str, ca_file: str = "") -> None:
         self.address = address
@@ -101,7 +101,7 @@ class Connection:
         self._thread.start()
 
     def post(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
-        """The answer to one request, at `trace.deadline` at the latest. Raises Unreachable, Broken or Late."""
+        """Return the answer to one request by `trace.deadline`. Raises Unreachable, Broken or Late."""
         left = max(0.0, trace.deadline - time.monotonic())
         asked = asyncio.run_coroutine_threadsafe(self._post(path, headers, body, trace, left), self._loop)
         try:
@@ -111,7 +111,7 @@ class Connection:
             raise Late from None
 
     def close(self) -> None:
-        """End the loop and its thread, and with them the connection."""
+        """Close the connection, and stop the event loop and its thread."""
 
         async def end() -> None:
             if self._link:
@@ -138,7 +138,7 @@ class Connection:
                 raise Late from None
             raise Unreachable("the connection was not answered in time") from None
         except Unreachable:
-            if trace.sent:  # over a connection that broke
+            if trace.sent:  # an earlier connection broke after the request was sent
                 raise Broken from None
             raise
         if trace.sent:
@@ -146,7 +146,7 @@ class Connection:
         raise Unreachable("every connection was closed at once")
 
     async def _ask(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply | None:
-        """The answer, or None if the connection was closed without one."""
+        """Return the answer, or None if the connection was closed without one."""
         link = self._link = self._link or _Link(self._client())
         link.users += 1
         try:
@@ -157,7 +157,7 @@ class Connection:
         except (httpx.TransportError, H2Error, anyio.EndOfStream):
             self._retire(link)
             return None
-        except BaseException:  # the deadline: httpx leaves the stream open, and the connection may be dead
+        except BaseException:  # at the deadline httpx leaves the stream open, and the connection may be dead
             self._retire(link)
             raise
         finally:
@@ -177,7 +177,7 @@ class Connection:
         return Reply(response.status_code, dict(response.headers), bytes(read[:_READ]))
 
     def _client(self) -> httpx.AsyncClient:
-        # A second connection only while the first one ends: as long as it takes requests, all go there.
+        # The second connection is for the time in which the first one ends; until then all requests share the first.
         limits = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=None)
         transport = httpx.AsyncHTTPTransport(
             verify=self._context,
@@ -208,7 +208,7 @@ class Connection:
 
 
 def _server(response: httpx.Response) -> str:
-    """The address that answered; empty if the connection has gone already."""
+    """Return the server's address as text; empty if the connection is closed already."""
     try:
         found = response.extensions["network_stream"].get_extra_info("server_addr")
     except OSError:

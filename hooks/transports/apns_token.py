@@ -1,6 +1,7 @@
-"""The token by which APNs knows who sends: a JWT signed with the operator's key.
+"""The provider token of APNs: a JWT signed with the operator's key.
 
-Apple wants one to be used for 20 minutes at least, and for 60 at most.
+Apple demands that a token is used for at least 20 and at most 60 minutes ("Establishing a token-based connection to
+APNs").
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _LEAST = 20 * 60
 
 
 class ProviderToken:
-    """One process's token, the same for all its threads until it is old."""
+    """The token of a process, shared by its threads until it is too old."""
 
     def __init__(self, key: str, key_id: str, team_id: str) -> None:
         self._key, self._key_id, self._team_id = key, key_id, team_id
@@ -26,13 +27,13 @@ class ProviderToken:
 
     def current(self) -> str:
         with self._lock:
-            # (A clock that was set back makes it issued in times to come.)
+            # Below 0 the clock was set back: Apple would refuse a token from the future.
             if not 0 <= time.time() - self._issued < _LASTS:
                 self._issue()
             return self._text
 
     def renewed(self, spent: str) -> str:
-        """Another one after APNs called `spent` expired; empty if that was new as well: then no newer one helps."""
+        """Return a token newer than `spent`, which APNs called expired; empty if `spent` is new, so nothing helps."""
         with self._lock:
             if self._text == spent:
                 if abs(time.time() - self._renewed) < _LEAST:

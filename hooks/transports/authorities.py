@@ -1,4 +1,4 @@
-"""The authorities that vouch for receivers: the public ones, the operator's, and those of a single endpoint."""
+"""Certificate authorities of receivers: the public ones, the operator's, and those of a single endpoint."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.conf import settings
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
-# Of the certificates that nobody known vouches for: errors of OpenSSL's verification.
+# OpenSSL's verification errors for a certificate that no trusted authority has signed.
 _UNKNOWN_AUTHORITY = {18, 19, 20, 21}
 
 
 def context(pem: str) -> ssl.SSLContext:
-    """A context that verifies receivers, also by the certificates in `pem`. The same for the same content."""
+    """Return a TLS context that also trusts the certificates in `pem`; equal `pem` gives the same object."""
     return _context(settings.OUTBOUND_CA_FILE, pem)
 
 
-@lru_cache(maxsize=64)  # reading the authorities takes longer than TLS does
+@lru_cache(maxsize=64)  # reading the authorities takes longer than a TLS handshake
 def _context(operators_file: str, pem: str) -> ssl.SSLContext:
     made = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     made.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
@@ -28,12 +28,12 @@ def _context(operators_file: str, pem: str) -> ssl.SSLContext:
     if pem:
         made.load_verify_locations(cadata=pem)
     if operators_file or pem:
-        # Private authorities are often made by hand: without what the strict rules ask for, or with an intermediate
-        # one, or the receiver's own certificate, as all that is known.
+        # Private authorities are often made by hand. They break the strict rules, or the only certificate at hand is an
+        # intermediate one or the receiver's own: without these flags verification would fail.
         made.verify_flags = (made.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     return made
 
 
 def is_unknown(error: BaseException) -> bool:
-    """Whether a certificate was refused because nobody known vouches for it."""
+    """Tell whether a certificate was refused because no trusted authority has signed it."""
     return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _UNKNOWN_AUTHORITY

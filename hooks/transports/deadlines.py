@@ -1,4 +1,4 @@
-"""A deadline for a whole attempt: time-outs of the libraries are per read, and a receiver may answer byte by byte."""
+"""A deadline for a whole attempt. The libraries only limit each read: a receiver could answer byte by byte for ever."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Watched(Protocol):
-    """An attempt: when it must be over, the socket that it uses (none yet: None), and whether that was cut."""
+    """An attempt with its deadline (monotonic seconds), its socket once there is one, and whether that was cut."""
 
     deadline: float
     sock: socket.socket | None
@@ -18,11 +18,11 @@ class Watched(Protocol):
 
 
 class _Deadlines(threading.Thread):
-    """Cuts the socket of each attempt that outlives its deadline, whatever it is doing: TLS, headers, body."""
+    """A thread that cuts the socket of each attempt past its deadline, be it in TLS, headers or body."""
 
     def __init__(self) -> None:
         super().__init__(name="deadlines", daemon=True)
-        # No lock: a step of a dictionary with numbers as keys is one step of the interpreter.
+        # Needs no lock: each operation on a dictionary with integer keys is atomic in CPython.
         self.attempts: dict[int, Watched] = {}
 
     def watch(self, attempt: Watched) -> None:
@@ -40,7 +40,7 @@ class _Deadlines(threading.Thread):
                     continue
                 attempt.cut = True
                 with suppress(OSError):
-                    # Of the plain socket, also under TLS: an SSLSocket's own shutdown is not safe across threads.
+                    # The plain socket's method, also under TLS: SSLSocket.shutdown is not safe across threads.
                     socket.socket.shutdown(attempt.sock, socket.SHUT_RDWR)
 
 
@@ -49,7 +49,7 @@ _starting = threading.Lock()
 
 
 def watcher() -> _Deadlines:
-    """The watching thread of this process, made at first use: after the fork, not before."""
+    """Return the watching thread of this process. It starts at first use, as a thread does not survive a fork."""
     global _deadlines
     if _deadlines is None:
         with _starting:

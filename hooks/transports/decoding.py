@@ -1,4 +1,4 @@
-"""The body of an answer as text: unpacked, in the characters it names, and never more than a little of it."""
+"""Decode the beginning of an answer's body: content codings, then the charset, both up to a limit."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from email.message import Message
 from functools import lru_cache
 
-_UNPACKED = 64 * 1024  # bytes that a body may become, however small it is packed
+_UNPACKED = 64 * 1024  # bytes of a body after unpacking: a small one could unpack to gigabytes
 _LAYERS = 3
 _ZLIB_OR_GZIP, _RAW_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
-# Text to Python, but nothing that is sent as such: escapes, and forms of host names.
+# Codecs of Python that are no charsets: escapes, and encodings of host names.
 _NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
 
 
 def text_of(body: bytes, codings: Sequence[str], content_type: str, most: int) -> str:
-    """The beginning of a body as text that every database can hold; what cannot be decoded is shown replaced.
+    """Return the beginning of a body as text that every database can store, with � for what cannot be decoded.
 
-    `codings`: as Content-Encoding names them, in the order in which they were applied. `most`: bytes of the text.
+    `codings` are the names from Content-Encoding in the order of application; `most` limits the unpacked bytes.
     """
     unpacked = _unpack(body, codings)
     charset = "utf-8" if unpacked.startswith(codecs.BOM_UTF8) else _charset(content_type)
@@ -27,12 +27,12 @@ def text_of(body: bytes, codings: Sequence[str], content_type: str, most: int) -
         text = decoder.decode(unpacked[:most], final=len(unpacked) <= most)
     except ValueError:
         text = unpacked[:most].decode("utf-8", "replace")
-    # Half of a surrogate pair, which some charsets can write alone, is as unfit for a database as a NUL.
+    # Some charsets can encode half of a surrogate pair. Databases refuse that, and NUL.
     return text.encode("utf-8", "replace").decode().removeprefix("\ufeff").replace("\x00", "�")
 
 
 def _unpack(body: bytes, codings: Sequence[str]) -> bytes:
-    """The body without its codings, or as it came if one of them is unknown."""
+    """Undo the codings of a body; return it unchanged if one of them is unknown."""
     packed = [coding for coding in codings if coding not in {"", "identity"}]
     if len(packed) > _LAYERS or set(packed) - {"gzip", "x-gzip", "deflate"}:
         return body
@@ -42,7 +42,7 @@ def _unpack(body: bytes, codings: Sequence[str]) -> bytes:
 
 
 def _inflate(packed: bytes) -> bytes:
-    """What is packed in gzip or deflate (in both of the forms in use), as far as it can be read."""
+    """Unpack gzip or deflate, with or without a zlib header, as far as it can be read."""
     for form in (_ZLIB_OR_GZIP, _RAW_DEFLATE):
         try:
             return zlib.decompressobj(form).decompress(packed, _UNPACKED)
@@ -53,7 +53,7 @@ def _inflate(packed: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def _charset(content_type: str) -> str:
-    """The charset that a content type names, if it is one; else UTF-8."""
+    """Return the Python codec for the charset that a content type names; UTF-8 if it names none that is known."""
     header = Message()
     header["Content-Type"] = content_type
     try:

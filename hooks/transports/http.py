@@ -1,8 +1,8 @@
-"""HTTP: one POST an attempt, through `requests`, with the address checked where the socket is opened.
+"""HTTP sends one POST for each attempt and checks the address where the socket is opened.
 
-`requests` alone has time-outs per read, follows redirects into reading their bodies and trusts proxies from the
-environment. So requests go straight through an adapter of our own (`adapter.py`): no session, no proxies, no
-`.netrc`, a deadline for the whole attempt (a watching thread cuts the socket) and a cap on what is read.
+A session of `requests` has time-outs per read only, reads the bodies of redirects and trusts proxies from the
+environment. So requests go straight through the adapter in `adapter.py`: no session, no proxies, no `.netrc`, a
+deadline for the whole attempt (a watching thread cuts the socket) and a limit on what is read.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from notifications_project.masking import mask_to_host, masked_options, secrets_
 from notifications_project.network.lookups import TooSlow
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
-_READ = 64 * 1024  # bytes of an answer that are read at the most; a longer one loses its connection
-_KEEP = 4 * 1024  # bytes of an answer that are kept, once it is unpacked
+_READ = 64 * 1024  # bytes of an answer that are read; after a longer one the connection is closed
+_KEEP = 4 * 1024  # bytes of an unpacked answer that are stored
 _ADVICE = "If its authority is a private one, give that one's certificate in the webhook's form."
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 _local = threading.local()
-_webhook = lru_cache(maxsize=1024)(Webhook)  # by its key
+_webhook = lru_cache(maxsize=1024)(Webhook)  # one object for each signing key
 
 
 def _adapter() -> Adapter:
@@ -56,9 +56,9 @@ def _adapter() -> Adapter:
 
 
 def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
-    """POST each notification to its URL, one after the other on this thread; yields an answer each.
+    """POST each notification to its URL, one after the other on this thread, and yield its answer.
 
-    The run ends at the first answer that is no success: what it means for the lane is judged before the next.
+    Stops after the first answer that is no success: the engine judges what it means for the lane first.
     """
     for notification in notifications:
         if not may_start():
@@ -70,9 +70,9 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 
 
 def post(notification: Notification) -> Answer:
-    """One attempt. Never raises: whatever goes wrong is an answer. What is recorded of it holds no secret."""
+    """Make one attempt and return its answer, also for every error. The recorded request and answer hold no secret."""
     started = time.monotonic()
-    # The format may want to know where it went; what is kept is the host.
+    # `Format.understand` needs the whole URL. Before the answer is stored, the URL is masked to its host.
     request: dict[str, Any] = {"method": "POST", "url": notification.address}
     hidden = secrets_of(notification.address)
     try:
@@ -100,10 +100,11 @@ def post(notification: Notification) -> Answer:
 
 
 def ask(message: Message, hidden: Mapping[str, str], owner: str = "", authorities: str = "") -> Answer:
-    """One request that is no delivery, over a connection of its own: checked alike, within the same time. Never raises.
+    """Make a request that is no delivery, over its own connection, with the checks and the deadline of a delivery.
 
-    `hidden`: what is masked where the answer repeats it, beside the URL. `owner`: the organization that asks.
-    `authorities`: certificates of those who vouch for the service, beside those known to all.
+    Returns an answer for every error too. `hidden` maps secrets to their masks, in addition to those of the URL, for an
+    answer that repeats them. `owner` is the id of the organization that asks. `authorities` are PEM certificates that
+    are trusted in addition to the public ones.
     """
     started = time.monotonic()
     hidden = {**secrets_of(message.url), **hidden}
@@ -167,7 +168,7 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
 
 
 def _unechoed(answer: Answer, hidden: Mapping[str, str]) -> Answer:
-    """The answer of a service that repeats what it was sent, as some do in their errors."""
+    """Mask the secrets in an answer: some services repeat the request in their errors."""
     response = answer.response
     headers = {without(name, hidden): without(text, hidden) for name, text in response["headers"].items()}
     body = without(response["body"], hidden)
@@ -175,7 +176,7 @@ def _unechoed(answer: Answer, hidden: Mapping[str, str]) -> Answer:
 
 
 def headers_of(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
-    """Those that are sent beside what the connection itself needs."""
+    """Return all headers of a request except Host, Content-Length and a URL's Authorization, which the adapter adds."""
     headers = _headers(message)
     if signed and notification.signing_keys:
         headers |= signature(notification.webhook_id, message.body, notification.signing_keys)
@@ -192,7 +193,7 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, str]:
-    """The three Standard Webhooks headers; during a rotation the body is signed with each key."""
+    """Return the three Standard Webhooks headers; during a rotation the body is signed with each key."""
     now, text = datetime.now(UTC), body.decode()
     signatures = [_webhook(key).sign(webhook_id, now, text) for key in keys]
     return {
@@ -203,7 +204,7 @@ def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, st
 
 
 def retry_after(value: str) -> float | None:
-    """Seconds from a Retry-After header, given as seconds or as a date; None if there is none to obey."""
+    """Return the seconds that a Retry-After header asks for, as a number or a date; None if it is empty or invalid."""
     value = value.strip()
     if not value:
         return None
@@ -216,7 +217,7 @@ def retry_after(value: str) -> float | None:
 
 
 def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
-    """An error of the libraries as a code and words. What a tenant reads must not map the network behind."""
+    """Return a code and words for a library's error. Tenants read them, so they must not reveal our network."""
     seconds = settings.DELIVERY_TIMEOUT
     if trace.cut or isinstance(error, ReadTimeout):
         return "time-out", f"No answer within {seconds} s"
@@ -248,7 +249,7 @@ def _words(error: Exception) -> str:
 
 
 def _few(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """At most 40 headers of an answer, each cut, so that a receiver cannot fill the database."""
+    """Return at most 40 headers, each cut: otherwise a receiver could fill the database."""
     kept: dict[str, str] = {}
     for name, value in headers[:40]:
         name = _printable(name[:100])
@@ -257,5 +258,5 @@ def _few(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _printable(text: str) -> str:
-    """Without NUL, which no database can hold in a text."""
+    """Remove NUL, which PostgreSQL cannot store in a text."""
     return text.replace("\x00", "")

@@ -1,7 +1,7 @@
-"""Open connections to the operator's mail relay, kept for a moment: a run that follows another goes on with its own.
+"""A pool of open connections to the operator's mail relay, kept for a few seconds.
 
-Without that a relay that is far away would cost a TLS handshake and a sign-in for nearly every mail, as runs are short
-where answers take long. Each process has its own connections, made after the fork.
+Without it, a distant relay would cost a TLS handshake and a sign-in for nearly every mail, as a lane sends few mails at
+once where answers take long. Each process has its own connections: a fork must not share a socket.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import get_connection
 
-KEPT_FOR = 5.0  # seconds without a mail after which one is closed
+KEPT_FOR = 5.0  # seconds without a mail after which a connection is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,21 @@ class _Kept:
 
 _kept: list[_Kept] = []
 _lock = threading.Lock()
-_looks_in: int | None = None  # the process in which somebody looks after them
+_looks_in: int | None = None  # the process whose timer will close old connections
 
 
 @contextmanager
 def connected() -> Iterator[Any]:
-    """A connection of Django's mail backend: one that is open already, or one that opens at the first mail.
+    """Give a connection of Django's mail backend, either open already or opened by the first mail.
 
-    If the relay has closed it meanwhile, the first mail finds that out: whoever sends opens it again.
+    The relay may have closed it meanwhile: the sender must then open it again.
     """
     relay = _relay()
-    # A step of opening it may not take the whole deadline, as nothing can be cut before it is open.
+    # The watching thread cannot cut a connection before it is open, so no step of opening may take the whole deadline.
     connection = _take(relay) or get_connection(timeout=settings.DELIVERY_TIMEOUT * 2 / 3)
     try:
         yield connection
-    except GeneratorExit:  # whoever asked for the answers has enough of them
+    except GeneratorExit:  # the caller stopped reading answers: the connection is still good
         _keep(relay, connection)
         raise
     except BaseException:
@@ -60,7 +60,7 @@ def _relay() -> tuple[object, ...]:
 
 def _take(relay: tuple[object, ...]) -> Any:
     with _lock:
-        for kept in reversed(_kept):  # the one used last, so that those too many grow old
+        for kept in reversed(_kept):  # the last used first, so that surplus ones grow old and are closed
             if kept.relay == relay:
                 _kept.remove(kept)
                 return kept.connection
@@ -68,7 +68,7 @@ def _take(relay: tuple[object, ...]) -> Any:
 
 
 def _keep(relay: tuple[object, ...], connection: Any) -> None:
-    if getattr(connection, "connection", None) is None:  # not open, or of a backend that speaks no SMTP
+    if getattr(connection, "connection", None) is None:  # not open, or a backend without SMTP
         _close(connection)
         return
     with _lock:

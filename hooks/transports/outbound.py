@@ -1,8 +1,8 @@
 """The one place where every outgoing connection to a receiver is checked.
 
-What counts is the address that is dialled, never the string that names it: a name is resolved once, each of
-its addresses is judged, and the socket is opened to the very address that was judged. A name with one good
-and one bad address is refused whole.
+The check is on the address that is dialled, never on the name: a name is resolved once, each of its addresses is
+checked, and the socket is opened to an address that was checked. A second look-up could give another address. A name
+with one good and one bad address is refused.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SockAddr = tuple[socket.AddressFamily, Any]
 
 _LOOK_UP_SECONDS = 3
 _AT_ONCE = 0.1
-_requests_waiting = threading.BoundedSemaphore(24)  # of the web server's 100 threads
-_CHECKED_AT_ONCE = 16  # names of rules that are being written, at the most
+_requests_waiting = threading.BoundedSemaphore(24)  # of the web server's 100 threads: slow names must not hold them all
+_CHECKED_AT_ONCE = 16  # look-ups for rules that are being written
 
 _IPV4_REFUSED = [
     ipaddress.ip_network(text)
@@ -37,7 +37,7 @@ _IPV4_REFUSED = [
         "168.63.129.16/32",  # a cloud's metadata address that is formally global
     )
 ]  # fmt: skip
-# Everything outside global unicast is refused; inside it, what is special or carries an IPv4 address.
+# Everything outside global unicast is refused, and inside it special networks and those that embed an IPv4 address.
 _IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
 _IPV6_REFUSED = [
     ipaddress.ip_network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
@@ -45,7 +45,7 @@ _IPV6_REFUSED = [
 _ISATAP = {0x00005EFE, 0x02005EFE}
 
 
-# Ports of services that are no web servers, and that could be made to do something by what a request says.
+# Ports of services that are no web servers: the text of a request could make them do something.
 _PORTS_REFUSED = frozenset({
     # The bad ports of the Fetch standard, which browsers refuse.
     1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
@@ -56,12 +56,12 @@ _PORTS_REFUSED = frozenset({
     445, 873, 1433, 1434, 1521, 1883, 2181, 2375, 2376, 2377, 2379, 2380, 3306, 3389, 4222, 4369, 5432, 5433, 5671,
     5672, 5900, 5984, 6379, 6380, 6432, 7687, 8883, 9042, 9092, 9200, 9300, 10250, 11211, 26379, 27017, 27018, 27019,
     61613, 61616,
-    26, 2525,  # where mail is taken beside 25
+    26, 2525,  # alternative ports for mail
 })  # fmt: skip
 
 
 class ForbiddenAddress(Exception):
-    """The target may not be dialled. The message is fit for a tenant's eyes."""
+    """The target may not be dialled. The message is safe to show to tenants."""
 
     def __init__(
         self, words: str = "This address is not permitted: it lies inside a private network or this machine."
@@ -70,7 +70,7 @@ class ForbiddenAddress(Exception):
 
 
 def permitted(address: Address) -> bool:
-    """Whether this very address may be dialled."""
+    """Tell whether an address may be dialled: the operator has allowed it, or it is public."""
     inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     if any((inner or address) in network for network in settings.OUTBOUND_ALLOWED_NETWORKS):
         return True
@@ -82,13 +82,13 @@ def permitted(address: Address) -> bool:
 
 
 def check_port(port: int) -> None:
-    """Raise Refused for the port of another protocol, unless the operator allows it."""
+    """Raise ForbiddenAddress for the port of another protocol, unless the operator allows it."""
     if port in _PORTS_REFUSED and port not in settings.OUTBOUND_ALLOWED_PORTS:
         raise ForbiddenAddress(f"Port {port} is not permitted: it is the port of a service that is no web server.")
 
 
 def resolve(host: str, port: int) -> list[SockAddr]:
-    """Every socket address of `host`, all of them permitted. Raises Refused, or OSError if there is none."""
+    """Return all socket addresses of `host`. Raises ForbiddenAddress if any is forbidden, OSError if it has none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses: list[SockAddr] = [(family, sockaddr) for family, _, _, _, sockaddr in found]
     for _, sockaddr in addresses:
@@ -99,10 +99,10 @@ def resolve(host: str, port: int) -> list[SockAddr]:
 
 
 def connect(host: str, port: int, timeout: float, owner: str = "") -> tuple[socket.socket, str]:
-    """An open socket to a permitted address of `host`, and that address as text. Raises Refused or OSError.
+    """Return an open socket to a permitted address of `host`, and that address as text.
 
-    `timeout` is for all of it: the look-up, and the addresses, which share what is left. `owner`: the organization in
-    whose name it is, for whom only so many names are looked up at once.
+    `timeout` in seconds covers the look-up and all addresses, which share what is left. `owner` is the id of the
+    organization: the number of simultaneous look-ups for it is limited. Raises ForbiddenAddress or OSError.
     """
     deadline = time.monotonic() + timeout
     problem: OSError | None = None
@@ -127,14 +127,14 @@ def connect(host: str, port: int, timeout: float, owner: str = "") -> tuple[sock
 
 
 def check_url(url: str) -> WebAddress:
-    """Refuse, when a rule is written, what could not be dialled anyway. Raises BadAddress or Refused.
+    """Check the URL of a rule that is being written. Raises BadAddress or ForbiddenAddress.
 
-    A name that does not resolve just now is accepted: it is judged again whenever a socket is opened.
+    A name that does not resolve now is accepted, as each connection checks it again.
     """
     found = parse(url)
     if "#" in url:
         raise BadAddress("What follows # in a URL is never sent: leave it out, or write %23 if it belongs to the URL.")
-    waits = _requests_waiting.acquire(blocking=False)  # beyond so many, names are accepted that are not known at once
+    waits = _requests_waiting.acquire(blocking=False)  # if too many wait, slow names are accepted
     try:
         with without_database(), suppress(OSError):
             within = _LOOK_UP_SECONDS if waits else _AT_ONCE

@@ -1,6 +1,6 @@
-"""A mail provider's own API in place of SMTP (django-anymail): what its errors mean.
+"""Judge the errors of a mail provider's API, which django-anymail uses instead of SMTP.
 
-Only imported where such an error can come from, as django-anymail is an optional package.
+Import it only after such an error: django-anymail is an optional package.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 
-_NOT_US = {401, 402, 403, 404}  # a wrong key, an account that may not send: nothing of ours is taken
+_NOT_US = {401, 402, 403, 404}  # a wrong key, or an account that may not send: every mail would fail
 _BUSY = {408, 425, 429}
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """`down`: the provider is away or takes nothing from us. `meaning`: as in `messages.Answer`."""
+    """A failed call. `down`: the provider is away or refuses every mail. `meaning`: as in `messages.Answer`."""
 
     code: str
     words: str
@@ -25,7 +25,7 @@ class Refusal:
 
 
 def refusal(error: Exception) -> Refusal:
-    """What a failed call of the provider means. `error` is one of django-anymail's."""
+    """Judge a failed call of the provider, given one of django-anymail's errors."""
     if isinstance(error, AnymailRecipientsRefused):
         words = "The mail provider does not send to this address"
         return Refusal("refused", words, meaning="gone")

@@ -1,7 +1,7 @@
-"""Whether a mail server's refusal is about the address itself: then no further mail is tried there.
+"""Rules that tell from a mail server's refusal whether the address itself is bad: then no further mail is tried.
 
 A 5xx reply to RCPT may speak of the mailbox, but also of the sender's reputation, a policy, a full disk or this
-message. The enhanced status code (RFC 3463) tells which, and goes before the plain one:
+message. The enhanced status code (RFC 3463) tells which, and overrides the plain one:
 
 | enhanced code | about | the address |
 |---|---|---|
@@ -11,8 +11,8 @@ message. The enhanced status code (RFC 3463) tells which, and goes before the pl
 | other 5.2.x | a full mailbox, a message that is too long, a list that cannot be expanded | is not |
 | 5.3.x, 5.4.x, 5.5.x, 5.6.x, 5.7.x | the mail system, the way there, the protocol, the content, policy | is not |
 
-Without one (RFC 5321, 4.2): 550 no such mailbox, 551 not here, 553 no name for a mailbox and 556 no mail for this
-domain stop the address. 552 (too much to store), 554 (no reason given) and the others do not.
+Without an enhanced code (RFC 5321, 4.2): 550 no such mailbox, 551 not here, 553 no name for a mailbox and 556 no mail
+for this domain stop the address. 552 (too much to store), 554 (no reason given) and the others do not.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from __future__ import annotations
 import re
 
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")
-_OF_THE_SENDER = {"7", "8"}  # of 5.1.x
+_OF_THE_SENDER = {"7", "8"}  # in 5.1.x
 _ADDRESS = {550, 551, 553, 556}
 
 
 def stops_the_address(code: int, words: str) -> bool:
-    """`code` and `words` are a server's reply to RCPT."""
+    """Tell whether a reply to RCPT, `code` and `words`, means that no mail can ever reach the address."""
     if not 500 <= code <= 599:
         return False
     enhanced = _ENHANCED.match(words)

@@ -1,9 +1,8 @@
-"""What a receiver answers to one POST, read from the socket: HTTP/1.1 as it is spoken out there.
+"""Read the answer to a POST from the socket, in HTTP/1.1 as real servers speak it.
 
-`http.client` is no help here: it takes an interim answer for the final one, a head that was cut off for a whole one,
-gives up on a long header, and what it has read beyond an answer nobody sees. So an answer is read here, leniently, as
-its status is what counts; and whether another request may follow over the same connection is judged strictly, as
-whatever is left over would be taken for the answer to that one.
+`http.client` does not fit: it takes an interim answer for the final one and a truncated head for a whole one, fails on
+a long header, and hides the bytes it has read beyond an answer. This reader is lenient about an answer, as its status
+is what counts. It is strict about the reuse of the connection: left-over bytes would be taken for the next answer.
 """
 
 from __future__ import annotations
@@ -16,20 +15,21 @@ import time
 from contextlib import suppress
 from http.client import RemoteDisconnected
 
-_PIECE = 64 * 1024  # bytes that are read, or written, at once
-_INTERIM = 16  # interim answers before the final one, at the most
-_HEADS = 256 * 1024  # bytes of the heads of all of these together; it may not go on for ever
-_EVERYTHING = 512 * 1024  # bytes of an answer with all that frames it
-_HEADERS, _HEADER = 100, 8 * 1024  # headers that are kept, and bytes of each; the rest is dropped
+_PIECE = 64 * 1024  # bytes read or written at once
+_INTERIM = 16  # interim answers that may precede the final one
+_HEADS = 256 * 1024  # bytes of all their heads: without a limit they could go on for ever
+_EVERYTHING = 512 * 1024  # bytes of an answer with its framing
+_HEADERS, _HEADER = 100, 8 * 1024  # headers kept, and bytes of each
 _CHUNK_LINE = 1024
-_PATIENCE = 1.0  # seconds for what may never come: a body of unknown length, the rest of an unwanted request
+_PATIENCE = 1.0  # seconds for what may never end: a body of doubtful length, the rest of an unwanted request
 
 _END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(rb"\d{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
-# Headers that say something about the answer itself are understood wherever they stand, also beyond the limit.
+# Headers about the answer itself. They are read even beyond the limit of headers kept: otherwise many others before
+# them could change how the body is framed.
 _UNDERSTOOD = {
     b"connection", b"proxy-connection", b"content-length", b"transfer-encoding", b"content-encoding", b"content-type",
     b"retry-after",
@@ -37,18 +37,18 @@ _UNDERSTOOD = {
 
 
 class NoReply(Exception):
-    """What came is no answer in HTTP; the message says why, fit for people."""
+    """The bytes are no HTTP answer; the message says why, in words for people."""
 
     def __init__(self, words: str = "The answer was not valid HTTP") -> None:
         super().__init__(words)
 
 
 class _Broken(Exception):
-    """A body cannot be read any further."""
+    """The body cannot be read any further."""
 
 
 class Reply:
-    """The final answer to one request. `doubtful`: how it is framed may be understood in more than one way."""
+    """The final answer to one request. `doubtful` means that its framing could be understood in more than one way."""
 
     def __init__(self, source: _Source, head: bytes) -> None:
         self._source = source
@@ -67,30 +67,31 @@ class Reply:
         self._length, self._chunked, self.codings = self._framing(old=said[1] == b"0")
 
     def get(self, name: str) -> str:
-        """The first header of this name that is understood here; empty if there is none."""
+        """Return the first header of this name, in lower case, among those in `_UNDERSTOOD`; empty if there is none."""
         return _text(self._understood.get(name.encode(), [b""])[0])
 
     @property
     def is_interim(self) -> bool:
-        """Whether another answer follows. None follows a 101: the connection has become something else."""
+        """Tell whether another answer follows. After 101 none does, as the protocol has changed."""
         return self.status < 200 and self.status != 101
 
     @property
     def leaves_nothing(self) -> bool:
-        """Whether the next request may go over the same connection, as far as this answer can tell.
+        """Tell whether this answer permits to reuse the connection.
 
-        Not after a refusal: a receiver may have answered before it read the request, and take its rest for another.
+        A refusal does not: the receiver may have answered before it read the whole request, and would take the rest
+        for another one.
         """
         whole = self.complete and not self.doubtful and not self._closes
         return whole and 200 <= self.status < 300 and not self._source.buffer
 
     @property
     def left_over(self) -> bool:
-        """Whether more came than this answer."""
+        """Tell whether more bytes came than this answer."""
         return self.complete and bool(self._source.buffer)
 
     def read(self, most: int, deadline: float) -> bytes:
-        """The body, at most so many bytes. One that cannot be read to its end changes nothing: the status stands."""
+        """Read at most `most` bytes of the body; if it breaks off, return what came, as the status is what counts."""
         body = bytearray()
         with suppress(OSError, _Broken):
             if self._chunked:
@@ -105,7 +106,7 @@ class Reply:
 
     # --- The head ------------------------------------------------------------------------------------------------
     def _add(self, line: bytes) -> None:
-        if line[:1] in (b" ", b"\t"):  # folded, as it was allowed once: what it belongs to may be read in two ways
+        if line[:1] in (b" ", b"\t"):  # obsolete line folding (RFC 9112, 5.2): parsers differ on it
             self.doubtful = True
             if self.headers:
                 folded, before = self.headers[-1]
@@ -122,7 +123,7 @@ class Reply:
             self.headers.append((name.decode("ascii")[:_HEADER], _text(value[:_HEADER])))
 
     def _list(self, name: bytes) -> list[bytes]:
-        """The parts of all headers of this name."""
+        """Return the comma-separated parts of all headers of this name, in lower case."""
         joined = b",".join(self._understood.get(name, []))
         return [part.strip().lower() for part in joined.split(b",")] if joined else []
 
@@ -131,7 +132,7 @@ class Reply:
         return b"close" in said or b"upgrade" in said
 
     def _framing(self, *, old: bool) -> tuple[int | None, bool, list[str]]:
-        """How long the body is (None: until the connection closes), whether it comes in chunks, how it is packed."""
+        """Return the length of the body (None: chunked, or until the end), whether it is chunked, and its codings."""
         lengths, transfer = self._list(b"content-length"), self._list(b"transfer-encoding")
         packed = [part.decode("latin-1") for part in self._list(b"content-encoding")]
         if self.status in {101, 204, 304}:
@@ -153,7 +154,7 @@ class Reply:
 
     # --- The body ------------------------------------------------------------------------------------------------
     def _read_bytes(self, body: bytearray, most: int, deadline: float) -> None:
-        """Read until `body` has so many bytes, or the connection ends."""
+        """Read until `body` has `most` bytes or the connection ends."""
         buffer = self._source.buffer
         while True:
             wanted = most - len(body)
@@ -180,13 +181,13 @@ class Reply:
 
 
 class _Source:
-    """The bytes of one connection, from the end of a request on."""
+    """The bytes that come over one connection after a request."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.buffer, self.came = sock, bytearray(), 0
 
     def fill(self, deadline: float | None = None) -> bool:
-        """Read what comes next; False if the connection ends. Raises OSError, also if nothing comes in time."""
+        """Read more bytes into the buffer; False at the end of the connection. Raises OSError, also on a time-out."""
         if self.came > _EVERYTHING:
             raise _Broken
         if deadline is not None:
@@ -200,7 +201,7 @@ class _Source:
         return bool(came)
 
     def head(self, most: int) -> bytes:
-        """The next head, with the empty line at its end."""
+        """Return the next head, up to and including its empty line. Raises NoReply or OSError."""
         buffer, seen = self.buffer, 0
         while True:
             found = _END.search(buffer, max(0, seen - 2))
@@ -211,7 +212,7 @@ class _Source:
                 del buffer[: found.end()]
                 return head
             if not b"HTTP/1.".startswith(buffer[:7]):
-                raise NoReply  # at once, as a line's end may never come
+                raise NoReply  # now, as the end of the line may never come
             seen = len(buffer)
             if not self.fill():
                 if buffer:
@@ -219,7 +220,7 @@ class _Source:
                 raise RemoteDisconnected("closed without an answer")
 
     def line(self, most: int, deadline: float) -> bytes:
-        """The next line of a chunked body; one that does not end in CRLF raises _Broken."""
+        """Return the next line of a chunked body. Raises _Broken if it does not end in CRLF or is too long."""
         while (end := self.buffer.find(b"\n")) < 0:
             if len(self.buffer) > most or not self.fill(deadline):
                 raise _Broken
@@ -231,7 +232,7 @@ class _Source:
 
 
 def read_reply(sock: socket.socket) -> Reply:
-    """Read the head of the final answer; its body is still to be read. Raises NoReply or OSError."""
+    """Read the head of the final answer and return it with its body unread. Raises NoReply or OSError."""
     source, left = _Source(sock), _HEADS
     for _ in range(_INTERIM + 1):
         head = source.head(left)
@@ -243,7 +244,10 @@ def read_reply(sock: socket.socket) -> Reply:
 
 
 def write_request(sock: socket.socket, wire: bytes) -> bool:
-    """Write a request, and say whether all of it was out before anything was answered."""
+    """Write a request; return True if all of it was written before any answer came.
+
+    Raises OSError if nothing can be written within the socket's time-out.
+    """
     view, sent, first = memoryview(wire), 0, True
     try:
         while True:
@@ -251,7 +255,7 @@ def write_request(sock: socket.socket, wire: bytes) -> bool:
             if sent >= len(wire):
                 return first
             if first and not is_quiet(sock):
-                # An interim answer, or one to a request that the receiver does not want to read to its end.
+                # Either an interim answer, or the receiver does not want the rest: then it may never read on.
                 first = False
                 sock.settimeout(min(sock.gettimeout() or _PATIENCE, _PATIENCE))
     except (BrokenPipeError, ConnectionResetError):
@@ -263,7 +267,7 @@ def write_request(sock: socket.socket, wire: bytes) -> bool:
 
 
 def is_quiet(sock: socket.socket) -> bool:
-    """Whether nothing has come that was not read, the end of the connection included."""
+    """Tell whether there is nothing to read, not even the end of the connection."""
     if isinstance(sock, ssl.SSLSocket) and sock.pending():
         return False
     poll = select.poll()
@@ -272,7 +276,7 @@ def is_quiet(sock: socket.socket) -> bool:
 
 
 def says_something(sock: socket.socket) -> bool:
-    """Whether what has come over a connection that is not quiet is more than its end. It is of no use any more."""
+    """Tell whether a connection that is not quiet has more to read than its end. It cannot be used any more."""
     try:
         sock.settimeout(0)
         return bool(sock.recv(1))
@@ -281,7 +285,7 @@ def says_something(sock: socket.socket) -> bool:
 
 
 def _text(value: bytes) -> str:
-    """A header's text: UTF-8 as most write it, or the Latin-1 of old."""
+    """Decode a header: UTF-8 as most servers send it, else Latin-1."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
-"""SMTP: a run of mails over one connection to the operator's relay, kept for the next; one message a recipient.
+"""SMTP sends mails over a kept connection to the operator's relay, one message for each recipient.
 
-Django's mail backend sends: the one for SMTP, or a provider's (django-anymail), whose errors `provider` understands.
-A relay that is away costs no try. Once a message is on the wire it does: the relay may have taken it, although its
-answer is late or missing, and a person must not be mailed the same without end.
+Django's mail backend sends: the one for SMTP, or a provider's (django-anymail), whose errors `provider` judges. A relay
+that is away costs no attempt. A message on the wire does: the relay may have accepted it although its answer is late or
+missing, and a person must not get the same mail without end.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from hooks.wording import plain
 from notifications_project import graphemes
 from notifications_project.mail.addresses import BadMailAddress, normalize
 
-_LONGEST_LINE = 998  # characters, of a header (RFC 5322)
-_SIGN_IN_FIRST = {530, 534, 535, 538}  # to any command: it wants a sign-in or TLS before (RFC 3207, RFC 4954)
-_TOO_LONG = 552  # to MAIL FROM: about this message, unlike every other refusal of the sender
+_LONGEST_LINE = 998  # characters of a header line (RFC 5322, 2.1.1)
+_SIGN_IN_FIRST = {530, 534, 535, 538}  # sign in or start TLS first, to any command (RFC 3207, RFC 4954)
+_TOO_LONG = 552  # in reply to MAIL FROM: only this message is too long
 
 
 @dataclass(slots=True)
@@ -37,14 +37,13 @@ class _Attempt:
     deadline: float
     sock: socket.socket | None = None
     cut: bool = False
-    on_the_wire: bool = False  # the message itself, not just its envelope
+    on_the_wire: bool = False  # DATA has begun
 
 
 def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
-    """Send each notification as a mail; yields an answer each.
+    """Send each notification as a mail and yield its answer.
 
-    When the relay itself is away, one answer says so (`transport_down`) and the rest of the run is not tried. Nor is it
-    when an address is gone: more of the run may be for the same.
+    Stops when the relay is away (`transport_down`), and when an address is gone: the next mail may be for the same one.
     """
     with connected() as connection:
         for notification in notifications:
@@ -59,11 +58,14 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 
 
 def post(connection: Any, address: str, message: Message, started: float) -> Answer:
-    """Send one message to one address, with a new connection if the one at hand was dropped."""
+    """Send one message to one address and return the answer; reconnect once if the relay dropped the connection.
+
+    `started` is the monotonic time in seconds from which the deadline runs.
+    """
     request = _record(address, message)
     try:
         address = normalize(address)
-    except BadMailAddress as error:  # stored before addresses were checked like this
+    except BadMailAddress as error:  # an address stored under older, laxer rules
         return _answer("address", str(error), started, request, meaning="gone")
     attempt = _Attempt(started + settings.DELIVERY_TIMEOUT)
     for last in (False, True):
@@ -78,7 +80,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
             if attempt.cut or isinstance(error, TimeoutError):
                 text = "The mail relay did not answer in time"
                 return _answer("time-out", text, started, request, down=not attempt.on_the_wire)
-            # A relay may drop an idle or long-used connection; once is no trouble, twice is.
+            # A relay may drop an idle or long-used connection. If it drops a new one too, something is wrong.
             if not last and not attempt.on_the_wire:
                 continue
             text = "The mail relay closed the connection"
@@ -100,7 +102,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
                 return _of_provider(error, started, request)
             if opened and not isinstance(error, OSError | smtplib.SMTPException):
                 raise
-            # Whatever goes wrong before the first command about a mail is in the set-up, and so about no mail.
+            # An error before the first command about a mail comes from the set-up: every mail would meet it.
             connection.connection = None
             text = f"The mail relay cannot be reached: {error}"
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
@@ -111,7 +113,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
 
 
 def _record(address: str, message: Message) -> dict[str, Any]:
-    """What is kept of what was sent; others read it too."""
+    """Return the record of a mail, without its private link, as more people than the recipient may read it."""
 
     def shown(text: str) -> str:
         return text.replace(message.private, "…") if message.private else text
@@ -126,8 +128,8 @@ def _record(address: str, message: Message) -> dict[str, Any]:
 
 
 def _of_provider(error: Exception, started: float, request: dict[str, Any]) -> Answer:
-    """The answer that an error of a mail provider's API is."""
-    from hooks.transports.provider import refusal  # only where django-anymail is
+    """Return the answer for an error of a mail provider's API."""
+    from hooks.transports.provider import refusal  # imports django-anymail, which is optional
 
     found = refusal(error)
     words = plain.line(found.words, 300)
@@ -136,9 +138,9 @@ def _of_provider(error: Exception, started: float, request: dict[str, Any]) -> A
 
 @contextmanager
 def _watched(connection: Any, attempt: _Attempt) -> Iterator[None]:
-    """Cut the connection at the attempt's deadline, and note when the message goes onto the wire."""
+    """Cut the connection at the attempt's deadline, and record when the message goes onto the wire."""
     server = getattr(connection, "connection", None)
-    if server is None:  # a backend that speaks no SMTP
+    if server is None:  # a backend without SMTP
         yield
         return
     data = server.data
@@ -158,17 +160,17 @@ def _watched(connection: Any, attempt: _Attempt) -> Iterator[None]:
 
 
 def _about_the_relay(error: smtplib.SMTPResponseException) -> bool:
-    """Whether the relay will have nothing from us, rather than not this message."""
+    """Tell whether the relay refuses everything from us, not just this message."""
     if error.smtp_code in _SIGN_IN_FIRST:
         return True
     if isinstance(error, smtplib.SMTPSenderRefused):
-        return error.smtp_code != _TOO_LONG  # the sender is always ours
+        return error.smtp_code != _TOO_LONG  # the sender is the same for every mail
     return isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError | smtplib.SMTPAuthenticationError)
 
 
 class _Mail(EmailMultiAlternatives):
     def message(self, **kwargs: Any) -> Any:
-        """With each header on a line of its own: not every reader finds a URL on the second."""
+        """Build the mail with unfolded headers: some clients do not find a URL on a second line."""
         mail: Any = super().message(**kwargs)
         mail.policy = mail.policy.clone(max_line_length=_LONGEST_LINE)
         return mail
@@ -193,7 +195,7 @@ def _reset(connection: Any) -> None:
     try:
         connection.connection.rset()
     except (smtplib.SMTPException, OSError):
-        connection.connection = None  # closed: the next mail opens another
+        connection.connection = None  # forget the closed one, so that the next mail opens another
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""What a request needs to know of the URL that it goes to, made once for all requests to it."""
+"""The parts of a URL that each request to it needs, parsed once for all of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from notifications_project.network.web_address import DEFAULT_PORTS, parse
 
 
 class Target(NamedTuple):
-    """To whom a connection is needed, and how each request over it begins."""
+    """The peer to connect to, and the first lines of each request."""
 
     url: str
     connection: tuple[str, str, int]  # scheme, host, port
     head: bytes
-    authorization: str  # a header line of the URL's name and password, for a request that has no other
+    authorization: str  # a header line with the URL's name and password, for requests without their own
 
 
 @lru_cache(maxsize=1024)
 def target(address: str) -> Target:
-    """The target that a URL names. Raises BadAddress for one that cannot be posted to."""
+    """Parse a URL into a target. Raises BadAddress if it is not a URL to post to."""
     found = parse(address)
     host = f"[{found.host}]" if ":" in found.host else found.host.rstrip(".")
     named = host if found.port == DEFAULT_PORTS[found.scheme] else f"{host}:{found.port}"
