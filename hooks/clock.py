@@ -1,4 +1,4 @@
-"""The database's clock: leases and due times of all workers are measured by this one."""
+"""The database's clock. All leases and due times use it, as the clocks of the workers' machines may differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 
 def now() -> datetime:
-    """The time at the database. SQLite is in this process, so its clock is this machine's."""
+    """Return the time of the database. SQLite runs in this process, so its clock is this machine's."""
     if connection.vendor != "postgresql":
         return timezone.now()
     with connection.cursor() as cursor:
@@ -20,5 +20,5 @@ def now() -> datetime:
 
 
 def in_query() -> datetime | Now:
-    """The same, within a query: it needs no question of its own."""
+    """Return the database time as an expression; saves the extra SELECT of now()."""
     return Now() if connection.vendor == "postgresql" else timezone.now()

@@ -1,6 +1,6 @@
-"""The links in mails that work without signing in: signed, so that only who got the mail can follow them.
+"""Links in mails that work without signing in. They are signed, so that nobody can make one up.
 
-A link to unsubscribe names an address and hooks, nothing that retention takes, and works for ever; its payload may
+A link to unsubscribe works for ever: it names an endpoint and hooks, which retention never deletes, and its payload may
 get further keys. A link to confirm an address works for a week.
 """
 
@@ -19,12 +19,12 @@ from notifications_project import ids
 _UNSUBSCRIBE, _CONFIRM, _UNDO = "hooks.unsubscribe", "hooks.confirm", "hooks.undo"
 _UNDONE_WITHIN = 24 * 3600  # seconds
 _CONFIRMS_FOR = 7 * 24 * 3600  # seconds
-# A header's line has at most 998 characters. The next mail names those hooks that this one has no room for.
+# A header line has at most 998 characters (RFC 5322). Hooks without room are in the link of the next mail.
 _MOST_HOOKS = 20
 
 
 class BadLink(Exception):
-    """Not made here, garbled on its way, or too old (`expired`)."""
+    """The link was not made here, was damaged in transit, or is too old (`expired`)."""
 
     def __init__(self, *, expired: bool = False) -> None:
         super().__init__("expired" if expired else "bad")
@@ -33,9 +33,9 @@ class BadLink(Exception):
 
 @dataclass(frozen=True)
 class Mailed:
-    """What a link to unsubscribe is about: a mail to this endpoint that these hooks asked for.
+    """The mail that a link to unsubscribe came with: its endpoint and the hooks that asked for it.
 
-    `event_type`: if the settings of its receiver, or a default, asked for it as well, the type that it was about.
+    `event_type` is the type of its event if the recipient's settings or a default asked for it too, else empty.
     """
 
     endpoint: UUID
@@ -44,7 +44,7 @@ class Mailed:
 
 
 def unsubscribe_url(endpoint: UUID, hooks: Sequence[str], event_type: str = "") -> str:
-    """`hooks`: their public ids."""
+    """Return the URL that unsubscribes an endpoint from hooks, given by their public ids, and from an event type."""
     payload: dict[str, Any] = {"endpoint": str(endpoint), "hooks": list(hooks[:_MOST_HOOKS])}
     if event_type:
         payload["type"] = event_type
@@ -52,7 +52,7 @@ def unsubscribe_url(endpoint: UUID, hooks: Sequence[str], event_type: str = "") 
 
 
 def read_unsubscribe(token: str) -> Mailed:
-    """Raises BadLink."""
+    """Verify and read the token of a link to unsubscribe. Raises BadLink."""
     payload = _read(token, _UNSUBSCRIBE)
     try:
         hooks = tuple(ids.decode(hook, "hook") for hook in payload["hooks"])
@@ -62,13 +62,13 @@ def read_unsubscribe(token: str) -> Mailed:
 
 
 def undo_token(mailed: Mailed, before: list[Any]) -> str:
-    """What stood before a link turned mail off, for the button that takes it back: good for that link, for a day."""
+    """Return a token with the settings before a link turned mail off. It undoes only that link, for a day."""
     payload = {"endpoint": str(mailed.endpoint), "type": mailed.event_type, "before": before}
     return signing.dumps(payload, salt=_UNDO, compress=True)
 
 
 def read_undo(token: str, mailed: Mailed) -> list[Any]:
-    """What stood before. Raises BadLink, also if that was of another address or of another type."""
+    """Return the settings in an undo token. Raises BadLink, also if it is for another address or event type."""
     payload = _read(token, _UNDO, _UNDONE_WITHIN)
     try:
         of, before = (payload["endpoint"], payload["type"]), list(payload["before"])
@@ -84,7 +84,7 @@ def confirm_url(endpoint: UUID) -> str:
 
 
 def read_confirm(token: str) -> UUID:
-    """Raises BadLink."""
+    """Return the endpoint in the token of a link to confirm an address. Raises BadLink."""
     payload = _read(token, _CONFIRM, _CONFIRMS_FOR)
     try:
         return UUID(payload["endpoint"])
@@ -93,7 +93,7 @@ def read_confirm(token: str) -> UUID:
 
 
 def _url(page: str, token: str) -> str:
-    """As `hooks.urls` has it; not looked up there, as workers would load all pages for it."""
+    """Return the URL of a page in `hooks.urls`. It is not reversed there: workers would load all views for that."""
     return f"{settings.PUBLIC_URL}/{page}/{token}/"
 
 
@@ -102,5 +102,5 @@ def _read(token: str, salt: str, seconds: int | None = None) -> Any:
         return signing.loads(token, salt=salt, max_age=seconds)
     except signing.SignatureExpired:
         raise BadLink(expired=True) from None
-    except Exception:  # also what is signed and cannot be unpacked
+    except Exception:  # also for a signed payload that cannot be unpacked
         raise BadLink from None

@@ -1,4 +1,4 @@
-"""What travels between matching, formats, transports and the engine. Plain values: threads touch no ORM."""
+"""Plain values that routing, formats, transports and the engine exchange. Sending threads must not use the ORM."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Everything needed to write and send one delivery, read from the database beforehand."""
+    """The data to write and send one delivery, read from the database in advance."""
 
     delivery: UUID
     endpoint: UUID
-    webhook_id: str  # the delivery's public id, the same on every try
+    webhook_id: str  # the delivery's public id, equal on every attempt
     tries: int  # attempts made before this one
     event_type: str
     representation: str
@@ -28,30 +28,30 @@ class Notification:
     options: dict[str, Any]
     signing_keys: tuple[str, ...]  # `whsec_…`, the current one first
     reasons: tuple[dict[str, Any], ...]
-    asked_for: bool = False  # by a person, to go at once
-    extra: bool = False  # asked for beside the scheduled tries, of which it takes none away
-    extra_tries: int = 0  # of `tries`
+    asked_for: bool = False  # a person asked to send it at once
+    extra: bool = False  # a resend that does not use up a scheduled attempt
+    extra_tries: int = 0  # how many of `tries` were such resends
     language: str = ""  # of its receiver, where that is a user who chose one
-    address_key: str = ""  # of the endpoint that it was read from: another one means that it leads elsewhere now
+    address_key: str = ""  # the endpoint's when it was read: if it differs later, the endpoint leads elsewhere
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A notification in a format: what a transport puts on the wire."""
+    """A notification written in a format, for a transport to put on the wire."""
 
     body: bytes
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
-    url: str = ""  # where it goes, if that is not simply the endpoint's address
+    url: str = ""  # overrides the endpoint's address
     subject: str = ""  # e-mail only, as is html
     html: str = ""
-    unsent: str = ""  # why it is not sent at all, in words: the service takes no such message
-    private: str = ""  # what only its receiver may read of it: in the record it stands masked
+    unsent: str = ""  # if set, it is not sent; says why in words for people
+    private: str = ""  # a part that only the recipient may read: masked in the record
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one attempt brought: an HTTP status, an SMTP reply or an error, in a transport's own terms.
+    """The result of one attempt, in a transport's own terms: an HTTP status, an SMTP reply or an error.
 
     `code` is "204", "time-out", "connection", "tls", "dns", "refused", "protocol", "smtp 550", …; `started` is a
     reading of `time.monotonic()`; `retry_after` is in seconds.
@@ -68,12 +68,12 @@ class Answer:
     dialled: str = ""
     retry_after: float | None = None
     transport_down: bool = False  # the mail relay or APNs itself, not this address
-    # What the service itself means by it, where that is not what the status says: delivered, retry, failed, gone.
+    # Overrides the meaning of the status: delivered, retry, failed, gone or unsent.
     meaning: str = ""
 
     @property
     def arrived(self) -> bool:
-        """Whether the message was taken."""
+        """Tell whether the receiver accepted the message."""
         if self.meaning:
             return self.meaning == "delivered"
         return self.status is not None and 200 <= self.status < 300

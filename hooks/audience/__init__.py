@@ -1,1 +1,1 @@
-"""Who could be told: recipients, what they chose, and their quiet times."""
+"""The audience of events: recipients, their choices and their quiet times."""

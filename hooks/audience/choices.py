@@ -1,8 +1,8 @@
-"""What members chose, read: for an event, which of a member's channels, and why (docs/who-is-told.md).
+"""Read the choices of members: which channels get an event, and why (docs/who-is-told.md).
 
-The narrowest choice wins: the resource's, the organization's, everything's, else the catalogue's default. Matching
-reads the choices of all members at once, in a number of queries that does not depend on how many they are; pages read
-those of one. Both decide by `Choices.of`.
+The narrowest choice wins: for the resource, for the organization, for everything, else the catalogue's default. Routing
+reads the choices of all members with a constant number of queries; pages read those of one member. Both decide with
+`Choices.of`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from hooks.models import Channel, NotificationSetting
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
-_FEW = 500  # members whose choices are looked up by name; beyond, all of the organization's are read
-_OWN_NEWS = (Role.ADMIN, Role.MANAGER)  # who is told about trouble with hooks
+_FEW = 500  # up to so many members are named in a query; for more, all rows of the organization are read
+_OWN_NEWS = (Role.ADMIN, Role.MANAGER)  # roles that are told about trouble with hooks
 
 
 class Breadth(StrEnum):
-    """How far a choice reaches, the narrowest first."""
+    """The scope of a choice, narrowest first."""
 
     RESOURCE = "resource"
     ORGANIZATION = "organization"
@@ -39,9 +39,10 @@ class Breadth(StrEnum):
 
 
 class Decision(NamedTuple):
-    """`on`: told, whatever hooks say; not `on` but `chosen`: not told, whatever hooks say; else hooks decide.
+    """The decision for one member, event type and channel.
 
-    `by`: how far the choice that decided reaches.
+    If `on`, the member is told whatever hooks say. If not `on` but `chosen`, the member is not told whatever hooks say.
+    Otherwise hooks decide. `by` is the scope of the choice that decided.
     """
 
     on: bool
@@ -53,9 +54,9 @@ class Decision(NamedTuple):
 
 
 def default(event_type: str, channel: str, role: str = "") -> Decision:
-    """What holds for who did not choose. Channels but e-mail are off until somebody turns them on.
+    """Return the default for a member without a choice. Only e-mail can be on by default.
 
-    `role`: in the event's organization; admins and managers are e-mailed about trouble with hooks.
+    `role` is the one in the event's organization: administrators and managers are e-mailed about trouble with hooks.
     """
     known = catalogue.EVENT_TYPES.get(event_type)
     if known is None or channel != Channel.Kind.EMAIL:
@@ -66,12 +67,12 @@ def default(event_type: str, channel: str, role: str = "") -> Decision:
 
 
 def follows_hooks(event_type: str, channel: str) -> bool:
-    """Whether the default is what the organization's e-mail hooks say."""
+    """Tell whether, without a choice, the organization's e-mail hooks decide."""
     known = catalogue.EVENT_TYPES.get(event_type)
     return channel == Channel.Kind.EMAIL and known is not None and known.email_default == EmailDefault.FOLLOW_HOOKS
 
 
-# By user: what was chosen for everything (None), for the organization or for resources of it (their ids).
+# The choices by user and then by scope: None for everything, else the id of the organization or resource.
 _Chosen = dict[UUID, dict[UUID | None, bool]]
 
 
@@ -96,7 +97,7 @@ class Choices:
         return cls(organization.pk, chosen)
 
     def of(self, member: Member, event_type: str, channel: str, resource: UUID | None) -> Decision:
-        """What a member gets of a type on a channel, for a resource or for none."""
+        """Decide whether a member gets an event type on a channel, for a resource or for none (docs/who-is-told.md)."""
         chosen = self.chosen.get((event_type, channel), {}).get(member.user_id)
         if chosen:
             if resource and resource in chosen:
@@ -108,7 +109,7 @@ class Choices:
         return default(event_type, channel, member.role)
 
     def may_be_on(self, channel: str) -> bool:
-        """Whether any member turned anything of these types on."""
+        """Tell whether any member turned one of these types on for a channel."""
         return any(
             enabled
             for (_, kind), by_user in self.chosen.items()
@@ -118,12 +119,12 @@ class Choices:
         )
 
     def who_chose(self, event_type: str, channel: str) -> Iterable[UUID]:
-        """The members who chose anything of a type on a channel."""
+        """Return the ids of members with a choice for a type on a channel."""
         return self.chosen.get((event_type, channel), {})
 
 
 def of_members(rows: QuerySet[Any], organization: Organization, members: Sequence[Member]) -> QuerySet[Any]:
-    """Those of rows with a user that are of these members of an organization."""
+    """Filter rows with a `user` to these members of an organization."""
     few = min(_FEW, connection.features.max_query_params or _FEW)
     if len(members) <= few:
         return rows.filter(user__in=[member.user_id for member in members])
@@ -131,5 +132,5 @@ def of_members(rows: QuerySet[Any], organization: Organization, members: Sequenc
 
 
 def kinds() -> list[str]:
-    """The kinds of channels that work in this installation."""
+    """Return the kinds of channels that work in this installation: iOS only with a push configuration."""
     return [kind for kind in Channel.Kind.values if kind != Channel.Kind.IOS or settings.PUSH_CONFIGURED]

@@ -1,4 +1,4 @@
-"""Snooze and quiet hours: until when a channel of a user is not to be disturbed."""
+"""Quiet times: snoozes and daily quiet hours, during which notifications for a channel wait."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hooks.audience.recipients import Member
 from hooks.models import Channel, Urgent
 from notifications_project.accounts.models import Organization
 
-# What waited goes as one digest, which the minute's sweep makes when the quiet time is over. Should nobody make it,
-# what waited goes one by one after this time.
+# The sweep each minute makes a digest of waiting deliveries when their quiet time is over. If none is made, they are
+# sent one by one after this time.
 DIGEST_GRACE = timedelta(minutes=10)
 
 
 def quiet_until(channel: Channel, zone: str, now: datetime) -> datetime | None:
-    """When the channel may be used again; None if it may now. `zone`: the user's."""
+    """Return when the channel may be used again; None if it may now. `zone` is the user's time zone, "Europe/Paris"."""
     free = max(now, channel.snoozed_until or now)
     if channel.quiet_from and channel.quiet_until:
         free = _end_of_hours(channel.quiet_from, channel.quiet_until, free.astimezone(ZoneInfo(zone))) or free
@@ -30,25 +30,25 @@ def quiet_until(channel: Channel, zone: str, now: datetime) -> datetime | None:
 
 
 def _end_of_hours(begin: time, end: time, local: datetime) -> datetime | None:
-    """The end of the daily hours that `local` is in; None if it is outside. They may pass midnight."""
+    """Return the end of the daily hours around `local`; None if it is outside. The hours may pass midnight."""
     at = local.time()
     if begin < end:
         inside, day = begin <= at < end, local.date()
     else:
         inside, day = at >= begin or at < end, local.date() + timedelta(days=at >= begin)
-    # Of the wall clock, as people mean it: where the clock changes, the hours are longer or shorter.
+    # Combined in local time: on a day when the clocks change, the hours still end when the wall clock says so.
     return datetime.combine(day, end, local.tzinfo) if inside else None
 
 
 def can_be_urgent(event_type: str) -> bool:
-    """Whether it may pass: bad news only."""
+    """Tell whether a type may pass quiet times if its user wants that: only bad news may."""
     known = catalogue.EVENT_TYPES.get(event_type)
     return known is not None and known.outcome == catalogue.Outcome.BAD
 
 
 @dataclass(slots=True)
 class Quiet:
-    """Which channels of an organization's members are not to be disturbed now, read once for many events."""
+    """The channels of an organization's members that are quiet now, read once for many events."""
 
     until: dict[tuple[UUID, str], datetime] = field(default_factory=dict)  # by user and channel
     urgent: set[tuple[UUID, str]] = field(default_factory=set)  # users and event types
@@ -72,6 +72,6 @@ class Quiet:
         return cls(until, set(passing.values_list("user_id", "event_type")))
 
     def of(self, user: UUID, channel: str, event_type: str) -> datetime | None:
-        """Until when news of a type waits; None if it goes at once."""
+        """Return until when a user's news of a type waits on a channel; None if it is sent at once."""
         end = self.until.get((user, channel)) if self.until else None
         return None if end and (user, event_type) in self.urgent and can_be_urgent(event_type) else end

@@ -1,7 +1,7 @@
-"""Whom e-mail hooks name, and who of them is not told all the same: unsubscribed, not confirmed yet, or refused.
+"""Recipients of e-mail hooks, and those who get nothing: unsubscribed, not confirmed, deactivated or refused.
 
-Routing asks for many events at once (`OptOuts`), pages and API for many hooks at once (`skipped_addresses`): the
-number of queries depends on neither.
+Routing reads them for many events at once (`OptOuts`), pages and API for many hooks at once (`skipped_addresses`). The
+number of queries does not grow with either.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hooks.models import Endpoint, Hook, Unsubscription
 from hooks.models.endpoint import SEVERAL_FAILED
 from notifications_project.accounts.models import Membership, Organization, User
 
-ASKED_SOON = timedelta(minutes=20)  # longer than until the next try after the mail server did not take a mail
-ASK_AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time asks an address
+ASKED_SOON = timedelta(minutes=20)  # longer than the wait for a retry after a refused mail
+ASK_AGAIN_AFTER = timedelta(minutes=10)  # an address is asked at most once in this time
 
 
 class Member(NamedTuple):
@@ -34,13 +34,13 @@ class Member(NamedTuple):
 
 
 def members_of(organization: Organization) -> list[Member]:
-    """The active members, those who joined first at the beginning."""
+    """Return the active members in the order in which they joined."""
     members = _active(organization).order_by("joined_at", "pk")
     return [Member(*member) for member in members.values_list("user_id", "role", "user__email")]
 
 
 def named_by(hook: Hook, members: Iterable[Member]) -> Iterator[str]:
-    """The addresses that an e-mail hook names: of its members, then those that were typed. Load its `notify_users`."""
+    """Yield the addresses that an e-mail hook names: of members, then typed ones. Prefetch `notify_users`."""
     users = {user.pk for user in hook.notify_users.all()}
     for member in members:
         if hook.notify_members or member.role in hook.notify_roles or member.user_id in users:
@@ -53,15 +53,15 @@ def named_by(hook: Hook, members: Iterable[Member]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class OptOuts:
-    """Who is not told although a hook names them, by address in lower case.
+    """The addresses, in lower case, that get no mail although a hook names them.
 
-    `unasked` are those, as they were typed, whom nobody has asked yet whether they want to be told.
+    `unasked` has, as typed, the unconfirmed addresses that no mail has asked yet.
     """
 
     unsubscribed: dict[UUID, set[str]]  # by hook
     unconfirmed: set[str] = field(default_factory=set)
     unasked: dict[str, str] = field(default_factory=dict)
-    deactivated: set[str] = field(default_factory=set)  # of users who may no longer sign in
+    deactivated: set[str] = field(default_factory=set)  # addresses of users who may no longer sign in
 
     @classmethod
     def of(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> OptOuts:
@@ -85,11 +85,11 @@ class OptOuts:
         return silence
 
     def told(self, hook: Hook, addresses: Iterable[str]) -> Iterator[str]:
-        """Those of the addresses that a hook names which it may tell."""
+        """Yield the addresses that a hook may tell."""
         return (address for address in addresses if self.why(hook, address) is None)
 
     def why(self, hook: Hook, address: str) -> SkipReason | None:
-        """Why an address that the hook names is not told; None if it may be."""
+        """Return why a hook does not tell an address; None if it may."""
         lower = address.lower()
         if lower in self.unsubscribed.get(hook.pk, ()):
             return SkipReason.UNSUBSCRIBED
@@ -99,7 +99,7 @@ class OptOuts:
 
 
 def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[str, str]:
-    """Those of typed addresses, by lower case, that belong to no member and have not confirmed that they want mail."""
+    """Return the typed addresses, by lower case, that belong to no member and have not confirmed."""
     typed = {address.lower(): address for address in addresses}
     if not typed or not settings.EMAIL_CONFIRM_ADDRESSES:
         return {}
@@ -110,7 +110,7 @@ def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[st
 
 
 def _deactivated(lowers: Collection[str]) -> set[str]:
-    """Those of the addresses that belong to users who are deactivated: they are told nothing, and asked nothing."""
+    """Return the addresses that belong to deactivated users: no mail goes to them, not even one that asks."""
     users = User.objects.filter(is_active=False).annotate(lower=Lower("email"))
     return {lower for (lower,) in _among(users, "lower", lowers, "lower")}
 
@@ -124,7 +124,7 @@ class _Asked(NamedTuple):
 
 
 def _asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
-    """What is known of these addresses, by lower case."""
+    """Return the state of confirmation of addresses that have an endpoint, by lower case."""
     mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(
         lower=Lower("address")
     )
@@ -145,14 +145,14 @@ def _active(organization: Organization) -> QuerySet[Membership]:
 
 
 def members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
-    """Those of the addresses that belong to members."""
+    """Return the members to whom some of the addresses belong, by address in lower case."""
     members = _active(organization).annotate(lower=Lower("user__email"))
     rows = _among(members, "lower", lowers, "user_id", "role", "user__email")
     return {member.email.lower(): member for member in (Member(*row) for row in rows)}
 
 
 def _among(rows: QuerySet[Any], column: str, values: Collection[str], *wanted: str) -> Iterator[tuple[Any, ...]]:
-    """Rows in which a column has one of many values; a database takes only so many of them in one statement."""
+    """Yield rows whose column has one of many values, in several queries: databases limit the values in one."""
     step, asked = (500 if connection.features.max_query_params else 5_000), list(values)
     for start in range(0, len(asked), step):
         yield from rows.filter(**{f"{column}__in": asked[start : start + step]}).values_list(*wanted)
@@ -165,25 +165,25 @@ class SkipReason(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed"
     UNCONFIRMED = "unconfirmed"
     STOPPED = "stopped"
-    FAILING = "failing"  # still tried, but the mail server has refused one mail after the other
+    FAILING = "failing"  # still tried, although several mails in a row were refused
     DEACTIVATED = "deactivated"
 
 
 @dataclass(frozen=True)
 class SkippedAddress:
-    """An address that a hook names and that is not told. `words`: what the mail server said of it."""
+    """An address that a hook names but does not reach. `words` is the mail server's answer."""
 
     address: str
     why: str
     since: datetime | None = None
     words: str = ""
-    to_be_asked: bool = False  # the mail that asks is on its way
-    asked_from: datetime | None = None  # or waits for that time, as enough such mails were sent in a day
-    may_ask: bool = False  # it may be asked (again)
+    to_be_asked: bool = False  # a confirmation mail is scheduled
+    asked_from: datetime | None = None  # or it waits until then, as the quota of the day is used up
+    may_ask: bool = False  # a person may have it asked now
 
 
 def skipped_addresses(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list[SkippedAddress]]:
-    """Who is not told although one of these hooks names them, by hook. Load their `notify_users`."""
+    """Return the addresses that each of these hooks names but does not reach, by hook. Prefetch `notify_users`."""
     mails = [hook for hook in hooks if hook.kind == Hook.Kind.EMAIL]
     if not mails:
         return {}

@@ -1,1 +1,1 @@
-"""Whether an address may be mailed: confirming, unsubscribing, suppressing."""
+"""Consent to mail: confirming, unsubscribing and suppressing addresses."""

@@ -1,4 +1,4 @@
-"""What a mail provider tells after it took a mail: that it bounced for good, or that its receiver calls it spam."""
+"""Reports of a mail provider after it accepted a mail: permanent bounces, rejections and complaints about spam."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from hooks.consent.suppressing import stop_everywhere
 from hooks.wording import plain
 from notifications_project.isolation import isolated
 
-# A bounce for another reason (a filter, a full mailbox, a server that is away) is not about the address.
+# Bounces for other reasons (a filter, a full mailbox, a server that is away) are not about the address.
 _FOR_GOOD = {"bounced", "invalid", None}
-# Why a provider itself sends nothing to an address any more. Blocked or timed out may be about the message.
+# Reasons why a provider refuses an address for good. Others ("blocked", "timed_out") may be about the message.
 _REJECTED_FOR_GOOD = {"bounced", "invalid", "unsubscribed", "spam"}
 
 
 def listen() -> None:
-    """Hear what django-anymail's webhooks are told. Called where a provider is configured."""
+    """Connect to the reports that django-anymail's webhooks receive. Call it if a provider is configured."""
     from anymail.signals import tracking  # an optional package
 
     tracking.connect(_hear, dispatch_uid="hooks.consent.bounces")
 
 
 def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
-    """Take in one report of a provider's request, which may hold many: one that fails has none of them sent again."""
+    """Process one report. Errors are logged, not raised: the provider would send all reports of its request again."""
     if event.recipient:
         with isolated(f"a report of {esp_name} ({event.event_type}, id {event.event_id}) was not understood"):
             _take_in(event, esp_name)

@@ -1,8 +1,8 @@
-"""Addresses that belong to no member are asked by a mail, once, whether they want to be told.
+"""Confirmations: one mail asks an address of no member whether it wants notifications.
 
-That an address is to be asked is a fact in the database (`Endpoint.ask_at`), written with the rule that names it. A
-task sends the mail soon after the commit; the minute's sweep sends what a crash or an absent relay left over. Whoever
-sends takes the row first, so that two workers do not both send.
+`Endpoint.ask_at` says when the mail is due; it is written in the transaction of the rule that names the address. A task
+sends the mail soon after the commit. The sweep each minute sends the mails that a crash or an absent relay left over.
+A task claims the row before it sends, so that two workers never send one mail twice.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ logger = logging.getLogger(__name__)
 
 CONFIRMATIONS = "confirmations by organization"
 _TASK = "hooks.tasks.ask_addresses"
-_AT_ONCE = 100  # mails of one task
-_BUDGET = 20.0  # seconds in which a task begins another
-_TAKEN_FOR = timedelta(minutes=2)  # longer than a task may run
-_LATER = timedelta(minutes=15)  # after the mail server did not take it, for a reason that is not the address
+_AT_ONCE = 100  # mails in one task
+_BUDGET = 20.0  # seconds after which a task begins no further mail
+_TAKEN_FOR = timedelta(minutes=2)  # longer than a task runs: otherwise a second task could send the mail too
+_LATER = timedelta(minutes=15)  # until the retry after a refusal that is not about the address
 
 
 def ask(hook: Hook) -> None:
-    """Have those asked whom an e-mail hook names, who are no members, and whom nobody has asked yet."""
+    """Request confirmations from the addresses of an e-mail hook that belong to no member and were never asked."""
     unsure = recipients.unconfirmed(hook.organization, hook.notify_addresses)
     if lookup.request_confirmations(hook.organization, unsure):
         _soon()
@@ -54,7 +54,7 @@ def ask(hook: Hook) -> None:
 
 @transaction.atomic
 def ask_again(organization: Organization, address: str, actor: User) -> bool:
-    """Send the mail that asks once more; False if it was sent a moment ago, or there is nothing to ask."""
+    """Schedule another mail to an address; False if one was sent a moment ago or the address need not confirm."""
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     if not recipients.unconfirmed(organization, [address]):
         return False
@@ -70,7 +70,7 @@ def ask_again(organization: Organization, address: str, actor: User) -> bool:
 
 @transaction.atomic
 def confirm(endpoint: Endpoint) -> bool:
-    """From now on hooks that name this address tell it; False if it had confirmed before."""
+    """Record that an address wants mail from the hooks that name it; False if it was confirmed before."""
     waits = Endpoint.objects.filter(pk=endpoint.pk, confirmed_at__isnull=True)
     if not waits.update(confirmed_at=clock.now(), ask_at=None):
         return False
@@ -79,7 +79,7 @@ def confirm(endpoint: Endpoint) -> bool:
 
 
 def naming(endpoint: Endpoint) -> list[Hook]:
-    """The hooks that name this very address."""
+    """Return the e-mail hooks that name the address itself, by name."""
     lower = endpoint.address.lower()
     hooks = Hook.objects.existing().filter(organization=endpoint.organization_id, kind=Hook.Kind.EMAIL)
     typed = hooks.exclude(notify_addresses=[]).order_by("name", "pk")
@@ -90,7 +90,10 @@ def naming(endpoint: Endpoint) -> list[Hook]:
 
 
 def send_due() -> int:
-    """Send the mails that ask and are due; how many the mail server took. Not inside a transaction."""
+    """Send the confirmation mails that are due, and return how many the mail server accepted.
+
+    Must not run inside a transaction: it would stay open during the network calls.
+    """
     if not settings.EMAIL_CONFIRM_ADDRESSES or "smtp" not in wakeup.open_transports():
         return 0
     due = Endpoint.objects.filter(ask_at__lte=clock.now()).order_by("ask_at").values_list("pk", flat=True)
@@ -112,7 +115,7 @@ def send_due() -> int:
 
 
 def _send_one(connection: Any, pk: UUID) -> Answer | None:
-    """Send the mail that asks one address; None if there is nothing to ask."""
+    """Send the mail to one address and return the answer; None if there is nothing to ask now."""
     endpoint = _take(pk)
     hooks = naming(endpoint) if endpoint else []
     if endpoint is None or not _still_wanted(endpoint, hooks):
@@ -129,10 +132,10 @@ def _send_one(connection: Any, pk: UUID) -> Answer | None:
 
 
 def _over_a_quota(endpoint: Endpoint) -> datetime | None:
-    """Count one more mail that nobody asked for; when it is possible again if its organization or address had enough.
+    """Count one unrequested mail against the quotas; return when the next is permitted if one is used up, else None.
 
-    Otherwise a new organization could mail as many strangers as it can type addresses, or one of them without end
-    through many organizations.
+    Without the quota of the organization, a new one could mail any number of strangers. Without that of the address,
+    many organizations could mail one stranger without end.
     """
     if free_at := quotas.take(CONFIRMATIONS, endpoint.organization_id, settings.MAX_CONFIRMATIONS_PER_DAY):
         return free_at
@@ -144,18 +147,18 @@ def _over_a_quota(endpoint: Endpoint) -> datetime | None:
 
 
 def _give_back(endpoint: Endpoint) -> None:
-    """Uncount a mail that was not sent."""
+    """Return a mail that was not sent to the quotas."""
     quotas.give_back(CONFIRMATIONS, endpoint.organization_id)
     quotas.give_back(quotas.TO_ADDRESS, endpoint.address.lower())
 
 
 def _put_aside(pk: UUID) -> None:
-    """Ask an address no more until somebody asks again: what failed here fails each time."""
+    """Stop asking an address until a person asks again: an unexpected error would happen on every attempt."""
     Endpoint.objects.filter(pk=pk).update(ask_at=None, asked_at=clock.now())
 
 
 def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:
-    """The mail that asks."""
+    """Return the mail that asks an address to confirm, with the names of the hooks."""
     link = mail_links.confirm_url(endpoint.pk)
     words = mailing.confirmation(endpoint.organization.name)
     context = {
@@ -189,7 +192,7 @@ def _queue() -> None:
 
 
 def _take(pk: UUID) -> Endpoint | None:
-    """An endpoint that is to be asked, for this task alone; None if another has it."""
+    """Claim an endpoint whose mail is due; None if another task has claimed it."""
     now = clock.now()
     if not Endpoint.objects.filter(pk=pk, ask_at__lte=now).update(ask_at=now + _TAKEN_FOR):
         return None
@@ -197,7 +200,7 @@ def _take(pk: UUID) -> Endpoint | None:
 
 
 def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
-    """Whether there is still something to ask; if not, it is not asked again for what was."""
+    """Tell whether the address still needs to be asked; if not, clear its schedule."""
     unsure = recipients.unconfirmed(endpoint.organization, [endpoint.address])
     if hooks and unsure and not endpoint.disabled_at:
         return True
@@ -207,7 +210,7 @@ def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
 
 @transaction.atomic
 def _settle(endpoint: Endpoint, answer: Answer) -> None:
-    """Write down what became of the mail: sent, refused for good, or to be tried again."""
+    """Record the outcome of the mail: sent, refused for good, or to be retried."""
     current = Endpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
     row = current.defer("secrets").get(pk=endpoint.pk)
     now = clock.now()
@@ -222,5 +225,5 @@ def _settle(endpoint: Endpoint, answer: Answer) -> None:
             row.ask_at = None
             health.stop_mail(row, judge(answer, 1).explanation)
         elif now - row.failing_since >= FAILING_DISABLED_AFTER:
-            row.ask_at, row.asked_at = None, now  # given up, until somebody asks again
+            row.ask_at, row.asked_at = None, now  # given up until a person asks again
     row.save(update_fields=["ask_at", "asked_at", "failing_since"])

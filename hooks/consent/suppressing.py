@@ -1,4 +1,4 @@
-"""E-mail addresses that mail is no longer tried at: because the mail server refuses them, or a provider says so."""
+"""Suppressed e-mail addresses: no mail is sent to them, as the mail server or a provider refused them for good."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from notifications_project.mail.addresses import comparable
 
 @transaction.atomic
 def try_again(endpoint: Endpoint, actor: User) -> bool:
-    """Have mail to an address tried again, what waited for it first; whether it was stopped."""
-    # Routing reads what is stopped, and rules change what waits: each in turn.
+    """Permit mail to a suppressed address again and release its held mails; False if it was not suppressed."""
+    # Lock the organization: routing reads which addresses are stopped, and changes of rules edit waiting deliveries.
     Organization.objects.select_for_update(no_key=True).get(pk=endpoint.organization_id)
     current = Endpoint.objects.select_for_update(no_key=True).defer("secrets").get(pk=endpoint.pk)
     if current.disabled_at is None:
@@ -31,9 +31,9 @@ def try_again(endpoint: Endpoint, actor: User) -> bool:
 
 @transaction.atomic
 def stop_everywhere(address: str, why: str) -> int:
-    """Stop mail to an address in every organization that tells it; in how many it was not stopped before.
+    """Stop mail to an address in every organization; return in how many it was not stopped before.
 
-    A provider says so of the account that all organizations send with, and would not send there for another either.
+    All organizations send with the provider's one account, so its refusal holds for each of them.
     """
     known = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL, disabled_at__isnull=True)
     here = known.annotate(lower=Lower("address")).filter(lower=comparable(address)).values_list("pk", flat=True)

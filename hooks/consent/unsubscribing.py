@@ -1,6 +1,6 @@
-"""An address that no longer wants one hook's mail: unsubscribing and undoing it, by its owner or an administrator.
+"""Unsubscribing an address from a hook's mail, and undoing that, by its owner or an administrator.
 
-What waits because of that hook alone is cancelled for this address; what another rule asked for stays.
+The address's pending deliveries are cancelled if only that hook asked for them; the others stay.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _WHY = "Unsubscribed from the hook"
 
 
 def existing_hooks(endpoint: Endpoint, hooks: Collection[UUID]) -> list[Hook]:
-    """Those of the hooks that there are still, in the organization of the address."""
+    """Return the given hooks that still exist in the organization of the address, by name."""
     found = Hook.objects.existing().filter(organization=endpoint.organization_id, kind=Hook.Kind.EMAIL, pk__in=hooks)
     return list(found.order_by("name", "pk"))
 
 
 @transaction.atomic
 def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> list[Hook]:
-    """Stop mail from these hooks to an address; from which of them there was none stopped before.
+    """Stop mail from these hooks to an address; return the hooks for which that is new.
 
-    `by`: a user, or the address itself, whose owner followed the link in a mail.
+    `by` is a user, or the address itself if its owner followed the link in a mail.
     """
     _take_turns(endpoint)
     left = []
@@ -43,7 +43,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
 
 @transaction.atomic
 def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> list[Hook]:
-    """Undo it; of which hooks. What was cancelled stays cancelled."""
+    """Permit mail from these hooks again; return those for which that is new. Cancelled deliveries stay so."""
     _take_turns(endpoint)
     back = []
     for hook in existing_hooks(endpoint, hooks):
@@ -55,7 +55,7 @@ def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
 
 
 def _take_turns(endpoint: Endpoint) -> None:
-    """With routing and other changes of rules."""
+    """Lock the organization row, so that this cannot run while routing or another rule change does."""
     Organization.objects.select_for_update(no_key=True).get(pk=endpoint.organization_id)
 
 

@@ -1,8 +1,8 @@
-"""What an event is told in: a title, a line and facts, the same words in mail, chats and push.
+"""The words for events: a title, a line and facts, equal in mails, chats and pushes.
 
-`tell` gives plain text, whatever the event's data is: on one line each, bounded, without control characters. Formats
-escape it as their service needs and may cut it further. The words stand in `platform` and `services`, their
-translations in `hooks/locale/`.
+`tell` returns plain text whatever an event's data contains: single lines, bounded, without control characters. Formats
+escape it as their service needs and may cut it further. The words are in `platform` and `services`, the translations
+in `hooks/locale/`.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 @dataclass(frozen=True)
 class Story:
     title: str  # "Deployment of front failed"
-    subject: str  # the same beginning for all of an application: "front: deployment failed"
+    subject: str  # begins with the application: "front: deployment failed"
     line: str  # one sentence: "The deployment of the application front started by grace@example.com failed."
     facts: tuple[tuple[str, str], ...]  # labels and values, the most important first
     colon: str  # between a label and its value: ": "
-    when: tuple[str, str]  # as a fact: for services that show no time of their own
+    when: tuple[str, str]  # label and value, for services that show no time of a message
     outcome: Outcome
     url: str  # the event in the console
-    link: str  # what to call that: "Open the event in the console"
-    thread: str  # the same for all that belongs together; ASCII, at most 64 characters
+    link: str  # the text of the link: "Open the event in the console"
+    thread: str  # equal for all events of an application or add-on; ASCII, at most 64 characters
     is_test: bool
-    note: str  # that this is a test, if it is
-    language: str  # of all the words: "en", "fr"
+    note: str  # "This is a test …"; empty for real events
+    language: str  # of all texts above: "en", "fr"
 
 
 def tell(notification: Notification, language: str | None = None) -> Story:
@@ -88,7 +88,7 @@ def tell(notification: Notification, language: str | None = None) -> Story:
 
 
 def _supported(language: str | None) -> str:
-    """The language that comes nearest, else the platform's."""
+    """Return the closest supported language, else the platform's."""
     try:
         return translation.get_supported_language_variant(language or settings.MESSAGE_LANGUAGE)
     except (LookupError, ValueError):
@@ -110,7 +110,7 @@ def _words(event_type: str, data: facts.Data) -> Words:
 
 
 def _first(wordings: Wordings, values: Mapping[str, str]) -> str:
-    """The first wording of which every value is known."""
+    """Return the first wording whose values are all known; empty if there is none."""
     return next(_filled(wordings, values), "")
 
 
@@ -129,7 +129,7 @@ def _subject(words: Words, values: Mapping[str, str]) -> str:
 
 
 def _line(words: Words, values: Mapping[str, str], outcome: Outcome) -> str:
-    """The sentence, details in brackets, and why it happened if it is bad."""
+    """Return the sentence with its details in brackets and, for bad news, the reason."""
     line = _first(words.line, values)
     if details := ", ".join(filter(None, (_first(group, values) for group in words.details))):
         line = pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": line, "details": details}
@@ -146,7 +146,7 @@ def _url(notification: Notification, data: facts.Data) -> str:
 
 
 def resource_of(notification: Notification) -> str:
-    """The public id of the application or add-on that it is about; empty if it is about none."""
+    """Return the public id of the application or add-on that a notification is about; empty if there is none."""
     return _resource(_data(notification.representation))
 
 
@@ -157,7 +157,7 @@ def _resource(data: facts.Data) -> str:
 
 
 def _thread(notification: Notification, data: facts.Data, subject: Subject | None) -> str:
-    """The application's or add-on's id; for what has none, the organization's and what it is about."""
+    """Return the key of a thread: the id of the application or add-on, else of the organization with the subject."""
     if about := _resource(data):
         return about
     key = f"{notification.organization_id}.{subject or 'event'}"

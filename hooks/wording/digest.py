@@ -1,4 +1,4 @@
-"""What a digest says: one line for each notification that it names, and how many of what else there are."""
+"""The facts of a digest: a line for each notification that it names, and the numbers of the others by type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OURS = ("total", "notifications", "more")
 
 
 def read(data: facts.Data, notification: Notification, subject: Subject | None) -> facts.Told:
-    """As `facts.read`, whatever the data is; the lines follow the organization, a user's own space."""
+    """Return the values and facts of a digest, like `facts.read`; the lines stand after the organization."""
     told = facts.read({name: given for name, given in data.items() if name not in _OURS}, notification, subject)
     count = _count(data.get("total"))
     values = told.values | ({"count": str(count)} if count else {})
@@ -44,14 +44,14 @@ def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
 
 
 def _placed(title: str, about: dict[str, Any]) -> str:
-    """The title and, as far as that does not say it, where it happened."""
+    """Return the title, with the organization and resource that it does not name in brackets."""
     names = (plain.name(about.get(part)) for part in ("organization", "resource"))
     where = ", ".join(name for name in names if name and name not in title)
     return pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": title, "details": where} if where else title
 
 
 def _numbered(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
-    """No two labels alike: some services keep facts by their label."""
+    """Number repeated labels: some services would keep only one of two facts with equal labels."""
     seen: Counter[str] = Counter()
     numbered = []
     for label, value in lines:

@@ -1,4 +1,4 @@
-"""What an event's data says: the values that sentences name, and the facts that messages list."""
+"""Read an event's data: the values that sentences name, and the facts that messages list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifications_project.accounts.roles import Role
 
 MOST_FACTS = 20
 _LABEL = 60  # characters
-_LONG = 30 * 86400  # seconds; what takes longer was not measured well
+_LONG = 30 * 86400  # seconds; a longer duration is a measuring error
 _COMMIT = ("commit", "commit_id", "git_hash", "after", "deploy_context.commit", "deploy_context.git_hash")
 _TIMES = {f"{where}{name}" for where in ("", "deploy_context.") for name in ("started_at", "finished_at", "duration")}
 Data = dict[str, Any]
@@ -25,15 +25,15 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Known:
-    """A fact under one of several names in the data; the first that says something is told."""
+    """A fact that has one of several paths in the data; the first with a text counts."""
 
-    name: str  # in sentences: %(branch)s
+    name: str  # the placeholder in sentences: %(branch)s
     label: Promise
     paths: tuple[str, ...] = ()
     write: Callable[[Any], str] = plain.name
 
 
-# In the order in which they are told. What has no path is found out by `_derived`, which also goes before the paths.
+# In the order in which messages list them. `_derived` finds those without a path, and overrides the paths of others.
 _KNOWN = (
     _Known("organization", pgettext_lazy("event", "Organization")),
     _Known("application", pgettext_lazy("event", "Application"), ("application", "stack.name")),
@@ -76,7 +76,7 @@ _KNOWN = (
     _Known("name", pgettext_lazy("event", "Name")),
 )
 
-# What `name` and `user` stand for depends on what the event is about.
+# The meaning of `name` and `user` depends on the subject of the event.
 _NAMED = {
     Subject.STACK: "application",
     Subject.APPLICATION: "application",
@@ -101,7 +101,7 @@ _ROLES: dict[str, Promise] = {
     Role.DEVELOPER: pgettext_lazy("event", "developer"),
     Role.ACCOUNTING: pgettext_lazy("event", "accounting"),
 }
-# Said otherwise, or for machines only.
+# Not listed as facts: the message shows them elsewhere, or they are for machines only.
 _SILENT = frozenset({
     *("event_type", "timestamp", "event_id", "organization", "resource", "test", "meta", "id", "uid", "uuid"),
     *("created_at", "updated_at", "created_at_iso", "updated_at_iso"),
@@ -121,14 +121,14 @@ _SILENT_ABOUT: dict[Subject, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Told:
-    """The values by name, for sentences; and the facts as labels and values, for lists."""
+    """The texts of an event's data: values by name for sentences, and labels with values for lists."""
 
     values: dict[str, str]
     facts: tuple[tuple[str, str], ...]
 
 
 def read(data: Data, notification: Notification, subject: Subject | None) -> Told:
-    """What there is to tell, in the active language, whatever the data is."""
+    """Return the values and facts in any data, in the active language."""
     values, told = _derived(data, notification, subject)
     told |= _SILENT | (_SILENT_ABOUT.get(subject, frozenset()) if subject else frozenset())
     facts: list[tuple[str, str]] = []
@@ -143,7 +143,7 @@ def read(data: Data, notification: Notification, subject: Subject | None) -> Tol
 
 
 def _derived(data: Data, notification: Notification, subject: Subject | None) -> tuple[dict[str, str], set[str]]:
-    """What takes more than looking it up, and the paths which that tells."""
+    """Return the values that need more than a look-up, and the paths that they cover."""
     values = {"organization": plain.name(notification.organization)} | _resource(data, notification, subject)
     told = set()
     for path, meanings in (("name", _NAMED), ("user", _USER)):
@@ -179,7 +179,7 @@ def _resource(data: Data, notification: Notification, subject: Subject | None) -
 
 
 def _pushed(data: Data) -> dict[str, str]:
-    """How many commits, and the message and author of the last."""
+    """Return the number of pushed commits, and the message and author of the last one."""
     commits = data.get("commits")
     if not isinstance(commits, list) or not commits:
         return {}
@@ -209,9 +209,9 @@ def _at(data: Data, path: str) -> Any:
     return found
 
 
-# --- What nobody knows -----------------------------------------------------------------------------------------
+# --- Unknown data ----------------------------------------------------------------------------------------------
 def _others(data: Data, told: set[str]) -> Iterator[tuple[str, str]]:
-    """The rest of the data under its own names, `server.ip: 192.0.2.1`."""
+    """Yield the rest of the data under its own names, `server.ip: 192.0.2.1`."""
     ours = {name: given for name, given in data.items() if name not in _SILENT}
     for path, given in _flat(ours, levels=2):
         parent, _, leaf = path.rpartition(".")
@@ -230,7 +230,7 @@ def _flat(data: Data, levels: int, before: str = "") -> Iterator[tuple[str, Any]
 
 
 def _bounded(facts: Iterator[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """All of them, or the first and how many more there are."""
+    """Return all facts, or the first and the number of the others."""
     first = list(islice(facts, MOST_FACTS))
     if more := sum(1 for _ in facts):
         count = npgettext("event", "%(count)d in the console", "%(count)d in the console", more) % {"count": more}

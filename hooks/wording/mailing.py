@@ -1,4 +1,4 @@
-"""What mails say about themselves: why they came, how to end them, and what an address is asked to confirm."""
+"""The words for a mail's footer (the reasons for it, and how to unsubscribe) and for the confirmation of an address."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hooks.messages import Notification
 from hooks.wording import plain, resource_of
 from notifications_project.mail.unlinking import unlinked
 
-OWN = frozenset({"setting", "default", "role"})  # the rules of which members have the say themselves
+OWN = frozenset({"setting", "default", "role"})  # rules that members control themselves
 _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
 class Why:
-    """A sentence on why a mail came, and names with addresses that follow it."""
+    """A sentence that gives a reason for the mail, and links (text, URL) that follow it."""
 
     text: str
     links: tuple[tuple[str, str], ...] = ()
@@ -30,7 +30,7 @@ class Why:
 @dataclass(frozen=True)
 class Footer:
     whys: tuple[Why, ...]
-    unsubscribe: str  # the words of the link
+    unsubscribe: str  # the text of the link
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Confirmation:
     subject: str
     title: str
     line: str
-    hooks: str  # before the names of the hooks
+    hooks: str  # the label before the names of the hooks
     link: str
     note: str
     colon: str
 
 
 def footer(notification: Notification, language: str) -> Footer:
-    """Why its receiver gets this, for every rule that asked."""
+    """Return the footer, with a sentence for every rule that asked for the mail."""
     hooks = [reason for reason in notification.reasons if reason["rule"] == "hook"]
     with translation.override(language):
         leave = pgettext("mail", "No more e-mails of this kind")
@@ -56,7 +56,7 @@ def footer(notification: Notification, language: str) -> Footer:
 
 
 def confirmation(organization: str) -> Confirmation:
-    """The words of the mail that asks an address whether it wants to be told, in the platform's language."""
+    """Return the words of the mail that asks an address to confirm, in the platform's language."""
     with translation.override(settings.MESSAGE_LANGUAGE):
         return _confirmation({"organization": unlinked(plain.name(organization))})
 
@@ -84,7 +84,7 @@ def _confirmation(named_so: dict[str, str]) -> Confirmation:
 
 
 def named(hook: str) -> str:
-    """The name of a hook on one line, without anything that a mail program makes a link of."""
+    """Return a hook's name on one line, without anything that a mail client turns into a link."""
     return unlinked(plain.line(hook, _LONGEST_NAME))
 
 
@@ -121,7 +121,7 @@ def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[W
 
 
 def _settings_page(notification: Notification) -> str:
-    """The very cell of *My notifications* that asked for the mail, where one did (`views.cells.Cell.page`)."""
+    """Return the URL of the cell in *My notifications* that asked for the mail, or of the page if none did."""
     page = f"{settings.PUBLIC_URL}/account/notifications/"
     if not catalogue.is_offered(notification.event_type):
         return page

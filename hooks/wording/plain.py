@@ -1,4 +1,4 @@
-"""Anybody's data as plain text on one line: nothing that a screen, a mail header or a JSON parser trips over."""
+"""Turn untrusted data into plain text on one line that is safe for screens, mail headers and JSON parsers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from django.utils.translation import npgettext, pgettext
 from notifications_project import graphemes
 
 LONGEST = 200  # characters of a value
-NAME = 80  # characters of what is named in a sentence
+NAME = 80  # characters of a name in a sentence
 _LISTED = 20  # values of a list
 _BROKEN = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _INVISIBLE = {"Cf", "Cc", "Zl", "Zp"}
-# They join what belongs together (emoji, Persian) and make flags of regions; they turn no text round.
+# Joiners (emoji, Persian) and tags (flags of regions). They are invisible but harmless: they do not reverse text.
 _JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
 _NO_BREAK = "\u00a0"
 _HEX = re.compile(r"[0-9a-f]{12,128}", re.IGNORECASE)
@@ -30,7 +30,7 @@ _COMMITS = ("id", "sha", "hash", "commit")
 
 
 def line(given: str, most: int = LONGEST) -> str:
-    """A text on one line without control characters and marks that turn text round, cut with an ellipsis."""
+    """Return a text on one line, without control characters and bidirectional marks, cut with an ellipsis."""
     looked_at = given[: most * 20]
     if not (looked_at.isascii() and looked_at.isprintable()):
         looked_at = "".join(map(_visible, _BROKEN.sub("\ufffd", looked_at)))
@@ -51,7 +51,7 @@ def _visible(sign: str) -> str:
 
 
 def value(given: Any, most: int = LONGEST) -> str:
-    """A value without the signs of JSON; what is nested deeper is counted."""
+    """Return a JSON value in words; nested objects are only counted."""
     if isinstance(given, str):
         return line(given, most)
     if isinstance(given, bool):
@@ -69,7 +69,7 @@ def value(given: Any, most: int = LONGEST) -> str:
 
 
 def name(given: Any) -> str:
-    """What somebody or something is called: a text, or an object with a name; long codes by their beginning."""
+    """Return the name in a text or an object, with long hexadecimal codes shortened; empty if there is none."""
     if isinstance(given, Mapping):
         given = next((given[key] for key in NAMES if isinstance(given.get(key), str) and given[key].strip()), "")
     if isinstance(given, str):
@@ -78,12 +78,12 @@ def name(given: Any) -> str:
 
 
 def phrase(given: Any) -> str:
-    """A text or a number as it was written; nothing for anything else."""
+    """Return a text or a number unchanged; empty for anything else."""
     return value(given) if isinstance(given, str) or _is_number(given) else ""
 
 
 def commit(given: Any) -> str:
-    """A commit by the beginning of its id."""
+    """Return the first characters of a commit's id, from an id or an object."""
     if isinstance(given, Mapping):
         given = next((given[key] for key in _COMMITS if isinstance(given.get(key), str)), "")
     return name(given) if isinstance(given, str) else ""
@@ -94,29 +94,29 @@ def branch(given: Any) -> str:
 
 
 def address(given: Any) -> str:
-    """A URL without the user and password in it."""
+    """Remove the user and password from a URL."""
     return line(re.sub(r"^(\w[\w+.-]{0,20}://)[^/@\s]*@", r"\1", given[:4000])) if isinstance(given, str) else ""
 
 
 def tail(url: str) -> str:
-    """What a repository is called: "shop" of `https://git.example.com/acme/shop.git`."""
+    """Return the last part of a repository's URL: "shop" from `https://git.example.com/acme/shop.git`."""
     return name(re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")) or name(url)
 
 
 def moment(given: Any) -> str:
-    """A point in time, in UTC, to the minute; anything that is none as it was written."""
+    """Return a time in UTC, to the minute; any other text unchanged."""
     when = parsed_time(given)
     return written_time(when) if when else phrase(given)
 
 
 def written_time(when: datetime, seconds: bool = False) -> str:
-    """Date and time as the language writes them: "5 January 2026, 12:30 UTC"."""
+    """Format date and time in the active language: "5 January 2026, 12:30 UTC"."""
     form = pgettext("event", "j F Y, H:i:s") if seconds else pgettext("event", "j F Y, H:i")
     return f"{dateformat.format(when.astimezone(UTC), form)} UTC"
 
 
 def parsed_time(given: Any) -> datetime | None:
-    """The time in an ISO 8601 text with an offset, if it is one that can be written in UTC."""
+    """Parse an ISO 8601 text with an offset; None for anything else, and for times that do not exist in UTC."""
     if not isinstance(given, str) or len(given) > NAME:
         return None
     try:
@@ -127,7 +127,7 @@ def parsed_time(given: Any) -> datetime | None:
 
 
 def money(amount: Any, currency: Any) -> str:
-    """An amount with its currency as the language writes it: "4.20 EUR"; empty for what is no amount."""
+    """Format an amount with its currency in the active language: "4.20 EUR"; empty if it is no amount."""
     if not isinstance(amount, str) and not _is_number(amount):
         return ""
     try:
@@ -141,7 +141,7 @@ def money(amount: Any, currency: Any) -> str:
 
 
 def length(seconds: float) -> str:
-    """How long something took, in its two largest units: "10 min 42 s"."""
+    """Format a duration in its two largest units: "10 min 42 s"."""
     whole = round(seconds)
     hours, minutes = whole // 3600, whole % 3600 // 60
     if hours:

@@ -1,6 +1,6 @@
 """The words for the event types of applications and add-ons, Git, organizations, accounts, credits and hooks.
 
-What a state of `stack.deploy.ended` needs of its own stands under the type and that state.
+States of `stack.deploy.ended` with words of their own have the type and the state as key.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ SERVICES: dict[str, Words] = {
             _("These notifications waited for the end of your quiet time"),
         ),
     ),
-    # Of a personal channel, told to its user only.
+    # About a personal channel; only its user is told.
     "hook.failing channel_failing": Words(
         what=(_("your channel %(channel)s is failing"), _("a channel of yours is failing")),
         title=(_("Your channel %(channel)s is failing"), _("A channel of yours is failing")),
@@ -294,7 +294,7 @@ SERVICES: dict[str, Words] = {
     ),
 }
 
-# A type that the catalogue has lost.
+# For a type that was removed from the catalogue.
 UNKNOWN = Words(
     what=(_("event %(type)s"), _("event")),
     title=(_("Event %(type)s of %(application)s"), _("Event %(type)s"), _("Event")),

@@ -1,6 +1,7 @@
-"""How events are told: of several wordings the first is taken whose values are all known, so the last one names none.
+"""The type of an entry in the tables of words. The first wording whose values are all known is used.
 
-A sentence has no full stop: details in brackets and a reason may follow it.
+The last wording needs no values, so that there always is one.
+A sentence has no full stop, as details in brackets and a reason may follow it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Wordings = tuple[Promise, ...]
 
 @dataclass(frozen=True)
 class Words:
-    """`what` follows the application's name: "front: deployment failed". It never begins with a value."""
+    """The wordings of an event type. `what` follows the application's name ("front: …"), so it begins with no value."""
 
     what: Wordings
     title: Wordings
@@ -23,7 +24,7 @@ class Words:
     details: tuple[Wordings, ...] = ()
 
 
-# What stands in brackets after a sentence, as far as it is known.
+# Details that follow a sentence in brackets if they are known.
 SOURCE = (
     _("commit %(commit)s of branch %(branch)s"),
     _("commit %(commit)s"),
