@@ -7,7 +7,6 @@ other events become change events, which page nobody.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification
 from hooks.wording import Story, plain, tell
+from notifications_project import json_text
 
 _SUMMARY = 1024
 _ORCHESTRATION = "R"
@@ -181,8 +181,8 @@ def _digest(text: str) -> str:
 
 def _data(representation: str) -> dict[str, Any]:
     try:
-        data = json.loads(representation)
-    except (ValueError, RecursionError):
+        data = json_text.parse(representation)
+    except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from hooks.messages import Answer, Message
 from hooks.wording import plain
-from notifications_project import graphemes
+from notifications_project import graphemes, json_text
 from notifications_project.network.web_address import BadAddress, parse
 
 _LONGEST_WAIT = 10_000_000  # seconds; a service that asks for more is not believed
@@ -88,8 +88,8 @@ def with_path(url: str, change: Callable[[str], str]) -> str:
 def said(answer: Answer) -> dict[str, Any]:
     """Parse the body of an answer as a JSON object; empty if it is anything else."""
     try:
-        found = json.loads(answer.response.get("body") or "")
-    except (ValueError, RecursionError):
+        found = json_text.parse(answer.response.get("body") or "")
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

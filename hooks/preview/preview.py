@@ -28,7 +28,7 @@ from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification
 from hooks.models import Endpoint, Hook
 from hooks.transports.http import headers_of
-from notifications_project import ids
+from notifications_project import ids, json_text
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
 from notifications_project.masking import mask, mask_to_host, masked_options, without
@@ -212,8 +212,8 @@ def _parsed(text: str, content_type: str) -> Any:
     if content_type.startswith(_FORM):
         return dict(parse_qsl(text, keep_blank_values=True))
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_text.parse(text)
+    except ValueError:
         return text
 
 

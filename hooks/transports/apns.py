@@ -9,7 +9,6 @@ responses from APNs".
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -25,6 +24,7 @@ from hooks.transports.apns_connection import Broken, Connection, Late, Reply, Tr
 from hooks.transports.apns_token import ProviderToken
 from hooks.transports.http import retry_after
 from hooks.wording import plain
+from notifications_project import json_text
 from notifications_project.masking import DOTS, mask
 
 _KEPT_BY_APPLE = 24 * 3600  # seconds for which Apple keeps a push for a device that is off
@@ -221,7 +221,7 @@ def _said(reply: Reply) -> dict[str, Any]:
     if reply.status == 200:
         return {}
     try:
-        found = json.loads(reply.body)
-    except (ValueError, RecursionError):
+        found = json_text.parse(reply.body)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,7 +8,6 @@ in `hooks/locale/`.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from hooks.wording import digest, facts, plain
 from hooks.wording.platform import PLATFORM
 from hooks.wording.services import SERVICES, UNKNOWN
 from hooks.wording.words import Wordings, Words
+from notifications_project import json_text
 
 SENTENCES = PLATFORM | SERVICES  # a new event type needs an entry in one of them
 LONGEST_TITLE = 200
@@ -97,8 +97,8 @@ def _supported(language: str | None) -> str:
 
 def _data(representation: str) -> facts.Data:
     try:
-        data = json.loads(representation)
-    except (ValueError, RecursionError):
+        data = json_text.parse(representation)
+    except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
+
+from notifications_project import json_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_body(body: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         return "Bytes", body.hex(" ")
     try:
-        return "JSON", json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return "JSON", json_text.indent(text)
     except ValueError:
         return "Text", text
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
-from notifications_project import graphemes
+from notifications_project import graphemes, json_text
 from notifications_project.inbox import reading
 from notifications_project.inbox.models import Box, Message
 from notifications_project.inbox.signature import judge
@@ -59,7 +58,7 @@ def _keep(message: Message) -> Message:
 def _title(body: bytes) -> str:
     """What a webhook is about, as far as its body tells."""
     try:
-        content = json.loads(body)
+        content = json_text.parse(body)
     except ValueError:
         return "A request" if body else "A request without a body"
     kind = content.get("event_type") or content.get("type") if isinstance(content, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from notifications_project import json_text
 from notifications_project.mail.unlinking import unlinked
 from notifications_project.masking import mask
 
@@ -117,12 +117,10 @@ def milliseconds(value: float | None) -> str:
 @register.filter
 def pretty(value: Any) -> str:
     """JSON (as text or as data) with two spaces of indentation; anything else as it is."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return str(value)
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        return json_text.indent(value) if isinstance(value, str) else json_text.write(value)
+    except ValueError:
+        return str(value)
 
 
 @register.filter

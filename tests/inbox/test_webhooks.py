@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from standardwebhooks import Webhook
 
 from hooks.channels import services
@@ -167,3 +168,14 @@ def test_only_the_newest_messages_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
     titles = Message.objects.order_by("-pk").values_list("title", flat=True)
     assert list(titles) == ["number 4", "number 3", "number 2"]
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"type": "\\ud83d"}', '{"type": ["\\udc00"]}'])
+def test_a_body_that_is_hardly_json_is_kept_and_shown(
+    body: str, client_of: Callable[[User], Client], alice: User
+) -> None:
+    message = send(body=body)
+
+    assert bytes(message.body) == body.encode()
+    page = client_of(alice).get(reverse("inbox:message", args=[message.pk]))
+    assert page.status_code == 200

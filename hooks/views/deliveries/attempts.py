@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from hooks.models import Attempt, Delivery
 from hooks.presentation import delivery_lists
+from notifications_project import json_text
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def curl(delivery: Delivery, attempt: Attempt) -> str:
 def pretty(body: str) -> str:
     """JSON with indentation; anything else as it is, also what is nested beyond all reason."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        return json_text.indent(body)
+    except ValueError:
         return body
 
 
