@@ -1,4 +1,4 @@
-"""What tests of hooks need: events, webhooks, a mailbox, and a pump that runs here and now."""
+"""Fixtures for tests of hooks: events, webhooks, a mailbox, and a pump that runs in the test."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tests.hooks.pushing import apns, apns_certificate, device, owe  # noqa: F40
 
 @pytest.fixture
 def pump(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Run the task that workers run: route, deliver, record, until nothing is due; it stays for no retry."""
+    """Run the workers' task in the test: route, deliver and record until nothing is due. It waits for no retry."""
     monkeypatch.setattr(pumping, "STAYS_FOR", 0.0)
     return tasks.pump
 
 
 @pytest.fixture
 def record(acme: Organization) -> Callable[..., Event]:
-    """`record("server.stopped")`: an event of Acme, with the catalogue's sample as data unless given."""
+    """Return a function that records an event of Acme, with the catalogue's sample as data unless given."""
 
     def record_one(type: str, resource: Resource | None = None, **data: Any) -> Event:
         return intake.record(acme, [intake.NewEvent(type=type, resource=resource, data=data)], source=Source.CONSOLE)[0]
@@ -48,7 +48,7 @@ def record(acme: Organization) -> Callable[..., Event]:
 
 @pytest.fixture
 def webhook(acme: Organization, receiver: Receiver) -> Callable[..., Hook]:
-    """`webhook(events=[…])`: a webhook of Acme to the receiver."""
+    """Return a function that creates a webhook of Acme to the receiver: `webhook(events=[…])`."""
 
     def create(**fields: Any) -> Hook:
         fields = {"name": "Receiver", "url": receiver.url, **fields}
@@ -59,26 +59,26 @@ def webhook(acme: Organization, receiver: Receiver) -> Callable[..., Hook]:
 
 @pytest.fixture
 def no_default_mail(acme: Organization) -> None:
-    """Acme without its default hook."""
+    """Delete Acme's default hook."""
     for hook in Hook.objects.existing().filter(organization=acme):
         rules.delete_hook(hook, None)
 
 
 @pytest.fixture
 def home(acme: Organization) -> str:
-    """The address under which all pages of Acme are."""
+    """Return the path under which all pages of Acme are."""
     return f"/organizations/{acme.public_id}"
 
 
 @pytest.fixture
 def hook(acme: Organization) -> Hook:
-    """A webhook of Acme that nobody listens to, with secrets in its address."""
+    """Create a webhook of Acme with secrets in its URL; nothing listens there."""
     return add_webhook(acme)
 
 
 @pytest.fixture
 def bare_receiver() -> Iterator[Callable[[bytes], str]]:
-    """`bare_receiver(b"HTTP/1.1 ...")`: the URL of a server that gives every connection these very bytes."""
+    """Return a function that starts a server which sends these bytes on every connection, and returns its URL."""
     listeners: list[socket.socket] = []
 
     def serve(listener: socket.socket, answer: bytes) -> None:
@@ -107,7 +107,7 @@ def free_port() -> int:
 
 
 class Mailbox:
-    """A relay on loopback: keeps what it takes, and refuses the recipients in `refusals` with their reply."""
+    """A mail relay on loopback. It keeps the mails, and refuses the recipients in `refusals` with their reply."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -116,7 +116,7 @@ class Mailbox:
         self.sender_refused = ""
         self.connections: set[Any] = set()
         self.open_connections = 0
-        self.drops_after = 0  # mails, when it closes the connection once
+        self.drops_after = 0  # mails after which it closes the connection, once
         self.takes = 0.0  # seconds for each step
         self.takes_for_data = 0.0
 
@@ -162,17 +162,17 @@ class Mailbox:
 
     @property
     def told(self) -> list[str]:
-        """Who got mail, in alphabetical order."""
+        """Return the recipients of all mails in alphabetical order."""
         return sorted(str(mail["To"]) for mail in self.mails)
 
 
 @pytest.fixture
 def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())  # it cannot choose one itself
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())  # it cannot choose one
     controller.start()
     box.port = controller.port
     settings.EMAIL_HOST, settings.EMAIL_PORT = controller.hostname, controller.port
-    settings.EMAIL_BACKEND = "notifications_project.mail.backend.EmailBackend"  # not the one in memory that tests get
+    settings.EMAIL_BACKEND = "notifications_project.mail.backend.EmailBackend"  # really sends
     yield box
     controller.stop()

@@ -1,4 +1,4 @@
-"""What tests of explanations ask, and events that were decided."""
+"""Helpers for tests of explanations: routed events, and the questions about them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DEFAULT = "Default deployment result e-mails"
 
 
 def explanation(event: Event, *users: User, viewer: User | None = None) -> Explanation:
-    """Of an event as it is stored, for these members."""
+    """Return the explanation of a stored event for these members."""
     loaded = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
     memberships = Membership.objects.filter(organization=loaded.organization, user__in=users).select_related("user")
     return Explanation(loaded, list(memberships), viewer=viewer.pk if viewer else None)
 
 
 def said(event: Event, user: User, channel: str = "email", viewer: User | None = None) -> tuple[str, str, str]:
-    """State, sentence and what holds since then, of a member by a channel."""
+    """Return a member's state, sentence and later change on a channel."""
     [row] = explanation(event, user, viewer=viewer).members()
     [found] = [each for each in row.verdicts if each.channel == channel]
     return str(found.state), found.why, found.since
@@ -41,5 +41,5 @@ def routed(record: Record, *args: Any, **data: Any) -> Event:
 
 
 def deliver(event: Event, **fields: Any) -> None:
-    """As if the workers had been at it."""
+    """Mark a delivery as delivered."""
     Delivery.objects.filter(event=event).update(state="delivered", tries=1, due_at=None, **fields)

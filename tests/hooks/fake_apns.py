@@ -1,4 +1,4 @@
-"""Apple's push service on loopback: HTTP/2 over TLS, tokens verified, requests checked, each as Apple does it."""
+"""A fake of Apple's push service on loopback: HTTP/2 over TLS, with Apple's checks of tokens and requests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    """Return a self-signed certificate for 127.0.0.1, and its key."""
     key, now = new_key(), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
@@ -59,7 +59,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 @dataclass(frozen=True)
 class Push:
-    """A request as it arrived; `connection` counts from 1."""
+    """A request that arrived; `connection` counts from 1."""
 
     connection: int
     path: str
@@ -78,7 +78,7 @@ class Push:
 
 @dataclass(frozen=True)
 class Reply:
-    """What Apple answers. `how`: "answer", "hang" (never), "goaway" (to this and all that follow), "drop"."""
+    """An answer of Apple. `how` is "answer", "hang" (no answer), "goaway" (to this and all later ones) or "drop"."""
 
     status: int = 200
     reason: str = ""
@@ -95,7 +95,7 @@ class Reply:
 
 
 class FakeApns:
-    """`answer` is asked about each push that is as Apple wants it; `pushes` are all that arrived."""
+    """A fake server. It calls `answer` for each valid push, and keeps all requests in `pushes`."""
 
     def __init__(self, certificate_file: Path, key_file: Path, key: ec.EllipticCurvePrivateKey) -> None:
         self.public_key = key.public_key()
@@ -121,7 +121,7 @@ class FakeApns:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close every connection, without a word."""
+        """Close every connection without a GOAWAY."""
         for each in self._open:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(each, socket.SHUT_RDWR)  # of the plain socket: a thread reads from the other
@@ -144,7 +144,7 @@ class FakeApns:
             _Conversation(self, sock, self.connections).run()
 
     def judge(self, push: Push) -> Reply:
-        """What Apple looks at before it looks for the device."""
+        """Return the error that Apple gives before it looks up the device; None if there is none."""
         if problem := self._problem_with_token(push.headers.get("authorization", "")):
             return Reply(403, problem)
         headers = push.headers
@@ -187,7 +187,7 @@ class FakeApns:
 
 
 class _Conversation:
-    """One connection: as Apple does, it allows one stream until the first push is authorised."""
+    """A connection. Like Apple, it allows one stream until the first push is authorized."""
 
     def __init__(self, apns: FakeApns, sock: ssl.SSLSocket, number: int) -> None:
         self.apns, self.sock, self.number = apns, sock, number

@@ -1,4 +1,4 @@
-"""What tests of *My notifications* share: pressing its buttons, and reading them."""
+"""Helpers for tests of *My notifications*: pressing its buttons and reading them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EMAIL = "Process is down: E-mail"
 
 
 def press(client: Client, wish: str, scope: str = "") -> str:
-    """Press a button of the grid; the page that comes back."""
+    """Press a button of the grid; return the next page."""
     answer = client.post(f"{PAGE}set/", {"set": wish, "scope": scope}, follow=True)
     assert answer.status_code == 200
     return markup.unescape(answer.content.decode())
 
 
 def button(html: str, name: str) -> dict[str, str]:
-    """The attributes of the button with this name."""
+    """Return the attributes of the button with this name."""
     found = [each for each in re.findall(r"<button[^>]*>", html) if f'aria-label="{name}"' in markup.unescape(each)]
     assert found, f"no button {name!r}"
     return {key: markup.unescape(value) for key, value in re.findall(r'([\w-]+)="([^"]*)"', found[0])}

@@ -18,7 +18,7 @@ EVENT = "evt_019a1b2c-3d4e-7f00-8a1b-2c3d4e5f6a7b"
 def notification(
     event_type: str, data: dict[str, Any] | None = None, resource: str | None = "front", **fields: Any
 ) -> Notification:
-    """About a resource of Acme, with the catalogue's sample as data unless given; `fields` replace others."""
+    """Make a notification about a resource of Acme, with the catalogue's sample as data; `fields` replace others."""
     kind = "addon" if event_type.startswith("addon.") else "application"
     representation = {
         "event_type": event_type,

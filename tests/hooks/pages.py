@@ -1,4 +1,4 @@
-"""What tests of the pages about hooks share: a webhook with a secret in its address, and where its pages are."""
+"""Helpers for tests of the pages about hooks: a webhook with a secret in its URL, and the paths of its pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members with channels and choices, made in bulk: what tests of many of them share."""
+"""Helpers for tests of many members: members with channels and choices, made in bulk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOWHERE = "http://127.0.0.1:9/"
 
 
 def members(organization: Organization, names: Iterable[str], role: str = Role.DEVELOPER) -> list[User]:
-    """New members, without a personal space until they need one."""
+    """Create members; they get a personal space when they need one."""
     password = make_password(None)
     users = User.objects.bulk_create(
         User(email=f"{name.lower()}@people.example", name=name, password=password) for name in names
@@ -38,7 +38,7 @@ def with_hipchat(user: User, url: str = NOWHERE, **options: str) -> Channel:
 
 
 def with_webhook(user: User, url: str = NOWHERE) -> tuple[Channel, str]:
-    """The channel, and the secret that it signs with."""
+    """Give a user a webhook channel; return the secret that it signs with."""
     return services.set_up(user, Channel.Kind.WEBHOOK, url=url, options={})
 
 
@@ -47,7 +47,7 @@ def turn(user: User, event_type: str, channel: str, on: bool | None, scope: Scop
 
 
 def settings_of(user: User, event_type: str, channel: str, chosen: dict[object, bool | None]) -> None:
-    """As `choose` writes them: by resource, by organization, or (key None) for everything."""
+    """Return a user's stored choices by the id of a resource or organization, or None for everything."""
     for of, enabled in chosen.items():
         if enabled is not None:
             NotificationSetting.objects.create(
@@ -61,7 +61,7 @@ def settings_of(user: User, event_type: str, channel: str, chosen: dict[object, 
 
 
 def kind_of(delivery: Delivery) -> str:
-    """The kind of channel that a delivery goes to."""
+    """Return the kind of channel that a delivery goes to."""
     if delivery.endpoint.kind == Endpoint.Kind.EMAIL:
         return Channel.Kind.EMAIL
     if delivery.endpoint.kind == Endpoint.Kind.DEVICE:

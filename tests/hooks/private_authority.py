@@ -1,4 +1,4 @@
-"""A certificate authority that nobody knows, and receivers that it vouches for."""
+"""A private certificate authority, and receivers with certificates from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _name(common: str) -> x509.Name:
 
 
 class Authority:
-    """Made by hand, as private ones often are: without the extensions that the strict rules ask for."""
+    """An authority as people make them by hand: without the extensions that strict verification demands."""
 
     def __init__(self, days: int = 1) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -40,7 +40,7 @@ class Authority:
         return self.key.private_bytes(PEM, form, serialization.NoEncryption()).decode()
 
     def receiver(self, folder: Path) -> Talk:
-        """Answers 200 over TLS as 127.0.0.1."""
+        """Start a TLS server on 127.0.0.1 that answers 200."""
         key = ec.generate_private_key(ec.SECP256R1())
         here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         own = self._signed(_name("Receiver"), key, here)

@@ -1,4 +1,4 @@
-"""What tests of push need: Apple on loopback, a device, and news for it."""
+"""Fixtures for tests of push: Apple on loopback, a device, and deliveries to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def apns_certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pa
 
 @pytest.fixture
 def apns(apns_certificate: tuple[Path, Path], settings: LazySettings) -> Iterator[FakeApns]:
-    """Apple's service, which this console is configured for; no mail goes out beside."""
+    """Start a fake of Apple's service and configure the console for it, without mail."""
     key = new_key()
     fake = FakeApns(*apns_certificate, key)
     settings.PUSH_CONFIGURED, settings.MAIL_CONFIGURED = True, False
@@ -44,7 +44,7 @@ def apns(apns_certificate: tuple[Path, Path], settings: LazySettings) -> Iterato
 
 
 def hang_up() -> None:
-    """End the connection of this process."""
+    """Close the push connection of this process."""
     if transport._provider:
         transport._provider.connection.close()
         transport._provider = None
@@ -57,7 +57,7 @@ def device(alice: User) -> Device:
 
 @pytest.fixture
 def owe() -> Callable[..., Delivery]:
-    """`owe(device, "job.fail")`: an event of the personal space, owed to the device as matching would have it."""
+    """Return a function that creates a pending delivery of an event to a device: `owe(device, "job.fail")`."""
 
     def owe_one(device: Device, event_type: str = "job.fail", **data: Any) -> Delivery:
         space = Organization.objects.get(pk=device.user_id)
@@ -79,13 +79,13 @@ def owe() -> Callable[..., Delivery]:
 
 
 def pushed(**fields: Any) -> Answer:
-    """What the transport makes of one notification, without a database."""
+    """Push one notification without a database, and return the answer."""
     about = notification("job.fail", address=TOKEN, format="apns", options={"registered_at": 1_000}, **fields)
     return transport.push(about)
 
 
 def again(lane: int) -> None:
-    """What waits is due now."""
+    """Make all pending deliveries due now."""
     Circuit.objects.update(not_before=clock.now() - timedelta(seconds=1))
     Delivery.objects.filter(state="pending").update(due_at=clock.now())
     Lane.objects.filter(pk=lane).update(not_before=None)

@@ -1,4 +1,4 @@
-"""Two at once: what another connection does in the middle of something here."""
+"""Races: run something on another connection in the middle of a call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def in_thread(work: Callable[[], object]) -> threading.Thread:
 
 
 class Meanwhile:
-    """`meanwhile(module, "function", other)`: when the function is called first, `other` runs before it."""
+    """A patch, `meanwhile(module, "function", other)`: `other` runs just before the first call of the function."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
@@ -46,6 +46,6 @@ class Meanwhile:
         self.monkeypatch.setattr(module, name, patched)
 
     def end(self) -> None:
-        """Wait until the other is done."""
+        """Wait until the other thread is done."""
         for thread in self.threads:
             thread.join()

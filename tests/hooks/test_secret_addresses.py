@@ -1,4 +1,4 @@
-"""A dump of the database, or a log, gives nobody what it takes to post somewhere in an organization's name."""
+"""Neither a database dump nor a log contains enough to post somewhere in an organization's name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PLANTED = ["SECRET", DEVICE]
 
 
 def everything_in_the_database() -> str:
-    """The text of every column of every table."""
+    """Return the text of every column of every table."""
     found = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
@@ -60,7 +60,7 @@ def everything_in_the_database() -> str:
 
 
 def found_in(text: str) -> list[str]:
-    """Where a planted secret stands, with what stands around it."""
+    """Return the places of a planted secret, with the text around it."""
     return [text[max(0, found.start() - 60) : found.end() + 30] for found in re.finditer("|".join(PLANTED), text)][:20]
 
 
@@ -70,7 +70,7 @@ def url_of(receiver: Receiver, *, user: bool) -> str:
 
 
 def echo(receiver: Receiver) -> None:
-    """The receiver repeats all that it was sent: in its body, in JSON, in a header."""
+    """Let the receiver repeat its request in the body, in JSON and in a header."""
 
     def answer(request: Any) -> None:
         said = {"uri": request.environ["RAW_URI"], "args": request.args, "authorization": str(request.authorization)}
@@ -85,7 +85,7 @@ def test_nothing_that_lets_anybody_post_is_readable_in_a_dump_or_in_the_log(
     pump: Run, apns: FakeApns, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
-    for name in ("httpx", "httpcore", "hpack", "werkzeug"):  # as LOGGING has it; the last is the receiver's own
+    for name in ("httpx", "httpcore", "hpack", "werkzeug"):  # quiet in LOGGING too; werkzeug is the receiver's logger
         caplog.set_level(logging.WARNING, logger=name)
     echo(receiver)
     hooks = []
@@ -279,7 +279,7 @@ def test_what_was_stored_before_is_encrypted_and_masked_and_can_be_done_again(
         attempt.save()
     mail = rules.create_email_hook(organization=acme, actor=None, name="Mail", notify=rules.Notify(members=True))
     assert found_in(everything_in_the_database())
-    for _ in range(2):  # a second time finds nothing left
+    for _ in range(2):  # the second run finds nothing to do
         migration.encrypt_endpoints(apps, None)
         migration.mask_attempts(apps, None)
         assert found_in(everything_in_the_database()) == []

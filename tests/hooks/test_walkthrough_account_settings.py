@@ -58,7 +58,7 @@ MAILED, AS_HOOKS_SAY, SILENT = "mailed", "as the hooks say", "silent"
 
 
 class Row(NamedTuple):
-    """A row of the seed's table, what e-mail does by default, and some of the fields that its webhook sends."""
+    """A row of the table: an event type, its default for e-mail, and some fields of its webhook body."""
 
     event_type: str
     description: str
@@ -95,14 +95,14 @@ def pushes_work(settings: LazySettings) -> None:
 
 
 def set_up_all(user: User, number: int = 0) -> None:
-    """Every channel, to nowhere."""
+    """Set up every channel, with endpoints that do not exist."""
     with_hipchat(user)
     with_webhook(user)
     devices.register(user, f"{number:064x}", "Phone")
 
 
 def choose_all(user: User, chosen: dict[str, bool | None]) -> None:
-    """The same for every type of the seed, by channel."""
+    """Choose on or off for every type of the table, by channel."""
     for row, (channel, enabled) in itertools.product(SEED, chosen.items()):
         settings_of(user, row.event_type, channel, {None: enabled})
 
@@ -112,7 +112,7 @@ def record_all(organization: Organization) -> None:
 
 
 def told() -> Counter[tuple[str, str, str]]:
-    """How many messages are owed, by type, channel and whose it is."""
+    """Count the deliveries by type, channel and user."""
     while router.route():
         pass
     names = dict(User.objects.values_list("pk", "name"))
@@ -126,7 +126,7 @@ def told() -> Counter[tuple[str, str, str]]:
 
 
 def due(row: Row, channel: str, chosen: bool | None, *, with_hook: bool) -> bool:
-    """The seeds in one rule: what was chosen; else e-mail's default, and the other channels are off."""
+    """Tell whether a message is due: by choice, else by the default of e-mail; other channels are off."""
     if chosen is not None:
         return chosen
     return channel == EMAIL and (row.by_mail == MAILED or (row.by_mail == AS_HOOKS_SAY and with_hook))
@@ -289,7 +289,7 @@ def test_a_quiet_channel_waits_and_urgent_bad_news_passes(acme: Organization, al
 # --- On the wire ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def events(transactional_db: None, acme: Organization, alice: User) -> Callable[[], dict[str, Event]]:
-    """Record one of each type in Acme; by type."""
+    """Return a function that records one event of each type in Acme, by type."""
 
     def record_each() -> dict[str, Event]:
         sampled = [NewEvent(type=name, data=catalogue.EVENT_TYPES[name].sample) for name in TYPES]
@@ -300,12 +300,12 @@ def events(transactional_db: None, acme: Organization, alice: User) -> Callable[
 
 
 def only(user: User, channel: str) -> None:
-    """Every type on this channel, and nothing on the others."""
+    """Turn every type on for this channel, and off for the others."""
     choose_all(user, {kind: kind == channel for kind in KINDS})
 
 
 def about(texts: list[str], found: dict[str, Event]) -> Counter[str]:
-    """How many of these messages are about each type: a message links to its event."""
+    """Count messages by event type, through their links to the event."""
     return Counter(name for text in texts for name, event in found.items() if event.public_id in text)
 
 

@@ -1,4 +1,4 @@
-"""One's own channels by API."""
+"""The caller's own channels by API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own channels: what becomes of what waits when they change, of their secrets, and of two changes at once."""
+"""A user's own channels: changes to them, their secrets, deliveries that wait meanwhile, and two changes at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOWHERE = "http://127.0.0.1:9/in"
 
 @pytest.fixture
 def webhook(alice: User, receiver: Receiver) -> Channel:
-    """It is told of failed jobs."""
+    """Return a webhook channel that is told of failed jobs."""
     channel, _ = services.set_up(alice, "webhook", url=receiver.url, options={})
     notification_settings.choose(alice, [Choice("job.fail", "webhook", True), Choice("job.fail", "email", False)])
     return channel
@@ -306,7 +306,7 @@ def test_a_refused_address_is_tried_again_everywhere(alice: User, acme: Organiza
 
 @pytest.mark.parametrize("hours", [0, 12, -12])
 def test_a_snooze_has_an_end_that_calendars_know(alice: User, hours: int) -> None:
-    """What no database can hold, in whatever zone, would stop the routing of all her organizations."""
+    """A time that no database can store would stop the routing of all her organizations."""
     far = datetime(9999, 12, 31, 23, 0, tzinfo=timezone(timedelta(hours=hours)))
     with pytest.raises(InvalidRule, match="within the next year"):
         services.silence(alice, ["email"], snooze=(far,))

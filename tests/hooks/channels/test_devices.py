@@ -1,4 +1,4 @@
-"""Devices by API: registering, listing, renaming, removing; and what becomes of what waits."""
+"""Devices by API: registering, listing, renaming, removing; and the deliveries that wait for them."""
 
 from __future__ import annotations
 

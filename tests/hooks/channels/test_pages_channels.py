@@ -1,4 +1,4 @@
-"""The tab *Channels*: what it says of each channel of who is signed in, and what its buttons do."""
+"""The tab *Channels*: its text about each of the user's channels, and its buttons."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def webhook(alice: User) -> Channel:
 
 
 def words(html: str) -> str:
-    """What a page says, without its tags."""
+    """Return the text of a page without its tags."""
     return " ".join(re.sub(r"<[^>]+>", " ", html.partition("<main")[2]).split())
 
 
@@ -72,7 +72,7 @@ def actions(user: User) -> list[str]:
 
 
 def owe(channel: Channel, organization: Organization, **fields: Any) -> Delivery:
-    """A delivery to a channel as matching would have it, of an event of the organization."""
+    """Create a pending delivery of an organization's event to a channel, as routing would."""
     assert channel.endpoint
     event = intake.record(organization, [intake.NewEvent(type="job.fail", data={"name": "invoices"})])[0]
     values = {"reasons": [{"rule": "setting", "name": "everything"}], "due_at": clock.now(), **fields}

@@ -1,4 +1,4 @@
-"""*Snooze* and quiet hours: for whom, until when, in whose time, and what is said of it."""
+"""*Snooze* and quiet hours on the page: channels, ends, time zones and texts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def client(alice: User, client_of: ClientOf) -> Client:
 
 @pytest.fixture
 def send(client: Client) -> Send:
-    """Send one of the page's forms; what the page says then."""
+    """Send one of the page's forms; return the text of the next page."""
 
     def post(status: int = 200, **fields: object) -> str:
         answer = client.post(SNOOZE, fields, follow=True)

@@ -1,4 +1,4 @@
-"""An address of no member is told after it confirmed: the mail that asks, the link in it, and asking again."""
+"""An address of no member gets mail after it has confirmed: the mail that asks, its link, and asking again."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def link_in(mailbox: Mailbox) -> str:
 
 
 def earlier(**by: int) -> None:
-    """As if the mail had been sent so much earlier."""
+    """Move the sending of the mail back by so much time."""
     Endpoint.objects.update(asked_at=F("asked_at") - timedelta(**by))
 
 
@@ -80,7 +80,7 @@ def test_an_address_is_asked_once_and_told_after_it_confirmed(
     assert (mail["To"], mail["Subject"]) == (OPS, "[Acme] Please confirm this address")
     assert mail["Auto-Submitted"] == "auto-generated"
 
-    for _ in range(2):  # programs follow links
+    for _ in range(2):  # mail scanners follow links too
         assert "Get e-mails from Acme?" in get(client, page)
     record("git.push")
     assert told() == set()
@@ -239,7 +239,7 @@ def test_the_mail_is_queued_with_the_commit(acme: Organization, mailbox: Mailbox
 
 
 def test_a_queued_mail_keeps_no_event_waiting(acme: Organization, record: Record, mailbox: Mailbox) -> None:
-    """A task in the queue looks like a wake-up: it has to pass on what it kept from being queued."""
+    """A task in the queue looks like a wake-up, and so keeps wake-ups out: it must wake a worker itself."""
     OrmQ.objects.all().delete()
     naming(acme)
     record("server.stopped")
@@ -475,7 +475,7 @@ def test_an_organization_asks_so_many_addresses_a_day_and_the_others_wait(
         tasks.sweep()
     assert len(mailbox.mails) == 3
     assert "Enough such mails were sent for now" in get(client_of(alice), page_of(home, hook))
-    a_day = timedelta(days=1, minutes=1)  # passes: what is kept moves back, as the database's clock cannot be moved
+    a_day = timedelta(days=1, minutes=1)  # passes: stored times move back, as the database's clock cannot move
     QuotaUse.objects.update(ends_at=F("ends_at") - a_day)
     Endpoint.objects.filter(ask_at__isnull=False).update(ask_at=F("ask_at") - a_day)
     tasks.sweep()

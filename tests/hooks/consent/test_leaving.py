@@ -1,4 +1,4 @@
-"""Who leaves an organization, is removed from it or is deactivated gets nothing any more, also of what waits."""
+"""Members who leave, are removed or deactivated get nothing any more, not even deliveries that wait."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KINDS = ["email", "ios", "hipchat", "webhook"]
 
 @pytest.fixture
 def reachable(dave: User, receiver: Receiver, settings: Any) -> User:
-    """Dave, with every kind of channel, told of pushes on each."""
+    """Give Dave every kind of channel, each told of pushes."""
     settings.PUSH_CONFIGURED = True
     services.set_up(dave, "webhook", url=receiver.url, options={})
     services.set_up(dave, "hipchat", url=receiver.url, options=OPTIONS)
@@ -53,7 +53,7 @@ def states(organization: Organization) -> set[tuple[str, str]]:
 
 
 def route() -> None:
-    """All that there is: one call serves the organizations for a moment only."""
+    """Route all events: one call routes for a moment only."""
     while router.route():
         pass
 
@@ -146,7 +146,7 @@ def test_only_a_deactivation_ends_what_waits(reachable: User, acme: Organization
 
 
 def test_the_webhooks_of_a_deactivated_user_s_own_space_go_on(dave: User, receiver: Receiver) -> None:
-    """They are rules of an organization, and lead to programs."""
+    """Webhooks are rules of the space, and lead to programs."""
     space = Organization.objects.get(pk=dave.pk)
     rules.create_webhook(organization=space, actor=dave, name="Receiver", url=receiver.url)
     intake.record(space, [intake.NewEvent(type="git.push")])
@@ -159,7 +159,7 @@ def test_the_webhooks_of_a_deactivated_user_s_own_space_go_on(dave: User, receiv
 def test_leaving_and_writing_results_do_not_wait_for_each_other(
     reachable: User, alice: User, acme: Organization, record: Record
 ) -> None:
-    """An endpoint is locked before what waits for it, by both."""
+    """Both lock an endpoint before its deliveries."""
     for _ in range(2):
         record("git.push")
     route()
@@ -182,7 +182,7 @@ def test_leaving_and_writing_results_do_not_wait_for_each_other(
 def test_deactivating_and_writing_mails_of_two_organizations_do_not_wait_for_each_other(
     dave: User, acme: Organization, olga: User
 ) -> None:
-    """Mails are locked by id, whatever organization they are of, by both."""
+    """Both lock mails in the order of their ids, whatever their organization."""
     other = olga.organizations.get(name="Other")
     Membership.objects.create(organization=other, user=dave, role="developer")
     last, first = sorted((acme, other), key=lambda each: each.pk)

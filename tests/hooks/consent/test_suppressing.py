@@ -1,4 +1,4 @@
-"""An address that the mail server refuses is tried no more, alone, and until somebody has it tried again."""
+"""An address that the mail server refuses gets no more mail until somebody permits it again; others do."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_it_shows_on_each_hook_that_names_the_address_and_can_be_tried_again(
     assert f"Mail to {dave.email} is tried again" in response.text
     assert "Who is not told" not in response.text
     pump()
-    assert mailbox.told == [dave.email, dave.email]  # also what was refused
+    assert mailbox.told == [dave.email, dave.email]  # the refused mail too
     assert AuditEntry.objects.get(action="address.tried_again").target == dave.email
 
 

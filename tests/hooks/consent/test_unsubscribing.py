@@ -1,4 +1,4 @@
-"""Unsubscribing from a hook: by one click of a mail program, by its page, undone by either side; and what it stops."""
+"""Unsubscribing from a hook by a mail client's one click or by the page, its undoing, and its effect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @pytest.fixture
 def team(acme: Organization, dave: User) -> Hook:
-    """Tells Alice and Dave about pushes."""
+    """Create an e-mail hook that tells Alice and Dave about pushes."""
     return rules.create_email_hook(
         organization=acme, actor=None, name="Team", notify=rules.Notify(members=True), events=["git.push"]
     )
@@ -56,7 +56,7 @@ def dave_there(acme: Organization, dave: User) -> Endpoint:
 
 @pytest.fixture
 def stranger() -> Client:
-    """A browser of somebody who is not signed in, with Django's guard against forged requests."""
+    """Return a client that is not signed in and enforces Django's check of CSRF tokens."""
     return Client(enforce_csrf_checks=True)
 
 
@@ -66,7 +66,7 @@ def link(endpoint: Endpoint, *hooks: Hook) -> str:
 
 
 def press(client: Client, page: str, **fields: object) -> str:
-    """Press a button on the page of a link; gives the page that follows."""
+    """Press a button on the page of a link; return the next page."""
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', get(client, page))
     assert token
     response = client.post(f"{page}change/", {"csrfmiddlewaretoken": token[1], **fields}, follow=True)
@@ -216,7 +216,7 @@ def test_no_text_is_a_link(text: str) -> None:
         mail_links.read_confirm(text)
 
 
-@settled(deadline=None)  # the first look for an address loads all of them
+@settled(deadline=None)  # the first look-up of a URL loads all views
 @given(st.uuids(), st.lists(st.uuids(), max_size=40), st.sampled_from(["", "process.down", f"a.{'b' * 58}"]))
 def test_a_link_says_what_it_was_made_of_and_fits_into_a_header(
     endpoint: UUID, hooks: list[UUID], event_type: str
@@ -360,7 +360,7 @@ def test_the_api_names_who_unsubscribed_and_undoes_it(
     hook = f"/api/v1{home}/hooks/{team.public_id}/"
     read = api(alice).get(hook).json()
     assert read["unsubscribed"] == [dave.email]
-    assert api(alice).put(hook, read).status_code == 200  # what was read can be put back
+    assert api(alice).put(hook, read).status_code == 200  # the JSON of a GET is accepted by PUT
     assert api(dave).post(f"{hook}resubscribe/", {"address": dave.email}).status_code == 403
     assert api(alice).post(f"{hook}resubscribe/", {"address": "x@example.org"}).status_code == 422
     assert api(alice).post(f"{hook}resubscribe/", {}).status_code == 422

@@ -1,4 +1,4 @@
-"""Deliveries by API: what was sent, what came back, and once more."""
+"""Deliveries by API: requests, answers and resending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quiet times: what waits, and how it goes when they are over, once and as one message for each channel."""
+"""Digests: deliveries wait for quiet times, and are then sent once, as one message for each channel."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meanwhile]:
 
 @pytest.fixture
 def channel(alice: User, receiver: Receiver) -> Channel:
-    """Alice's own webhook, snoozed, for three types; and no mail of them."""
+    """Give Alice a snoozed webhook channel for three types, and no mail about them."""
     made, _ = services.set_up(alice, "webhook", url=receiver.url, options={})
     wanted = [Choice(each, kind, kind == "webhook") for each in TYPES for kind in ("webhook", "email")]
     notification_settings.choose(alice, wanted)
@@ -65,7 +65,7 @@ def snooze(user: User, kind: str, hours: int = 8) -> None:
 
 
 def quiet_time_ends() -> None:
-    """As if the snooze had ended just now."""
+    """Move the end of the snooze to now."""
     now = clock.now()
     Channel.objects.update(snoozed_until=None)
     waiting = Delivery.objects.filter(state="pending", quiet_until__isnull=False)
@@ -83,7 +83,7 @@ def digest() -> Delivery:
 
 
 def titles() -> list[str]:
-    """What is told one by one in the digest."""
+    """Return the titles that the digest names one by one."""
     return [each["title"] for each in json.loads(digest().event.representation)["notifications"]]
 
 
@@ -307,7 +307,7 @@ def test_what_nobody_told_in_time_goes_one_by_one(
     assert digests.send_due() == 0, "a pump may take them before this is committed"
     Delivery.objects.update(due_at=clock.now() - timedelta(seconds=1))
     assert digests.send_due() == 0
-    sweep()  # wakes the lane
+    sweep()  # the sweep wakes the lane
     pump()
     assert len(receiver.requests) == 3
 
@@ -315,7 +315,7 @@ def test_what_nobody_told_in_time_goes_one_by_one(
 def test_what_one_call_has_no_time_for_is_kept_for_the_next(
     channel: Channel, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At seven o'clock many quiet times end."""
+    """Many quiet times end at the same minute, such as seven o'clock."""
     for each in TYPES:
         record(each)
     router.route()
@@ -440,7 +440,7 @@ def test_news_that_passes_does_not_wait(
 
 
 def test_a_later_snooze_does_not_put_off_what_is_due(channel: Channel, alice: User, record: Record) -> None:
-    """A pump may be sending it."""
+    """A pump may be sending the delivery."""
     record("git.push")
     router.route()
     Delivery.objects.update(quiet_until=clock.now() - DIGEST_GRACE, due_at=clock.now())
@@ -646,7 +646,7 @@ def test_two_users_are_told_their_own(
 def test_a_digest_that_is_made_again_has_the_id_that_its_receiver_knows(
     channel: Channel, record: Record, pump: Run
 ) -> None:
-    """As after a dump was restored from before the digest was made."""
+    """A restored dump may not contain the digest that was sent."""
     for each in TYPES:
         record(each)
     pump()

@@ -1,4 +1,4 @@
-"""Sending again from the pages about deliveries, with real receivers."""
+"""Resending from the pages about deliveries, with real receivers."""
 
 from __future__ import annotations
 

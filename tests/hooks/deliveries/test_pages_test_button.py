@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def press_test(client: Client, home: str, hook: Hook, event_type: str = "job.fail") -> str:
-    """Press the button; gives the address of the result."""
+    """Press the button; return the path of the result."""
     answer = client.post(f"{home}/hooks/{hook.public_id}/test/", {"event_type": event_type})
     assert answer.status_code == 302, answer.content.decode()
     return str(answer.headers["Location"])

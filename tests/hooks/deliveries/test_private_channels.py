@@ -1,4 +1,4 @@
-"""What organizations see of members' own channels: that a member was told, never where, what, or what came back."""
+"""Members' own channels as organizations see them: a member was told, but never where, what, or the answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ANSWER = "answer-nobody-shall-read"
 
 @dataclass
 class Told:
-    """Dave was told of one event by each of his channels; `secrets`: what is his alone."""
+    """The deliveries of one event to each of Dave's channels; `secrets` are the texts that only he may see."""
 
     hipchat: Delivery
     webhook: Delivery

@@ -1,4 +1,4 @@
-"""Lists of deliveries are read by an index that fits their filters: what a page costs does not grow with history."""
+"""Lists of deliveries use an index that fits their filters: the cost of a page does not grow with history."""
 
 from __future__ import annotations
 

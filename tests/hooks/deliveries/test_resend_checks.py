@@ -1,4 +1,4 @@
-"""Sending a mail again: not to who is nobody there any more, or does not want it; a few queries for a hundred."""
+"""Resending mails: not to addresses that left or opted out; a few queries for a hundred mails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def nobody_is_asked(settings: LazySettings) -> None:
 
 
 def ops(organization: Organization, **options: object) -> Hook:
-    """An e-mail hook that names all members, and one address that is none of theirs."""
+    """Create an e-mail hook that names all members and one other address."""
     notify = rules.Notify(members=True, addresses=[TYPED])
     return rules.create_email_hook(
         organization=organization, actor=None, name="Ops", notify=notify, events=["git.push"], **options  # type: ignore[arg-type]
@@ -40,14 +40,14 @@ def ops(organization: Organization, **options: object) -> Hook:
 
 
 def sent(address: str) -> Delivery:
-    """The mail to an address, as if it was sent."""
+    """Return the delivery to an address, marked as sent."""
     router.route()
     Delivery.objects.update(state="delivered", tries=1, due_at=None)
     return Delivery.objects.get(endpoint__address=address)
 
 
 def refused(delivery: Delivery, actor: User) -> str:
-    """Why it is not sent again; nothing if it is."""
+    """Resend a delivery; return why it is refused, or an empty text."""
     try:
         redeliver(delivery, actor)
     except CannotRedeliver as problem:

@@ -1,4 +1,4 @@
-"""Searching for what no database holds: pages leave it out, the API refuses it."""
+"""Searching for a text that no database can store: pages ignore it, the API refuses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test goes out whatever is done to its hook before a worker takes it."""
+"""A test is sent whatever happens to its hook before a worker takes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs and keys that cannot work are refused when they are given, and what a service will not take is not sent."""
+"""URLs and keys that cannot work are refused when given, and messages that a service refuses are not sent."""
 
 from __future__ import annotations
 

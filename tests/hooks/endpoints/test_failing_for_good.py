@@ -1,4 +1,4 @@
-"""Receivers that refuse one delivery after the other: none of them is tried again, and people are told all the same."""
+"""Receivers that refuse delivery after delivery: none of these is retried, but people are told."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOURS = timedelta(hours=1)
 
 
 def earlier(by: timedelta, **which: object) -> None:
-    """As if all that was learnt of some endpoints had been learnt so much earlier."""
+    """Move the recorded health of some endpoints back by so much time."""
     for endpoint in Endpoint.objects.filter(**which):
         for name in ("failed_since", "failing_since", "warned_at"):
             if moment := getattr(endpoint, name):
@@ -121,7 +121,7 @@ def test_it_recovers(webhook: Make, deliver: Callable[[int], None], receiver: Re
 def test_what_a_service_says_in_its_own_words_counts_as_well(
     webhook: Make, deliver: Callable[[int], None], receiver: Receiver
 ) -> None:
-    """Slack's `invalid_payload` and the like are a meaning of the format, whatever the status."""
+    """Slack's `invalid_payload` and the like get their meaning from the format, whatever the status."""
     receiver.status, receiver.body = 400, "invalid_payload"
     hook = webhook(events=["git.push"], format="slack")
     deliver(2)
@@ -166,7 +166,7 @@ def test_mails_that_are_all_refused_are_told_once_a_day(
     acme: Organization, alice: User, mailbox: Mailbox, record: Record, pump: Run, api: Callable[..., Api],
     client_of: Callable[[User], Client],
 ) -> None:  # fmt: skip
-    """554 is about the mail, so the address is tried on; but somebody should know."""
+    """Code 554 is about the mail, so the address stays enabled, but somebody should know."""
     for address in ("ops@example.org", "dev@example.org"):
         mailbox.refusals[address] = "554 5.7.1 Rejected by policy"
     hook = rules.create_email_hook(

@@ -1,4 +1,4 @@
-"""Addresses that were stored in several spellings become one, and nobody is told twice or instead of somebody else."""
+"""Addresses that were stored in several spellings become one: nobody is told twice or in another's place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def migrate() -> None:
 
 
 def old_hook(organization: Organization, *addresses: str) -> Hook:
-    """An e-mail hook, and its addresses, as they were stored before there was one form."""
+    """Create an e-mail hook with addresses in old spellings."""
     placeholders = [f"a{number}@example.org" for number in range(len(addresses))]
     hook = rules.create_email_hook(
         organization=organization,
@@ -93,7 +93,7 @@ def test_two_spellings_become_one_that_is_told_once(acme: Organization, record: 
 
 
 def test_consent_of_another_mailbox_is_no_consent(acme: Organization) -> None:
-    """Mail to faß.example went to fass.example: who confirmed there is somebody else."""
+    """Mail to faß.example went to fass.example, so somebody else confirmed there."""
     old_hook(acme, "ops@faß.example")
     migrate()
     assert Endpoint.objects.get(address="ops@xn--fa-hia.example").confirmed_at is None

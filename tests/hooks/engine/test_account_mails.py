@@ -43,7 +43,7 @@ def make_due() -> None:
 
 @pytest.fixture
 def hanging_relay(settings: LazySettings) -> Iterator[socket.socket]:
-    """A mail server that takes connections and never says a word."""
+    """Start a mail server that accepts connections and never sends a byte."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

@@ -1,4 +1,4 @@
-"""*Retry now* is an extra try: the ten that are scheduled stay as many, and at their times."""
+"""*Retry now* is an extra attempt: the ten scheduled attempts keep their number and times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Run = Callable[[], None]
 
 @pytest.fixture
 def failed_twice(webhook: Make, record: Record, pump: Run, receiver: Receiver) -> Delivery:
-    """A delivery of which two of the ten tries have failed; the third is in half an hour."""
+    """Create a delivery after two failed attempts of ten; the third is due in half an hour."""
     receiver.status = 503
     webhook()
     record("git.push")

@@ -1,4 +1,4 @@
-"""How much of the threads and of the interpreter one lane may use."""
+"""Limits on the threads and the interpreter time that one lane may use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_answers_at_once_wants_the_interpreter_for_itself_and_what_is_slow_
 def test_a_slow_answer_of_an_instant_receiver_is_not_taken_for_its_pace() -> None:
     lane = held(None)
     lane.learn(0.0004)
-    lane.learn(0.02)  # it waited for the interpreter
+    lane.learn(0.02)  # this answer waited for the GIL
     assert lane.latency is not None
     assert lane.latency < 0.005
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Mails and messages are in their receiver's language; what has no receiver of its own is in the installation's."""
+"""Mails and messages are in the recipient's language, or in the installation's if there is no single recipient."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def speak(user: User, language: str) -> User:
 
 @pytest.fixture
 def told(pump: Run, record: Record, acme: Organization) -> Callable[[], None]:
-    """A failed deployment, and a pump that tells it."""
+    """Return a function that records a failed deployment and runs the pump."""
 
     def tell() -> None:
         record("stack.redeploy.fail", application(acme, "front"))

@@ -1,6 +1,6 @@
-"""Services that limit all requests of one sender together: one hold and one pace for everybody's webhooks there.
+"""Services that limit one sender's requests together: one hold and one pace for all webhooks there.
 
-Discord is taken to be at 127.0.0.1 here; the receiver under "localhost" is any other host.
+Discord's host is 127.0.0.1 in these tests; "localhost" is the name of another host.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def elsewhere(receiver: Receiver) -> str:
-    """The same receiver under a name that is no limited host."""
+    """Return the receiver's URL under a name that is no limited host."""
     return receiver.url.replace("127.0.0.1", "localhost")
 
 
 @pytest.fixture
 def other(webhook: Make, receiver: Receiver, alice: User) -> Organization:
-    """Another organization with a webhook to the same service, in a format of its own."""
+    """Create another organization with a webhook to this service in another format."""
     other = Organization.objects.create(name="Other")
     for hook in Hook.objects.existing().filter(organization=other):
         rules.delete_hook(hook, None)
@@ -198,7 +198,7 @@ def test_two_workers_share_one_allowance() -> None:
 
 
 def note(*statuses: int, now: datetime) -> None:
-    """As a worker does that writes such answers down."""
+    """Count refusals as a worker does that records such answers."""
     answers = [Answer(str(status), "", time.monotonic(), 1, status=status) for status in statuses]
     with transaction.atomic():
         host_limits.note("discord", answers, now, probe=False)

@@ -1,4 +1,4 @@
-"""Secrets that no key reads, because the operator changed ENCRYPTION_KEYS: everything works, and rotating heals."""
+"""Secrets that no key in ENCRYPTION_KEYS decrypts: everything else works, and a rotation heals."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lose_the_key(settings: LazySettings) -> None:
 
 
 def stored(endpoint: Endpoint | None) -> str:
-    """What the database holds of its secrets."""
+    """Return the encrypted secrets in the database."""
     assert endpoint
     with connection.cursor() as cursor:
         pk = endpoint.pk if connection.vendor == "postgresql" else endpoint.pk.hex
@@ -50,7 +50,7 @@ def stored(endpoint: Endpoint | None) -> str:
 
 @pytest.fixture
 def lost(webhook: Make, record: Record, pump: Run, settings: LazySettings) -> Hook:
-    """A hook whose secret no key reads, with a delivery of before, and one that waits because of it."""
+    """Create a hook with a lost secret, an earlier delivery, and one that waits because of the loss."""
     hook = webhook(name="Ops room", events=["git.push"])
     record("git.push")
     pump()

@@ -1,4 +1,4 @@
-"""What is wrong with one row is that row's alone, wherever one loop serves many."""
+"""A defect of one row affects only that row, in every loop that serves many."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Run = Callable[[], None]
 
 
 def naming(organization: Organization, *addresses: str) -> Hook:
-    """A hook as one was stored before addresses were checked as they are now."""
+    """Create a hook with an address stored under older, laxer rules."""
     notify = rules.Notify(addresses=[f"a{number}@example.org" for number in range(len(addresses))])
     hook = rules.create_email_hook(
         organization=organization, actor=None, name="On call", events=["git.push"], notify=notify

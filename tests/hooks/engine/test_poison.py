@@ -1,4 +1,4 @@
-"""One rotten row, answer or address must not stop what has nothing to do with it, and must not be tried in a loop."""
+"""A rotten row, answer or address must not stop unrelated work, and must not be tried in a loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Run = Callable[[], None]
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pump that would loop for twenty seconds does so for one."""
+    """Limit a pump to one second instead of twenty."""
     monkeypatch.setattr(pumping, "BUDGET", 1.0)
 
 

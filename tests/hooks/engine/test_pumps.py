@@ -1,4 +1,4 @@
-"""When pumps begin and end: new work never waits for an old attempt, and nobody is woken in vain."""
+"""Beginning and end of pumps: new work never waits for an old attempt, and no worker is woken in vain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HANGS = 5
 def hanging(
     webhook: Make, record: Record, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], bool]]:
-    """A pump whose time is over, with an attempt under way that hangs for some seconds yet; whether it is at work."""
+    """Start a pump whose time is over while an attempt hangs; return a function that tells whether it is active."""
     settings.DELIVERY_TIMEOUT = HANGS
     monkeypatch.setattr(pumping, "BUDGET", 0.5)
     listener = socket.create_server(("127.0.0.1", 0))

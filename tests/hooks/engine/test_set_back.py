@@ -1,4 +1,4 @@
-"""The clock is set back: told here by moving everything that is kept an hour ahead."""
+"""A clock that is set back, simulated by moving all stored times an hour ahead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOON = timedelta(seconds=10)
 
 @pytest.fixture
 def lane(webhook: Callable[..., Hook], record: Callable[..., Event]) -> Lane:
-    """A lane with one delivery, due now."""
+    """Return a lane with one delivery that is due now."""
     webhook(events=["server.stopped"])
     record("server.stopped")
     router.route()
@@ -39,7 +39,7 @@ def due_at(lane: Lane) -> datetime:
 
 
 def set_the_clock_back(lane: Lane) -> datetime:
-    """As if now had been an hour later, with a pump at work. Returns the time."""
+    """Set the clock back by an hour while a pump is active; return the time."""
     now = clock.now()
     Pump.objects.create(pk=uuid.uuid4(), seen_at=now + HOUR)
     for name in ("work_due_at", "not_before", "next_at", "leased_until"):

@@ -1,4 +1,4 @@
-"""Why: every hook and every member, told or not told, with the reason; what happened, and what would happen now."""
+"""Explanations: each hook and member, told or not, with the reason, then and now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page Why? and its API: who may read it, filters, pages by key, and bad input."""
+"""The page Why? and its API: permissions, filters, paging by key, and bad input."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_filter_knows_who_was_told_in_a_digest_or_by_a_channel(record: Record,
     assert (found(True), found(False)) == ([dave], [alice])
     Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome="No member any more")
     assert (found(True), found(False)) == ([], [alice, dave])
-    Delivery.objects.filter(event=event).update(digest=uuid4())  # whatever its outcome says
+    Delivery.objects.filter(event=event).update(digest=uuid4())  # the reference decides, not the text of the outcome
     assert (found(True), found(False)) == ([dave], [alice])
     assert said(event, dave, "hipchat")[:2] == (
         "told",

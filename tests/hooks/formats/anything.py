@@ -1,4 +1,4 @@
-"""Any notification, for property tests: every type or none, whatever data, the markup of every service in it."""
+"""Arbitrary notifications for property tests: any type, any data, with the markup of every service."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ VALUES = some.recursive(
 
 
 def notifications(**fields: some.SearchStrategy[Any]) -> some.SearchStrategy[Notification]:
-    """`notifications(address=some.just("https://…"))`: `fields` of the notification are chosen from these."""
+    """Return a strategy for notifications; `fields` maps names to strategies: `address=some.just("https://…")`."""
     return some.builds(
         notification,
         event_type=some.sampled_from(TYPES) | TEXTS,

@@ -1,4 +1,4 @@
-"""What tests of formats need besides: a delivery to a receiver that answers like a service."""
+"""Fixtures for tests of formats: a delivery to a receiver that answers like a service."""
 
 from __future__ import annotations
 

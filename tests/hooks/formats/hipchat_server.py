@@ -18,7 +18,7 @@ OPTIONS = {"token": TOKEN, "room": ROOM}
 
 @dataclass
 class HipChatServer:
-    """Keeps what was asked and what was posted. `says`: an answer to everything instead, status and body."""
+    """A server that keeps requests and messages. `says` overrides every answer by a status and a body."""
 
     server: HTTPServer
     requests: list[Request] = field(default_factory=list)

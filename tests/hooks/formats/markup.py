@@ -1,4 +1,4 @@
-"""Reading the HTML that formats write: which tags it has, and what a person reads."""
+"""Parse the HTML that formats write, for its tags and its text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Markup(HTMLParser):
-    """`Markup("<b>a</b>")`: `.tags` and `.text`; fails on tags that are not closed in order."""
+    """The `tags` and the `text` of HTML; fails on tags that are not closed in order."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What tests of services share: how a service's messages are checked, and how one that answers is delivered to."""
+"""Helpers for tests of services: checks of their messages, and deliveries to receivers that answer like them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def text(most: int, least: int = 1) -> dict[str, Any]:
 
 
 def obj(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    """The schema of an object with these properties and no other."""
+    """Return the schema of an object with these properties and no others."""
     properties = {**required, **optional}
     return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
 
@@ -41,7 +41,7 @@ def array(items: dict[str, Any], most: int, least: int = 0) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Service:
-    """A service as its documentation tells of it: the form of a body, and limits that a schema cannot say."""
+    """A service by its documentation: the schema of a body, and limits that no schema expresses."""
 
     name: str
     schema: dict[str, Any]
@@ -54,14 +54,14 @@ class Service:
         return FORMATS[self.name].write(notification(event_type, data, **fields))
 
     def body(self, event_type: str, data: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-        """The body of such a message, checked."""
+        """Return the body of a checked message."""
         return self.check(self.write(event_type, data, **fields))
 
     def check(self, message: Message) -> dict[str, Any]:
         return self.check_body(message.content_type, message.body)
 
     def check_body(self, content_type: str, raw: bytes) -> dict[str, Any]:
-        """What was written, or what arrived: in the service's form and within its limits."""
+        """Check a body against the service's schema and limits, and return it."""
         assert content_type == "application/json"
         body: dict[str, Any] = json.loads(raw.decode())
         Draft202012Validator(self.schema).validate(body)
@@ -69,7 +69,7 @@ class Service:
         return body
 
     def understand(self, status: int, body: Any = "", **fields: Any) -> Answer:
-        """What an answer of the service is taken for."""
+        """Return the format's judgement of an answer of the service."""
         said = body if isinstance(body, str) else json.dumps(body)
         fields = {"request": {"url": self.address}, **fields}
         answer = Answer(str(status), "", 0.0, 1, status=status, response={"body": said, "headers": {}}, **fields)
@@ -78,7 +78,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Case:
-    """An answer of a service and what it leads to; `waits`: seconds that the next try is away at least."""
+    """An answer of a service and its effect; `waits` is the least number of seconds until the next attempt."""
 
     status: int
     body: Any
@@ -93,7 +93,7 @@ class Case:
 
 @dataclass
 class Delivering:
-    """One event, delivered over real HTTP to a receiver that answers as the service does."""
+    """A delivery of one event over real HTTP to a receiver that answers as the service does."""
 
     webhook: Callable[..., Hook]
     record: Callable[..., Event]
@@ -111,7 +111,7 @@ class Delivering:
         return Delivery.objects.get(hook=hook)
 
     def brings(self, service: Service, case: Case) -> None:
-        """The answer leads to the state, the explanation and the endpoint that the case says."""
+        """Assert that the answer leads to the state, explanation and endpoint of the case."""
         delivery = self(service, case)
         disabled = Endpoint.objects.get(pk=delivery.endpoint_id).disabled_at is not None
         assert ("gone" if disabled else delivery.state) == case.state
@@ -123,7 +123,7 @@ class Delivering:
 
 
 def assert_kept_nowhere(secret: str, hook: Hook, log: str = "") -> dict[str, Any]:
-    """Nothing that people may read of the one attempt has the secret; gives what is kept of the request."""
+    """Assert that no readable part of the attempt has the secret; return the recorded request."""
     attempt = Attempt.objects.get()
     assert secret not in json.dumps([attempt.request, attempt.response, attempt.explanation])
     endpoint = Endpoint.objects.get(hook=hook)
@@ -134,7 +134,7 @@ def assert_kept_nowhere(secret: str, hook: Hook, log: str = "") -> dict[str, Any
 
 
 class Html(HTMLParser):
-    """The plain text of a piece of HTML, and its tags."""
+    """The plain text and the tags of a piece of HTML."""
 
     def __init__(self, source: str) -> None:
         super().__init__()

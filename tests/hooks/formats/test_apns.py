@@ -1,4 +1,4 @@
-"""What Apple is sent: the story as an alert, never longer than it takes."""
+"""Pushes to Apple: the story as an alert, within Apple's limits."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_only_the_body_is_cut_and_with_an_ellipsis() -> None:
 
 @pytest.mark.parametrize("sign", ["😀", '"', "\\", "é", "x"])
 def test_whatever_it_is_made_of_the_longest_alert_fills_what_apple_takes(sign: str, monkeypatch: Any) -> None:
-    """Longer stories than there are today: the room is counted in bytes of JSON."""
+    """Stories could be longer than today's: the room is counted in bytes of JSON."""
     about = notification("job.fail")
     longest = replace(tell(about), title=sign * 200, line=sign * 9000)
     monkeypatch.setattr("hooks.formats.apns.tell", lambda notification: longest)

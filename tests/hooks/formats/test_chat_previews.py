@@ -1,4 +1,4 @@
-"""How a preview draws what Slack, Mattermost and their like would show."""
+"""Previews of messages for Slack, Mattermost and similar services."""
 
 from __future__ import annotations
 

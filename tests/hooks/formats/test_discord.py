@@ -1,4 +1,4 @@
-"""What Discord is sent and what its answers lead to."""
+"""Discord: messages, and the effect of its answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EMBED = obj(
         "fields": array(FIELD, 25),
     },
     footer=obj({"text": text(2048)}),
-    url=URL,  # left out where Discord would refuse it, as in these tests: their console's host has no dot
+    url=URL,  # the format leaves the URL out, as the host of the tests' console has no dot
 )
 
 

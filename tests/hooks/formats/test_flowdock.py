@@ -42,7 +42,7 @@ _PLAIN = {"type": "string", "pattern": "^[A-Za-z0-9_ ]+$"}
 _TAGS = {"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9-]+$"}}
 _MAIL = {"type": "string", "pattern": "^[^@ ]+@[^@ ]+$"}
 _LINK = {"type": "string", "pattern": "^https?://[!-~]+$"}
-# What Flowdock took
+# The limits of Flowdock
 SCHEMAS = {
     "inbox": {
         "type": "object",
@@ -141,7 +141,7 @@ def written(about: Notification) -> dict[str, Any]:
 
 
 def kind(body: dict[str, Any]) -> str:
-    """Which of the APIs a body is made for; it must be valid there."""
+    """Return the API that a body is made for; fails if it is not valid there."""
     found = [name for name, validator in VALIDATORS.items() if validator.is_valid(body)]
     assert len(found) == 1
     return found[0]

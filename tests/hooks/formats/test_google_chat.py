@@ -1,4 +1,4 @@
-"""What a Google Chat space is sent and what its answers lead to."""
+"""Google Chat: messages, and the effect of its answers."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _BOTH: dict[str, Any] = {
     "message_format": {"enum": ["html", "text"]},
     "color": {"enum": ["yellow", "red", "green", "purple", "gray", "random"]},
 }
-# What HipChat takes
+# The limits of HipChat
 VERSION_1 = Draft202012Validator(
     {
         "type": "object",
@@ -76,7 +76,7 @@ def told(event_type: str = "process.down", data: dict[str, Any] | None = None, *
 
 
 def written(about: Notification) -> dict[str, Any]:
-    """The body as the server reads it, of the form that it must have."""
+    """Return the body as the server reads it; fails if its schema is wrong."""
     message = HipChat().write(about)
     if about.options.get("version") == "2":
         assert message.content_type == "application/json"
@@ -163,7 +163,7 @@ def test_nobody_s_data_becomes_markup(version: str) -> None:
     assert markup.tags <= TAGS
     assert {name for name, _ in markup.attributes} == {"href"}
     assert '<img src=x onerror="x"> @all (boom) &amp;' in markup.text
-    assert body["message_format"] == "html"  # in which mentions and emoticons are not read
+    assert body["message_format"] == "html"  # HTML, where HipChat parses no mentions and emoticons
 
 
 def test_a_test_says_that_it_is_one() -> None:

@@ -1,4 +1,4 @@
-"""What Mattermost gets and answers."""
+"""Mattermost: messages, and the effect of its answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.hooks.formats.services import LANGUAGES, TYPES, URL, Case, Delivering
 from tests.hooks.notifications import notification
 
 KEY = "https://chat.example.com/hooks/u2x8rkfugj8zbqby9pw3huqnyc"
-LONGEST_POST = 16_383  # a longer one becomes several
+LONGEST_POST = 16_383  # Mattermost splits a longer post
 BOX = obj(
     {
         "fallback": text(300),
@@ -33,7 +33,7 @@ BOX = obj(
         "footer": text(300),
     }
 )
-CALL = re.compile(r"(?<![A-Za-z0-9])@(?=\w)|@(?:channel|here|all)\b", re.IGNORECASE)  # what could be read as a mention
+CALL = re.compile(r"(?<![A-Za-z0-9])@(?=\w)|@(?:channel|here|all)\b", re.IGNORECASE)  # possible mentions
 MARKDOWN = MarkdownIt("commonmark")
 
 
@@ -50,7 +50,7 @@ def box_of(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(written: str) -> str:
-    """What a reader sees of a text without emphasis; fails on any markup in it."""
+    """Return a text as a reader sees it; fails on any markup in it."""
     inside = re.fullmatch(r"<p>(.*)</p>\n", MARKDOWN.render(written), re.DOTALL)
     assert inside is not None
     assert "<" not in inside[1]

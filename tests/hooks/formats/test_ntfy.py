@@ -1,4 +1,4 @@
-"""What ntfy is sent and what its answers lead to."""
+"""ntfy: messages, and the effect of its answers."""
 
 from __future__ import annotations
 

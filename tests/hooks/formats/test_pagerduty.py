@@ -1,4 +1,4 @@
-"""What PagerDuty is sent, which alerts belong together, and what its answers lead to."""
+"""PagerDuty: alerts and changes, their keys, and the effect of its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What services are known to refuse is not sent like that, and people are told what to change."""
+"""Messages that a service is known to refuse are changed or not sent, and people learn what to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every service with a JSON body: each type in each language, any data, any answer, a preview."""
+"""Promises for every service with a JSON body: each type in each language, any data, any answer, a preview."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ def test_whatever_is_answered_is_understood(status: int, service: Service) -> No
 
 # --- As a page shows it ----------------------------------------------------------------------------------------
 def drawn(service: Service, body: dict[str, Any]) -> Html:
-    """What the preview makes of a body, of the tags that previews have."""
+    """Return the preview of a body, parsed; fails on tags that previews do not use."""
     page = Html(render_to_string(f"hooks/preview/{service.name}.html", {"body": body}))
     assert {tag for tag, _ in page.tags} <= TAGS
     assert {name for _, given in page.tags for name in given} <= {"class", "href", "rel", "aria-hidden"}
-    page.text = page.text.replace("\u2060", "")  # what keeps a text from calling somebody is not seen
+    page.text = page.text.replace("\u2060", "")  # the joiner that breaks mentions is invisible
     return page
 
 

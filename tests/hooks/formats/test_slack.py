@@ -1,4 +1,4 @@
-"""What Slack gets and answers, and what gets Slack's messages elsewhere."""
+"""Slack: messages, the effect of its answers, and messages for services that imitate Slack."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PLAIN_BOX = obj(
 
 
 def texts(part: Any) -> Iterator[str]:
-    """All texts of a message; not what they are for."""
+    """Yield all texts of a message."""
     if isinstance(part, dict):
         for name, value in part.items():
             if name not in {"type", "color", "title_link"}:

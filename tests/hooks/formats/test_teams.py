@@ -1,4 +1,4 @@
-"""What a workflow of Microsoft Teams is sent and what its answers lead to."""
+"""Microsoft Teams: messages to a workflow, and the effect of its answers."""
 
 from __future__ import annotations
 

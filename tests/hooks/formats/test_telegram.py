@@ -1,4 +1,4 @@
-"""What a Telegram chat is sent and what the Bot API's answers lead to."""
+"""Telegram: messages, and the effect of the Bot API's answers."""
 
 from __future__ import annotations
 

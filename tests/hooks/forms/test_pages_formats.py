@@ -67,7 +67,7 @@ def test_every_format_is_offered_with_its_own_fields_under_its_name(client: Clie
 def test_a_hook_is_added_with_its_options(client: Client, add: str, home: str) -> None:
     added = client.post(add, HIPCHAT)
     hook = Hook.objects.get(name="Ops room")
-    assert added.headers["Location"] == page_of(home, hook, "test/")  # there is no signature, so no secret to show
+    assert added.headers["Location"] == page_of(home, hook, "test/")  # no signature, so no secret to show
     assert hook.endpoint is not None
     assert hook.endpoint.options == {"token": f"{TOKEN[:4]}••••••", "room": "Ops", "version": "1"}
     assert secrets_of("Ops room") == {"token": TOKEN}

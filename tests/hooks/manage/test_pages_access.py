@@ -1,4 +1,4 @@
-"""The pages about hooks: who may read and do what, and who reads the secrets in an address."""
+"""Permissions on the pages about hooks, and on the secrets in a URL."""
 
 from __future__ import annotations
 

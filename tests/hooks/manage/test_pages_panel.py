@@ -1,4 +1,4 @@
-"""The Notifications panel: what is listed, and what the buttons beside a hook do."""
+"""The Notifications panel: its list, and the buttons beside a hook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list that restricts has one meaning: none is no restriction, an empty one is nothing."""
+"""Restrictions: null means no restriction, an empty list matches nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One's own notification settings by API."""
+"""The caller's own notification settings by API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How things stand for a user is what matching does: one table of rules, every type, with and without a resource."""
+"""Effective settings agree with routing: a table of rules, every type, with and without a resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would have been sent in the last seven days: from what really happened, by what is chosen now."""
+"""The forecast of a choice: how many of the last seven days' events it would have sent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def counted(user: User, scope: Scope = EVERYTHING) -> dict[str, int]:
 
 
 def listed(user: User, scope: Scope = EVERYTHING, size: int = 50) -> list[tuple[str, list[str]]]:
-    """Every event that would have been told, over all pages, with its channels."""
+    """Return every event in the forecast, over all pages, with its channels."""
     found: list[tuple[str, list[str]]] = []
     before: UUID | None = None
     while True:

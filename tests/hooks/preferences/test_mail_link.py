@@ -1,4 +1,4 @@
-"""Mail that comes by a member's own settings or by default ends by the link in it, and by the page that it leads to."""
+"""The link in mails that a member's settings or a default asked for: it ends them, as does its page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stranger() -> Client:
 
 @pytest.fixture
 def at_acme(acme: Organization, alice: User) -> Endpoint:
-    """Alice's address there."""
+    """Return the endpoint of Alice's address in Acme."""
     return lookup.mail_endpoint(acme, alice.email)
 
 
@@ -44,7 +44,7 @@ def link(endpoint: Endpoint, event_type: str, *hooks: str) -> str:
 
 
 def press(client: Client, page: str, button: str) -> str:
-    """Press the button with these words; gives the page that follows."""
+    """Press the button with these words; return the next page."""
     html = get(client, page)
     forms = re.findall(r"<form.*?</form>", html, re.DOTALL)
     form = next(form for form in forms if button in " ".join(re.sub("<[^>]+>", "", form).split()))
@@ -202,7 +202,7 @@ def test_an_undo_that_was_tampered_with_is_as_none(alice: User, at_acme: Endpoin
 def test_an_undo_of_another_link_is_as_none(
     of: str, alice: User, dave: User, acme: Organization, at_acme: Endpoint, stranger: Client
 ) -> None:
-    """What somebody had on would be turned on for another, or for what was never asked for."""
+    """Otherwise one user's earlier settings could be turned on for another user or type."""
     if of == "another address":
         notification_settings.choose(dave, [Choice("git.push", "email", True)], Scope(organization=acme))
         other = link(lookup.mail_endpoint(acme, dave.email), "git.push")

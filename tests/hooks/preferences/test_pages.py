@@ -1,4 +1,4 @@
-"""*My notifications*: the grid, what a click does, and undoing it."""
+"""*My notifications*: the grid, its buttons, and undo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.pages import get
 
 @pytest.fixture
 def client(dave: User, client_of: ClientOf) -> Client:
-    """Of Dave, a developer in Acme."""
+    """Return a client that is signed in as Dave, a developer in Acme."""
     return client_of(dave)
 
 

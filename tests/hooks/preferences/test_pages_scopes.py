@@ -1,4 +1,4 @@
-"""*My notifications* for one organization or application: what it says otherwise, and where it is found."""
+"""*My notifications* for one organization or application: its texts, and the links to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.pages import get
 
 @pytest.fixture
 def client(dave: User, client_of: ClientOf) -> Client:
-    """Of Dave, a developer in Acme."""
+    """Return a client that is signed in as Dave, a developer in Acme."""
     return client_of(dave)
 
 

@@ -1,4 +1,4 @@
-"""What pages say about hooks and deliveries."""
+"""The sentences of pages about hooks and deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preview: what would be sent for any type of event, drawn and as it is, without a secret."""
+"""The preview of a message for any event type, rendered and raw, without secrets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def client(alice: User, client_of: ClientOf) -> Client:
 
 
 def filled_options(known: Any) -> tuple[dict[str, str], list[str]]:
-    """Valid values for all options of a format, and those of them that are secret."""
+    """Return valid values for all options of a format, and the secret ones."""
     values = {}
     for option in known.options:
         hidden = [SECRET, f"9{SECRET}"] if option.secret else []

@@ -1,4 +1,4 @@
-"""A request that waits for a network holds no database connection, and only so many wait at once."""
+"""Requests that wait for the network hold no database connection, and their number is limited."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import Api
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """The URL of a server that takes connections and never answers."""
+    """Start a server that accepts connections and never answers; return its URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 

@@ -1,4 +1,4 @@
-"""The contract of lanes, the same on both databases: who holds one, when it is due, and what must never be lost."""
+"""The contract of lanes on both databases: holders, due times, and work that must never be lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Record = Callable[..., Event]
 
 @pytest.fixture
 def lane(webhook: Make, record: Record) -> Lane:
-    """A lane with one delivery that is due."""
+    """Return a lane with one delivery that is due."""
     webhook()
     record("git.push")
     router.route()
@@ -123,7 +123,7 @@ def test_work_that_comes_while_the_lane_is_leased_is_seen_at_release(lane: Lane,
 
 @pytest.mark.postgresql_only
 def test_a_release_that_waits_for_a_touch_sees_the_work_it_brought(lane: Lane) -> None:
-    """In one statement, `min(due)` would be read before the lock was waited for, and the lane would sleep."""
+    """A single statement would read `min(due)` before it waits for the lock, and the lane would sleep."""
     (lease,) = claim()
     Delivery.objects.update(state="delivered", due_at=None)
     locked, released = threading.Event(), threading.Event()
@@ -242,7 +242,7 @@ def test_an_organization_with_more_due_lanes_than_are_looked_at_does_not_hide_th
 
 
 def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record: Record) -> None:
-    """Only what was asked for goes; if it fails, the others go on waiting, and so does what comes then."""
+    """Only the requested delivery is sent; if it fails, the others and new ones keep waiting."""
     (lease,) = claim()
     lease.rest(60)
     lanes.release([lease])
@@ -268,7 +268,7 @@ def test_what_a_person_asks_for_waits_too_if_nothing_can_go(lane: Lane) -> None:
 
 
 def test_what_a_holder_learns_before_a_reset_is_forgotten(lane: Lane) -> None:
-    """The circuit of the old URL must not hold up the new one. The holder keeps its lease, though."""
+    """The circuit of the old URL must not delay the new one, but the holder keeps its lease."""
     (lease,) = claim()
     for _ in range(2):
         queue_lanes.reset(lane.pk)

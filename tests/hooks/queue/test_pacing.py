@@ -1,4 +1,4 @@
-"""Strict order and rate limits: what a person chose for one webhook."""
+"""Strict order and rate limits that a person chose for a webhook."""
 
 from __future__ import annotations
 

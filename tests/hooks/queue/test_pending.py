@@ -1,4 +1,4 @@
-"""What waits when its rule changes."""
+"""Pending deliveries when their rule changes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
 
 
 def enable(hook: Hook) -> None:
-    """What a worker does when a disabled endpoint takes a test."""
+    """Enable an endpoint as a worker does after a successful test."""
     with transaction.atomic():
         pending.reactivate(Endpoint.objects.select_for_update(no_key=True, of=("self",)).get(hook=hook))
 
@@ -345,7 +345,7 @@ def waits(user: User, event_type: str) -> tuple[datetime | None, datetime | None
 
 @pytest.fixture
 def paused(acme: Organization, alice: User, dave: User, record: Record) -> Hook:
-    """An e-mail hook that held two mails to each member while it was paused."""
+    """Return an e-mail hook that holds two mails to each member, as it is paused."""
     everybody = rules.Notify(members=True)
     hook = rules.create_email_hook(organization=acme, actor=None, name="All", notify=everybody, paused=True)
     for event_type in ("git.push", "stack.redeploy.fail"):
@@ -381,7 +381,7 @@ def test_they_come_as_one_mail_when_the_quiet_time_is_over(
 def test_resuming_asks_for_no_quiet_time_by_itself(
     paused: Hook, acme: Organization, alice: User, dave: User, record: Record
 ) -> None:
-    """However many receivers have one."""
+    """The number of queries is constant, however many recipients have one."""
     counts = []
     for user in (alice, dave):
         snoozed(user)

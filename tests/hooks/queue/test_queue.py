@@ -68,11 +68,11 @@ def test_without_announcements_it_looks_after_a_moment(queue: broker.Queue) -> N
 
 
 def _until_taken(queue: broker.Queue) -> float:
-    """How long after it is queued, while this thread waits for it, a task is taken."""
+    """Return the seconds from queueing a task until this thread, which waits for it, takes it."""
     queued: list[float] = []
 
     def enqueue() -> None:
-        time.sleep(0.3)  # the other waits by now
+        time.sleep(0.3)  # lets the other thread begin to wait
         queued.append(time.monotonic())
         broker.Queue("wake-ups").enqueue("wake")
         connection.close()

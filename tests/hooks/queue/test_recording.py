@@ -1,4 +1,4 @@
-"""Writing results down: what happened to a delivery meanwhile is kept, and nothing is recorded twice."""
+"""Recording results: changes to a delivery meanwhile are kept, and nothing is recorded twice."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_what_was_not_written_before_the_database_went_away_is_written_after(
 def test_the_same_delivery_failing_again_and_again_opens_no_circuit(
     webhook: Make, record: Record, pump: Run, receiver: Receiver
 ) -> None:
-    """Five in a row of different ones do: then it is the receiver, and not this one message."""
+    """Five failures of different deliveries would: then the receiver is at fault, not one message."""
     receiver.status = 503
     webhook()
     record("git.push")

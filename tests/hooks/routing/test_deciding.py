@@ -1,4 +1,4 @@
-"""For any hooks and choices: matching in bulk, the explanation page by page, and the rule in plain words agree."""
+"""Property tests: routing in bulk, explanations page by page and the rule in plain code agree."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ distinct_choices = st.lists(choices_drawn, max_size=12, unique_by=lambda each: (
 
 @dataclass
 class World:
-    """An organization of five, one of them deactivated, each with a HipChat but the last."""
+    """An organization of five members: one is deactivated, and all but the last have a HipChat channel."""
 
     acme: Organization
     users: dict[str, User]
@@ -141,7 +141,7 @@ def world(acme: Organization) -> World:
 def expected(
     event_type: str, about: str, hooks: Sequence[HookDrawn], choices: Sequence[Choice]
 ) -> set[tuple[str, str]]:
-    """Who is told by what: the narrowest choice decides; else the default or any hook that names the member."""
+    """Return each member's channels by the rule: the narrowest choice, else the default or a hook that names them."""
     told = set()
     for name, role in zip(NAMES, ROLES, strict=True):
         if name == "Dee":

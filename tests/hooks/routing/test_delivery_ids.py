@@ -1,4 +1,4 @@
-"""The id of a delivery follows from the event and where it goes: what is routed again is known again."""
+"""Ids of deliveries follow from event and endpoint: an event that is routed again gets equal ids."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def route_all() -> None:
 
 
 def route_again() -> None:
-    """As after a dump was restored that has the events, and nothing of what was routed since."""
+    """Route all events again, as after the restore of a dump from before the routing."""
     Delivery.objects.all().delete()
     Endpoint.objects.filter(kind="email").delete()
     Event.objects.filter(is_test=False).update(routed_at=None)
@@ -124,10 +124,10 @@ def test_a_lane_has_the_order_of_the_events_also_when_all_of_it_was_held(
 def test_an_event_that_is_committed_late_is_told_after_those_that_were_routed_before(
     webhook: Webhook, record: Record
 ) -> None:
-    """As when its transaction began first and ended last: its id is the smaller one."""
+    """Its transaction began first and ended last, so it has the smaller id."""
     webhook(ordered=True)
     late, early = record("git.push", number=1), record("git.push", number=2)
-    Event.objects.filter(pk=late.pk).update(routed_at=clock.now())  # is not there yet
+    Event.objects.filter(pk=late.pk).update(routed_at=clock.now())  # hidden: not committed yet
     route_all()
     Event.objects.filter(pk=late.pk).update(routed_at=None)
     route_all()

@@ -1,4 +1,4 @@
-"""Who is told: hooks by type, group and resource; members by default; everybody once."""
+"""Routing: hooks by type, group and resource; members by default; one mail for each person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEED = [
 
 
 def told() -> set[str]:
-    """The addresses that are owed a delivery."""
+    """Return the addresses that have a delivery."""
     router.route()
     return set(Delivery.objects.values_list("endpoint__address", flat=True))
 
@@ -211,7 +211,7 @@ def test_a_hook_whose_last_recipient_left_matches_nothing_and_says_so(
     assert told() == set()
     assert sentences.describe_recipients(hook) == "Nobody: who was chosen is gone"
     assert sentences.hook_state(hook).word == "Matches nothing"
-    rules.update_hook(hook, None, name="Renamed", notify=rules.Notify())  # it can be put back as it was read
+    rules.update_hook(hook, None, name="Renamed", notify=rules.Notify())  # the JSON of a GET is accepted by PUT
 
 
 @pytest.mark.parametrize("said", [["x"], {"kind": 1}, {"kind": ["x"], "id": ["x"]}, None, 7])

@@ -1,4 +1,4 @@
-"""What is kept of an answer: its headers within bounds, its body unpacked and in the characters that it names."""
+"""Recorded answers: headers within limits, bodies unpacked and decoded by their charset."""
 
 from __future__ import annotations
 

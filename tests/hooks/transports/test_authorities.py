@@ -1,4 +1,4 @@
-"""Receivers whose certificate is from a private authority: told by an option of the webhook, or for all."""
+"""Receivers with a certificate from a private authority, trusted by a webhook's option or by the operator."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_another_private_authority_is_not(url: str) -> None:
 
 
 def test_a_connection_to_a_receiver_is_not_used_by_who_does_not_trust_it(authority: Authority, url: str) -> None:
-    """Both are of one organization, on one host and port, one after the other on one thread."""
+    """Both webhooks are in one organization, at one host and port, used in turn on one thread."""
     assert http.post(replace(notification(url), options={"ca_certificates": authority.pem})).status == 200
     assert http.post(notification(url)).code == "tls"
 

@@ -1,4 +1,4 @@
-"""The adapter's connections: which request goes over which, when one is kept, what TLS demands, what is on the wire."""
+"""The adapter's connections: their reuse, TLS, and the bytes on the wire."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def no_connections_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every name is this machine."""
+    """Resolve every name to this machine."""
     monkeypatch.setattr(outbound, "resolve", lambda host, port: [(socket.AF_INET, ("127.0.0.1", port))])
 
 
@@ -194,7 +194,7 @@ def test_a_connection_is_not_kept_after_an_answer_that_is_none_or_too_long(answe
 # --- TLS -----------------------------------------------------------------------------------------------------
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """For right.example, signed by itself."""
+    """Return a self-signed certificate for right.example, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "right.example")])
     now = datetime.now(UTC)

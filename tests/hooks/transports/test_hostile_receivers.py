@@ -1,4 +1,4 @@
-"""What a receiver may do to us, over real sockets: it gets an answer in words, within the deadline."""
+"""Hostile receivers over real sockets: each attempt ends with an answer in words, within the deadline."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def notification(url: str) -> Notification:
 
 
 class Server:
-    """Accepts connections and lets `talk` do what it likes with each."""
+    """A server that hands each connection to `talk`."""
 
     def __init__(self, talk: Talk) -> None:
         self.talk = talk
@@ -247,7 +247,7 @@ def test_a_name_with_many_dead_addresses_does_not_outlast_the_deadline(
 def test_nothing_is_sent_after_a_look_up_that_outlasts_the_deadline(
     serve: Callable[[Talk], Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By then the lease may have ended, and another worker may be sending the same."""
+    """The lease may have ended by then, and another worker may be sending the delivery."""
     server = serve(until_closed)
     address = server.listener.getsockname()
 

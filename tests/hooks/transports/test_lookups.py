@@ -1,4 +1,4 @@
-"""Names that are looked up slowly: no attempt waits longer than it may, and nobody else's names wait for them."""
+"""Slow look-ups of names: no attempt exceeds its deadline, and other organizations' names do not wait."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Serve = Callable[[Talk], Server]
 
 
 class NameServer:
-    """Knows every name as this machine; those of slow.example only once it is `told`."""
+    """A resolver: every name is this machine, and those in slow.example wait for the event `told`."""
 
     def __init__(self) -> None:
         self.told = threading.Event()
@@ -94,7 +94,7 @@ def test_a_name_that_nobody_knows_is_an_answer(names: NameServer, serve: Serve) 
 
 
 def test_an_owner_whose_names_are_slow_delays_no_other(names: NameServer, serve: Serve) -> None:
-    """Sixteen sending threads wait for slow names of one organization, each a name of its own."""
+    """Sixteen sending threads wait for different slow names of one organization."""
     server = serve(answers)
 
     def send(organization: str, name: str) -> str:

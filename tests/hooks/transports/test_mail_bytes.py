@@ -1,4 +1,4 @@
-"""Whatever an event says, a mail about it goes over the wire as one mail, with the headers that we gave it."""
+"""Mails on the wire: any data of an event gives one mail with exactly the headers that we set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail by a provider's own API (django-anymail): what is sent, what its refusals mean, what it reports later."""
+"""Mail through a provider's API (django-anymail): requests, refusals, and later reports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ urlpatterns = [
 
 
 class Provider(EmailBackend):  # type: ignore[misc]
-    """Anymail's backend for tests, whose API answers with `trouble`."""
+    """Anymail's backend for tests, with an API that answers `trouble`."""
 
     trouble: Exception | None = None
 
@@ -121,7 +121,7 @@ def test_other_trouble_is_the_provider_s_or_the_message_s(
 
 @pytest.fixture
 def reports(settings: LazySettings) -> Iterator[Callable[..., int]]:
-    """`reports(Type="HardBounce", …)`: Postmark posts a report; gives the status of the answer."""
+    """Return a function that posts a report as Postmark does, and returns the status: `reports(Type="HardBounce")`."""
     from anymail.signals import tracking
 
     settings.ROOT_URLCONF = __name__
@@ -157,7 +157,7 @@ def test_a_bounce_for_good_and_a_complaint_stop_the_address(
     endpoint.refresh_from_db()
     assert words in endpoint.disabled_reason
     assert Event.objects.filter(type="hook.disabled").count() == 1
-    assert reports(Email=alice.email, **report) == 200  # reports come twice
+    assert reports(Email=alice.email, **report) == 200  # providers repeat reports
     assert Event.objects.filter(type="hook.disabled").count() == 1
 
 

@@ -1,4 +1,4 @@
-"""The relay's set-up: signing in, TLS, certificates. What is wrong with it is about no mail, and uses up no tries."""
+"""The relay's set-up: signing in, TLS, certificates. Its errors use up no attempts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ USER, PASSWORD = "usér", "pä€ss"
 
 @contextmanager
 def relay(box: Mailbox, settings: LazySettings, **options: Any) -> Iterator[list[bytes]]:
-    """A relay with these options of aiosmtpd; yields the passwords that it was given."""
+    """Run a relay with these options of aiosmtpd; yield the passwords that it gets."""
     given: list[bytes] = []
 
     def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:

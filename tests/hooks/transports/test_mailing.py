@@ -93,7 +93,7 @@ def test_a_relay_that_takes_nothing_from_us_costs_no_tries(
 def test_a_relay_that_takes_too_long_over_a_message_is_not_sent_it_without_end(
     record: Record, alice: User, pump: Run, mailbox: Mailbox, settings: LazySettings
 ) -> None:
-    """It may take the message after all: its answer being late is a try, and the relay is not away."""
+    """The relay may accept the message after all: a late answer counts as an attempt, and the relay is not away."""
     settings.DELIVERY_TIMEOUT = settings.EMAIL_TIMEOUT = 1
     mailbox.takes_for_data = 2
     record("server.stopped")
@@ -106,7 +106,7 @@ def test_a_relay_that_takes_too_long_over_a_message_is_not_sent_it_without_end(
 def test_a_relay_that_is_slow_at_each_step_does_not_outlast_the_deadline(
     record: Record, alice: User, pump: Run, mailbox: Mailbox, settings: LazySettings
 ) -> None:
-    """Beyond it the lease may have ended, and another worker may be sending the same mail."""
+    """After the deadline the lease may have ended, and another worker may be sending the mail."""
     settings.DELIVERY_TIMEOUT = settings.EMAIL_TIMEOUT = 1
     mailbox.takes = 0.8
     record("server.stopped")
@@ -179,7 +179,7 @@ def test_a_refused_address_ends_the_run_as_more_of_it_may_be_for_the_same(mailbo
 
 @pytest.fixture
 def many_mails(alice: User, mailbox: Mailbox, settings: LazySettings) -> int:
-    """Mails that are due in lanes of their own, and a relay that is away."""
+    """Create mails that are due in different lanes, with a relay that is away."""
     settings.EMAIL_PORT = free_port()
     for number in range(6):
         organization = organizations.create_organization(name=f"Number {number}", admin=alice)
@@ -218,7 +218,7 @@ def test_many_attempts_that_find_the_relay_away_at_once_count_as_one(many_mails:
 def test_the_log_says_once_that_a_transport_is_away_and_once_that_it_is_back(
     transport: str, called: str, db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By whichever worker finds it so first; not by the others, nor at each probe."""
+    """Only the worker that notices first writes to the log, neither the others nor each probe."""
     now = clock.now()
     away = Answer("connection", "Connection refused", time.monotonic(), 1, transport_down=True)
     there = Answer("smtp 250", "OK", time.monotonic(), 1, status=250)

@@ -1,4 +1,4 @@
-"""Where we may not connect to: inside the machine, private networks, and addresses that hide one."""
+"""Forbidden addresses: this machine, private networks, and addresses that embed one of these."""
 
 from __future__ import annotations
 

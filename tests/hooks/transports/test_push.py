@@ -1,4 +1,4 @@
-"""Pushes over real HTTP/2 to an Apple on loopback: the token, the connection, every answer, and Apple being away."""
+"""Pushes over real HTTP/2 to a fake of Apple: the token, the connection, every answer, and outages."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_no_log_tells_a_token_at_whatever_level(apns: FakeApns, caplog: pytest.L
 
 # --- The connection ------------------------------------------------------------------------------------------
 def push_at_once(count: int) -> list[Any]:
-    """That many pushes, each on a thread of its own; the answers."""
+    """Send so many pushes, each on its own thread; return the answers."""
     answers: list[Any] = []
     barrier = threading.Barrier(count)
 
@@ -176,7 +176,7 @@ def test_what_was_under_way_on_other_threads_is_sent_again_too(apns: FakeApns, h
 def test_a_connection_that_is_closed_without_an_answer_twice_is_a_try(
     apns: FakeApns, device: Device, owe: Owe, pump: Run
 ) -> None:
-    """Apple may have sent it: it must not be sent to the person without end."""
+    """Apple may have delivered the push: a person must not get it without end."""
     apns.answer = lambda push: Reply(how="drop")
     owe(device)
     pump()
@@ -241,7 +241,7 @@ def test_an_answer_that_is_no_json_or_endless_is_an_answer(apns: FakeApns) -> No
 def test_a_token_that_apple_finds_too_old_is_renewed_at_once(apns: FakeApns, settings: LazySettings) -> None:
     ours = transport.provider().token
     ours.current()
-    claims = {"iss": TEAM_ID, "iat": int(time.time()) - 4000}  # this machine slept meanwhile
+    claims = {"iss": TEAM_ID, "iat": int(time.time()) - 4000}  # as after the machine was asleep
     ours._text = jwt.encode(claims, settings.APNS_KEY, "ES256", {"kid": KEY_ID})
     assert pushed().arrived
     assert apns.refused == ["ExpiredProviderToken"]
@@ -251,7 +251,7 @@ def test_a_token_that_apple_finds_too_old_is_renewed_at_once(apns: FakeApns, set
 
 
 def test_a_token_is_not_renewed_again_and_again(apns: FakeApns) -> None:
-    apns.max_age = -120.0  # nothing that we sign is new enough: our clock is wrong
+    apns.max_age = -120.0  # refuses even a new token, as with a wrong clock
     first, second = pushed(), pushed()
     assert first.transport_down
     assert second.transport_down

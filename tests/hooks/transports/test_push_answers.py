@@ -1,4 +1,4 @@
-"""What Apple answers to a push, and what comes of it: every documented reason."""
+"""Apple's answers to a push and their effect: every documented reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pushes by real worker processes, which are forked before they connect to anything."""
+"""Pushes by real worker processes, which fork before they connect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail relay whose replies are out of step: what is recorded of a mail is what that mail was answered."""
+"""A mail relay whose replies are out of step: each mail's record has the reply to that mail."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django.core.mail import get_connection
 from hooks.messages import Answer, Message
 from hooks.transports import smtp
 
-Say = Callable[[str, int], str]  # what follows the reply to this command of the n-th mail
+Say = Callable[[str, int], str]  # returns extra text for the reply to a command of the n-th mail
 MESSAGE = Message(b"Hello", "text/plain", subject="Hello")
 
 
 class Relay:
-    """Refuses every mail in the end, and says behind its replies what `extra` likes."""
+    """A relay that refuses every mail, and adds the text from `extra` to its replies."""
 
     def __init__(self, extra: Say) -> None:
         self.extra, self.connections, self.mails = extra, 0, 0
@@ -74,7 +74,7 @@ def relay(settings: LazySettings) -> Iterator[Callable[[Say], Relay]]:
 
 
 def mail(times: int) -> list[Answer]:
-    """The answers to so many mails over a connection that is kept."""
+    """Send so many mails over one connection; return the answers."""
     connection = get_connection(timeout=3)
     try:
         return [smtp.post(connection, "ops@example.org", MESSAGE, time.monotonic()) for _ in range(times)]
@@ -85,7 +85,7 @@ def mail(times: int) -> list[Answer]:
 
 @pytest.mark.parametrize("command", ["greeting", "ehlo", "mail", "rcpt", "data", "message"])
 def test_a_reply_too_many_is_not_taken_for_another(command: str, relay: Callable[[Say], Relay]) -> None:
-    """Whatever it is behind, a mail that the relay did not take is never recorded as taken."""
+    """A mail that the relay refused is never recorded as accepted, wherever the extra reply is."""
     relay(lambda behind, mails: "250 fine\r\n250 fine\r\n354 go on\r\n250 taken\r\n" if behind == command else "")
     answers = mail(3)
     assert not any(answer.arrived for answer in answers), [answer.code for answer in answers]

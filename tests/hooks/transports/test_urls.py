@@ -1,4 +1,4 @@
-"""A URL on its way: written, dialled and asked for as one and the same."""
+"""URLs: the stored, the dialled and the requested URL agree."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_hook_that_was_stored_with_two_sends_the_tokens_alone(
 
 @pytest.mark.parametrize("known", webhook_formats(), ids=lambda known: known.name)
 def test_a_format_that_sends_an_authorization_says_so(known: Any) -> None:
-    """So that no new format can bring a second one."""
+    """Otherwise a new format could send a second header."""
     for version in ("1", "2"):
         options = OPTIONS.get(known.name, {})
         options = options | {"version": version} if "version" in options else options

@@ -1,4 +1,4 @@
-"""What an e-mail says of an event: the story that every format tells, as text and as HTML."""
+"""E-mails about events: the story of every format, as text and as HTML."""
 
 from __future__ import annotations
 

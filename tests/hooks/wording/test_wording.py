@@ -1,4 +1,4 @@
-"""What people read about an event: every type in both languages, and whatever its data is."""
+"""The words about events: every type in both languages, with any data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def words(story: Story) -> list[str]:
 
 
 def facts(data: dict[str, Any], event_type: str = "process.down") -> list[str]:
-    """The facts after organization and application."""
+    """Return the facts after organization and application."""
     return [f"{label}: {value}" for label, value in tell(notification(event_type, data)).facts[2:]]
 
 
