@@ -1,1 +1,1 @@
-"""The forms of the pages: they parse, and check nothing that the domain checks."""
+"""The forms of the pages. They only parse: the domain checks what is allowed."""

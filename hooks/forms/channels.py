@@ -1,4 +1,4 @@
-"""The forms of a user's own channels. They only parse: what is allowed is decided in `channels` and `devices`."""
+"""The forms of a user's own channels. They only parse: `hooks.channels` checks what is allowed."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ HIPCHAT = FORMATS["hipchat"]
 
 
 class ChannelForm(forms.Form):
-    """What HipChat and the webhook have in common."""
+    """The common base of the forms of HipChat and of the webhook."""
 
     options: OptionFields
 
     @property
     @abstractmethod
     def format_name(self) -> str:
-        """Of the format that is written for the channel."""
+        """Return the name of the channel's format."""
 
     def values(self) -> dict[str, Any]:
-        """What to hand to `channels.set_up`."""
+        """Return the arguments for `channels.services.set_up`."""
         format = self.format_name
         url = str(self.cleaned_data.get("url", "")).strip()
         return {"url": url, "format": format, "options": self.options.typed(format)}
 
     def refuse(self, problem: InvalidRule) -> None:
-        """Show the problems of the domain at their fields."""
+        """Add the domain's problems to their fields, and those without a field to the form."""
         for name, message in problem.errors.items():
             option = self.options.called(self.format_name, name.removeprefix("options."))
             field = option if name.startswith("options.") else name
@@ -52,7 +52,7 @@ class ChannelForm(forms.Form):
 
 
 class HipChatForm(ChannelForm):
-    """The API token, the room, and where the server is."""
+    """The form of a HipChat channel: API token, room and server."""
 
     url = forms.CharField(
         label="Base URL",
@@ -74,7 +74,7 @@ class HipChatForm(ChannelForm):
 
 
 class WebhookChannelForm(DestinationForm, ChannelForm):
-    """A URL and any format that webhooks have."""
+    """The form of a webhook channel: a URL, and any format for webhooks."""
 
     field_order = ("url", "format")
 
@@ -93,7 +93,7 @@ class WebhookChannelForm(DestinationForm, ChannelForm):
 
 
 def form_of(kind: str, data: Any, endpoint: Endpoint | None) -> HipChatForm | WebhookChannelForm:
-    """The form of a channel that has an endpoint."""
+    """Return the form for a kind of channel that has an endpoint."""
     form_class = HipChatForm if kind == Channel.Kind.HIPCHAT else WebhookChannelForm
     return form_class(data, endpoint=endpoint)
 
@@ -107,7 +107,7 @@ def tomorrow_morning(now: datetime, zone: str) -> datetime:
 
 
 class SnoozeForm(forms.Form):
-    """Which channels, and until when. `until()` after it was found valid."""
+    """The form of a snooze: channels and an end. `end` needs a valid form."""
 
     channels = forms.MultipleChoiceField(
         label="Channels", widget=Checkboxes(), error_messages={"required": "Choose at least one channel."}
@@ -146,7 +146,7 @@ class SnoozeForm(forms.Form):
 
 
 class HoursForm(forms.Form):
-    """The daily quiet hours of one channel: both times, or none."""
+    """The form of a channel's daily quiet hours: both times, or none."""
 
     begin = forms.TimeField(
         label="From", required=False, widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"})

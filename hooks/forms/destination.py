@@ -1,4 +1,4 @@
-"""The part of a form that says where something goes: a URL, a format, and what that format needs beyond the URL."""
+"""The part of a form for a destination: a URL, a format, and the options of the format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Radios(forms.RadioSelect):
 
 
 class DestinationForm(forms.Form):
-    """A URL, a format, and the options of every format, of which those of the chosen one count. `ask_where` first."""
+    """A URL, a format and the options of every format; only those of the chosen one count.
+
+    A subclass calls `ask_where` at the end of `__init__`.
+    """
 
     url = forms.CharField(  # type: ignore[call-arg]
         label="Webhook URL",
@@ -35,12 +38,12 @@ class DestinationForm(forms.Form):
         widget=Radios, initial="raw", template_name="hooks/manage/formats.html"
     )
 
-    verdict: tuple[bool, str] | None = None  # what the service says of the token, if it was asked
+    verdict: tuple[bool, str] | None = None  # whether the token is valid, in words too, after a verification
     verify_page = ""
-    endpoint: Endpoint | None = None  # as it is stored
+    endpoint: Endpoint | None = None  # the stored one, if the form edits it
 
     def ask_where(self, endpoint: Endpoint | None, *, verify_page: str, advice_page: str) -> None:
-        """Add the fields of the formats, and what stands in them."""
+        """Add the fields of the formats with their initial values, and the URLs of the views for tokens and advice."""
         self.endpoint, self.verify_page = endpoint, verify_page
         self.fields["format"].choices = [  # type: ignore[attr-defined]
             (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
@@ -69,7 +72,7 @@ class DestinationForm(forms.Form):
 
     @property
     def by_a_person(self) -> bool:
-        """Whether a person has chosen the format already: then a URL proposes, and no longer chooses."""
+        """Tell whether a person has chosen the format: then a URL only proposes one, and does not select it."""
         return self.endpoint is not None or self.is_bound
 
     def get_context(self) -> dict[str, Any]:
@@ -79,9 +82,9 @@ class DestinationForm(forms.Form):
         return context
 
     def proposes(self) -> bool:
-        """Choose the format of the service that the URL is of, unless the person saw this proposal and chose Raw.
+        """Select the format of the URL's service, unless the person has seen this proposal and kept Raw.
 
-        True: the form is to be shown again, once.
+        Returns True if the form must be shown again, once, with the proposal.
         """
         typed = Advice(self.cleaned_data["url"], self.cleaned_data["format"])
         proposed = typed.proposed

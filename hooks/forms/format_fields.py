@@ -1,4 +1,4 @@
-"""What the form of a webhook asks for each format: made from what the formats declare."""
+"""The fields of a webhook's form for each format, made from the options that the formats declare."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hooks.models import Endpoint
 
 @dataclass(frozen=True)
 class Advice:
-    """What a URL says about its format, and a format about its URL."""
+    """The advice on a URL and a format that are chosen together."""
 
     url: str
     format: str
 
     @property
     def proposed(self) -> Format | None:
-        """The format that the URL is most likely meant for."""
+        """Return the format that the URL is most likely meant for."""
         return proposed_for(self.url)
 
     @property
@@ -36,28 +36,28 @@ class Advice:
 
     @property
     def default_url(self) -> str:
-        """Where it goes while no URL is given."""
+        """Return the format's default URL if no URL is given; else an empty text."""
         return self.chosen.default_url if self.chosen and not self.url else ""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A format as the form offers it: its radio button and its own fields."""
+    """A format in the form: its radio button and its fields."""
 
     format: Format
     radio: BoundWidget
     fields: list[BoundField]
-    authority: BoundField | None  # who vouches for a server of one's own
+    authority: BoundField | None  # the certificate authority, for formats with servers of one's own
 
 
 @dataclass
 class _Asked:
-    """One option in the form: under which names, and the secret that is stored for it, masked."""
+    """An option in the form: the names of its fields, and its stored secret, masked."""
 
     option: Option
     field: str
     stored: str = ""
-    removed: str = ""  # the checkbox that ends what is stored; empty if there is none
+    removed: str = ""  # the checkbox that removes the stored secret; empty if there is none
 
 
 @dataclass
@@ -68,9 +68,10 @@ class OptionFields:
     asked: dict[str, list[_Asked]] = field(default_factory=dict)  # by format
 
     def add(self, endpoint: Endpoint | None, *, lost: bool, formats: Sequence[Format] = ()) -> None:
-        """`endpoint`: the one that is edited. `lost`: whether its secrets cannot be read any more.
+        """Add the fields of formats to the form.
 
-        `formats`: those to ask about, if not all.
+        `endpoint` is the one that is edited; `lost` says that its secrets cannot be decrypted. `formats` are all for
+        webhooks unless given.
         """
         for known in formats or webhook_formats():
             stands = endpoint.options if endpoint and endpoint.format == known.name else {}
@@ -92,12 +93,12 @@ class OptionFields:
 
     @property
     def names(self) -> list[str]:
-        """All fields, of whatever format."""
+        """Return the names of the fields of all formats."""
         every = [asked for fields in self.asked.values() for asked in fields]
         return [name for asked in every for name in (asked.field, asked.removed) if name]
 
     def called(self, format: str, option: str) -> str | None:
-        """The name of the field of an option."""
+        """Return the name of an option's field; None if there is none."""
         return next((asked.field for asked in self.asked.get(format, ()) if asked.option.name == option), None)
 
     def changed(self, format: str) -> bool:
@@ -105,7 +106,7 @@ class OptionFields:
         return bool(names.intersection(self.form.changed_data))
 
     def typed(self, format: str) -> dict[str, str | None]:
-        """The options as `rules` takes them: what is left empty is not sent, None ends a stored secret."""
+        """Return the options for the domain: an empty field is left out, None removes a stored secret."""
         found: dict[str, str | None] = {}
         for asked in self.asked.get(format, ()):
             value = self.form.cleaned_data.get(asked.field)
@@ -116,7 +117,7 @@ class OptionFields:
         return found
 
     def offers(self, radios: BoundField) -> list[Offer]:
-        """Every format in the order of the registry, with the fields that belong to it."""
+        """Return every format with its fields, in the order of the registry."""
         return [
             Offer(
                 known,
@@ -134,7 +135,7 @@ class OptionFields:
 
 
 class _OptionField(forms.CharField):
-    """`stored`: a secret is there, so that nothing needs to be typed although one is needed."""
+    """The field of an option. If `stored`, a secret exists, so that the field may be empty even if it is required."""
 
     stored = False
 
@@ -151,7 +152,7 @@ def _field(option: Option, stored: str) -> _OptionField:
             attrs={**attrs, "rows": 6, "maxlength": option.most, "placeholder": "-----BEGIN CERTIFICATE-----"}
         )
     elif option.secret:
-        # What was typed stands there again if something else has to be corrected; what is stored never does.
+        # A typed secret is rendered again after another error, or people would lose it. A stored one never is.
         widget = forms.PasswordInput(
             attrs={**attrs, "autocomplete": "new-password", "maxlength": option.most}, render_value=True
         )
@@ -160,7 +161,7 @@ def _field(option: Option, stored: str) -> _OptionField:
     help = option.help
     if stored:
         help = f"{help} {stored} is stored: leave this empty to keep it.".strip()
-    # What it may be is decided in `rules`, for the chosen format alone.
+    # Not required here: the domain checks only the options of the chosen format.
     made = _OptionField(label=option.label, help_text=help, required=False, widget=widget)
     made.stored = bool(stored) or bool(option.choices)
     return made

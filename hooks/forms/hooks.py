@@ -1,4 +1,4 @@
-"""The forms of hooks. They only parse: what is allowed is decided in `rules`, whose problems `refuse` shows."""
+"""The forms of hooks. They only parse: `manage.rules` checks what is allowed, and `refuse` shows its problems."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ Grouped = list[tuple[str, Choices]]
 
 
 _PACE = ("ordered", "rate_limit")
-_LIFTED = {"every_event": "events", "unrestrict": "resources"}  # by the tick that lifts the restriction
+# The checkbox that lifts a restriction, and the field that it restricts.
+_LIFTED = {"every_event": "events", "unrestrict": "resources"}
 
 
 class Checkboxes(forms.CheckboxSelectMultiple):
-    """Checkboxes under headings. With `fold`, all but the first heading are folded under it unless chosen from."""
+    """Checkboxes under headings. `fold` labels a fold-out with all groups but the first; a choice in it opens it."""
 
     template_name = "components/choices.html"
     option_template_name = "components/choice.html"
@@ -53,7 +54,7 @@ class Checkboxes(forms.CheckboxSelectMultiple):
 
 
 class NotifyWidget(forms.MultiWidget):
-    """The four ways to say who is told, in one box."""
+    """The four ways to choose recipients, in one box."""
 
     template_name = "hooks/manage/notify.html"
     use_fieldset = True
@@ -80,7 +81,7 @@ class NotifyWidget(forms.MultiWidget):
 
 
 class NotifyField(forms.Field):
-    """Gives a `Notify`; addresses are typed one per line (or separated by commas)."""
+    """The field for a `Notify`. Addresses are typed one per line or separated by commas."""
 
     widget = NotifyWidget
 
@@ -113,7 +114,7 @@ class RateWidget(forms.MultiWidget):
 
 
 class RateField(forms.MultiValueField):
-    """Gives a `RateLimit`, or None if nothing was typed."""
+    """The field for a `RateLimit`; None if nothing was typed."""
 
     widget = RateWidget
 
@@ -131,9 +132,9 @@ class RateField(forms.MultiValueField):
 
 
 class HookForm(forms.Form):
-    """What all hooks have in common. `changes()` names only what the person changed."""
+    """The common base of the forms of hooks. `changes()` has only the fields that the person changed."""
 
-    # What must be given is decided in `rules` too, so that all problems are shown at once.
+    # Not required here: the domain checks that, so that all problems are shown at once.
     name = forms.CharField(
         required=False, strip=True, widget=forms.TextInput(attrs={"required": True, "maxlength": 100})
     )
@@ -191,7 +192,7 @@ class HookForm(forms.Form):
 
     @property
     def pace(self) -> list[forms.BoundField]:
-        """The fields about order and rate, which stand apart."""
+        """Return the fields about order and rate, which the page shows apart."""
         return [self[name] for name in _PACE if name in self.fields]
 
     def get_context(self) -> dict[str, Any]:
@@ -200,7 +201,7 @@ class HookForm(forms.Form):
         return context
 
     def clean(self) -> dict[str, Any]:
-        """A restriction is lifted by a tick alone: to take the last choice away is not to ask for everything."""
+        """Lift a restriction only if its checkbox says so: without any choice left the hook matches nothing."""
         cleaned = super().clean() or {}
         for lifted, name in _LIFTED.items():
             if lifted in self.fields and name in self.changed_data and not (cleaned.get(name) or cleaned.get(lifted)):
@@ -208,21 +209,21 @@ class HookForm(forms.Form):
         return cleaned
 
     def changes(self) -> dict[str, Any]:
-        """What to hand to `rules.update_hook`. A restriction whose last resource went away stays one."""
+        """Return the arguments for `rules.update_hook`. A restriction whose last resource is gone stays one."""
         changed = {name: self.cleaned_data[name] for name in self.changed_data if name not in _LIFTED}
         return changed | {name: None for lifted, name in _LIFTED.items() if self.cleaned_data.get(lifted)}
 
     def values(self) -> dict[str, Any]:
-        """Everything, for `rules.create_…`: where nothing is chosen, there is no restriction."""
+        """Return the arguments for `rules.create_…`; without a choice there is no restriction."""
         return self.cleaned_data | {name: self.cleaned_data.get(name) or None for name in _LIFTED.values()}
 
     def refuse(self, problem: InvalidRule) -> None:
-        """Show the problems of the domain at their fields."""
+        """Add the domain's problems to their fields, and those without a field to the form."""
         for name, message in problem.errors.items():
             self.add_error(self.called(name), message)
 
     def called(self, name: str) -> str | None:
-        """The field of what the domain calls so; None if it has none of its own."""
+        """Return the field for a name of the domain; None if it has no field of its own."""
         return name if name in self.fields else None
 
 
@@ -264,7 +265,7 @@ class WebhookForm(HookForm, DestinationForm):
 
     @property
     def paced(self) -> bool:
-        """Whether order or rate is chosen, or was typed and is wrong."""
+        """Tell whether order or rate is set, or has an error: then the page shows them open."""
         return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
 
     def values(self) -> dict[str, Any]:
@@ -309,7 +310,7 @@ class EmailHookForm(HookForm):
 
 
 def initial_of(hook: Hook) -> dict[str, Any]:
-    """What a form for this hook begins with."""
+    """Return the initial values of the form for a hook."""
     initial: dict[str, Any] = {
         "name": hook.name,
         "events": hook.events or [],
@@ -326,12 +327,12 @@ def initial_of(hook: Hook) -> dict[str, Any]:
 
 
 def _gone(chosen: Sequence[Any], why: str) -> str:
-    """The help under a choice that restricts a hook."""
+    """Return the help text under a choice that restricts a hook."""
     return "" if chosen else f"{why}, so it matches nothing at the moment."
 
 
 def event_choices(chosen: Sequence[str]) -> Grouped:
-    """Groups first, then the types under their headings; chosen names that the catalogue lost stay choosable."""
+    """Return groups, then types under headings. Chosen names that the catalogue no longer has are kept."""
     lost = [name for name in chosen if name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS]
     choices: Grouped = [("", [(group.name, group.label) for group in catalogue.GROUPS.values()])]
     choices += [
@@ -343,7 +344,7 @@ def event_choices(chosen: Sequence[str]) -> Grouped:
 
 
 def resource_choices(organization: Organization, chosen: Sequence[Resource]) -> Grouped:
-    """Applications, then add-ons; archived ones only if they were chosen before."""
+    """Return applications, then add-ons; archived ones only if they are chosen already."""
     choices: Grouped = []
     existing = organization.resources.filter(archived_at__isnull=True).order_by("name")
     for kind, heading in ((Resource.Kind.APPLICATION, "Applications"), (Resource.Kind.ADDON, "Add-ons")):

@@ -1,4 +1,4 @@
-"""The one command. Every benchmark runs in a process of its own, on a database of its own."""
+"""The command that runs benchmarks, each in a process and on a database of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.benchmarks.report import Aim, Findings, Row, table
 from tests.postgres import TemporaryPostgres, find_postgres
 
 BASE = Path(__file__).resolve().parent.parent.parent
-# As PostgreSQL is installed: a commit waits for the disk.
+# PostgreSQL's default: a commit waits for the disk.
 DURABLE = {"max_connections": "200", "logging_collector": "off"}
 STATISTICS = DURABLE | {"shared_preload_libraries": "pg_stat_statements"}
 POSTGRES, POSTGRES_REDIS, SQLITE = "PostgreSQL", "PostgreSQL, Redis", "SQLite"
@@ -29,7 +29,7 @@ POSTGRES, POSTGRES_REDIS, SQLITE = "PostgreSQL", "PostgreSQL, Redis", "SQLite"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`on`: where it is always measured; with --sqlite on SQLite as well, if that says anything."""
+    """A benchmark. `on` names the database it always runs on; --sqlite adds SQLite if it supports that."""
 
     title: str
     module: str
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(benchmark: Benchmark, where: str, runs: int, quick: bool) -> Findings | None:
-    """Run it; None if it failed, which has been told."""
+    """Run a benchmark; None if it failed, after its error was printed."""
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="console-benchmark-"))
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "BENCHMARK_DIRECTORY": directory}

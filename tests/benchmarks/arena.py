@@ -1,4 +1,4 @@
-"""Where a benchmark happens: a migrated database, an organization with webhooks, and real workers and web server."""
+"""The environment of a benchmark: a migrated database, an organization with webhooks, workers and a web server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import tests.environment  # the settings, first of all
+import tests.environment  # sets the environment: must precede Django's imports
 
 if redis_url := os.environ.pop("BENCHMARK_REDIS_URL", ""):
     os.environ["REDIS_URL"] = redis_url
@@ -39,12 +39,12 @@ from tests.benchmarks.machine import Process, free_port, guarded
 from tests.project.processes import Command
 
 BODY = 1024  # bytes of a delivery's body
-TYPE = "git.push"  # nobody is e-mailed about it
+TYPE = "git.push"  # a type without e-mails by default
 
 
 @dataclass
 class Options:
-    """`on` names the database and the broker of this run, for the tables."""
+    """The options of a run. `on` names its database and broker, for the tables."""
 
     on: str
     runs: int = 5
@@ -61,7 +61,7 @@ class Arena:
         self.admin: User = organizations.create_user(email="bench@people.example", password=None, name="Bench")
         self.acme: Organization = organizations.create_organization(name="Acme", admin=self.admin)
         self.token: str = ApiToken.objects.create(self.admin, name="benchmark", organization=self.acme)[1]
-        self.listening = 0  # webhooks that match what is recorded here
+        self.listening = 0  # webhooks that match the recorded events
         self.padding = 0
         self.padding = BODY - len(self.body().encode())
 
@@ -69,12 +69,12 @@ class Arena:
     def postgresql(self) -> bool:
         return connection.vendor == "postgresql"
 
-    # --- What there is ---------------------------------------------------------------------------------------
+    # --- Objects ---------------------------------------------------------------------------------------------
     def data(self) -> dict[str, Any]:
         return {"text": "x" * self.padding}
 
     def body(self) -> str:
-        """What a delivery's body looks like: 1 kB."""
+        """Return a sample of a delivery's body of 1 kB."""
         event = Event(organization=self.acme, type=TYPE)
         return representation.build(
             event_id=event.public_id, event_type=TYPE, occurred_at=timezone.now(), organization=self.acme,
@@ -85,17 +85,17 @@ class Arena:
         return rules.create_webhook(organization=self.acme, actor=None, name=name, url=url, events=[TYPE])[0]
 
     def only(self, urls: Sequence[str]) -> list[Hook]:
-        """Webhooks to these addresses, and no other webhooks any more."""
+        """Replace all webhooks by webhooks to these URLs."""
         for hook in Hook.objects.existing().filter(organization=self.acme, kind=Hook.Kind.WEBHOOK):
             rules.delete_hook(hook, None)
         self.listening = len(urls)
         with transaction.atomic():
             return [self.webhook(f"Hook {number}", url) for number, url in enumerate(urls)]
 
-    # --- What runs -------------------------------------------------------------------------------------------
+    # --- Processes -------------------------------------------------------------------------------------------
     @contextmanager
     def workers(self, **environment: str) -> Iterator[Command]:
-        """`manage.py worker`, with two workers that have begun to look for work."""
+        """Run `manage.py worker` with two workers that have begun to look for work."""
         command = Command("worker", **_environment(), **environment)
         guarded(command.process.pid)
         try:
@@ -111,14 +111,14 @@ class Arena:
             yield command
         finally:
             command.destroy()
-            # Nobody is left who holds these; the next workers need not wait for leases to end.
+            # The holders have ended; without this the next workers would wait for their leases to run out.
             Pump.objects.all().delete()
             Lane.objects.update(token=None, leased_until=None)
             connection.close()
 
     @contextmanager
     def web(self) -> Iterator[Api]:
-        """The web server, and a client of its API."""
+        """Run the web server; give a client of its API."""
         port = free_port()
         command = [sys.executable, "-m", "notifications_project.runtime.web", "--port", str(port)]
         with Process(command, os.environ | _environment()):
@@ -130,12 +130,12 @@ class Arena:
                 time.sleep(0.1)
             yield api
 
-    # --- What happens ----------------------------------------------------------------------------------------
+    # --- Events ----------------------------------------------------------------------------------------------
     def new_events(self, number: int) -> list[NewEvent]:
         return [NewEvent(type=TYPE, data=self.data()) for _ in range(number)]
 
     def publish(self, events: int) -> float:
-        """Record events and route them in one transaction: when (`time.monotonic()`) all of it came to be seen."""
+        """Record events and route them in one transaction; return the monotonic time of its commit."""
         seen: list[float] = []
         with transaction.atomic():
             transaction.on_commit(lambda: seen.append(time.monotonic()))
@@ -146,7 +146,7 @@ class Arena:
         return seen[0]
 
     def record(self, events: int) -> tuple[float, list[UUID]]:
-        """Record events; when they were stored, and their ids. The workers route them."""
+        """Record events for the workers to route; return the monotonic time of the commit and the ids."""
         seen: list[float] = []
         with transaction.atomic():
             transaction.on_commit(lambda: seen.append(time.monotonic()))
@@ -154,7 +154,7 @@ class Arena:
         return seen[0], [event.pk for event in recorded]
 
     def rest(self, seconds: float = 60) -> None:
-        """Wait until no pump is at work and all is written down."""
+        """Wait until no pump is active and every result is recorded."""
         deadline = time.monotonic() + seconds
         while wakeup.active_pumps() or Lane.objects.filter(leased_until__isnull=False).exists():
             if time.monotonic() > deadline:
@@ -162,7 +162,7 @@ class Arena:
             time.sleep(0.1)
 
     def check(self, delivered: int) -> None:
-        """That so many deliveries, no fewer, are delivered, each with an attempt that was recorded."""
+        """Fail unless so many deliveries are delivered, each with a recorded attempt."""
         self.rest()
         found = Delivery.objects.filter(state=Delivery.State.DELIVERED).count()
         attempts = Attempt.objects.filter(verdict="delivered").values("delivery").distinct().count()
@@ -172,7 +172,7 @@ class Arena:
 
 @dataclass
 class Api:
-    """A client of the API that keeps its connection; one a thread."""
+    """A client of the API that keeps its connection; each thread needs its own."""
 
     port: int
     arena: Arena
@@ -200,7 +200,7 @@ class Api:
             return False
 
     def post(self, body: bytes) -> None:
-        if time.monotonic() - self.used_at > 3:  # the server closes what is idle for 5 s
+        if time.monotonic() - self.used_at > 3:  # the server closes a connection after 5 s without a request
             self.connection.close()
         self.used_at = time.monotonic()
         self.connection.request("POST", self.path, body, self.headers)
@@ -217,7 +217,7 @@ class Api:
 
 
 def _environment() -> dict[str, str]:
-    """The settings of this process, for the console's other processes."""
+    """Return the environment for the console's other processes, with the settings of this one."""
     redis = os.environ.get("REDIS_URL")
     return dict(tests.environment.SETTINGS) | ({"REDIS_URL": redis} if redis else {})
 

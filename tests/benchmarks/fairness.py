@@ -1,4 +1,4 @@
-"""Do endpoints that hang delay the others? From event to delivery, at the healthy ones."""
+"""The delay that hanging endpoints cause: time from event to delivery at the healthy ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WARM_UP = 10  # events
 
 
 def fairness(arena: Arena) -> Findings:
-    """A steady 200 deliveries a second; none, 1, then 50 of 100 endpoints hang until the time-out."""
+    """Measure 200 deliveries a second while 0, 1 and 50 of 100 endpoints hang until the time-out."""
     seconds = arena.options.size(30, 8)
     findings = Findings()
     p99: dict[int, list[float]] = {0: [], 1: [], 50: []}
@@ -50,7 +50,7 @@ def fairness(arena: Arena) -> Findings:
 
 
 def one(arena: Arena, hanging: int, seconds: int, timeout: int) -> list[float]:
-    """The milliseconds from each event's being stored to its arrival at each healthy endpoint."""
+    """Return the milliseconds from the storing of each event to its arrival at each healthy endpoint."""
     with Patient(20) as receiver, arena.workers(DELIVERY_TIMEOUT=str(timeout)):
         healthy = ENDPOINTS - hanging
         hooks = arena.only(
@@ -78,12 +78,12 @@ def one(arena: Arena, hanging: int, seconds: int, timeout: int) -> list[float]:
             found |= {webhook_id: at for webhook_id, at in receiver.arrivals().items() if webhook_id in owed}
         if len(found) < len(owed):
             raise RuntimeError(f"only {len(found)} of {len(owed)} deliveries arrived at healthy endpoints")
-        arena.only([])  # what waits for those that hang is cancelled
+        arena.only([])  # cancels the deliveries to those that hang
         return [1000 * (at - owed[webhook_id]) for webhook_id, at in found.items()]
 
 
 def _deliveries(arena: Arena, events: list[UUID], endpoints: list[UUID | None], healthy: int) -> list[Delivery]:
-    """What is owed to the healthy ones, once all of it is routed."""
+    """Wait until the events are routed; return the deliveries to healthy endpoints."""
     deadline = time.monotonic() + 60
     while True:
         rows = list(Delivery.objects.filter(event__in=events, endpoint__in=endpoints).only("id", "event_id"))

@@ -1,4 +1,4 @@
-"""What the cluster takes: memory over many deliveries; queries and CPU when there is nothing to do."""
+"""The cost of the cluster: memory over many deliveries; queries and CPU when idle."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _STEPS = 10
 
 
 def memory(arena: Arena) -> Findings:
-    """The memory of all processes of `manage.py worker` over 200,000 deliveries, in ten steps."""
+    """Measure the memory of all processes of `manage.py worker` over 200,000 deliveries, in ten steps."""
     findings = Findings(notes=["PSS of every process of `manage.py worker`: the supervisor and the whole cluster."])
-    events = arena.options.size(200, 10)  # a step
+    events = arena.options.size(200, 10)  # in a step
     resting: list[float] = []
     most = 0.0
     with Instant() as receiver, arena.workers() as workers:
@@ -43,7 +43,7 @@ def memory(arena: Arena) -> Findings:
             )
     findings.aims = [
         Aim("the whole cluster under 200 MB", f"{max(most, *resting):.0f} MB at most", max(most, *resting) < 200),
-        # The first step loads what the others use; from then on it should not grow.
+        # The first step loads code and caches; after it memory should not grow.
         Aim("flat: the last step within 5 % of the third", f"{resting[-1]:.0f} after {resting[3]:.0f} MB",
             resting[-1] <= 1.05 * resting[3]),
     ]  # fmt: skip
@@ -51,7 +51,7 @@ def memory(arena: Arena) -> Findings:
 
 
 def idle(arena: Arena) -> Findings:
-    """30 seconds of nothing to do."""
+    """Measure queries and CPU over 30 idle seconds."""
     seconds = arena.options.size(30, 10)
     with arena.workers() as workers:
         time.sleep(3)
@@ -92,7 +92,7 @@ def _frequent() -> list[tuple[str, int]]:
 
 
 def _queries() -> int:
-    """Statements that the server has carried out, without those that count them. SQLite does not count."""
+    """Return how many statements the server has run, without those that count them. SQLite does not count."""
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:

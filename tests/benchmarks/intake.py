@@ -80,9 +80,9 @@ def _seconds(api: Api, bodies: list[bytes], clients: int) -> float:
 
 
 def many(arena: Arena, findings: Findings) -> None:
-    """One event of which every member is told: storing it, and routing it."""
+    """Measure storing and routing one event that tells every member."""
     members = arena.options.size(10_000, 1_000)
-    while router.route():  # what the workers have left
+    while router.route():  # routes the events that the workers have not
         pass
     add_members(arena, members)
     runs = [routed(arena, "stack.redeploy.ok", members) for _ in range(arena.options.runs)]
@@ -97,7 +97,7 @@ def many(arena: Arena, findings: Findings) -> None:
 
 @dataclass(frozen=True)
 class Routed:
-    """What one event cost: milliseconds, and queries of the routing."""
+    """The cost of one event: milliseconds, and queries of the routing."""
 
     storing: float
     routing: float
@@ -105,7 +105,7 @@ class Routed:
 
 
 def routed(arena: Arena, event_type: str, due: int) -> Routed:
-    """Store and route one event, which must owe so many deliveries or more."""
+    """Store and route one event; fail unless it makes at least `due` deliveries."""
     queries = 0
 
     def count(execute: Callable[..., Any], *arguments: Any) -> Any:

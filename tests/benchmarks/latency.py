@@ -1,4 +1,4 @@
-"""From an event's being stored to its arrival: with nothing else to do, and among other work."""
+"""The time from the storing of an event to its arrival, idle and under load."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def latency(arena: Arena) -> Findings:
 
 
 def _once(arena: Arena, receiver: Patient, pause: float) -> float:
-    """One event after a pause, in which the last pump has left."""
+    """Measure one event after a pause, in which the last pump ends."""
     time.sleep(pause)
     receiver.arrivals()
     before = receiver.count()

@@ -1,4 +1,4 @@
-"""What throughput is compared with: processes that POST in a plain loop of `requests.Session`, with no database.
+"""The yardstick of throughput: processes that POST in a plain loop of `requests.Session`, without a database.
 
 Each writes "ready", waits for a line, then sends its share as fast as it can and writes "done".
 """
@@ -19,7 +19,7 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": "loop"}
 
 
 def seconds_of(receiver: Instant, deliveries: int, endpoints: int, body: str) -> float:
-    """From the start of the two loops to the last arrival."""
+    """Return the seconds from the start of the loops to the last arrival."""
     share = str(deliveries // PROCESSES)
     with ExitStack() as stack:
         command = ["-m", "tests.benchmarks.loop", receiver.url(0).rpartition("/")[0], str(endpoints), share, body]
@@ -37,7 +37,7 @@ def main(base: str, endpoints: int, deliveries: int, body: bytes) -> None:
     session = requests.Session()
     session.trust_env = False
     urls = [f"{base}/{number}" for number in range(endpoints)]
-    session.post(urls[0], data=body, headers=_HEADERS, timeout=15)  # the connection is made; it is not counted
+    session.post(urls[0], data=body, headers=_HEADERS, timeout=15)  # opens the connection, outside the measured time
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(deliveries):

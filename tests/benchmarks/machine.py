@@ -1,4 +1,4 @@
-"""What processes use (CPU, memory), and processes of the benchmarks' own that cannot outlive them."""
+"""CPU and memory of processes, and child processes that cannot outlive the benchmarks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _guard: subprocess.Popen[bytes] | None = None
 
 
 def guarded(pid: int) -> None:
-    """Should this process be killed, the group of this one goes too."""
+    """Start a guard that kills a process group when this process ends."""
     global _guard
     _guard = _guard or start_guard()
     assert _guard.stdin is not None
@@ -32,7 +32,7 @@ def guarded(pid: int) -> None:
 
 
 class Process:
-    """A program in a group of its own, ended when the `with` block is left. Python sources: `Process.python(...)`."""
+    """A program in its own process group that ends with the `with` block. `Process.python(...)` runs Python."""
 
     def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None, **more: Any):
         self.popen: subprocess.Popen[str] = subprocess.Popen(
@@ -51,7 +51,7 @@ class Process:
         return cls([sys.executable, *arguments], **more)
 
     def line(self) -> str:
-        """The next line that it writes."""
+        """Return the next line that the process writes."""
         assert self.popen.stdout is not None
         return self.popen.stdout.readline().strip()
 
@@ -81,7 +81,7 @@ class NotInstalled(Exception):
 
 @contextmanager
 def redis() -> Iterator[str]:
-    """The address of a private Redis that keeps nothing on disk."""
+    """Run a private Redis without persistence; give its URL."""
     program = shutil.which("redis-server")
     if program is None:
         raise NotInstalled("redis-server is not installed")
@@ -112,7 +112,7 @@ def free_port() -> int:
 
 
 def pss_mb(pids: Iterable[int]) -> float:
-    """Memory of these processes in MB, each shared page counted once among those that share it."""
+    """Return the memory of these processes in MB; a shared page counts once for all that share it."""
     total = 0
     for pid in pids:
         try:
@@ -124,12 +124,12 @@ def pss_mb(pids: Iterable[int]) -> float:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU time that these processes have used, and children of theirs that have ended."""
+    """Return the CPU seconds of these processes and of their ended children."""
     return sum(sum(int(part) for part in stat[_TIMES]) for pid in pids if (stat := _stat(pid))) / _TICKS
 
 
 def server_of(backend: int) -> list[int]:
-    """The processes of the database server to which this backend belongs."""
+    """Return the processes of the database server to which this backend belongs."""
     leader = int(_stat(backend)[_PPID])
     every = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     return [leader, *(pid for pid in every if (stat := _stat(pid)) and int(stat[_PPID]) == leader)]

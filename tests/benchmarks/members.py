@@ -1,4 +1,4 @@
-"""Matching one event for an organization of 10,000 members, of whom more or fewer are due: time and queries."""
+"""Time and queries of routing one event to an organization of 10,000 members, for different numbers of recipients."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.benchmarks.arena import Arena
 from tests.benchmarks.intake import Routed, add_members, routed
 from tests.benchmarks.report import Aim, Findings, median, number, spread
 
-_MAILED = "server.stopped"  # every member gets it by e-mail, but for those who turned it off
-_SILENT = "git.push"  # nobody does, but for those who turned it on
+_MAILED = "server.stopped"  # on by default for e-mail
+_SILENT = "git.push"  # off by default
 _BATCH = 1_000
 
 
@@ -22,12 +22,12 @@ def matching(arena: Arena) -> Findings:
     dues = [0, members // 100, members // 10, members]
     users = add_members(arena, members)
     _with_hipchat(users)
-    # The admin, who was there before, is in nobody's count.
+    # Without this, the administrator would count as a recipient too.
     _choose([arena.admin], _MAILED, Channel.Kind.EMAIL, False)
     findings = Findings(
         notes=["What is asked of the database is the same however many are due, but for the chunks of inserts."]
     )
-    routed(arena, _MAILED, members)  # the addresses of new members are made once
+    routed(arena, _MAILED, members)  # creates the endpoints of new members, outside the measured time
     for way, event_type, channel in (
         ("e-mail, by default", _MAILED, Channel.Kind.EMAIL),
         ("HipChat, by their settings", _SILENT, Channel.Kind.HIPCHAT),
@@ -38,7 +38,7 @@ def matching(arena: Arena) -> Findings:
 
 
 def _measure(arena: Arena, users: Sequence[User], event_type: str, channel: str, due: int) -> list[Routed]:
-    """With so many of them due: who wants no e-mail turned it off, who wants HipChat turned it on."""
+    """Measure with `due` recipients: the others turn e-mail off, or the recipients turn HipChat on."""
     mine = NotificationSetting.objects.filter(event_type=event_type, channel=channel).exclude(
         user__email__startswith="bench"
     )
@@ -64,7 +64,7 @@ def _tell(findings: Findings, members: int, way: str, runs: dict[int, list[Route
     some, most = sorted(times)[-2:]
     measured = f"{number(times[most])} ms, {runs[most][-1].queries} queries"
     findings.aims.append(Aim(f"{members:,} members, {most:,} due by {way}", measured))
-    # Of what the messages add: reading the members costs the same however many are due.
+    # The aim is for the cost of the messages: reading the members costs the same for any number of recipients.
     few, many = times[some] - times[0], times[most] - times[0]
     aim = f"by {way}: {most:,} due instead of {some:,} add at most {1.2 * most / some:g} times as much time"
     measured = f"{number(many / few)} times" if few > 0 else f"{some:,} add less than runs differ by"
@@ -80,7 +80,7 @@ def _choose(users: Sequence[User], event_type: str, channel: str, enabled: bool)
 
 @transaction.atomic
 def _with_hipchat(users: Sequence[User]) -> None:
-    """A personal space and a HipChat for each, as setting it up makes them."""
+    """Give each a personal space and a HipChat channel, as setting it up does."""
     personal = Organization.Kind.PERSONAL
     spaces = [Organization(pk=user.pk, kind=personal, name=f"{user} (personal)") for user in users]
     Organization.objects.bulk_create(spaces, batch_size=_BATCH)

@@ -1,4 +1,4 @@
-"""One benchmark on one database, in a process of its own: `python -m tests.benchmarks.one` (started by `__main__`)."""
+"""The process that runs one benchmark on one database: `python -m tests.benchmarks.one`, started by `__main__`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver that takes its time, as a process: writes its port, then serves until it is ended.
+"""A slow receiver as a process: it writes its port, then serves until it is ended.
 
 POST /wait/<milliseconds>/<anything> is answered 204 after that time, POST /hang/<anything> never. GET /count is the
 number of POSTs so far, GET /arrivals is `[[webhook-id, time.monotonic()], …]` of those that do not hang.

@@ -1,7 +1,7 @@
-"""The same deliveries by others, in the same run: each tuned as well as it goes, with two worker processes.
+"""Runs of equal deliveries with other libraries: each well tuned, with two worker processes.
 
-All of a peer's work is queued before its workers start, and it is measured from the first arrival to the last: its
-start and its intake are not held against it.
+All of a peer's work is queued before its workers start, and time counts from the first to the last arrival: its start
+and its intake are not counted.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _row(who: str, rates: dict[tuple[str, int], list[float]]) -> Row:
 
 
 def one(peer: str, python: Path, milliseconds: int, events: int) -> float:
-    """Deliveries per second of one peer, in a database of its own."""
+    """Return the deliveries per second of a peer, in a database of its own."""
     owed = events * ENDPOINTS
     with ExitStack() as stack:
         receiver = stack.enter_context(Patient(milliseconds) if milliseconds else Instant())
@@ -118,7 +118,7 @@ def one(peer: str, python: Path, milliseconds: int, events: int) -> float:
 
 @contextmanager
 def _environment(peer: str) -> Iterator[dict[str, str]]:
-    """The peer's settings, with an empty database on the same server, and a Redis for Celery."""
+    """Give the peer's environment, with an empty database on the same server and a Redis for Celery."""
     name = f"peer_{uuid.uuid4().hex}"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
@@ -140,7 +140,7 @@ def _environment(peer: str) -> Iterator[dict[str, str]]:
 
 
 def environment_of_peers() -> Path:
-    """The Python of a virtual environment with the pinned peers; made once, in the directory for temporary files."""
+    """Return the Python of a virtual environment with the pinned peers, made once in the temporary directory."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()[:16]
     home = Path(tempfile.gettempdir()) / f"console-benchmark-peers-{digest}"
     python, complete = home / "bin" / "python", home / "complete"

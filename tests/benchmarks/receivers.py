@@ -1,4 +1,4 @@
-"""Who is told: an nginx that answers at once, and a receiver of our own that takes its time and remembers."""
+"""Receivers of benchmarks: an nginx that answers at once, and a slow one that records arrivals."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class _Receiver(ABC):
 
     @abstractmethod
     def url(self, number: int) -> str:
-        """Where endpoint `number` is told."""
+        """Return the URL of endpoint `number`."""
 
     @abstractmethod
     def count(self) -> int:
-        """How many deliveries have arrived."""
+        """Return how many deliveries have arrived."""
 
     def wait_for(self, total: int, seconds: float = 300) -> float:
-        """When (`time.monotonic()`) that many have arrived, to some 5 ms."""
+        """Wait until so many have arrived; return the monotonic time of that, to about 5 ms."""
         deadline = time.monotonic() + seconds
         while (count := self.count()) < total:
             if time.monotonic() > deadline:
@@ -72,7 +72,7 @@ class _Receiver(ABC):
 
 
 class Instant(_Receiver):
-    """nginx answering 204; it counts, and keeps nothing."""
+    """An nginx that answers 204 and only counts."""
 
     def __enter__(self) -> Instant:
         if not Path(NGINX).exists():
@@ -101,7 +101,7 @@ class Instant(_Receiver):
 
 
 class Patient(_Receiver):
-    """Our own, a process beside: waits `milliseconds` before it answers, or hangs; remembers when each arrived."""
+    """A receiver in its own process that waits `milliseconds` before each answer, or hangs, and records arrivals."""
 
     def __init__(self, milliseconds: int) -> None:
         self.milliseconds = milliseconds
@@ -122,7 +122,7 @@ class Patient(_Receiver):
         return int(self._get("/count"))
 
     def arrivals(self) -> dict[str, float]:
-        """When each `webhook-id` arrived for the first time, without those that hang; forgotten afterwards."""
+        """Return and clear the monotonic time of the first arrival of each `webhook-id`, without those that hang."""
         first: dict[str, float] = {}
         for webhook_id, arrived in json.loads(self._get("/arrivals")):
             first.setdefault(webhook_id, arrived)

@@ -1,4 +1,4 @@
-"""Tables for people: Markdown, medians with their spread, and what was aimed at beside what was measured."""
+"""Markdown tables: medians with their spread, and aims beside measurements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Row = dict[str, str]
 
 @dataclass
 class Aim:
-    """`met` is None where nothing was aimed at."""
+    """A measurement with its aim; `met` is None if there is no aim."""
 
     aim: str
     measured: str
@@ -41,7 +41,7 @@ def number(value: float) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """The median, and the least and greatest if there are several."""
+    """Format the median, with the least and greatest of several values."""
     text = number(median(values))
     return f"{text} ({number(min(values))}–{number(max(values))})" if len(values) > 1 else text
 
@@ -51,7 +51,7 @@ def percent(share: float) -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown; a row lacks the columns that mean nothing for it."""
+    """Format rows as a Markdown table; a row may lack columns."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [columns, ["---"] * len(columns), *([row.get(name, "") for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

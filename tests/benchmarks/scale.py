@@ -21,7 +21,7 @@ ENDPOINTS = 100
 
 
 def scale(arena: Arena) -> Findings:
-    """Empty tables, then full ones, then a dead endpoint beside; each time the same deliveries to 100 endpoints."""
+    """Measure equal deliveries to 100 endpoints: with empty tables, full tables, then a dead endpoint beside."""
     events = arena.options.size(100, 20)
     delivered, waiting = arena.options.size(3_000_000, 100_000), arena.options.size(100_000, 5_000)
     costs: dict[str, list[tuple[float, float]]] = {}
@@ -55,8 +55,8 @@ def scale(arena: Arena) -> Findings:
 
 
 def _costs(arena: Arena, workers: Command, receiver: Instant, events: int) -> list[tuple[float, float]]:
-    """Milliseconds of time and of CPU (cluster and database server) for a delivery, run by run."""
-    receiver_waits(arena, receiver, 20)  # lanes and caches are warm
+    """Return, for each run, the milliseconds of time and of CPU (cluster and database server) for a delivery."""
+    receiver_waits(arena, receiver, 20)  # warms lanes and caches
     costs = []
     for _ in range(arena.options.runs):
         before = _cpu(workers)
@@ -80,7 +80,7 @@ def _wait_for_a_dead_one(arena: Arena, waiting: int) -> None:
     assert dead.endpoint is not None
     lane = dead.endpoint.lane_id
     _rows(arena, [dead], waiting, state="pending", offset=10**9)
-    dead.events = ["stack.stop"]  # which nobody records here
+    dead.events = ["stack.stop"]  # a type that no benchmark records
     dead.save()
     with connection.cursor() as cursor:
         now = "now()" if arena.postgresql else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
@@ -92,9 +92,9 @@ def _fill(arena: Arena, hooks: list[Hook], deliveries: int) -> None:
 
 
 def _rows(arena: Arena, hooks: list[Hook], deliveries: int, state: str, offset: int) -> None:
-    """Events, a delivery of each for each hook, and an attempt of each that is delivered, as workers leave them.
+    """Insert events, their deliveries to each hook, and an attempt for each delivered one.
 
-    All are copies of real ones but for their ids, which have the form of version 7 and are older than any other.
+    The rows are copies of real ones. Their ids have the form of version 7, and are older than any other.
     """
     arena.publish(1)
     template = Event.objects.latest("id")

@@ -14,7 +14,7 @@ _WARM_UP = 20  # events, so that lanes and workers are warm
 
 
 def instant(arena: Arena) -> Findings:
-    """20,000 deliveries, three ways in turn: the plain loop; once routed; from the API call, routing included."""
+    """Measure 20,000 deliveries: by the plain loop, once routed, and from the API call."""
     events = arena.options.size(200, 20)
     owed = events * ENDPOINTS
     rates: dict[str, list[float]] = {"loop": [], "routed": [], "API": []}
@@ -27,7 +27,7 @@ def instant(arena: Arena) -> Findings:
             rates["routed"].append(owed / receiver_waits(arena, receiver, events))
             rates["API"].append(owed / from_api(arena, receiver, api, events))
         arena.check(ENDPOINTS * (_WARM_UP + 2 * events * arena.options.runs))
-        own = loop.PROCESSES * arena.options.runs  # each loop's process makes its connection with one more
+        own = loop.PROCESSES * arena.options.runs  # each process opens its connection with a request of its own
         expected = ENDPOINTS * _WARM_UP + 3 * owed * arena.options.runs + own
         repeated = receiver.count() - base - expected
     findings = Findings(
@@ -49,7 +49,7 @@ def instant(arena: Arena) -> Findings:
 
 
 def receiver_waits(arena: Arena, receiver: Instant | Patient, events: int) -> float:
-    """Seconds from when the deliveries of so many events can be seen to the last arrival."""
+    """Return the seconds from the commit of so many events and their deliveries to the last arrival."""
     arena.rest()
     before = receiver.count()
     began = arena.publish(events)
@@ -59,7 +59,7 @@ def receiver_waits(arena: Arena, receiver: Instant | Patient, events: int) -> fl
 
 
 def from_api(arena: Arena, receiver: Instant, api: Api, events: int) -> float:
-    """Seconds from the first call of the API, in lists of 100, to the last arrival."""
+    """Return the seconds from the first call of the API, in lists of 100, to the last arrival."""
     lists = [api.several(min(100, events - start)) for start in range(0, events, 100)]
     arena.rest()
     before = receiver.count()
@@ -72,7 +72,7 @@ def from_api(arena: Arena, receiver: Instant, api: Api, events: int) -> float:
 
 
 def slow(arena: Arena) -> Findings:
-    """50 ms before each answer: 100 endpoints, then 20, with lanes that have earned their seats."""
+    """Measure a receiver that takes 50 ms: 100 endpoints, then 20, with lanes that have earned their seats."""
     findings = Findings(notes=["50 ms before each answer, 2 workers, warm lanes, from routed to the last arrival."])
     with Patient(50) as receiver, arena.workers():
         for endpoints, aim in ((100, 1600), (20, 1200)):

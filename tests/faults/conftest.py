@@ -35,7 +35,7 @@ def bad_receiver() -> Iterator[Receiver]:
 def console(
     request: pytest.FixtureRequest, transactional_db: None, database_url: str, bad_receiver: Receiver
 ) -> Iterator[Console]:
-    """A console on the test's database; its counts are noted under the first line of the test's docstring."""
+    """Run a console on the test's database; report its counts under the first line of the test's docstring."""
     began = time.monotonic()
     leases.install()
     console = Console(database_url, bad_receiver)

@@ -1,4 +1,4 @@
-"""The console under test: its processes, what it has acknowledged, and what has become of it."""
+"""The console under test: its processes, the events that it acknowledged, and their deliveries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVENT_TYPE = "git.push"
 
 
 class Worker(Command):
-    """`manage.py worker`; what it says is kept, and never waited for."""
+    """A process of `manage.py worker`. A thread reads its output, so that it never blocks on a full pipe."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__("worker", **environment)
@@ -38,30 +38,30 @@ class Worker(Command):
 
     def _listen(self) -> None:
         assert self.process.stdout
-        with contextlib.suppress(ValueError):  # closed, when it was killed
+        with contextlib.suppress(ValueError):  # the pipe closes when the process is killed
             for line in self.process.stdout:
                 self.said += line
 
     def workers(self) -> list[int]:
-        """The worker processes, which the sentinel forks before its others; the leader forked the sentinel."""
+        """Return the worker processes, which the sentinel forks before its others; the leader forked the sentinel."""
         family = {pid for pid, line in self.family().items() if "qcluster" in line}
         parents = {pid: parent(pid) for pid in family}
         sentinels = {pid for pid in family if parents[pid] in family and pid in parents.values()}
         return sorted(pid for pid in family if parents[pid] in sentinels)[:2]
 
     def busiest(self) -> int:
-        """The worker with the most threads: the one that is sending."""
+        """Return the worker with the most threads: it is the one that sends."""
         return max(self.workers(), key=threads)
 
     def destroy(self) -> None:
-        """kill -9 of the whole group, supervisor and all."""
+        """Kill the whole process group, supervisor included, with SIGKILL."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         super().destroy()
 
 
 class Web:
-    """The web server as it runs in production, on a socket that is open before it starts."""
+    """The web server as in production, on a socket that is open before it starts."""
 
     def __init__(self, **environment: str) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -94,7 +94,7 @@ class Web:
 
 
 class Console:
-    """An organization with hooks to a receiver; `owed` is every (hook, event) that was acknowledged."""
+    """An organization with hooks to a receiver; `owed` has every (hook, event) that was acknowledged."""
 
     def __init__(self, database_url: str, receiver: Receiver) -> None:
         self.receiver = receiver
@@ -104,7 +104,7 @@ class Console:
         self.hooks: list[str] = []
         self.owed: set[tuple[str, str]] = set()
         self.programs: list[Worker | Web] = []
-        self.frozen: int | None = None  # a process that was stopped for longer than its leases
+        self.frozen: int | None = None  # a worker that stood still for longer than its leases
 
     # --- Its processes ---------------------------------------------------------------------------------------
     def worker(self, **environment: str) -> Worker:
@@ -124,7 +124,7 @@ class Console:
             else:
                 program.destroy()
 
-    # --- What it owes ----------------------------------------------------------------------------------------
+    # --- Events ----------------------------------------------------------------------------------------------
     def add_hooks(self, *names: str, ordered: bool = False) -> None:
         for name in names:
             rules.create_webhook(
@@ -163,7 +163,7 @@ class Console:
     def acknowledged(self, events: Iterable[str]) -> None:
         self.owed |= {(hook, event) for event in events for hook in self.hooks}
 
-    # --- What has become of it -------------------------------------------------------------------------------
+    # --- Deliveries ------------------------------------------------------------------------------------------
     def arrived(self) -> set[tuple[str, str]]:
         return {(arrival.hook, arrival.event) for arrival in self.receiver.taken}
 
@@ -174,12 +174,12 @@ class Console:
         return len(self.receiver.taken) - len(self.arrived())
 
     def busy(self, more: int) -> None:
-        """Wait for the middle of the work: so many more arrivals from now on."""
+        """Wait until the work is under way: for so many more arrivals."""
         so_far = len(self.receiver.taken)
         until(lambda: len(self.receiver.taken) >= so_far + more, 60, f"the arrival of {more} more")
 
     def all_arrive(self, within: float = 90) -> None:
-        """Wait until everything has arrived and is written down as delivered; then look at how."""
+        """Wait until every delivery has arrived and is recorded as delivered; then check the leases and the counts."""
         within = within * 5 if FULL else within
         try:
             until(lambda: not self.lost(), within, "the arrival of everything")
@@ -192,11 +192,11 @@ class Console:
         self.one_message_a_delivery()
         conflicts = [*self.receiver.conflicts, *leases.strangers(self.receiver)]
         assert [each for each in conflicts if self.frozen not in each.processes] == []
-        # What was frozen may at worst finish what it had started: one request a lane, where they go one by one.
+        # A worker that was frozen may at worst finish its request in each lane, as these lanes send one at a time.
         assert self.frozen is None or max(self.late(self.frozen).values(), default=0) <= 1
 
     def late(self, process: int) -> Counter[str]:
-        """By hook, how many requests of this process came in the lease of another."""
+        """Count, by hook, the requests of this process during the lease of another."""
         return Counter(each.hook for each in leases.strangers(self.receiver) if process in each.processes)
 
     def one_message_a_delivery(self) -> None:
@@ -204,12 +204,12 @@ class Console:
         assert len(messages) == len(self.arrived()), "a repetition had another id or body"
 
     def nothing_was_repeated_in_vain(self) -> None:
-        """Nothing came twice, but where an attempt is known to have failed: too late an answer, on a busy machine."""
+        """Assert that no request came twice, except after a failed attempt: answers can be late on a busy machine."""
         failed = Attempt.objects.exclude(verdict="delivered").count()
         assert self.repeated() <= failed, f"{self.repeated()} came again, although only {failed} attempts failed"
 
     def show(self) -> None:
-        """Print what helps to find out why something did not arrive."""
+        """Print details for finding out why a delivery did not arrive."""
         states = Counter(Delivery.objects.values_list("state", "outcome"))
         said = [line for program in self.programs if isinstance(program, Worker) for line in program.said.splitlines()]
         print(f"states {dict(states)}", *said[-80:], sep="\n")  # noqa: T201

@@ -121,14 +121,14 @@ METHODS = ["GET"] * 6 + ["POST"] * 8 + ["PUT", "PATCH", "PATCH", "DELETE", "HEAD
 
 @dataclass(frozen=True)
 class Route:
-    """A path with `{name}` where a value goes, and which values are right there."""
+    """A path with a `{name}` for each value, and the converters of these values."""
 
     path: str
-    holes: dict[str, str] = field(default_factory=dict)  # the name of each hole's converter
+    holes: dict[str, str] = field(default_factory=dict)  # the converter of each name
 
 
 def routes(resolver: Any = None, before: str = "/", holes: dict[str, str] | None = None) -> Iterator[Route]:
-    """Every route that the URL resolver knows."""
+    """Yield every route that the URL resolver knows."""
     for each in (resolver or get_resolver()).url_patterns:
         path, found = _path(each)
         known = {**(holes or {}), **found}
@@ -143,14 +143,14 @@ def _path(pattern: Any) -> tuple[str, dict[str, str]]:
     written = str(pattern.pattern)
     if hasattr(pattern.pattern, "_route"):
         return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", written), holes
-    # A regular expression of a library's: its groups are holes.
+    # The regular expression of a library: its groups are the values.
     names = list(pattern.pattern.regex.groupindex)
     plain = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"{\1}", written).strip("^$").replace("\\", "")
     return plain, holes | dict.fromkeys(names, StringConverter.__name__)
 
 
 class Generator:
-    """Makes requests. `right`: for each name of a hole values that exist."""
+    """A generator of requests. `right` has existing values for each name in a path."""
 
     def __init__(self, seed: int, right: dict[str, list[str]], fields: list[str]) -> None:
         self.random = random.Random(seed)
@@ -158,7 +158,7 @@ class Generator:
         self.routes = list(routes())
 
     def request(self) -> tuple[str, str, bytes, dict[str, str]]:
-        """The method, target, body and headers of one."""
+        """Return the method, target, body and headers of a request."""
         route = self.random.choice(self.routes)
         method = self.random.choice(METHODS)
         target = self._target(route)
@@ -256,7 +256,7 @@ _HEADERS = {
 
 
 class Fuzzer:
-    """Sends requests over one connection that is opened again when the server closes it; counts what comes back."""
+    """A sender of requests. It reopens its connection when the server closes it, and counts the answers."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -279,7 +279,7 @@ class Fuzzer:
     def _exchange(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> int:
         try:
             return self._ask(method, target, body, headers)
-        except http.client.RemoteDisconnected:  # it had been idle for too long
+        except http.client.RemoteDisconnected:  # the connection was idle for too long
             self.connection.close()
             return self._ask(method, target, body, headers)
 

@@ -1,4 +1,4 @@
-"""A receiver on raw sockets that answers by tricks, and knows how it answered each request."""
+"""A receiver on raw sockets that answers by tricks and keeps its answer to each request."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Left(Exception):
 
 
 def digest_of(number: str) -> str:
-    """Return what stands for a request in the answer to it: parts of its URL would be masked in the record."""
+    """Return the text that identifies a request in its answer: parts of its URL would be masked in the record."""
     return hashlib.sha256(number.encode()).hexdigest()[:16]
 
 
 @dataclass
 class Exchange:
-    """One request, and what may be recorded of it. `codes`: as `Answer.code` has them."""
+    """A request, and the `Answer.code`s with which it may be recorded."""
 
     number: str
     connection: Connection
@@ -37,15 +37,15 @@ class Exchange:
 
     @property
     def own(self) -> bytes:
-        """What the body of its answer says."""
+        """Return the body of an answer to this request."""
         return f"for {digest_of(self.number)}.".encode()
 
     def expect(self, *codes: object) -> None:
-        """Said before the bytes are: what is recorded may be looked at at once."""
+        """Set the permitted codes. Call it before sending the bytes: the record may be checked at once."""
         self.codes |= {str(code) for code in codes}
 
     def answer(self, status: int = 200, *headers: str, version: str = "1.1", body: bytes | None = None) -> bytes:
-        """A whole answer to this request, with its number in the body."""
+        """Return a complete answer to this request, with its number in the body."""
         content = self.own if body is None else body
         lines = [f"HTTP/{version} {status} Said", *headers]
         if not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in headers):
@@ -53,7 +53,7 @@ class Exchange:
         return "\r\n".join([*lines, "", ""]).encode() + content
 
     def say(self, *parts: bytes, slowly: bool | None = None) -> None:
-        """Send these, in one piece or in several with a moment between them."""
+        """Send these bytes at once, or in pieces with pauses between them."""
         slowly = self.chance.random() < 0.3 if slowly is None else slowly
         if not slowly:
             self.connection.send(b"".join(parts))
@@ -101,7 +101,7 @@ class Connection:
         self.buffer += came
 
     def wait_until_left(self, seconds: float) -> None:
-        """Return when the sender hangs up; whatever else it says is dropped."""
+        """Wait until the sender closes the connection; drop the bytes that it still sends."""
         deadline = time.monotonic() + seconds
         with contextlib.suppress(OSError, ValueError):
             while (left := deadline - time.monotonic()) > 0:
@@ -110,9 +110,9 @@ class Connection:
 
 
 class Hostile:
-    """Listens on one port for everybody. `tricks`: by name, each with its weight.
+    """A server that chooses a trick for each request. `tricks` has each by name with its weight.
 
-    `exchanges` is by the number that a request carries.
+    `exchanges` has them by the number that a request carries.
     """
 
     def __init__(self, tricks: Mapping[str, tuple[Callable[[Exchange], None], int]], seed: int) -> None:
@@ -120,7 +120,7 @@ class Hostile:
         self.chance = random.Random(seed)
         self.exchanges: dict[str, list[Exchange]] = {}
         self.used: Counter[str] = Counter()
-        self.fixed: dict[str, str] = {}  # by path: always this script
+        self.fixed: dict[str, str] = {}  # paths that always get one script
         self.connections = 0
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -135,12 +135,12 @@ class Hostile:
         self._listener.close()
 
     def answered(self, number: str) -> list[Exchange]:
-        """How each request of this number was answered, in order of their arrival."""
+        """Return the exchanges of all requests with this number, in order of arrival."""
         with self._lock:
             return list(self.exchanges.get(number, []))
 
     def settle(self, number: str) -> None:
-        """Wait until everything is said that is ever said because of this request."""
+        """Wait until the last byte that answers this request is sent."""
         for exchange in self.answered(number):
             assert exchange.over.wait(10)
 
@@ -158,7 +158,7 @@ class Hostile:
                 head = connection.read_head()
                 found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
                 if not head.startswith(b"POST") or found is None:
-                    break  # what is left of a request that was answered before it was read
+                    break  # the rest of a request that was answered before it was read
                 body = connection.read_body(int(found[1]))
                 self._exchange(connection, head.split()[1].decode().strip("/"), body)
         connection.close()

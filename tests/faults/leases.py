@@ -1,4 +1,4 @@
-"""Every lease as the database saw it, written down by a trigger, so that two at one time cannot go unnoticed."""
+"""Record every lease with a database trigger, so that two at one time cannot go unnoticed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _GONE = {
 
 @dataclass(slots=True)
 class Change:
-    """A lane's lease before and after, and when; in seconds of the database's clock."""
+    """A change of a lane's lease, with the time in seconds of the database's clock."""
 
     lane: int
     was: str | None
@@ -57,7 +57,7 @@ class Change:
 
     @property
     def same_holder(self) -> bool:
-        """The last bit of a token only says that the lane was reset meanwhile."""
+        """Tell whether the holder is the same; the last bit of a token only marks a reset."""
         return self.was is not None and self.becomes is not None and int(self.was, 16) | 1 == int(self.becomes, 16) | 1
 
     @property
@@ -89,7 +89,7 @@ def changes() -> list[Change]:
 
 
 def check() -> int:
-    """No lease was given while another was valid, and none was cut short. Returns how many ran out and were taken."""
+    """Assert that no lease overlapped or cut another short; return how many ran out and were taken over."""
     seen = changes()
     assert seen, "no lane was ever leased"
     for change in seen:
@@ -103,7 +103,7 @@ def check() -> int:
 
 
 def strangers(receiver: Receiver) -> list[Conflict]:
-    """Requests that came, while a lane was leased, from another process than the first that sent in this lease."""
+    """Return the requests that came during a lease from another process than the first that sent in it."""
     lanes = {endpoint.address: endpoint.lane_id for endpoint in Endpoint.objects.filter(kind=Endpoint.Kind.WEBHOOK)}
     arrivals = defaultdict(list)
     for arrival in receiver.arrivals:
@@ -121,7 +121,7 @@ def strangers(receiver: Receiver) -> list[Conflict]:
 
 
 def _leases() -> Iterator[tuple[int, float, float]]:
-    """Each lease's lane, beginning and end."""
+    """Yield the lane, beginning and end of each lease."""
     begun: dict[int, float] = {}
     for change in changes():
         if change.same_holder:

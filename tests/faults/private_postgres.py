@@ -1,4 +1,4 @@
-"""A PostgreSQL server that a test may break: the test's own connection goes there too, for as long."""
+"""A PostgreSQL server that a test may break; the test's own connection uses it too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.project.processes import Command
 
 @contextmanager
 def private_postgres(**environment: str) -> Iterator[tuple[TemporaryPostgres, str]]:
-    """The server, with its tables made, and its DATABASE_URL."""
+    """Run a migrated server; give it with its DATABASE_URL."""
     programs = find_postgres()
     assert programs is not None
     server = TemporaryPostgres(programs, environment=environment)

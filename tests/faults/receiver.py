@@ -1,4 +1,4 @@
-"""A receiver that notes who sends what, and that can behave badly in every way a receiver can."""
+"""A receiver that records the sending process of each request, and that can misbehave in every way."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-TAKES = 0.03  # seconds for a good answer: they make a middle of the work to strike in
+TAKES = 0.03  # seconds for a good answer, so that the work lasts long enough to disturb it
 
 
 @dataclass(slots=True)
 class Arrival:
-    """One request. `process`: the id of the worker process that sent it, as far as it could be found."""
+    """A request, with the id of the worker process that sent it if it could be found."""
 
     hook: str
     event: str
@@ -34,7 +34,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two that were at one thing at one time, of which only one had a right to it."""
+    """Two processes that used one thing at one time, although only one had the right to."""
 
     hook: str
     what: str
@@ -42,7 +42,7 @@ class Conflict:
 
 
 class Receiver:
-    """`behaviours` says how each hook's path answers; what is not named answers 204 after a moment."""
+    """A receiver. `behaviours` maps hooks to their behaviour; all others answer 204 after a moment."""
 
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
@@ -97,11 +97,11 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A sender that was killed leaves its connection: that is what is tested."""
+        """Ignore errors of connections: killed senders cause them in every test."""
 
 
 class Request(BaseHTTPRequestHandler):
-    """One connection, with one request after the other."""
+    """A connection with its successive requests."""
 
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -124,7 +124,7 @@ class Request(BaseHTTPRequestHandler):
             self.over(False)
 
     def over(self, taken: bool) -> None:
-        """Nothing is under way here any more. Said before the answer goes: with it the next may be sent elsewhere."""
+        """End the request. Call it before the answer is sent: afterwards the next may already come from elsewhere."""
         if self.under_way:
             self.server.receiver.end(self.under_way, taken)
         self.under_way = None
@@ -133,7 +133,7 @@ class Request(BaseHTTPRequestHandler):
         pass
 
     def left_within(self, seconds: float) -> bool:
-        """Whether the sender hangs up (or the test ends) within that time."""
+        """Wait so many seconds; return True as soon as the sender closes the connection or the test ends."""
         deadline = time.monotonic() + seconds
         while not self.server.receiver.stopping.is_set() and (left := deadline - time.monotonic()) > 0:
             if select.select([self.connection], [], [], min(0.2, left))[0]:
@@ -141,7 +141,7 @@ class Request(BaseHTTPRequestHandler):
         return self.server.receiver.stopping.is_set()
 
 
-# --- Behaviours: what is taken is over before the answer -----------------------------------------------------
+# --- Behaviours: call over() before the answer ---------------------------------------------------------------
 def take(request: Request) -> None:
     request.server.receiver.stopping.wait(request.server.receiver.takes)
     request.over(True)
@@ -161,7 +161,7 @@ def hang(request: Request) -> None:
 
 
 def drip(request: Request) -> None:
-    """One byte a second, for as long as somebody listens."""
+    """Send one byte a second for as long as the sender listens."""
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n" + 600 * b".":
         request.connection.sendall(bytes([byte]))
         if request.left_within(1):
@@ -177,7 +177,7 @@ def redirect(request: Request) -> None:
 
 
 def flood(request: Request) -> None:
-    """10 MB of an error page."""
+    """Answer with an error page of 10 MB."""
     request.send_response_only(500)
     request.send_header("Content-Length", str(10_000_000))
     request.end_headers()
@@ -191,9 +191,9 @@ def babble(request: Request) -> None:
     request.close_connection = True
 
 
-# --- Who is at the other end ---------------------------------------------------------------------------------
+# --- The sending process -------------------------------------------------------------------------------------
 def owner(port: int, server_port: int) -> int | None:
-    """The worker process that owns the connection from this port; None if it is no cluster's, or gone."""
+    """Return the worker process that owns the connection from this port; None if there is none any more."""
     inode = _inode(port, server_port)
     if inode is None:
         return None

@@ -1,4 +1,4 @@
-"""A private Redis server, which keeps nothing."""
+"""A private Redis server without persistence."""
 
 from __future__ import annotations
 

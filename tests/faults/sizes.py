@@ -1,4 +1,4 @@
-"""How much each fault is given to lose: little by default, more with FAULTS=full."""
+"""The number of events for each fault: small by default, larger with FAULTS=full."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 FULL = os.environ.get("FAULTS") == "full"
 REPETITIONS = 3 if FULL else 1
-DELIVERY_TIMEOUT = 2  # seconds; it makes leases short: twice this and ten
+DELIVERY_TIMEOUT = 2  # seconds; short, as a lease lasts twice this plus ten
 LEASE = 2 * DELIVERY_TIMEOUT + 10
 
 

@@ -1,4 +1,4 @@
-"""The tables at the end of a run: what each fault cost, and how hostile answers were recorded."""
+"""The tables at the end of a run: the cost of each fault, and the records of hostile answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANSWERS = "answers"
 
 @dataclass(frozen=True)
 class Counts:
-    """In deliveries: one event owed to one hook. `takeovers`: leases that ran out and went to another worker."""
+    """Numbers of deliveries. `takeovers` counts leases that ran out and went to another worker."""
 
     fault: str
     acknowledged: int
@@ -25,12 +25,12 @@ class Counts:
 
 
 def note(item: pytest.Item, counts: Counts) -> None:
-    """Leave it where the table finds it, also when the test ran in another process."""
+    """Store the counts for the table, also if the test runs in another process."""
     item.user_properties.append((PROPERTY, asdict(counts)))
 
 
 def note_answers(item: pytest.Item, what: str, requests: int, wrong: int) -> None:
-    """Leave there how many requests were answered in some way, and how many of them have a wrong record."""
+    """Store how many requests got one kind of answer, and how many of them have a wrong record."""
     item.user_properties.append((ANSWERS, (what, requests, requests - wrong, wrong)))
 
 

@@ -1,4 +1,4 @@
-"""The machine's clock is set back by an hour in the middle of the work: database, workers and web server with it."""
+"""The clock is set back by an hour in the middle of the work, for database, workers and web server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.private_postgres import private_postgres
 from tests.faults.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# Under libfaketime 0.9.10 `time.sleep` does not sleep: glibc sleeps up to a moment, which the library takes amiss.
+# Under libfaketime 0.9.10 `time.sleep` returns at once: it does not handle glibc's absolute sleeps.
 SLEEPS = """
 import select, time
 time.sleep = lambda seconds: select.select([], [], [], seconds)
@@ -25,7 +25,7 @@ LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
 class Clock:
-    """A clock for the processes that get its `environment`; what measures spans of time is left alone."""
+    """A clock for the processes with its `environment`; monotonic clocks are not changed."""
 
     def __init__(self, directory: Path) -> None:
         self.file = directory / "clock"
@@ -34,13 +34,13 @@ class Clock:
         self.environment = {
             "LD_PRELOAD": str(LIBRARIES[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",  # all processes see it at the same moment
+            "FAKETIME_NO_CACHE": "1",  # all processes see a change at the same moment
             "PYTHONPATH": str(directory),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
     def set(self, offset: str) -> None:
-        """By so much from the true time, from now on."""
+        """Set the clock to an offset from the true time, such as -1h."""
         new = self.file.with_suffix(".new")
         new.write_text(f"{offset}\n")
         new.chmod(0o644)
@@ -86,7 +86,7 @@ def test_killed_workers_and_a_clock_set_back_hold_up_nothing(console: Console, c
     console.record(size(50))
     worker = console.worker(**clock.environment)
     console.busy(size(10))
-    os.kill(worker.busiest(), signal.SIGSTOP)  # so that its leases and its heartbeat stay as they are
+    os.kill(worker.busiest(), signal.SIGSTOP)  # keeps its leases and its heartbeat as they are
     worker.destroy()
     clock.set("-3600")
     console.worker(**clock.environment)

@@ -1,4 +1,4 @@
-"""A worker that stands still for longer than its lease, and then goes on as if nothing had been."""
+"""A worker that stands still for longer than its lease and then continues."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_worker_frozen_for_longer_than_its_lease_does_no_harm(console: Console
 
 
 def _freeze(process: int | None) -> bool:
-    """Stop it, unless it is in a transaction: what it has locked would stay locked, and nobody could take over."""
+    """Stop a process, unless it is in a transaction: its locks would stay, and no other could take over."""
     assert process is not None
     os.kill(process, signal.SIGSTOP)
     try:
@@ -56,7 +56,7 @@ def _freeze(process: int | None) -> bool:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """SQLite knows one lock, for which it waits as long as it was told when it was opened."""
+    """Shorten SQLite's wait for its lock, which is set when a connection opens."""
     if connection.vendor != "sqlite":
         yield
         return

@@ -1,4 +1,4 @@
-"""Hostile requests to every route, by everybody: none is an error of the server, none ends its connection."""
+"""Hostile requests to every route, by every kind of user: none gives a 5xx or breaks the connection."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FIELDS = [
 
 
 def right_values(acme: Organization, alice: User) -> dict[str, list[str]]:
-    """For the names of parts of addresses those of things that are there."""
+    """Return existing values for each name in the paths of routes."""
     hook, _ = rules.create_webhook(
         organization=acme, actor=None, name="Receiver", url="http://127.0.0.1:9/", events=["git.push"]
     )
@@ -89,7 +89,7 @@ def _answers(fuzzer: Fuzzer) -> bool:
 
 
 def _headers_of(user: User, client_of: Callable[[User], Client]) -> tuple[dict[str, str], dict[str, str]]:
-    """For pages a session with its token against forged forms, for the API a token."""
+    """Return headers for pages (a session with its CSRF token) and for the API (a token)."""
     browser = client_of(user)
     browser.get("/accounts/password/change/")
     cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())

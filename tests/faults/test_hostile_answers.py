@@ -1,4 +1,4 @@
-"""Whatever a receiver answers, and in whatever mixture: what is recorded of a request is what that was answered."""
+"""Hostile answers in any mixture: each request is recorded with the answer that it got."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SEED = int(os.environ.get("SEED", "20261130"))
 @pytest.fixture
 def hostile(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
     settings.DELIVERY_TIMEOUT = TIMEOUT
-    monkeypatch.setattr(http, "_local", threading.local())  # threads of its own have none, this one may
+    monkeypatch.setattr(http, "_local", threading.local())  # the test's thread may have an adapter already
     receiver = Hostile(SCRIPTS, SEED)
     yield receiver
     receiver.close()
@@ -51,12 +51,12 @@ def asking(receiver: Hostile, path: str, event: str, padding: int = 0) -> Notifi
 
 
 def wrong(exchanges: list[Exchange], answer: Answer, number: str) -> str:
-    """What is wrong with the record of one request; empty if it is right."""
+    """Return the error in the record of a request; empty if it is right."""
     body = answer.response.get("body", "")
     if len(exchanges) != 1:
         arrived = len(exchanges)
         return "" if arrived == 0 and answer.code == "connection" else f"{answer.code}, but it arrived {arrived} times"
-    late = answer.code == "time-out" and answer.duration_ms >= TIMEOUT * 1000  # on a busy machine
+    late = answer.code == "time-out" and answer.duration_ms >= TIMEOUT * 1000  # happens on a busy machine
     if answer.code not in exchanges[0].codes and not late:
         return f"{answer.code} {answer.text}, but it was answered {exchanges[0].codes}"
     return "" if "for " not in body or f"for {digest_of(number)}." in body else f"the body is another's: {body}"
@@ -66,8 +66,8 @@ def wrong(exchanges: list[Exchange], answer: Answer, number: str) -> str:
 def test_what_is_recorded_is_what_that_request_was_answered(
     hostile: Hostile, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Sender threads of two organizations, with hooks on one host and port; every trick in turn, by chance."""
-    # With a memory of who spoke unasked there would soon be no kept connections to play tricks with.
+    """Threads of two organizations send to one host and port, which chooses tricks at random."""
+    # Distrust of receivers that sent bytes without a request would soon end all kept connections.
     monkeypatch.setattr(adapter, "_DISTRUST_SECONDS", 0)
     mistakes: list[str] = []
 
@@ -75,7 +75,7 @@ def test_what_is_recorded_is_what_that_request_was_answered(
         previous = ""
 
         def may_start() -> bool:
-            if previous:  # all of its rubbish has come: nobody could tell what comes later from an answer
+            if previous:  # all of its rubbish has arrived: later bytes would look like an answer
                 hostile.settle(previous)
             return True
 
@@ -97,7 +97,7 @@ def test_what_is_recorded_is_what_that_request_was_answered(
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_after_each_trick_the_next_request_gets_its_own_answer(name: str, hostile: Hostile) -> None:
-    """One thread, and so one connection as long as it is kept; the next hook always answers 500."""
+    """A single thread reuses one connection as long as it is kept; the next hook always answers 500."""
     hostile.fixed = {"orga_1/trick": name, "orga_1/next": "refused"}
     for repetition in range(2):
         for path in ("orga_1/trick", "orga_1/next"):
@@ -128,7 +128,7 @@ def test_no_connection_is_shared_by_two_organizations(hostile: Hostile) -> None:
 
 
 def test_no_connection_is_kept_to_a_receiver_that_once_spoke_unasked(hostile: Hostile) -> None:
-    """What comes between the look at a connection and the next request could not be told from the answer to that."""
+    """Bytes that come after the check of a kept connection would look like the answer to the next request."""
     hostile.fixed = {"orga_1/hook": "an_answer_to_no_request"}
     http.post(asking(hostile, "orga_1/hook", "0"))
     hostile.settle("orga_1/hook 0")
@@ -139,7 +139,7 @@ def test_no_connection_is_kept_to_a_receiver_that_once_spoke_unasked(hostile: Ho
 
 
 def test_a_large_request_that_is_refused_unread_is_recorded_as_that(hostile: Hostile) -> None:
-    """The receiver answers after the head and reads no further: neither waits for the other."""
+    """The receiver answers after the head and stops reading, yet neither side waits for the other."""
 
     listener = socket.create_server(("127.0.0.1", 0))
     done = threading.Event()
@@ -178,7 +178,7 @@ KINDS = {
 def test_workers_record_what_each_request_was_answered(
     database_url: str, hostile: Hostile, request: pytest.FixtureRequest
 ) -> None:
-    """Hooks of two organizations on one host and port: none is recorded as told that another's answer speaks of."""
+    """Hooks of two organizations share one host and port: no record has an answer to another request."""
     both = []
     for name in ("Acme", "Other"):
         admin = organizations.create_user(email=f"{name}@people.example", password=None, name=name)

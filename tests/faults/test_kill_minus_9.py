@@ -27,7 +27,7 @@ def test_killing_a_busy_worker_loses_nothing(console: Console) -> None:
 def test_killing_everything_three_times_loses_nothing(console: Console) -> None:
     """kill -9 of the whole group, three times"""
     for name in ("one", "two", "three"):
-        console.add_hooks(name)  # its lane is free, whatever the workers that were killed before had leased
+        console.add_hooks(name)  # a new lane, which no killed worker has leased
         console.record(size(40))
         worker = console.worker()
         console.busy(size(10))

@@ -1,4 +1,4 @@
-"""Receivers in trouble, each beside a healthy one: it gets everything at once, and they lose nothing."""
+"""Receivers in trouble beside a healthy one, which gets everything at once; they lose nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_bad_receivers_lose_nothing_and_hold_up_nobody(console: Console) -> None
     assert set(waiting.values_list("state", flat=True)) == {"pending"}, "a receiver in trouble loses nothing"
     assert not any(arrival.hook == "elsewhere" for arrival in console.receiver.arrivals), "a redirect was followed"
     console.receiver.behaviours.clear()
-    for name in TROUBLES:  # one success closes the circuit, and the others go when they are due
+    for name in TROUBLES:  # one success closes the circuit, and the others are sent when due
         resending.redeliver(waiting.filter(hook__name=name).order_by("pk")[0], console.admin)
     console.all_arrive()
 

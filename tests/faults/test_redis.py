@@ -1,4 +1,4 @@
-"""Redis carries the wake-ups, and nothing else: it may forget them, and it may go."""
+"""Redis carries only wake-ups: it may lose them, and it may stop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_flushing_redis_loses_no_delivery(console: Console, redis: RedisServer) 
     console.add_hooks("one", "two", "three", "four")
     web = console.web(REDIS_URL=redis.url)
     console.post(web, size(5))
-    redis.flush()  # with the wake-up of all that
+    redis.flush()  # deletes the wake-up for all these
     worker = console.worker(REDIS_URL=redis.url)
     until(lambda: len(worker.workers()) == 2, 30, "the start of two workers")
     console.post(web, size(5))

@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of the work: what is in flight ends, leases are given back, the rest waits for the next."""
+"""SIGTERM in the middle of the work: requests finish, leases are returned, and the rest waits for the next worker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_in_flight(console: Conso
     assert worker.process.wait(timeout=60) == 0
     assert time.monotonic() - began < within(DELIVERY_TIMEOUT + 2)
     assert worker.family() == {}
-    # Nothing was cut off: all that had been sent is known to have arrived, and nobody holds a lane.
+    # No request was cut off: every delivery that arrived is recorded, and no lane is leased.
     assert Delivery.objects.filter(state="delivered").count() == len(console.receiver.taken) < len(console.owed)
     assert not Lane.objects.filter(leased_until__isnull=False).exists()
     console.receiver.takes = 0.03

@@ -1,4 +1,4 @@
-"""Two clusters on one database, neither knowing of the other."""
+"""Two clusters on one database, without knowledge of each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_two_clusters_at_once_share_the_work_lose_nothing_and_repeat_nothing(con
     first, second = console.worker(WORKERS="1"), console.worker(WORKERS="1")
     until(lambda: first.workers() and second.workers(), 60, "the start of both")
     senders = {first.workers()[0], second.workers()[0]}
-    # More than one pump can send in the seconds in which it asks for help and is heard: 64 threads, two answers each
+    # More than one pump can send before another pump comes to help: 64 threads, two answers each
     # a second.
     console.receiver.takes = 0.5
     console.record(size(20))

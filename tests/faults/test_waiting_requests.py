@@ -1,4 +1,4 @@
-"""Verifications and password resets that hang, all at once: whoever asks for a page meanwhile gets it."""
+"""Many verifications and password resets that hang at once: other requests are answered meanwhile."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ A_PAGE_WITHIN = 1.0
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A server that takes connections and never says a word: a service to be asked, and the mail server."""
+    """Run a server that accepts connections and never sends a byte, in place of a service and the mail server."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
         yield server.getsockname()[1]
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def silent_broker() -> Iterator[str]:
-    """The REDIS_URL of a server that takes connections and never answers: who wakes workers, waits for it."""
+    """Run a server that never answers, and give its REDIS_URL: a process that wakes workers hangs."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
@@ -42,7 +42,7 @@ def test_what_was_stored_is_delivered_although_nobody_was_woken(console: Console
     until(Event.objects.exists, 60, "the storing of an event")
     web.kill()
     assert not OrmQ.objects.exists(), "somebody was woken"
-    console.acknowledged(event.public_id for event in Event.objects.all())  # no, but stored is stored
+    console.acknowledged(event.public_id for event in Event.objects.all())  # stored, so it must arrive
     console.all_arrive()
 
 

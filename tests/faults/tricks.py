@@ -1,7 +1,7 @@
-"""How a hostile receiver answers: every trick there is, honest answers among them.
+"""The answers of a hostile receiver: every known trick, and honest answers among them.
 
-What is said for nobody in particular (rubbish behind an answer, an answer to no request) looks like success. The answer
-to a request carries its number in the body: the hook's path and the event's id.
+Bytes that answer no request (rubbish behind an answer, an unasked answer) look like success. The answer to a request
+has its number in the body: the hook's path and the event's id.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ def a_head_without_end(exchange: Exchange) -> None:
 # --- Before the request was read: these take the socket before its body --------------------------------------
 @script()
 def answered_before_the_body(exchange: Exchange) -> None:
-    """As a server does that takes the body, which it has not read, for another request, and answers that too."""
+    """Answer before reading the body, then take the body for another request and answer that too."""
     status = exchange.chance.choice((200, 401, 413))
     exchange.expect(status)
     exchange.say(exchange.answer(status), slowly=False)

@@ -1,4 +1,4 @@
-"""`drive.py register BASE ENDPOINTS` makes the endpoints, `drive.py owe EVENTS BYTES BASE ENDPOINTS` queues work."""
+"""Commands for a peer: `register BASE ENDPOINTS` creates endpoints, `owe EVENTS BYTES BASE ENDPOINTS` queues work."""
 
 import os
 import sys

@@ -124,7 +124,7 @@ def test_a_lane_has_the_order_of_the_events_also_when_all_of_it_was_held(
 def test_an_event_that_is_committed_late_is_told_after_those_that_were_routed_before(
     webhook: Webhook, record: Record
 ) -> None:
-    """Its transaction began first and ended last, so it has the smaller id."""
+    """A transaction that began first and ended last has an event with a smaller id."""
     webhook(ordered=True)
     late, early = record("git.push", number=1), record("git.push", number=2)
     Event.objects.filter(pk=late.pk).update(routed_at=clock.now())  # hidden: not committed yet

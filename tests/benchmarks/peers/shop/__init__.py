@@ -1,1 +1,1 @@
-"""What happens in the peers' world."""
+"""The Django app whose events the peers deliver."""

@@ -1,4 +1,4 @@
-"""Declares the event of django-outbound-webhooks, if that is the peer."""
+"""The app's start-up: it declares the event of django-outbound-webhooks if that is the peer."""
 
 from django.apps import AppConfig
 from django.conf import settings

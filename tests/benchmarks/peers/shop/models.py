@@ -1,4 +1,4 @@
-"""What django-webhook watches, and a delivery as one django-q2 task sends it."""
+"""The model that django-webhook watches, and a delivery that a django-q2 task sends."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""One django-q2 task for each delivery: signed, sent on a connection that is kept, written down."""
+"""The django-q2 task for a delivery: it signs, sends on a kept connection and records."""
 
 import base64
 import hashlib
