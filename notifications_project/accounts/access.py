@@ -1,4 +1,4 @@
-"""The door to an organization: who is a member, and what the role allows. Pages and API both pass here."""
+"""Access to organizations: pages and API both check membership and role here."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ P = ParamSpec("P")
 
 
 def membership_of(user: User, owner: PublicId) -> Membership | None:
-    """None also if the id has the prefix of the other kind: one thing has one id."""
+    """Return the user's membership of an organization, None if there is none.
+
+    An id with the prefix of the other kind, `user_` instead of `orga_`, names no organization either.
+    """
     found = Membership.objects.select_related("organization").filter(organization_id=owner, user=user).first()
     return found if found and found.organization.public_id == owner.public_id else None
 
 
 def signed_in(request: HttpRequest | Request) -> User:
-    """The user of a request behind `login_required`, `organization_page` or a bearer token."""
+    """Return the user of a request behind `login_required`, `organization_page` or a bearer token."""
     return cast(User, request.user)
 
 
@@ -42,9 +45,9 @@ def organization_page(
     [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
     Callable[..., HttpResponse],
 ]:
-    """For a page under `organizations/<owner:owner>/`: gives the view the organization instead of its id.
+    """Decorate the view of a page under `organizations/<owner:owner>/`: it gets the organization instead of its id.
 
-    Who is no member gets 404, who lacks `permission` 403. `request.membership` is set.
+    A user who is no member gets 404, a member without `permission` 403. `request.membership` is set.
     """
 
     def decorate(
@@ -71,8 +74,8 @@ def organization_page(
 class OrganizationAPIView(APIView):
     """Base of the API under `organizations/<owner:owner>/`: sets `self.user`, `self.organization`, `self.membership`.
 
-    `permissions` says which permission a method needs; reading needs READ. Who is no member, or whose token
-    is for another organization, gets 404; who lacks the permission 403.
+    `permissions` gives the permission that each HTTP method needs, READ by default. A user who is no member, or whose
+    token is for another organization, gets 404; a member without the permission gets 403.
     """
 
     permissions: dict[str, Permission] = {}

@@ -1,4 +1,4 @@
-"""How django-allauth makes users and speaks of addresses here."""
+"""Adapter of django-allauth: users with personal spaces, addresses in their stored form, mails sent by the workers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return settings.SIGN_UP_OPEN
 
     def clean_email(self, email: str) -> str:
-        """Give the stored form of the address that signs up or asks for a new password."""
+        """Return the stored form of an address that signs up or asks for a new password."""
         try:
             return normalize(email)
         except BadMailAddress as error:
@@ -44,7 +44,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     @transaction.atomic
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
-        """A user who signs up gets a personal space like everybody (`organizations.create_user`)."""
+        """Save a user who signs up, with a personal space like every user (`organizations.create_user`)."""
         user.language = find_browser_language(request)  # the mail that confirms the address is in it already
         super().save_user(request, user, form, commit=commit)
         if commit:
@@ -52,7 +52,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Take nobody for a user by an address that is the user's no more, though the library still has it."""
+        """Refuse an address that the library's table still has for a user who has another one now."""
         user: User | None = super().authenticate(request, **credentials)
         address = credentials.get("email")
         return None if user and address and user.email.lower() != str(address).lower() else user
@@ -63,16 +63,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Wrong passwords are counted for the browser if it is known, else for the address.
+        """Return the key that wrong passwords are counted under: the browser's if it is known, else the address's.
 
-        Not also for the host that the request names, as the library has it: with each of them one could try anew.
+        The library's key includes the Host of the request, so that every other Host would give new tries.
         """
         address = str(credentials.get("email", "")).lower()
         device = devices.find(request, address)
         return f"device {device}" if device else f"address {address}"
 
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
-        """Begin to count anew after a password reset: for the address, whichever browser it was done in."""
+        """Reset the count of wrong passwords of an address after a password reset, in whichever browser."""
         super()._delete_login_attempts_cached_email(request, **credentials)
         address = str(credentials.get("email", "")).lower()
         ratelimit.clear(request, action="login_failed", key=f"address {address}")
@@ -83,7 +83,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             self.send_mail("account/email/account_already_exists", email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """The workers send it: an answer that waited for the mail server would tell whose address is known."""
+        """Queue a mail for the workers: an answer that waited for the mail server would reveal known addresses."""
         self.queue_mail(template_prefix, email, context, useful_for=_link_works_for(template_prefix))
 
     def queue_mail(self, template_prefix: str, email: str, context: dict[str, Any], *, useful_for: timedelta) -> None:
@@ -102,7 +102,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 def _public(address: str) -> str:
-    """A link for a mail leads to the public address, whatever Host the request named."""
+    """Return an address for a mail: at the public address, whatever Host the request named."""
     return urljoin(settings.PUBLIC_URL, urlsplit(address).path)
 
 

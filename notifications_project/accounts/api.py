@@ -1,4 +1,4 @@
-"""The API about who: the caller, the organizations the token opens, their members."""
+"""The API about the caller, the organizations that the token opens, and their members."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def member_json(membership: Membership) -> dict[str, Any]:
 
 
 def opened_by(request: Request) -> QuerySet[Membership]:
-    """The memberships that the caller's token opens, oldest organization first."""
+    """Return the memberships that the caller's token opens, oldest organization first."""
     memberships = Membership.objects.filter(user=signed_in(request)).select_related("organization")
     if isinstance(request.auth, ApiToken) and request.auth.organization_id:
         memberships = memberships.filter(organization_id=request.auth.organization_id)

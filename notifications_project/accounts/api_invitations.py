@@ -1,4 +1,4 @@
-"""The API of invitations: an organization's, for its administrators; one's own, to accept or decline."""
+"""The API of invitations: administrators manage their organization's, users accept or decline their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHAPES: dict[str, shapes.Shape] = {"email": str, "role": str}
 
 
 def invitation_json(invitation: Invitation) -> dict[str, Any]:
-    """An invitation as its organization's administrators see it."""
+    """Return an invitation as JSON for the administrators of its organization."""
     by = invitation.invited_by
     return {
         "id": invitation.public_id,
@@ -44,7 +44,7 @@ def invitation_json(invitation: Invitation) -> dict[str, Any]:
 
 
 def own_invitation_json(invitation: Invitation) -> dict[str, Any]:
-    """An invitation as its receiver sees it."""
+    """Return an invitation as JSON for the user whom it invites."""
     whole, organization = invitation_json(invitation), invitation.organization
     kept = {name: whole[name] for name in ("id", "role", "state", "invited_by", "expires_at", "created_at")}
     return kept | {"organization": {"id": organization.public_id, "kind": organization.kind, "name": organization.name}}
@@ -105,7 +105,7 @@ class MyInvitations(APIView):
 
 
 class AnswerInvitation(APIView):
-    """Accepts or declines one of one's own invitations."""
+    """POST accepts or declines an invitation of the caller."""
 
     accepts = True
 
@@ -141,7 +141,7 @@ def _checked_email(given: dict[str, Any]) -> str:
 
 
 def _refusal(problem: Exception, field: str | None = None) -> ApiError:
-    """409 for what the state forbids, 429 with the time to wait for what is over a quota."""
+    """Return the API's error: 429 with the time to wait if a quota is used up, 409 if the state forbids the change."""
     if not isinstance(problem, QuotaExceeded):
         return ApiError(409, [error(str(problem), field)])
     refused = ApiError(429, [error(str(problem))])

@@ -1,4 +1,4 @@
-"""The audit log: the one function that writes it, and its words for people."""
+"""The audit log: `record` alone writes it; the other functions put entries into words."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from notifications_project.accounts.roles import Role
 
 
 def record(organization: Organization, actor: User | str | None, action: str, target: str, **detail: Any) -> None:
-    """Write that `actor` did `action` (`hook.created`) to `target` (its name then).
+    """Write an entry: `actor` did `action`, such as `hook.created`, to `target`, which is named as it is called now.
 
-    `actor`: None is the system, a text is somebody who is no user here, such as an e-mail address.
-
-    Call it inside the transaction of the change itself. `detail` is small JSON and never holds a secret.
+    `actor` None is the system; a text, such as an e-mail address, is a person without an account.
+    Call it inside the transaction of the change itself. `detail` is small JSON and must never hold a secret.
     """
     AuditEntry.objects.create(
         organization=organization,
@@ -26,7 +25,7 @@ def record(organization: Organization, actor: User | str | None, action: str, ta
     )
 
 
-# What an action is called when "<verb> the <noun>" would not read well.
+# Phrases of actions for which "<verb> the <noun>" would not read well.
 _PHRASES = {
     "member.added": "added the member",
     "member.left": "left",
@@ -56,12 +55,12 @@ _PHRASES = {
     "notification_settings.made_not_urgent": "is no longer told when snoozed of",
     "event.recorded": "recorded the event",
 }
-_NAMED = 3  # settings that an entry names
+_NAMED = 3  # settings that an entry names at most
 _NOUNS = {"addon": "add-on", "token": "API token", "email_hook": "e-mail hook"}
 
 
 def phrase(action: str) -> str:
-    """`hook.created` in words, to stand between who and what: "created the hook"."""
+    """Return an action in words that stand between actor and target: "created the hook" for `hook.created`."""
     if action in _PHRASES:
         return _PHRASES[action]
     noun, _, verb = action.rpartition(".")
@@ -69,7 +68,7 @@ def phrase(action: str) -> str:
 
 
 def particulars(entry: AuditEntry) -> str:
-    """The detail in words: "from Developer to Admin". Empty when there is nothing to add."""
+    """Return the detail of an entry in words, such as "from Developer to Admin"; empty if there is nothing to add."""
     detail = {key: _value(value) for key, value in entry.detail.items()}
     before, after = detail.pop("before", ""), detail.pop("after", "")
     words = [f"from {before}" if before else "", f"to {after}" if after else ""]

@@ -1,4 +1,4 @@
-"""Who calls the API: bearer tokens."""
+"""Authentication of API requests by bearer tokens."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _NOTED_EVERY = timedelta(minutes=1)
 
 
 class ApiTokenAuthentication(TokenAuthentication):  # type: ignore[misc]
-    """`Authorization: Bearer nct_…`; gives (user, ApiToken).
+    """Authentication by `Authorization: Bearer nct_…`; gives the user and the ApiToken.
 
-    Unlike the library's own, an expired token stays in the table, so that its page can say that it expired.
+    The library's own class deletes expired tokens. Here they stay in the table, so that the page of tokens can say
+    that they expired.
     """
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
@@ -28,7 +29,7 @@ class ApiTokenAuthentication(TokenAuthentication):  # type: ignore[misc]
             digest = hash_token(token.decode())
         except UnicodeDecodeError as error:
             raise AuthenticationFailed("The API token is not valid.") from error
-        # The token is long and random and only its hash is compared, so looking it up leaks nothing by timing.
+        # Looking the token up leaks nothing by timing: it is long and random, and only its hash is compared.
         found = ApiToken.objects.select_related("user").filter(digest=digest).first()
         if found is None:
             raise AuthenticationFailed("The API token is not valid.")
@@ -41,7 +42,7 @@ class ApiTokenAuthentication(TokenAuthentication):  # type: ignore[misc]
 
 
 def _note_use(token: ApiToken) -> None:
-    """Keep `last_used_at`, written at most once a minute however many requests run at once."""
+    """Write `last_used_at`, at most once a minute however many requests run at once."""
     now = timezone.now()
     stale = now - _NOTED_EVERY
     if token.last_used_at is None or token.last_used_at < stale:
@@ -49,5 +50,5 @@ def _note_use(token: ApiToken) -> None:
         try:
             due.update(last_used_at=now)
         except OperationalError as error:
-            if outage_of(error) is not FULL:  # on a full disk what needs no room still works
+            if outage_of(error) is not FULL:  # on a full disk requests that only read must still work
                 raise

@@ -1,4 +1,4 @@
-"""Checks of the data (`manage.py check --database default`): what no constraint of one table can hold."""
+"""Checks of the data that no constraint of one table can express, run by `manage.py check --database default`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SHOWN = 20
 
 @checks.register(checks.Tags.database)
 def check_addresses(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find users who would sign in with another address than their own."""
+    """Return an error if users would sign in with another address than their own."""
     if not databases:
         return []
     try:
         strayed = list(email_addresses.find_strayed().order_by("pk")[:_SHOWN])
-    except DatabaseError:  # before the first migration
+    except DatabaseError:  # before the first migration there are no tables
         return []
     return [
         checks.Error(

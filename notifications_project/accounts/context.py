@@ -1,4 +1,4 @@
-"""What every page knows about who is looking: the shell's organizations, the current one, the permissions."""
+"""Template context of every page: the user's organizations, the current one, and the permissions there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifications_project.accounts.roles import Permission, allows
 
 
 def memberships_of(request: HttpRequest) -> list[Membership]:
-    """The signed-in user's memberships, organizations by name before the personal space. One query a request."""
+    """Return the user's memberships, organizations by name before the personal space; one query for each request."""
     if not hasattr(request, "_memberships"):
         found = Membership.objects.select_related("organization").filter(user=signed_in(request))
         request._memberships = sorted(  # type: ignore[attr-defined]
@@ -23,7 +23,7 @@ def memberships_of(request: HttpRequest) -> list[Membership]:
 
 
 def current_membership(request: HttpRequest) -> Membership | None:
-    """That of the organization whose page this is, else of the one last used, else the first."""
+    """Return the membership of the page's organization, else of the organization used last, else the first."""
     if membership := getattr(request, "membership", None):
         return membership  # type: ignore[no-any-return]
     memberships = memberships_of(request)
@@ -33,9 +33,9 @@ def current_membership(request: HttpRequest) -> Membership | None:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`shell.organization` (the current one), `shell.organizations`, `shell.role` in words, and `may`.
+    """Return `shell` with the current organization, all organizations and the role in words, and `may`.
 
-    Templates ask `{% if may.manage_hooks %}`; the views ask `access` all the same.
+    Templates ask `{% if may.manage_hooks %}` to hide what is refused; the views check `access` all the same.
     """
     context: dict[str, Any] = {
         "demo": settings.DEMO,

@@ -1,8 +1,8 @@
-"""The cache that holds the limits of the sign-in pages: a table of its own, in which no count is given up for another.
+"""A cache for the limits of the sign-in pages, in a table of its own that drops no count before its time is over.
 
-Django's own cache table keeps 300 rows and drops some of them, whichever, when there are more: who makes many counts,
-by asking for many unknown addresses, would free the account whose password is being guessed. Here a row goes when its
-time is over, and not before (`forget_expired`).
+Django's own cache table keeps 300 rows and drops arbitrary ones when there are more: an attacker who asks for many
+unknown addresses could so delete the count of the account whose password he is guessing. Here a row is deleted only
+after it has expired (`forget_expired`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_ROUNDS = 50
 
 
 class CounterCache(BaseCache):
-    """Values are JSON: lists of times, mostly."""
+    """Django cache whose rows hold JSON, mostly lists of times."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -52,7 +52,7 @@ class CounterCache(BaseCache):
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
-        except IntegrityError:  # another request was quicker
+        except IntegrityError:  # another request has just stored the same key
             return False
         return True
 
@@ -70,7 +70,7 @@ class CounterCache(BaseCache):
         return Counter(key=self._pk(key, version), value=json.dumps(value), expires_at=self._expires_at(timeout))
 
     def _pk(self, key: Any, version: int | None) -> str:
-        """A fixed length, whatever somebody types for an address, and no list of addresses in the table."""
+        """Return a hash of the key: it has a fixed length, and the table shows nobody's address."""
         return hashlib.sha256(self.make_key(key, version).encode(errors="surrogatepass")).hexdigest()
 
     def _expires_at(self, timeout: Any) -> datetime:
@@ -79,7 +79,7 @@ class CounterCache(BaseCache):
 
 
 def forget_expired() -> None:
-    """Delete what is over, in short transactions: who floods the pages leaves many rows."""
+    """Delete expired rows in short transactions, as a flood of requests leaves many."""
     for _ in range(_MOST_ROUNDS):
         old = Counter.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")
         keys = list(old.values_list("pk", flat=True)[:_AT_ONCE])

@@ -1,7 +1,7 @@
-"""Known browsers: those in which somebody signed in before. Wrong passwords that others try do not lock them out.
+"""Known browsers, in which a user signed in before, are not locked out by wrong passwords tried elsewhere.
 
-A signed cookie names the address and the browser. It opens nothing: the password is asked for all the same. Tries from
-a known browser are counted for that browser alone, all others for the address (OWASP calls it a device cookie).
+A signed cookie names the address and the browser; the password is needed all the same. Tries from a known browser are
+counted for that browser alone, all others for the address. OWASP calls this a device cookie.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOST_ADDRESSES = 5  # of one browser
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, address: str) -> None:
-    """Have the browser known from now on: call it when somebody has signed in with that address."""
+    """Mark the browser as known for this address; call it after a sign-in with the address."""
     known = _read(request)
     device = known.pop(_named(address), "") or secrets.token_urlsafe(16)
     kept = dict([*known.items(), (_named(address), device)][-_MOST_ADDRESSES:])
@@ -36,18 +36,18 @@ def remember(request: HttpRequest, response: HttpResponseBase, address: str) -> 
 
 
 def find(request: HttpRequest, address: str) -> str:
-    """Return the name of this browser if somebody signed in here with that address before, else an empty text."""
+    """Return the name of this browser if the address signed in here before, else an empty text."""
     return _read(request).get(_named(address), "")
 
 
 def _named(address: str) -> str:
-    """The cookie of a shared computer tells nobody the addresses of others."""
+    """Return a hash of the address, so that the cookie of a shared computer reveals no addresses."""
     return hashlib.sha256(f"{settings.SECRET_KEY} {address.lower()}".encode()).hexdigest()[:16]
 
 
 def _read(request: HttpRequest) -> dict[str, str]:
     try:
         known = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=_LASTS)
-    except Exception:  # also what is signed and cannot be unpacked
+    except Exception:  # also for a value that is signed but cannot be unpacked
         return {}
     return known if isinstance(known, dict) else {}

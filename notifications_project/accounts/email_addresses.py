@@ -1,8 +1,9 @@
-"""The address of a user: it signs in, is told, and is changed in one place, everywhere at once.
+"""Changes of a user's e-mail address happen here, in all tables at once.
 
-By the page it changes when the link that was mailed to the new address is followed. Sign-in looks an address up in the
-library's table (`EmailAddress`), everything else in `User.email`: `change_email` keeps the two alike, `User.save`
-refuses any other way, sign-in wants both to agree, and `find_strayed` finds what a statement in SQL has parted.
+On the page an address changes when its owner follows the link that was mailed to the new address. Sign-in looks an
+address up in the library's table (`EmailAddress`), everything else in `User.email`: `change_email` keeps the two
+equal, `User.save` refuses every other change, sign-in requires both to agree, and `find_strayed` finds users whose
+two addresses differ after a change by SQL.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ from notifications_project.accounts.models import EmailChange, Organization, Use
 from notifications_project.accounts.signals import email_changed
 
 VALID_FOR = timedelta(days=1)
-MOST_PER_DAY = 5  # mails that one user can have sent to addresses
+MOST_PER_DAY = 5  # mails to new addresses that one user can cause
 BY_USER = "changes of address by"
 
 
 class EmailChangeError(Exception):
-    """An address that cannot be changed; the message says why, for people."""
+    """Raised if an address cannot be changed; the message tells people why."""
 
 
 def request_change(*, user: User, email: str) -> None:
-    """Mail a link to the new address, which changes nothing before it is followed. Raises EmailChangeError.
+    """Mail a link to the new address; following it makes the change. Raises EmailChangeError.
 
-    It does the same for an address of somebody else, whose owner is told: the answer tells nobody who has an account.
+    The result is the same for the address of another account, whose owner gets a mail that says so: the answer must
+    not reveal who has an account.
     """
     if email == user.email:
         raise EmailChangeError("This is your address already.")
@@ -55,7 +57,7 @@ def request_change(*, user: User, email: str) -> None:
 
 
 def find_change(user: User, token: str) -> EmailChange | None:
-    """The change that a link is about, if it is the user's and its time is not over."""
+    """Return the change that a link is about, None if it is another user's or has expired."""
     own = EmailChange.objects.filter(user=user, token_hash=_hash(token), expires_at__gt=timezone.now())
     return own.select_related("user").first()
 
@@ -64,10 +66,11 @@ def find_change(user: User, token: str) -> EmailChange | None:
 def change_email(*, user: User, email: str, actor: User | None) -> None:
     """Change a user's address everywhere. Raises EmailChangeError.
 
-    Sessions and links for a new password end, what waits for the old address goes to the new one, and both are told.
-    `email` is in the stored form (`mail_addresses.normalize`), and the user's: confirmed, or vouched for.
+    Sessions and links for a new password end, pending deliveries go to the new address, and both addresses get a mail.
+    `email` is in the stored form (`mail.addresses.normalize`), and the user or the operator has confirmed it.
     """
-    # In this order, as everything does that locks several: routing reads members and addresses under the first.
+    # In another order of locks than everywhere else there would be dead-locks: organizations first, under whose lock
+    # routing reads members and addresses.
     owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
     organizations = list(owners.order_by("pk"))
     current = User.objects.select_for_update().get(pk=user.pk)
@@ -77,7 +80,7 @@ def change_email(*, user: User, email: str, actor: User | None) -> None:
     if _others(current, email).exists():
         raise EmailChangeError(f"Another user has the address {email}.")
     User.objects.filter(pk=user.pk).update(email=email, session_generation=models.F("session_generation") + 1)
-    # Links that confirm the old address name its row, and those for a new password hold the address: both end here.
+    # Without this, links would stay valid: those that confirm the old address name its row, password links hold it.
     EmailAddress.objects.filter(user=user).delete()
     EmailAddress.objects.create(user=user, email=email.lower(), primary=True, verified=True)
     EmailChange.objects.filter(user=user).delete()
@@ -91,7 +94,7 @@ def change_email(*, user: User, email: str, actor: User | None) -> None:
 
 
 def find_strayed() -> QuerySet[User]:
-    """Users whose address in the sign-in table is another one than their own."""
+    """Return the users whose address in the sign-in table differs from `User.email`."""
     rows = EmailAddress.objects.filter(user=OuterRef("pk"))
     lower = User.objects.alias(lower=Lower("email"))
     return lower.filter(

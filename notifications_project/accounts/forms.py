@@ -1,4 +1,4 @@
-"""The forms of the pages about people, organizations and one's own account."""
+"""Forms of the pages about people, organizations and the user's own account."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelt
 
 
 def role_choices() -> list[tuple[str, str]]:
-    """Each role with what it may do, from the one table of roles."""
+    """Return the roles as choices, each with its permissions in words."""
     label = '<span><b>{}</b><span class="help">May {}.</span></span>'
     return [(role.value, format_html(label, role.label, _in_words(PERMISSIONS[role]))) for role in Role]
 
@@ -47,7 +47,7 @@ class InviteForm(RoleForm):
 
 
 class NewAccountForm(forms.Form):
-    """The account of somebody who was invited; the address is the invitation's."""
+    """Form for the new account of an invited person; the address is the invitation's."""
 
     name = forms.CharField(max_length=100, help_text="How others see you: in lists of members and in the audit log.")
     password = forms.CharField(
@@ -125,7 +125,7 @@ class TokenForm(forms.Form):
 
 
 def time_zones() -> list[tuple[str, str]]:
-    """Every zone by its name, with UTC first."""
+    """Return every time zone by name as choices, with UTC first."""
     names = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
     return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
@@ -160,7 +160,7 @@ class ProfileForm(forms.ModelForm[User]):
 
 
 def visible(name: str) -> str:
-    """A name in its one spelling."""
+    """Return a name in the form NFC. Raises ValidationError if it has invisible characters."""
     name = one_spelling(name)
     if not is_visible(name):
         raise forms.ValidationError(gettext("A name has no control characters, and none that cannot be seen."))

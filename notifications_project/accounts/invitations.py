@@ -1,7 +1,7 @@
-"""Invitations: an address is asked to join an organization, and its owner becomes a member by accepting.
+"""Invitations ask an address to join an organization; its owner becomes a member by accepting.
 
-Nobody is told anything of an organization before that, but for the invitation itself. Inviting does the same whether
-the address has an account or not, so that it tells nobody who has one.
+Until then the owner learns nothing of the organization except the invitation itself. Inviting does the same whether
+the address has an account or not, so that it does not reveal who has one.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from notifications_project.isolation import isolated
 from notifications_project.mail.unlinking import unlinked
 
 VALID_FOR = timedelta(days=7)
-AGAIN_AFTER = timedelta(minutes=10)  # at most one mail in this time
+AGAIN_AFTER = timedelta(minutes=10)  # an invitation is mailed at most once in this time
 MOST_RESENT = 5
-MOST_OPEN = 200  # of one organization
-KEPT_FOR = timedelta(days=30)  # after it ended
+MOST_OPEN = 200  # open invitations of one organization
+KEPT_FOR = timedelta(days=30)  # after an invitation ended
 BY_ORGANIZATION, BY_USER = "invitations by organization", "invitations by user"
 _AT_ONCE = 200
 
 
 class InvitationError(Exception):
-    """An invitation that cannot be made, sent again or accepted; the message says why, for people."""
+    """Raised if an invitation cannot be made, sent again or accepted; the message tells people why."""
 
 
 class QuotaExceeded(InvitationError):
-    """Too many invitations for today. `free_at`: when the next is possible."""
+    """Raised if a day's invitations are used up; the next is possible at `free_at`."""
 
     def __init__(self, message: str, free_at: datetime) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class QuotaExceeded(InvitationError):
 
 
 class AlreadyInvited(InvitationError):
-    """There is an invitation of this address that can still be accepted."""
+    """Raised if the address has an invitation that can still be accepted."""
 
     def __init__(self, invitation: Invitation) -> None:
         super().__init__(
@@ -61,7 +61,7 @@ class AlreadyInvited(InvitationError):
 
 @transaction.atomic
 def invite(*, organization: Organization, email: str, role: str, actor: User) -> Invitation:
-    """Ask an address to join. Raises InvitationError and MembershipError."""
+    """Create an invitation and queue its mail. Raises InvitationError and MembershipError."""
     refuse_personal(organization)
     _lock(organization)
     member = organization.memberships.select_related("user").filter(user__email__iexact=email).first()
@@ -75,7 +75,7 @@ def invite(*, organization: Organization, email: str, role: str, actor: User) ->
         raise InvitationError(f"{MOST_OPEN} invitations are open. Revoke some of them first.")
     _count(organization, actor)
     now = timezone.now()
-    if former is not None:  # its time is over, and an address has one open invitation
+    if former is not None:  # it has expired, and a constraint allows an address one open invitation
         Invitation.objects.filter(pk=former.pk).update(revoked_at=now, mail_due_at=None)
     invitation = Invitation.objects.create(
         organization=organization,
@@ -92,7 +92,7 @@ def invite(*, organization: Organization, email: str, role: str, actor: User) ->
 
 @transaction.atomic
 def resend(*, invitation: Invitation, actor: User) -> Invitation:
-    """Send another mail, whose link is valid for another week; the link before ends. Raises InvitationError."""
+    """Send another mail with a new link, valid for a week; the earlier link ends. Raises InvitationError."""
     _lock(invitation.organization)
     current = _open(invitation)
     now = timezone.now()
@@ -116,13 +116,13 @@ def resend(*, invitation: Invitation, actor: User) -> Invitation:
 
 @transaction.atomic
 def revoke(*, invitation: Invitation, actor: User) -> None:
-    """End an invitation; its link opens nothing any more. Raises InvitationError."""
+    """Revoke an invitation, whose link then opens nothing. Raises InvitationError."""
     _lock(invitation.organization)
     _end(_open(invitation), "revoked_at", actor)
 
 
 def listed(organization: Organization) -> QuerySet[Invitation]:
-    """The open invitations of an organization, newest first; those whose time is over for another month."""
+    """Return the open invitations of an organization, newest first, expired ones for another month."""
     since = timezone.now() - KEPT_FOR
     found = Invitation.objects.filter(organization=organization, expires_at__gt=since).open()
     return found.select_related("invited_by", "organization").order_by("-created_at", "pk")
@@ -132,13 +132,13 @@ def listed(organization: Organization) -> QuerySet[Invitation]:
 
 
 def find(token: str) -> Invitation | None:
-    """The invitation that a link belongs to, in whatever state."""
+    """Return the invitation that the token of a link belongs to, in any state; None if there is none."""
     found = Invitation.objects.select_related("organization", "invited_by")
     return found.filter(token_hash=_hash(token)).first()
 
 
 def invitations_of(user: User) -> QuerySet[Invitation]:
-    """What a user can accept now, newest first."""
+    """Return the invitations that a user can accept now, newest first."""
     found = Invitation.objects.of_address(user.email).valid()
     return found.select_related("organization", "invited_by").order_by("-created_at", "pk")
 
@@ -161,7 +161,7 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 
 @transaction.atomic
 def accept_as_new_user(*, invitation: Invitation, password: str, name: str) -> User:
-    """Make an account of the invited address, which the link proves, and accept. Raises InvitationError."""
+    """Create an account for the invited address, which the link has confirmed, and accept. Raises InvitationError."""
     if User.objects.filter(email__iexact=invitation.email).exists():
         raise InvitationError(f"{invitation.email} has an account here. Sign in to accept the invitation.")
     user = create_user(email=invitation.email, password=password, name=name)
@@ -171,7 +171,7 @@ def accept_as_new_user(*, invitation: Invitation, password: str, name: str) -> U
 
 @transaction.atomic
 def decline(*, invitation: Invitation, actor: User | str) -> None:
-    """End an invitation because the owner of the address does not want it. Raises InvitationError."""
+    """Decline an invitation for the owner of the address. Raises InvitationError."""
     _lock(invitation.organization)
     _end(_open(invitation), "declined_at", actor)
 
@@ -180,7 +180,7 @@ def decline(*, invitation: Invitation, actor: User | str) -> None:
 
 
 def mail_due() -> None:
-    """Send the mails that had to wait: for a mail server, or because their address was sent enough in a day."""
+    """Send the mails that waited for a mail server, or until their address may get more mails."""
     if not settings.MAIL_CONFIGURED:
         return
     due = Invitation.objects.filter(mail_due_at__lte=timezone.now()).order_by("mail_due_at")
@@ -197,7 +197,7 @@ def _mail_waiting(pk: UUID) -> None:
         return
     _lock(found.organization)
     invitation = waiting.valid().filter(mail_due_at__lte=timezone.now()).first()
-    if invitation is not None:  # nobody has ended it meanwhile, and no other worker has sent it
+    if invitation is not None:  # else it has ended meanwhile, or another worker has sent it
         _mail(invitation)
     else:
         waiting.filter(expires_at__lte=timezone.now()).update(mail_due_at=None)
@@ -208,7 +208,7 @@ def _put_aside(pk: UUID) -> None:
 
 
 def _mail(invitation: Invitation) -> None:
-    """Queue the mail with a new link, or have it wait. Call it with the organization locked."""
+    """Queue the mail with a new link, or postpone it. Call it with the organization locked."""
     now = timezone.now()
     free_at = now
     if settings.MAIL_CONFIGURED:
@@ -252,20 +252,20 @@ def _write(invitation: Invitation, link: str, language: str) -> dict[str, str]:
 
 
 def forget_old() -> None:
-    """Delete invitations that ended a month ago, a bounded number at once; the audit log keeps that they were."""
+    """Delete invitations that ended a month ago, a bounded number at once; the audit log keeps its entries."""
     before = timezone.now() - KEPT_FOR
     old = Invitation.objects.filter(expires_at__lt=before).order_by("expires_at").values_list("pk", flat=True)
     Invitation.objects.filter(pk__in=list(old[:_AT_ONCE])).delete()
 
 
 def _hash(token: str) -> str:
-    """The token is long and random, so a plain hash is enough."""
+    """Return the stored form of a token. A plain hash is enough, as the token is long and random."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _lock(organization: Organization) -> None:
-    # Every change of members locks this row first: two requests must not invite one address twice, or accept what a
-    # third one revokes.
+    # Every change of members locks this row first: else two requests could invite one address twice, or one request
+    # could accept an invitation while another revokes it.
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
 
 
@@ -289,7 +289,7 @@ def _end(invitation: Invitation, how: str, actor: User | str, **detail: str) -> 
 
 
 def _count(organization: Organization, actor: User) -> None:
-    """Count one more mail of this organization and of this person. Raises QuotaExceeded; nothing is counted then."""
+    """Count a mail of this organization and user. Raises QuotaExceeded, and counts nothing then."""
     most = settings.MAX_INVITATIONS_PER_DAY
     for name, subject in ((BY_ORGANIZATION, organization.pk), (BY_USER, actor.pk)):
         if free_at := quotas.free_at(name, subject, most):

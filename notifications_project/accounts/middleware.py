@@ -1,4 +1,4 @@
-"""Shows pages in the user's own language, and times in the user's own zone."""
+"""Middleware that shows pages in the user's own language and times in the user's own zone."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TimeZoneMiddleware:
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    """None (the console's own zone) for a zone that this machine does not know."""
+    """Return a time zone; None, for the console's own zone, if this machine does not know the name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):

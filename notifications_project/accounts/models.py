@@ -1,4 +1,4 @@
-"""WHO: users, organizations, members, API tokens and the audit log."""
+"""Users, organizations, members, API tokens and the audit log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from notifications_project.spelling import password_spelling
 
 
 class AddressChangedDirectly(Exception):
-    """Code changed a user's address without `email_addresses.change_email`: the address before would still sign in."""
+    """Raised if code changes an address without `email_addresses.change_email`: the old one would still sign in."""
 
     def __init__(self) -> None:
         super().__init__("Use change_email (manage.py change_email OLD NEW): it changes the address everywhere.")
@@ -29,7 +29,7 @@ class AddressChangedDirectly(Exception):
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Make a user, who without a password needs a reset before signing in. Raises BadMailAddress."""
+        """Create a user; without a password the user must reset it before signing in. Raises BadMailAddress."""
         user = self.model(email=normalize(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -48,7 +48,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
     language = models.CharField(max_length=10, blank=True, default="", db_default="")
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
-    # Counted up to end every session: it goes into what a session has to match.
+    # Incremented to end every session of the user: sessions hold a hash of it.
     session_generation = models.PositiveIntegerField(default=0, db_default=0)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -66,7 +66,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
         super().set_password(raw_password and password_spelling(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Compare a password in its one spelling; one that was set as it was typed gets that spelling."""
+        """Compare a password in the form NFKC; one that was stored as it was typed is stored anew in this form."""
         if raw_password is None:
             return False
         spelled = password_spelling(raw_password)
@@ -83,11 +83,11 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **options: Any) -> User:
         user = super().from_db(db, field_names, values, **options)
-        user._email_in_database = user.__dict__.get("email")  # None where it was not asked for
+        user._email_in_database = user.__dict__.get("email")  # None if the query did not load it
         return user
 
     def save(self, **options: Any) -> None:
-        """Save all but another address: that has to change in several tables at once."""
+        """Save the user. Raises AddressChangedDirectly for a new address, which several tables must get at once."""
         fields = options.get("update_fields")
         known = self._email_in_database
         if known is not None and known != self.email and (fields is None or "email" in fields):
@@ -96,9 +96,9 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
         self._email_in_database = self.email
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
-        """What every session of the user has to match: the password, and how often all sessions were ended."""
+        """Return the hash that sessions of the user must match: of the password and the session generation."""
         of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
-        if not self.session_generation:  # so that sessions from before there was a count stay
+        if not self.session_generation:  # sessions that are older than the count stay valid
             return of_password
         return salted_hmac("accounts.sessions", f"{of_password} {self.session_generation}", secret=secret).hexdigest()
 
@@ -108,7 +108,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
 
 
 class Organization(models.Model):  # type: ignore[django-manager-missing]
-    """Owns everything. A personal space is an organization with its user's id, one member and no invitations."""
+    """An owner of hooks, events and resources. A personal space has its user's id, one member and no invitations."""
 
     class Kind(models.TextChoices):
         TEAM = "team", "Organization"
@@ -152,22 +152,22 @@ _OPEN = Q(accepted_at=None, declined_at=None, revoked_at=None)
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> InvitationQuerySet:
-        """Those that nobody has accepted, declined or revoked; their time may be over."""
+        """Return the invitations that nobody has accepted, declined or revoked; they may have expired."""
         return self.filter(_OPEN)
 
     def of_address(self, address: str) -> InvitationQuerySet:
-        """Those of one address, whatever its case; by the index, which `iexact` does not use."""
+        """Return the invitations of an address in any case. `Lower` uses the index, which `iexact` would not."""
         return self.alias(lower=Lower("email")).filter(lower=address.lower())
 
     def valid(self) -> InvitationQuerySet:
-        """Those that can be accepted now."""
+        """Return the invitations that can be accepted now."""
         return self.open().filter(expires_at__gt=timezone.now())
 
 
 class Invitation(models.Model):
-    """An e-mail address that was asked to join an organization; it becomes a member by accepting.
+    """An e-mail address that was asked to join an organization; its owner becomes a member by accepting.
 
-    Only the hash of the token in the mailed link is kept. `mail_due_at` is set as long as the mail has to wait.
+    Only the hash of the token in the mailed link is kept. `mail_due_at` is set while the mail is postponed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -214,7 +214,7 @@ class Invitation(models.Model):
 
     @property
     def state(self) -> str:
-        """The state in one word; it is also a value of the API."""
+        """Return the state in one word, which the API uses too."""
         ends = {"accepted": self.accepted_at, "declined": self.declined_at, "revoked": self.revoked_at}
         for state, at in ends.items():
             if at:
@@ -223,7 +223,7 @@ class Invitation(models.Model):
 
 
 class EmailChange(models.Model):
-    """An address that a user wants to have from now on; a link that is mailed there confirms it."""
+    """A requested change of a user's address; a link that is mailed to the new address confirms it."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="email_change")
     email = models.EmailField()
@@ -235,7 +235,7 @@ class EmailChange(models.Model):
 
 
 class QuotaUse(models.Model):
-    """How often something was done since a moment: so many invitations of one organization (`quotas`)."""
+    """The used part of a quota since a moment, such as the invitations of one organization (`quotas`)."""
 
     key = models.CharField(max_length=64, primary_key=True)
     used = models.PositiveIntegerField()
@@ -257,9 +257,9 @@ class Counter(models.Model):
 
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]
-    """A bearer token of one user. Only its hash is kept; `token_key` (its beginning) names it on pages.
+    """A bearer token of one user. Only its hash is kept; `token_key`, its beginning, names it on pages.
 
-    With an organization it opens that one only; without, every organization of its user.
+    A token with an organization opens that one only; without one it opens every organization of its user.
     """
 
     name = models.CharField(max_length=100)
@@ -278,7 +278,7 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]
 
 
 class AuditEntry(models.Model):
-    """Who did what, when. Only ever added to (`audit.record`)."""
+    """An entry of the audit log: actor, action, target and time. Entries are only added (`audit.record`)."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="audit_entries")
@@ -299,8 +299,8 @@ class AuditEntry(models.Model):
 class AccountMail(models.Model):
     """A mail about an account that the workers have yet to send (`outgoing.queue_mail`).
 
-    The content is encrypted, as it holds the keys of password resets and invitations. The row is deleted once the mail
-    is sent, and when its link works no longer.
+    The content is encrypted, as it holds the keys of password resets and invitations. The row is deleted when the mail
+    is sent or its link has expired.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)

@@ -1,4 +1,4 @@
-"""Making organizations, and who belongs to them. Every change is one transaction with its audit entry."""
+"""Users, organizations and their members are changed here; each change is one transaction with its audit entry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notifications_project.spelling import one_spelling
 
 
 class MembershipError(Exception):
-    """A change of members that cannot be made; the message says why, for people."""
+    """Raised if a change of members cannot be made; the message tells people why."""
 
 
 @transaction.atomic
@@ -39,10 +39,10 @@ def rename_organization(*, organization: Organization, name: str, actor: User) -
 
 @transaction.atomic
 def create_user(*, email: str, password: str | None, name: str = "") -> User:
-    """A new user with the personal space that every user has."""
+    """Create a user with the personal space that every user has. Raises BadMailAddress."""
     user = User.objects.create_user(email, password, name=name)
-    # Whoever makes a user here vouches for the address; who signs up confirms it by mail.
-    # In lower case, as the library looks an address up: with capitals nobody could sign in.
+    # Verified, as the caller vouches for the address; users who sign up confirm it by mail instead.
+    # In lower case, as the library looks an address up: with capitals the user could not sign in.
     EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True, verified=True)
     ensure_personal_space(user)
     return user
@@ -50,7 +50,7 @@ def create_user(*, email: str, password: str | None, name: str = "") -> User:
 
 @transaction.atomic
 def ensure_personal_space(user: User) -> Organization:
-    """The user's personal space, made if it is missing. It has the user's id (docs/architecture.md)."""
+    """Return the user's personal space, and make it if it is missing. It has the user's id (docs/architecture.md)."""
     space, created = Organization.objects.get_or_create(
         id=user.id, defaults={"kind": Organization.Kind.PERSONAL, "name": f"{user} (personal)"}
     )
@@ -78,7 +78,7 @@ def add_member(*, organization: Organization, email: str, role: str, actor: User
 
 @transaction.atomic
 def change_role(*, organization: Organization, user: User, role: str, actor: User) -> Membership:
-    """Raises MembershipError if nobody would be admin any more."""
+    """Change the role of a member. Raises MembershipError if no administrator would be left."""
     membership = _locked(organization, user)
     if membership.role != role:
         _keep_an_admin(organization, membership)
@@ -90,7 +90,7 @@ def change_role(*, organization: Organization, user: User, role: str, actor: Use
 
 @transaction.atomic
 def remove_member(*, organization: Organization, user: User, actor: User) -> None:
-    """End a membership (removed by an admin, or the user leaves). Raises MembershipError."""
+    """End a membership, on behalf of an administrator or of the user who leaves. Raises MembershipError."""
     refuse_personal(organization)
     membership = _locked(organization, user)
     _keep_an_admin(organization, membership)
@@ -101,13 +101,13 @@ def remove_member(*, organization: Organization, user: User, actor: User) -> Non
 
 
 def refuse_personal(organization: Organization) -> None:
-    """Raises MembershipError for a personal space."""
+    """Raise MembershipError for a personal space."""
     if organization.is_personal:
         raise MembershipError("A personal space has one member. Create an organization to work together.")
 
 
 def _locked(organization: Organization, user: User) -> Membership:
-    # The organization's row is the lock: two admins demoting each other at once must not both succeed.
+    # Without this lock two administrators who demote each other at once could both succeed.
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:

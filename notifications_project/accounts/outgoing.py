@@ -1,7 +1,7 @@
 """Mails about accounts: password resets, confirmations of addresses, invitations.
 
-A request stores the mail and is done; the workers send it (`hooks.engine.account_mails`), however long the mail server
-takes. So a request waits for no mail server, and its answer takes as long for a known address as for an unknown one.
+A request only stores the mail; the workers send it (`hooks.engine.account_mails`), however long the mail server takes.
+No request waits for a mail server, so its answer takes as long for a known address as for an unknown one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from notifications_project.accounts.signals import account_mail_queued
 
 @transaction.atomic
 def queue_mail(*, address: str, subject: str, text: str, html: str = "", useful_for: timedelta) -> None:
-    """Store a mail for the workers. It is dropped if it cannot be sent while it is useful: as long as its link works.
+    """Store a mail for the workers. It is dropped if it cannot be sent within `useful_for`, while its link works.
 
-    Without a mail server nothing is stored; every page says that there is none.
+    Without a mail server nothing is stored, and every page says that there is none.
     """
     if not settings.MAIL_CONFIGURED:
         return

@@ -1,7 +1,7 @@
-"""How often something may be done in a day: counted in a table, as counters in memory or in a cache get lost.
+"""Quotas limit how often something may be done in a day. A table counts, as memory and caches lose counters.
 
-A quota is there so that nobody can have this console send many mails to people who did not ask for them. What is over
-one is refused with the time from which it is possible again, or waits until then.
+Quotas keep users from making this console send many mails to people who did not ask for them. A mail over a quota is
+refused with the time from which it is possible again, or postponed until then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.utils import timezone
 from notifications_project.accounts.models import QuotaUse
 
 DAY = timedelta(days=1)
-TO_ADDRESS = "unrequested mails to"  # counted by whatever mails people who did not ask for it
+TO_ADDRESS = "unrequested mails to"  # every kind of mail that its receiver did not ask for counts here
 _EXPIRED_AT_ONCE = 1000
 
 
@@ -34,28 +34,28 @@ def take(name: str, subject: object, most: int, within: timedelta = DAY) -> date
     try:
         with transaction.atomic():
             QuotaUse.objects.create(pk=key, used=1, ends_at=now + within)
-    except IntegrityError:  # another request has just begun to count
+    except IntegrityError:  # another request has just inserted the row
         return None if counted.update(used=F("used") + 1) else now + within
     return None
 
 
 def give_back(name: str, subject: object) -> None:
-    """Take one use back: what it was counted for did not happen."""
+    """Take one use back, because the counted action did not happen."""
     QuotaUse.objects.filter(pk=_key(name, subject), used__gt=0).update(used=F("used") - 1)
 
 
 def free_at(name: str, subject: object, most: int) -> datetime | None:
-    """When the next use is possible, if none is left now."""
+    """Return the time at which the next use is possible; None if one is possible now."""
     full = QuotaUse.objects.filter(pk=_key(name, subject), ends_at__gt=timezone.now(), used__gte=most).first()
     return full.ends_at if full else None
 
 
 def forget_expired() -> None:
-    """Delete counts whose time is over, a bounded number at once."""
+    """Delete expired counts, a bounded number at once."""
     old = QuotaUse.objects.filter(ends_at__lte=timezone.now()).order_by("ends_at").values_list("pk", flat=True)
     QuotaUse.objects.filter(pk__in=list(old[:_EXPIRED_AT_ONCE]), ends_at__lte=timezone.now()).delete()
 
 
 def _key(name: str, subject: object) -> str:
-    """A fixed length whatever is counted, and no list of addresses in the table."""
+    """Return a hash of name and subject: of fixed length, and no address is in the table."""
     return hashlib.sha256(f"{name} {subject}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The one table of who may do what; pages and API both ask it."""
+"""Roles and their permissions; pages and API both use this table."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def allows(role: str, permission: Permission) -> bool:
 
 
 def who_may(permission: Permission) -> str:
-    """The roles with a permission, in words: "admins and managers"."""
+    """Return the roles with a permission in words, such as "admins and managers"."""
     names = [f"{role.label.lower()}s" for role in Role if allows(role, permission)]
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,4 +1,4 @@
-"""The forms of the sign-in pages, in this console's words: django-allauth's own with other labels."""
+"""Forms of the sign-in pages: django-allauth's own, with this console's labels."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from notifications_project.mail.addresses import normalize_if_valid
 
 
 class _OurWords:
-    """Names an address "E-mail", and leaves help to the page: above a field it parts the field from its label."""
+    """A mixin that names an address "E-mail" and removes help texts, which would stand between label and field."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]
         for name in fields.keys() & {"login", "email"}:
             fields[name].label = "E-mail"
-        for field in fields.values():  # a placeholder that repeats the label says nothing
+        for field in fields.values():  # the library's placeholders only repeat the labels
             field.widget.attrs.pop("placeholder", None)
         if "login" in fields:
             fields["password"].help_text = ""
@@ -32,7 +32,7 @@ class _OurWords:
 
 class LoginForm(_OurWords, allauth.LoginForm):  # type: ignore[misc]
     def clean_login(self) -> str:
-        """Look a user up by the stored form of the address, whichever spelling was typed."""
+        """Return the stored form of the address, so that a user is found whichever spelling was typed."""
         return normalize_if_valid(self.cleaned_data["login"])
 
 
@@ -43,7 +43,7 @@ class SignupForm(_OurWords, allauth.SignupForm):  # type: ignore[misc]
         return super().try_save(request)
 
     def _save_in_vain(self, request: HttpRequest) -> None:
-        """Make a user and undo it, for an address that has one: the time it takes must not tell accounts."""
+        """Make a user and undo it, if the address has an account: the time of the answer must not reveal that."""
         address = self.cleaned_data["email"]
         with transaction.atomic():
             self.cleaned_data["email"] = f"{secrets.token_hex(16)}@invalid.example"
@@ -55,13 +55,16 @@ class SignupForm(_OurWords, allauth.SignupForm):  # type: ignore[misc]
 
 class ResetPasswordForm(_OurWords, allauth.ResetPasswordForm):  # type: ignore[misc]
     def clean_email(self) -> str:
-        """Leave out whoever had the address before: a link for a new password would open the account to its owner."""
+        """Leave out users who had the address before: its present owner would get a link into their accounts."""
         address: str = super().clean_email()
         self.users: list[User] = [user for user in self.users if user.email.lower() == address.lower()]
         return address
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """For an unknown address the same is done, and the mail dropped: the time it takes must not tell accounts."""
+        """Queue the mail; return the address.
+
+        For an unknown address the same steps are done and the mail is dropped: the time must not reveal accounts.
+        """
         address: str = self.cleaned_data["email"]
         if self.users:
             return str(super().save(request, **kwargs))

@@ -1,4 +1,4 @@
-"""What the accounts app tells others; it never knows who listens."""
+"""Signals of the accounts app, which never imports who listens."""
 
 from django.dispatch import Signal
 

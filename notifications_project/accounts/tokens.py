@@ -1,4 +1,4 @@
-"""API tokens: made, revoked. Their use is in `authentication`."""
+"""API tokens are made and revoked here; `authentication` checks them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from notifications_project.accounts.signals import token_made, token_revoked
 def make_token(
     *, user: User, name: str, organization: Organization | None, lasts: timedelta | None, by_operator: bool = False
 ) -> tuple[ApiToken, str]:
-    """A new token and its secret text, which exists nowhere else. `lasts` None: it never expires.
+    """Make a token; return it with its secret text, which is stored nowhere. With `lasts` None it never expires.
 
-    Its user is told of it, unless the operator made it while setting things up.
+    Its user gets a notification, unless an operator makes the token with a command.
     """
     token, secret = ApiToken.objects.create(user, expiry=lasts, name=name, organization=organization)
     audit.record(_audited_in(token), user, "token.created", name, beginning=token.token_key)
@@ -29,12 +29,12 @@ def make_token(
 
 @transaction.atomic
 def revoke_token(token: ApiToken) -> None:
-    """End a token at once, and tell its user."""
+    """Delete a token at once, and notify its user."""
     audit.record(_audited_in(token), token.user, "token.revoked", token.name, beginning=token.token_key)
     token_revoked.send(ApiToken, user=token.user, name=token.name)
     token.delete()
 
 
 def _audited_in(token: ApiToken) -> Organization:
-    """A token for every organization is its user's own matter."""
+    """Return the organization whose audit log records the token: its own, else the user's personal space."""
     return token.organization or ensure_personal_space(token.user)

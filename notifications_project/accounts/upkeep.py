@@ -1,4 +1,4 @@
-"""What the workers do once a minute for accounts: send what had to wait, delete what is over."""
+"""Upkeep of accounts, which the workers run once a minute: send postponed mails, delete expired rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _STEPS = (invitations.mail_due, invitations.forget_old, quotas.forget_expired, c
 
 
 def run() -> None:
-    """Do one round; everything in it is bounded and may be repeated."""
+    """Run all tasks once; each is bounded and may be repeated."""
     for step in _STEPS:
         with isolated(f"a step of the upkeep of accounts failed: {step.__name__}"):
             step()

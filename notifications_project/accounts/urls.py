@@ -1,4 +1,4 @@
-"""Addresses of the pages about people, organizations and one's own account."""
+"""URL patterns of the pages about people, organizations and the user's own account."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ urlpatterns = [
     path("account/tokens/add/", views_tokens.add_token, name="add_token"),
     path("account/tokens/<str:key>/made/", views_tokens.token_made, name="token_made"),
     path("account/tokens/<str:key>/revoke/", views_tokens.revoke, name="revoke_token"),
-    # allauth's page of several addresses: here a user has one, which is how others know and invite them.
+    # Hides allauth's page of several addresses: here a user has one, by which others invite the user.
     path("accounts/email/", RedirectView.as_view(pattern_name="accounts:profile")),
 ]

@@ -1,4 +1,4 @@
-"""Account settings, profile: another e-mail address, confirmed by a link that is mailed to it."""
+"""Account settings, profile: change the e-mail address, which a link in a mail confirms."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def change_email(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """The page of the link in the mail. Opening it changes nothing, as programs open links too."""
+    """Show the page of the link in the mail; a POST confirms. A GET changes nothing, as programs open links too."""
     user = signed_in(request)
     change = email_addresses.find_change(user, token)
     problem = ""
@@ -52,7 +52,7 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
         except EmailChangeError as error:
             problem = str(error)
         else:
-            update_session_auth_hash(request, user)  # this session stays, all others have ended
+            update_session_auth_hash(request, user)  # else this session would end with all others
             messages.success(request, f"Your address is now {user.email}.")
             return redirect("accounts:profile")
     status = 409 if problem else 200 if change else 404

@@ -1,4 +1,4 @@
-"""Where `/` and an organization's own address lead: to its notifications."""
+"""Redirects from `/` and from an organization's own address to its notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations: administrators send and revoke them, the owner of the address accepts or declines."""
+"""Pages of invitations: administrators send and revoke them, the owner of the address accepts or declines."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _of(organization: Organization, invitation: UUID) -> Invitation:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """The page of the link in the mail. Opening it changes nothing, as programs open links too."""
+    """Show the page of the link in the mail; a POST accepts. A GET changes nothing, as programs open links too."""
     found = invitations.find(token)
     if found is None or found.state != "pending":
         return render(request, "accounts/invitation_ended.html", {"invitation": found}, status=410 if found else 404)
@@ -90,7 +90,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if request.user.is_authenticated:
         return _for_who_is_signed_in(request, found)
     if User.objects.filter(email__iexact=found.email).exists():
-        # Whoever has the link has the mailbox, so that this tells nobody else that there is an account.
+        # Only the owner of the mailbox has the link, so this reveals the account to nobody else.
         return render(request, "accounts/invitation.html", {"invitation": found, "has_account": True})
     return _for_a_new_user(request, found)
 
@@ -105,7 +105,7 @@ def my_invitations(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def answer(request: HttpRequest, invitation: UUID) -> HttpResponse:
-    """Accept or decline one of one's own, without its link."""
+    """Accept or decline an invitation of the signed-in user, without its link."""
     user = signed_in(request)
     found = invitations.invitations_of(user).filter(pk=invitation).first()
     if found is None:

@@ -1,4 +1,4 @@
-"""The members of an organization: see, change the role of, remove, leave."""
+"""Pages of an organization's members: list, change a role, remove, leave."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ONCE = 200
 @require_safe
 @organization_page()
 def members(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """Oldest first, in pages by key."""
+    """List the members, oldest first, paged by key."""
     after = request.GET.get("after", "")
     found = organization.memberships.select_related("user").order_by("pk")
     if after.isdecimal() and len(after) < 19:
@@ -69,7 +69,7 @@ def leave(request: HttpRequest, organization: Organization) -> HttpResponse:
 
 
 def _end(request: HttpRequest, membership: Membership, done: str) -> HttpResponse:
-    """Ask, then end a membership. Who leaves goes to another organization."""
+    """Ask, then end a membership. A user who leaves is redirected to another organization."""
     mine, problem = membership.pk == _me(request).pk, ""
     if request.method == "POST":
         try:
@@ -93,7 +93,7 @@ def _me(request: HttpRequest) -> Membership:
 
 
 def refuse_personal_space(organization: Organization) -> None:
-    """Raises Http404 for a personal space."""
+    """Raise Http404 for a personal space."""
     if organization.is_personal:
         raise Http404("A personal space has one member, always.")
 

@@ -1,4 +1,4 @@
-"""Organizations: make one, rename one."""
+"""Pages to create and rename an organization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Account settings, profile: one's name, language and time zone."""
+"""Account settings, profile: the user's name, language and time zone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notifications_project.accounts.models import User
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
-    # A copy, so that a refused form does not show up as the signed-in user.
+    # A copy: a refused form would change the name that the page shows for the signed-in user.
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=signed_in(request).pk))
     if form.is_valid():
         user = form.save()

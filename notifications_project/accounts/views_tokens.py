@@ -1,4 +1,4 @@
-"""Account settings, API tokens: make (shown once), see, revoke."""
+"""Account settings, API tokens: list, make, show once, revoke."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def add_token(request: HttpRequest) -> HttpResponse:
-    """Leads to the page that shows the new token, this once."""
+    """Make a token, and redirect to the page that shows it once."""
     organizations = [membership.organization for membership in memberships_of(request)]
     form = TokenForm(signed_in(request), organizations, request.POST or None)
     if form.is_valid():
@@ -47,7 +47,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def token_made(request: HttpRequest, key: str) -> HttpResponse:
-    """The only page that ever shows a token, and only when it was just made. Nothing may keep it."""
+    """Show a token that was just made. No other page ever shows it, and no cache may keep this one."""
     token = _own(request, key)
     context = {"token": token, "secret": one_time_secrets.pop(request, _handover(token))}
     return render(request, "accounts/token_made.html", context)

@@ -39,8 +39,6 @@ UNFINISHED = {
     "hooks/views/mail_links",
     "hooks/views/manage",
     "hooks/views/preferences",
-    "notifications_project/accounts",
-    "notifications_project/accounts/management/commands",
     "notifications_project/api",
     "notifications_project/inbox",
     "notifications_project/inbox/management/commands",

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # Django's cache table, which nothing reads any more; its counts are of minutes.
+        # Django's cache table is not used any more; its counts last minutes, so nothing of value is lost.
         migrations.RunSQL('DROP TABLE IF EXISTS "cache"', migrations.RunSQL.noop),
         migrations.CreateModel(
             name="Counter",

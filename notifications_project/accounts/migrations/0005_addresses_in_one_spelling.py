@@ -1,4 +1,4 @@
-"""Users' addresses in the one stored form (`mail_addresses`), in small batches. Run again, it changes nothing."""
+"""Store users' addresses in their normalized form, in small batches; a second run changes nothing."""
 
 import logging
 
@@ -28,11 +28,11 @@ def respell_users(apps, schema_editor):
 
 def _respell(users, addresses, pk, email):
     stored = normalize_if_valid(email)
-    if stored == email:  # no mail can be sent there, and none is
+    if stored == email:  # the address is not valid: no mail can be sent there in any form
         return
     others = users.annotate(lower=Lower("email")).filter(lower=stored.lower()).exclude(pk=pk)
     if others.exists():
-        # Two accounts cannot be made one by a program: their rights differ.
+        # A program cannot merge two accounts, as their rights differ.
         logger.warning("user %s has another spelling of the address of user %s", pk, others.first().pk)
         return
     with transaction.atomic(using=users.db):

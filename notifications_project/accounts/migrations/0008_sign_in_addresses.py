@@ -1,4 +1,4 @@
-"""Addresses in lower case, as sign-in looks them up: users of operators with capitals in theirs could not sign in."""
+"""Store sign-in addresses in lower case, as sign-in looks them up: with capitals users could not sign in."""
 
 from django.db import migrations
 from django.db.models.functions import Lower
@@ -18,7 +18,7 @@ def lower_case(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    atomic = False  # each address on its own: no long transaction
+    atomic = False  # each address in a transaction of its own, none of which is long
 
     dependencies = [
         ("accounts", "0007_email_changes"),

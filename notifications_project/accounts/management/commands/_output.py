@@ -1,4 +1,4 @@
-"""What the commands about people share: errors as one line, answers as lines or as JSON."""
+"""Shared parts of the commands about people: errors as one line, answers as lines or as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from notifications_project.management.ready import ReadyCommand
 
 
 class AnsweringCommand(ReadyCommand):
-    """A command that scripts call: prints `name: value` lines, or one JSON object with --json."""
+    """A command for scripts that prints `name: value` lines, or one JSON object with --json."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
@@ -37,9 +37,10 @@ class AnsweringCommand(ReadyCommand):
 
 
 def give_password(user: User, created: bool, password: str | None, called: str) -> str:
-    """Set the password (`-` reads it from standard input) unless the user has one; return what is to be told.
+    """Set the password unless the user has one, and return a sentence about it for the operator.
 
-    `called`: what the user is in the answer, "The admin". Raises CommandError for a password that cannot be used.
+    The password `-` is read from standard input. `called` names the user in the sentence, as in "The admin". Raises
+    CommandError for a password that cannot be used.
     """
     if user.has_usable_password():
         return "" if password is None else f"The password was ignored: {called.lower()} has one already."
@@ -59,7 +60,7 @@ def give_password(user: User, created: bool, password: str | None, called: str) 
 
 
 def get_or_create_user(email: str, name: str = "") -> tuple[User, bool]:
-    """Find or make a user, within a transaction: the row is locked, so that two runs at once make one of everything."""
+    """Find or make a user and lock the row in the caller's transaction, so that two runs at once make nothing twice."""
     user = User.objects.select_for_update().filter(email__iexact=email).first()
     if user is not None:
         if not user.is_active:
@@ -68,12 +69,12 @@ def get_or_create_user(email: str, name: str = "") -> tuple[User, bool]:
     try:
         with transaction.atomic():
             return organizations.create_user(email=email, password=None, name=name), True
-    except IntegrityError:  # another run has just made the same user
+    except IntegrityError:  # another run has just made the user
         return User.objects.select_for_update().get(email__iexact=email), False
 
 
 def checked_email(email: str) -> str:
-    """Return the stored form of an address."""
+    """Return the stored form of an address. Raises CommandError."""
     try:
         return normalize(email)
     except BadMailAddress as error:

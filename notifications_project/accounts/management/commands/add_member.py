@@ -1,4 +1,4 @@
-"""Adds an existing user to an organization."""
+"""`manage.py add_member` adds an existing user to an organization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes the address of a user everywhere, for operators: nobody has to confirm it."""
+"""`manage.py change_email` changes the address of a user everywhere, without a confirmation by mail."""
 
 from __future__ import annotations
 

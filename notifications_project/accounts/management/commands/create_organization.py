@@ -1,4 +1,4 @@
-"""Makes an organization and its admin, for operators who script their installation."""
+"""`manage.py create_organization` makes an organization and its administrator, for scripted installations."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Command(AnsweringCommand):
 
 
 def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, bool]:
-    """That of the name and admin, made if it is missing. Raises CommandError if the name is another one's."""
+    """Find or make the organization of this name and administrator. Raises CommandError if the name is taken."""
     name = one_spelling(name)
     teams = Organization.objects.filter(kind=Organization.Kind.TEAM).order_by("created_at", "pk")
     found = teams.filter(name=name, memberships__user=admin, memberships__role=Role.ADMIN).first()
@@ -78,7 +78,7 @@ def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, b
 
 
 def _token(admin: User, organization: Organization) -> tuple[str | None, str]:
-    """The token's text, or why there is none."""
+    """Return the text of a new token, or None, and a sentence that says why there is none."""
     made = ApiToken.objects.filter(user=admin, organization=organization, name=TOKEN_NAME)
     for token in made:
         if not token.is_expired:

@@ -1,4 +1,4 @@
-"""Makes a user, for operators of a console to which nobody can sign up."""
+"""`manage.py create_user` makes a user, for operators of a console with closed sign-up."""
 
 from __future__ import annotations
 
