@@ -1,4 +1,4 @@
-"""Which language pages and messages are in: the user's choice, else the browser's, else the installation's."""
+"""The language of pages and messages: the user's choice, else the browser's, else the installation's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENGLISH = "en"
 
 
 def find_page_language(request: HttpRequest) -> str:
-    """Give the code of the language for a page: that of the signed-in user, else the browser's, else English.
+    """Return the code of a page's language: that of the signed-in user, else the browser's, else English.
 
     Before signing in a cookie goes first: it has the choice of whoever signed in last with this browser.
     """
@@ -28,7 +28,7 @@ def find_page_language(request: HttpRequest) -> str:
 
 
 def find_browser_language(request: HttpRequest) -> str:
-    """Give the first language that the browser asks for and the console has; empty if there is none."""
+    """Return the first language that the browser asks for and the console has; empty if there is none."""
     for code, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         if code == "*":
             break
@@ -38,18 +38,18 @@ def find_browser_language(request: HttpRequest) -> str:
 
 
 def get_message_language(user: User | None) -> str:
-    """Give the code of the language for what this user is sent; that of the installation for anybody else."""
+    """Return the code of the language of messages to this user; that of the installation for anybody else."""
     return (user and _supported(user.language)) or settings.MESSAGE_LANGUAGE
 
 
 def find_message_language(address: str) -> str:
-    """Give the code of the language for a mail about an account to this address."""
+    """Return the code of the language of mails about an account to this address."""
     lower = User.objects.alias(lower=Lower("email"))  # by the index, which `iexact` does not use
     return get_message_language(lower.filter(lower=address.lower()).only("language").first())
 
 
 def _supported(code: str) -> str:
-    """The nearest language that the console has: `fr` for `fr-CA`; empty if there is none."""
+    """Return the nearest language that the console has, such as `fr` for `fr-CA`; empty if there is none."""
     if code:
         with suppress(LookupError, ValueError):
             return get_supported_language_variant(code)

@@ -1,4 +1,4 @@
-"""Every error of the API has one form: `{"errors": [{"field": …, "message": …, "index"?: …}]}`.
+"""Errors of the API have one form: `{"errors": [{"field": …, "message": …, "index"?: …}]}`.
 
 `field` is null where no field is to blame; `index` is the place in a list of events. The status says what kind of
 error it is: 400 cannot be read, 401 and 403 not allowed, 404 not there, 409 another content under the same
@@ -31,12 +31,12 @@ def error(message: str, field: str | None = None, index: int | None = None) -> d
 
 
 def _printable(text: str) -> str:
-    """What was sent may come back in an error, and half of a surrogate pair is not to be written."""
+    """Return text that UTF-8 can encode: an error may repeat a sent text with half of a surrogate pair."""
     return text.encode(errors="replace").decode()
 
 
 class ApiError(exceptions.APIException):
-    """Raised by views: a status and its errors (`error`). `wait`: seconds, the answer's Retry-After."""
+    """Raised by views to answer with a status and errors made by `error`; `wait` is Retry-After in seconds."""
 
     wait: int | None = None
 
@@ -47,12 +47,12 @@ class ApiError(exceptions.APIException):
 
 
 def invalid(errors: Mapping[str, str]) -> ApiError:
-    """422 for messages by field."""
+    """Return an error with status 422 and these messages by field."""
     return ApiError(422, (error(message, field) for field, message in errors.items()))
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """What the REST framework calls for every exception; None leaves it to Django, as an error of the server."""
+    """Answer an exception for the REST framework; None leaves it to Django, as an error of the server."""
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLong()
     if isinstance(exc, Busy):
@@ -73,7 +73,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _flattened(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]:
-    """The messages of a serializer with the path to their field: `notify.roles[0]`."""
+    """Yield the messages of a serializer, each with the path to its field, such as `notify.roles[0]`."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
             if isinstance(name, int):
@@ -90,7 +90,7 @@ def _flattened(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """The handler of requests that cannot be read: in the API's form below it, a page elsewhere."""
+    """Answer a request that cannot be read: in the API's form below /api/, with a page elsewhere."""
     if request.path_info.startswith("/api/"):
         message = _UNKNOWN_HOST if isinstance(exception, DisallowedHost) else "The request cannot be read."
         return JsonResponse({"errors": [error(message)]}, status=400)
@@ -102,13 +102,13 @@ _UNKNOWN_HOST = "The host name of this request is not one of this console's."
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """The handler of what somebody may not do, on pages; views of the API answer it themselves."""
+    """Answer a request that its user may not make, with a page; views of the API answer it by themselves."""
     _read_form(request)
     return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """The handler of addresses that do not exist: in the API's form below it, a page elsewhere."""
+    """Answer an address that does not exist: in the API's form below /api/, with a page elsewhere."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"errors": [error("There is nothing at this address.")]}, status=404)
     _read_form(request)
@@ -116,7 +116,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def _read_form(request: HttpRequest) -> None:
-    """Django's own handlers check for forged forms, which raises for a form that cannot be read: a 500 instead."""
+    """Mark a form that cannot be read, as the CSRF check of Django's error pages would raise for it: a 500 instead."""
     try:
         request.POST  # noqa: B018
     except (MultiPartParserError, BadRequest, SuspiciousOperation):
@@ -124,7 +124,7 @@ def _read_form(request: HttpRequest) -> None:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The handler of our own errors, in the API's form below it, a page elsewhere."""
+    """Answer an error of the console itself: in the API's form below /api/, with a page elsewhere."""
     problem = sys.exception()
     if problem and (found := outage.outage_of(problem)):
         return outage.answer(request, found, problem)

@@ -1,4 +1,4 @@
-"""Lists of the API: newest first, paged by key: `{"results": […], "next": url or null}`."""
+"""Lists of the API are paged by key, newest first: `{"results": […], "next": url or null}`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LIMIT, _MOST = 50, 100
 
 
 def parameters(request: Request, *allowed: str) -> dict[str, str]:
-    """The query's parameters. One that is not `allowed` is refused: a misspelt filter must not show everything.
+    """Return the query's parameters. Raises the API's 422 for a name that is not `allowed`, and for the character NUL.
 
-    So is NUL, which PostgreSQL's text does not hold.
+    A misspelt filter must not show everything, and PostgreSQL's text cannot hold NUL.
     """
     if unknown := sorted(request.query_params.keys() - {*allowed, "before", "limit"}):
         known = ", ".join([*allowed, "before", "limit"])
@@ -48,9 +48,9 @@ def newest(
     to_json: Callable[[M], dict[str, Any]],
     look: Callable[[Sequence[M]], None] = lambda rows: None,
 ) -> Response:
-    """One page of rows whose ids are version 7: `?before=` the last id seen, `?limit=` up to 100.
+    """Answer with one page of rows whose ids are UUIDs of version 7: `?before=` the last id seen, `?limit=` up to 100.
 
-    `look` sees all of them before, to look up at once what `to_json` needs.
+    `look` gets all rows of the page first, so that it can read in one query what `to_json` needs of each.
     """
     query = request.query_params
     before = identifier(query["before"], "before", prefix) if "before" in query else None
@@ -61,17 +61,17 @@ def newest(
 
 
 def next_page(request: Request, query: Mapping[str, object]) -> str:
-    """The public address of a list's next page, whatever Host a proxy sends."""
+    """Return the public address of a list's next page, whatever Host a proxy sends."""
     return f"{settings.PUBLIC_URL}{request.path}?{urlencode(query)}"
 
 
 def whole(results: Iterable[dict[str, Any]]) -> Response:
-    """A list that is short enough to be given at once."""
+    """Answer with a whole list, which is short enough for one page."""
     return Response({"results": list(results), "next": None})
 
 
 def limit(text: str | None) -> int:
-    """How many of a list are asked for."""
+    """Return the size of a page that `?limit=` asks for. Raises the API's 422."""
     if text is None:
         return _LIMIT
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):

@@ -1,4 +1,4 @@
-"""Reading JSON from requests: strict, within bounds, and never more than the bound."""
+"""Strict reading of JSON from requests, of bounded length, depth and digits."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ class BodyTooLong(APIException):
 
 
 class JSONParser(parsers.BaseParser):
-    """As the REST framework's own, but it reads no body beyond DATA_UPLOAD_MAX_MEMORY_SIZE, and refuses NaN,
-    infinities, a name that comes twice in an object, and nesting beyond all reason."""
+    """A parser of JSON that reads no body beyond DATA_UPLOAD_MAX_MEMORY_SIZE.
+
+    It refuses NaN, infinities, a name that comes twice in an object, and nesting beyond Python's limit of recursion.
+    """
 
     media_type = "application/json"
 

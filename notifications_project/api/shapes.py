@@ -1,6 +1,6 @@
-"""The shapes of what is sent to the API: known fields only, each of its plain JSON type and no other.
+"""Shapes of the bodies that are sent to the API: known fields only, each of its JSON type.
 
-What the values mean is checked by the domain; here `"true"` is no boolean and 7 is no text.
+Here `"true"` is no boolean and 7 is no text. The domain checks the meaning of the values.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def body(data: Any) -> dict[str, Any]:
 def check(
     data: Mapping[str, Any], shapes: Mapping[str, Shape], required: frozenset[str] = frozenset(), where: str = ""
 ) -> None:
-    """Raises the API's 422, which names every unknown, missing and misshapen field."""
+    """Raise the API's 422 if fields are unknown, missing or of another type; it names each of them."""
     problems: dict[str, str] = {}
     for name, value in data.items():
         if name not in shapes:
@@ -57,13 +57,13 @@ def _fits(value: Any, shape: Shape) -> bool:
         return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
     if isinstance(value, str):
         return shape in (str, str | None)
-    if isinstance(value, bool):  # which Python takes for a number too
+    if isinstance(value, bool):  # a bool is an int to isinstance, so true would pass as a number
         return shape is bool
     return isinstance(value, shape)
 
 
 def _unstorable(value: Any) -> str:
-    """Why no database can hold this text, or one of this list; empty if it can."""
+    """Say why no database can hold this text, or a text of this list; empty if it can."""
     for text in value if isinstance(value, list) else [value]:
         if isinstance(text, str):
             if "\0" in text:

@@ -1,4 +1,4 @@
-"""The API, version 1: each app's part of it."""
+"""URL patterns of the API, version 1; each app has its part."""
 
 from django.urls import include, path
 

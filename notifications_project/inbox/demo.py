@@ -1,4 +1,4 @@
-"""The demo's people, organization and things: what a newcomer finds, and nothing that did not happen."""
+"""The demo's people, organization and resources, which a newcomer finds; no event is invented."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOKEN_FILE = "token"  # noqa: S105  (a file's name)
 
 @dataclass(frozen=True)
 class Demo:
-    """What `manage.py up` prints. `password` is empty once somebody has changed it."""
+    """The data of the demo that `manage.py up` prints; `password` is empty once somebody has changed it."""
 
     email: str
     password: str
@@ -41,7 +41,7 @@ class Demo:
 
 
 def prepare() -> Demo:
-    """Make what is missing; what was changed or deleted since the first start stays so."""
+    """Make the demo's missing rows; rows that were changed or deleted since the first start stay so."""
     with transaction.atomic():
         user = User.objects.filter(email__iexact=settings.DEMO_EMAIL).first()
         if user is None:
@@ -71,7 +71,7 @@ def _make_organization(admin: User) -> Organization:
 
 
 def _token(user: User, organization: Organization, file: Path) -> str:
-    """The token in `file` as long as it works, else a new one: so the printed `curl` stays the same."""
+    """Return the token in `file` while it works, so that the printed `curl` stays the same; else a new one."""
     known = file.read_text().strip() if file.exists() else ""
     kept = ApiToken.objects.filter(digest=hash_token(known), organization=organization).first() if known else None
     if kept is not None and not kept.is_expired:

@@ -1,4 +1,4 @@
-"""Boxes, which receive webhooks and answer as they are told to, and what arrived."""
+"""Boxes, which receive webhooks and give the chosen answer, and the messages that arrived."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifications_project import ids
 
 
 class Box(models.Model):
-    """An address that receives webhooks. It comes into being with its first message, or when it is looked at."""
+    """A box is an address that receives webhooks. Its first message or its first visitor creates it."""
 
     class Answer(models.TextChoices):
         OK = "ok", "200 OK"
@@ -34,7 +34,7 @@ class Box(models.Model):
 
     @property
     def url(self) -> str:
-        """What to paste into a webhook."""
+        """Return the URL to paste into a webhook."""
         return f"{settings.PUBLIC_URL}{self.path}"
 
 
@@ -59,7 +59,7 @@ class Message(models.Model):
     headers = models.JSONField(default=list)
     box = models.ForeignKey(Box, on_delete=models.CASCADE, null=True, related_name="messages")
     method = models.CharField(max_length=10, blank=True)
-    status = models.PositiveSmallIntegerField(null=True)  # what the box answered
+    status = models.PositiveSmallIntegerField(null=True)  # of the box's answer
     signature = models.CharField(max_length=10, choices=Signature, blank=True)
     signature_reason = models.CharField(max_length=300, blank=True)
     sender = models.CharField(max_length=254, blank=True)

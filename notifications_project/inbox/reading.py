@@ -1,4 +1,4 @@
-"""Turns what arrived into text for people: JSON, decoded mails, HTML as text."""
+"""Messages are turned into text for people: JSON is indented, mails are decoded, HTML becomes text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifications_project import json_text
 
 @dataclass(frozen=True)
 class Part:
-    """One readable part of a mail; `label` says which."""
+    """A readable part of a mail, named by `label`."""
 
     label: str
     text: str
@@ -27,7 +27,7 @@ class Mail:
 
 
 def read_mail(raw: bytes) -> Mail:
-    """Headers and readable parts of a mail; never raises, however broken the mail is."""
+    """Return headers and readable parts of a mail; never raises, however broken the mail is."""
     try:
         return _read(message_from_bytes(raw, policy=policy.default))
     except Exception:  # the standard library's parsers raise anything on malformed input
@@ -41,7 +41,7 @@ def _read(message: EmailMessage) -> Mail:
 
 
 def read_body(body: bytes) -> tuple[str, str]:
-    """A request's body as text with a word for what it is: JSON is indented."""
+    """Return a request's body as text, with a word for its kind; JSON is indented."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -55,7 +55,7 @@ def read_body(body: bytes) -> tuple[str, str]:
 def _header(message: EmailMessage, name: str, raw: str) -> str:
     try:
         return str(message.policy.header_fetch_parse(name, raw))
-    except Exception:  # one bad header does not hide the others
+    except Exception:  # else one bad header would hide the others
         return raw
 
 
@@ -85,7 +85,7 @@ def html_as_text(html: str) -> str:
 
 
 class _TextOf(HTMLParser):
-    """Collects what a reader would see, and where the links lead."""
+    """An HTML parser that collects the visible text and the addresses of links."""
 
     UNSEEN = frozenset({"head", "style", "script", "title"})
     BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "table", "ul", "ol", "pre", "hr"})

@@ -1,4 +1,4 @@
-"""Stores what arrives. Only the newest messages are kept: this is a demo, not an archive."""
+"""Arriving messages are stored; only the newest are kept, as this is a demo and no archive."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _keep(message: Message) -> Message:
 
 
 def _title(body: bytes) -> str:
-    """What a webhook is about, as far as its body tells."""
+    """Return a title for a webhook from its body; empty if the body has none."""
     try:
         content = json_text.parse(body)
     except ValueError:

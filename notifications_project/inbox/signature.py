@@ -1,6 +1,6 @@
-"""Does what arrived carry a Standard Webhooks signature, and does it verify?
+"""Signatures of received webhooks are verified by the specification Standard Webhooks.
 
-The judge is the `standardwebhooks` library, which shares no code with what signs here.
+The `standardwebhooks` library verifies them; it shares no code with the console's own signing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SignatureVerdict:
 
 
 def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> SignatureVerdict:
-    """Try the secrets of every webhook that sends to one of `addresses`. `headers` have lower-case names."""
+    """Verify a message with the secrets of every webhook to one of `addresses`. `headers` have lower-case names."""
     missing = [name for name in HEADERS if not headers.get(name)]
     if missing:
         return SignatureVerdict(Signature.UNSIGNED, f"It came without {' and '.join(missing)}.")
@@ -44,7 +44,7 @@ def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Signa
 
 
 def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
-    """The name of each such webhook, with each of its secrets that is still good."""
+    """Yield the name of each webhook to one of `addresses` with each of its valid secrets."""
     hashes = [each for address in addresses for each in keyed_hashes(address)]
     endpoints = Endpoint.objects.filter(
         kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address_key__in=hashes
@@ -58,7 +58,7 @@ def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _name(endpoint: Endpoint) -> str:
-    """What it is of: a hook, or a user's own webhook."""
+    """Name the owner of an endpoint: its hook, or the user whose own webhook it is."""
     if hasattr(endpoint, "hook"):
         return str(endpoint.hook)
     return f"the webhook of {endpoint.channel.user}" if hasattr(endpoint, "channel") else "a webhook"

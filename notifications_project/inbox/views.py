@@ -1,4 +1,4 @@
-"""The Inbox: receives webhooks over real HTTP, and shows them and the e-mails."""
+"""The Inbox receives webhooks over real HTTP, and shows them and the e-mails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TABS = {"": "All", Message.Kind.WEBHOOK: "Webhooks", Message.Kind.EMAIL: "E-mail
 
 @csrf_exempt
 def box(request: HttpRequest, name: str) -> HttpResponse:
-    """A box's one address: POST and PUT are received, GET shows it to who is signed in."""
+    """Serve a box's address: POST and PUT are received, GET shows the box to signed-in users."""
     if request.method in {"POST", "PUT"}:
         return _no_page(_receive(request, name))
     if request.method in {"GET", "HEAD"}:
@@ -43,7 +43,10 @@ def box(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _no_page(answer: HttpResponse) -> HttpResponse:
-    """What answers a webhook goes without the headers that guard pages, and a failure asked for is no error to log."""
+    """Return an answer to a webhook without the headers that protect pages.
+
+    A failure that the user asked for is not logged as an error.
+    """
     vars(answer).update(xframe_options_exempt=True, _csp_exempt=True, _has_been_logged=True)
     return answer
 
@@ -60,7 +63,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
     }
     message = receiving.webhook(box, request.method or "", body, dict(request.headers), addresses)
     if box.answer == Box.Answer.SLOW:
-        sleep(SLOWNESS)  # every request has its own thread: nobody else waits
+        sleep(SLOWNESS)  # only this request waits, as each has a thread of its own
     if message.status == 200:
         return JsonResponse({"received": True})
     answer = JsonResponse({"error": "The Inbox was told to."}, status=message.status)
@@ -72,7 +75,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @login_required
 def messages(request: HttpRequest, name: str = "") -> HttpResponse:
-    """What arrived, newest first, everywhere or in one box. htmx asks for it again and again."""
+    """List the messages, newest first, of all boxes or of one. htmx asks for the list again and again."""
     box, _ = Box.objects.get_or_create(name=name or FIRST_BOX)
     tab = request.GET.get("show", "")
     found = Message.objects.select_related("box").defer("body").order_by("-pk")
@@ -95,7 +98,7 @@ def messages(request: HttpRequest, name: str = "") -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return render(request, "inbox/messages.html", context)
     if request.GET.get("seen") == context["state"]:
-        return HttpResponse(status=204)  # htmx leaves the page as it is
+        return HttpResponse(status=204)  # htmx leaves the page as it is after a 204
     return render(request, "inbox/_live.html", context)
 
 
@@ -104,7 +107,7 @@ def _fingerprint(text: str) -> str:
 
 
 def _add_webhook(request: HttpRequest, box: Box) -> str:
-    """The webhook form of the current organization with this box's address; empty for who may not add one."""
+    """Return the address of the webhook form, filled with this box's URL; empty if the user may not add a webhook."""
     membership = current_membership(request)
     if membership is None or not allows(membership.role, Permission.MANAGE_HOOKS):
         return ""
@@ -115,7 +118,7 @@ def _add_webhook(request: HttpRequest, box: Box) -> str:
 @require_safe
 @login_required
 def message(request: HttpRequest, message_id: UUID) -> HttpResponse:
-    """One webhook with its headers, body and signature, or one e-mail with its parts and its source."""
+    """Show a webhook with its headers, body and signature, or an e-mail with its parts and its source."""
     shown = get_object_or_404(Message.objects.select_related("box"), pk=message_id)
     context: dict[str, Any] = {"message": shown}
     raw = bytes(shown.body)
@@ -128,7 +131,7 @@ def message(request: HttpRequest, message_id: UUID) -> HttpResponse:
 
 
 def _delivery_of(message: Message) -> str:
-    """The page of the delivery that this webhook is a try of: its `webhook-id` is the delivery's id."""
+    """Return the page of the delivery that this webhook is an attempt of; its `webhook-id` is the delivery's id."""
     sent = {name.lower(): value for name, value in message.headers}.get("webhook-id", "")
     try:
         delivery = Delivery.objects.select_related("organization").get(pk=ids.decode(sent, "dlv"))
@@ -140,7 +143,7 @@ def _delivery_of(message: Message) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def change_answer(request: HttpRequest, name: str) -> HttpResponse:
-    """Tell a box how to answer from now on; GET, to which signing in may return, leads to the box."""
+    """Change the answer of a box on POST; redirect a GET, which may come from signing in, to the box."""
     shown = get_object_or_404(Box, name=name)
     if (answer := request.POST.get("answer", "")) in Box.Answer.values:
         shown.answer = answer

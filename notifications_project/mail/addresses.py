@@ -1,8 +1,8 @@
-"""Mail addresses as they are checked and stored: one spelling for each address, in ASCII.
+"""Mail addresses are checked and stored in one spelling, in ASCII.
 
-The domain is written as DNS has it (`xn--…`, IDNA 2008), so that the Unicode and the ASCII spelling are one address, a
-database compares them (`Lower` knows ASCII only), and no library converts them again by the rules of 2003, which make
-`fass.example` of `faß.example`. Pages and mails show that spelling too: in Unicode a domain may look like another one.
+The domain has its form in DNS (`xn--…`, IDNA 2008), so that the Unicode and the ASCII spelling are one address, a
+database can compare addresses (`Lower` knows ASCII only), and no library converts them by IDNA 2003, which makes
+`fass.example` of `faß.example`. Pages and mails show this form too, as in Unicode a domain may look like another one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _validate_syntax = EmailValidator()
 
 
 class BadMailAddress(ValueError):
-    """An address that no mail can be sent to; the message is a sentence for people."""
+    """Raised for an address that no mail can be sent to; the message tells people why."""
 
 
 def normalize(written: str) -> str:
@@ -48,7 +48,7 @@ def normalize(written: str) -> str:
 
 
 def normalize_if_valid(written: str) -> str:
-    """Return the stored form of an address to look it up; one that is not valid stays as it is."""
+    """Return the stored form of an address, to look it up; an invalid address is returned as it is."""
     try:
         return normalize(written)
     except BadMailAddress:
@@ -56,7 +56,7 @@ def normalize_if_valid(written: str) -> str:
 
 
 def comparable(written: str) -> str:
-    """Return what two spellings of one address have in common: the stored form in lower case."""
+    """Return the stored form of an address in lower case, which is equal for all its spellings."""
     return normalize_if_valid(written).lower()
 
 
@@ -64,7 +64,7 @@ def ascii_domain(domain: str) -> str:
     """Return a domain in lower case as DNS has it. Raises ValueError for one that IDNA 2008 does not allow."""
     if domain.startswith("["):  # an address literal
         return domain.lower()
-    if not domain.isprintable():  # the mapping would drop some of these characters without a word
+    if not domain.isprintable():  # the mapping would silently drop some of these characters
         raise ValueError("invisible character")
     if not domain.isascii():
         domain = idna.uts46_remap(domain, std3_rules=True)
@@ -80,7 +80,7 @@ def _ascii_label(label: str) -> str:
         if idna.alabel(idna.ulabel(label)).decode() != label:
             raise ValueError("another spelling of a label")
         return label
-    if label.isascii():  # names that are older than IDNA may have hyphens where it has none
+    if label.isascii():  # names older than IDNA may have hyphens that idna.alabel refuses
         if not 0 < len(label) <= 63:
             raise ValueError("empty or too long")
         return label

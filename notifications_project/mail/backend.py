@@ -1,4 +1,4 @@
-"""Django's SMTP backend with the sign-in in UTF-8 (RFC 4616), where Python knows ASCII only, and replies in step."""
+"""An SMTP backend that signs in with UTF-8 (RFC 4616), which smtplib cannot, and keeps replies in step."""
 
 from __future__ import annotations
 

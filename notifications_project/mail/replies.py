@@ -1,8 +1,8 @@
-"""SMTP with replies that stay in step with what was asked: a reply too many is never taken for the next one's.
+"""SMTP replies stay in step with the commands: an unasked reply is never taken for that to the next command.
 
-smtplib reads whatever comes next. What a relay said without being asked (a 421 before it closes an idle connection, a
-reply twice) would be the answer to the next command, and so on for each that follows; a reply of many lines may go on
-for ever, and one whose lines contradict each other counts as its last line says.
+smtplib reads whatever comes next. An unasked reply, such as a 421 before the relay closes an idle connection or the
+same reply twice, would count as the reply to the next command, and shift all that follow. smtplib also reads replies of
+endless lines, and takes the last code if the lines of a reply contradict each other.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from notifications_project.network import lookups
 
-_LOOK_UP_SECONDS = 30  # where no time-out is set
+_LOOK_UP_SECONDS = 30  # if no time-out is set
 _LINES, _LINE = 200, 8192  # of one reply
 
 
 class InStep:
-    """A mixin before `smtplib.SMTP`. What is out of step ends the connection, as if the server had closed it."""
+    """A mixin before `smtplib.SMTP` that ends the connection on a reply out of step, as if the server closed it."""
 
     sock: socket.socket | None
     file: Any
@@ -28,13 +28,13 @@ class InStep:
     close: Callable[[], None]
 
     def send(self, s: Any) -> None:
-        """Write a command or a message, to which the next reply belongs."""
+        """Send a command or a message. Raises SMTPServerDisconnected if an unasked reply has arrived before."""
         if self.sock is not None and self._has_more():
             self._end("Connection unexpectedly closed: a reply to no command")
         super().send(s)  # type: ignore[misc]
 
     def getreply(self) -> tuple[int, bytes]:
-        """The next reply. Raises SMTPServerDisconnected for one that is none."""
+        """Return code and text of the next reply. Raises SMTPServerDisconnected if it is not a valid reply."""
         assert self.sock is not None
         if self.file is None:
             self.file = self.sock.makefile("rb")
@@ -58,7 +58,7 @@ class InStep:
                 return int(line[:3]), b"\n".join(lines)
 
     def _has_more(self) -> bool:
-        """Whether something has come that was not read."""
+        """Tell whether something has arrived that was not read."""
         if self.file is None or self.sock is None:
             return False
         before = self.sock.gettimeout()
@@ -75,7 +75,7 @@ class InStep:
         raise smtplib.SMTPServerDisconnected(words)
 
     def _get_socket(self, host: str, port: int, timeout: Any) -> Any:
-        """Open a connection; the look-up of the name may take no longer than a step of that."""
+        """Open a connection; the look-up of the host's name has the same time-out as connecting."""
         seconds = timeout if isinstance(timeout, int | float) else _LOOK_UP_SECONDS
         addresses = lookups.look_up(_addresses, host, port, seconds, "mail")
         problem: OSError | None = None

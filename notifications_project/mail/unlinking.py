@@ -1,15 +1,15 @@
-"""Names in mails to people who did not ask for them: nothing in them that a mail program makes a link of.
+"""Names in mails to people who did not ask for them are unlinked: mail programs find no link in them.
 
-Whoever may name an organization or a hook could otherwise have this console send strangers a link of his own. Mail
-programs recognize schemes, `www.`, bare domains, addresses, IP and phone numbers; letters and words are left as they
-are, so that a name is still recognized.
+Otherwise a user who may name an organization or a hook could have this console send strangers a link. Mail programs
+recognize schemes, `www.`, bare domains, addresses, IP and phone numbers; letters and words are left as they are, so
+that a name is still recognized.
 """
 
 from __future__ import annotations
 
 import re
 
-# As browsers read a host name (UTS 46), and what looks like them.
+# Dots that browsers accept in a host name (UTS 46), and characters that look like dots.
 _DOTS = ".\u3002\uff0e\uff61\u2024\ufe52\u2027\u30fb\uff65\u06d4\u0701\u0702\ua4f8"
 _COLONS = ":\uff1a\ufe55\u2236\ua789"
 _BEFORE_A_SIGN = re.compile(rf"([{_DOTS}]+)(?=[^\s{_DOTS}])")

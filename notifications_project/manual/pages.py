@@ -1,4 +1,4 @@
-"""Reads the manual's Markdown pages, renders them, and searches them.
+"""The manual's Markdown pages are read, rendered and searched here.
 
 The same files read well on a forge, so a link between pages is `webhooks.md#signatures`; it becomes the address of the
 page that the console serves. HTML in a page is shown as text: the pages need none, and the console's content security
@@ -39,7 +39,7 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the manual. `summary` is its first paragraph, `html` all of it but its title."""
+    """A page of the manual. `summary` is its first paragraph, `html` all of it but its title."""
 
     slug: str
     title: str
@@ -54,7 +54,7 @@ class Page:
 
 
 class Hit(NamedTuple):
-    """One place that a search found, with the words around it."""
+    """A section that a search found, with the words around the hit."""
 
     page: Page
     heading: str
@@ -63,14 +63,14 @@ class Hit(NamedTuple):
 
 
 def page_address(slug: str, anchor: str = "") -> str:
-    """Return the path of a page, and of a heading in it."""
+    """Return the path of a page, or of a heading in it."""
     path = reverse("manual:index") if slug == FIRST else reverse("manual:page", args=[slug])
     return f"{path}#{anchor}" if anchor else path
 
 
 @cache
 def read_pages() -> dict[str, Page]:
-    """Read every page, by slug, in the order in which the first page names them."""
+    """Return every page by slug, in the order in which the first page names them."""
     pages = {path.stem: _render(path) for path in sorted(FOLDER.glob("*.md"))}
     named = re.findall(r"\]\((\w[\w-]*)\.md\)", (FOLDER / f"{FIRST}.md").read_text())
     order = dict.fromkeys([FIRST, *named, *pages])
@@ -78,7 +78,7 @@ def read_pages() -> dict[str, Page]:
 
 
 def search(query: str) -> list[Hit]:
-    """Find the sections that hold every word of `query`, those with a word in their heading first."""
+    """Return the sections that contain every word of `query`, those with a word in their heading first."""
     words = [_fold(word) for word in query.split()]
     if not words:
         return []
@@ -111,7 +111,7 @@ def _render(path: Path) -> Page:
     body = tokens[3:] if tokens and tokens[0].type == "heading_open" else tokens
     summary = next((_plain(token) for token in body if token.type == "inline"), "")
     html = markdown.renderer.render(body, markdown.options, {})
-    # Tables scroll by themselves: a wide one would move the whole page sideways on a phone.
+    # Without a scroller a wide table would move the whole page sideways on a phone.
     html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")
     return Page(path.stem, title, summary, mark_safe(html), tuple(_headings(body)))  # noqa: S308  (made from our files)
 
@@ -144,7 +144,7 @@ def _plain(token: Token) -> str:
 
 
 def _fold(text: str) -> str:
-    """Return text as it is compared: no capitals, no accents."""
+    """Return a text without capitals and accents, to compare it."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -1,1 +1,1 @@
-"""Where outgoing connections lead: URLs, names looked up, certificates."""
+"""The network of outgoing connections: URLs, look-ups of names, certificates."""

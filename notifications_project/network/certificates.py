@@ -1,4 +1,4 @@
-"""Certificates of authorities in PEM, as an operator or a user gives them: what may stand there."""
+"""Checks of the certificates of authorities that operators and users give in PEM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST = 32 * 1024  # characters
 
 
 def problem_with(pem: str, most: int = MOST) -> str:
-    """Why a text cannot be used as certificates of authorities; empty if it can."""
+    """Say why a text cannot be used as at most `most` certificates of authorities; empty if it can."""
     if "PRIVATE KEY" in pem:
         return "This is a private key, which nobody else may know. Give the certificate of the authority alone."
     try:

@@ -1,8 +1,8 @@
-"""Look-ups of names that can be left: `getaddrinfo` cannot be cut, and may take far longer than an attempt may.
+"""Look-ups of host names get a time-out: `getaddrinfo` cannot be cancelled, and may take longer than an attempt may.
 
-Each runs in a thread of its own, which is left behind when its time is over. There are few of them, at once and in one
-owner's name: an owner whose names are slow uses up its own share. Who waits for a name that is being looked up already,
-in the same name, gets the answer to that.
+Each look-up runs in a thread of its own, which is abandoned at the time-out. Their number is bounded, in all and for
+each owner, so that an owner with slow names uses up its own share only. Callers that ask for the same name for the
+same owner share one look-up.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 
 Found = TypeVar("Found")
 
-MOST = 64  # look-ups of this process at once, those that nobody waits for any more included
-SHARE = 4  # of them for one owner
+MOST = 64  # look-ups of this process at once, abandoned ones included
+SHARE = 4  # look-ups of one owner at once
 
 
 class TooSlow(TimeoutError):
-    """A name was not looked up in time."""
+    """Raised if a name was not looked up in time."""
 
     def __init__(self) -> None:
         super().__init__("the name was not looked up in time")
@@ -38,7 +38,7 @@ _changed = threading.Condition()
 def look_up(
     find: Callable[[str, int], Found], host: str, port: int, timeout: float, owner: str = "", share: int = SHARE
 ) -> Found:
-    """What `find(host, port)` returns or raises; raises TooSlow if that takes longer than so many seconds."""
+    """Return or raise the result of `find(host, port)`; raise TooSlow if it takes longer than `timeout` seconds."""
     if _is_literal(host, port):
         return find(host, port)
     deadline = time.monotonic() + timeout
@@ -53,7 +53,7 @@ def look_up(
     try:
         found: Found = asked.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeout:
-        if asked.done():  # it was the look-up itself that found no answer in time
+        if asked.done():  # the time-out is the look-up's own error, not ours
             raise
         raise TooSlow from None
     return found
@@ -77,7 +77,7 @@ def _begin(find: Callable[[str, int], Any], key: tuple[str, str, int]) -> Future
                     del _owned[owner]
                 _changed.notify_all()
 
-    # A daemon: a process that ends does not wait for a name server.
+    # A daemon, as otherwise a process that ends would wait for the name server.
     thread = threading.Thread(target=run, name="look-up", daemon=True)
     thread.start()
     _under_way[key] = asked
@@ -86,7 +86,7 @@ def _begin(find: Callable[[str, int], Any], key: tuple[str, str, int]) -> Future
 
 
 def _is_literal(host: str, port: int) -> bool:
-    """Whether a host is an address in one of its spellings, for which no name server is asked."""
+    """Tell whether a host is an IP address in any spelling, for which no name server is asked."""
     with suppress(OSError, UnicodeError):
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return True

@@ -1,8 +1,8 @@
-"""The one parser of web addresses: its result is what is checked, stored, shown and dialled.
+"""The parser of web addresses, whose result is checked, stored, shown and connected to.
 
-It follows the URL standard of the browsers (WHATWG) where that is safe, and refuses what other parsers read in
-another way: a backslash, a percent sign in the host, a second `@`. Path and query stay as they were typed, byte for
-byte; only what cannot stand in a request is escaped.
+It follows the URL standard of the browsers (WHATWG) where that is safe, and refuses URLs that other parsers read in
+another way: with a backslash, a percent sign in the host, a second `@`. Path and query stay as they were typed, byte
+for byte; only characters that a request cannot contain are escaped.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class BadAddress(ValueError):
-    """Not a URL that can be posted to; the message says why, to people."""
+    """Raised for a text that is no URL to post to; the message tells people why."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """A web address, taken apart. `host` is ASCII and in lower case, one of IPv6 without its brackets."""
+    """The parts of a web address. `host` is ASCII in lower case; an IPv6 address has no brackets."""
 
     scheme: str
     userinfo: str  # `name`, or `name:password`, escaped; empty if there is none
@@ -52,7 +52,7 @@ class WebAddress:
 
     @property
     def netloc(self) -> str:
-        """Host and port as they stand in a URL."""
+        """Return host and port as they stand in a URL, without the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -62,13 +62,13 @@ class WebAddress:
 
     @property
     def target(self) -> str:
-        """What a request asks for: path and query."""
+        """Return path and query, the target of a request (RFC 9112, section 3.2.1)."""
         path = self.path or "/"
         return path if self.query is None else f"{path}?{self.query}"
 
     @property
     def authorization(self) -> str:
-        """The value of the header that name and password make (RFC 7617, UTF-8); empty without them."""
+        """Return the Authorization header for name and password (RFC 7617, UTF-8); empty without them."""
         if not self.userinfo:
             return ""
         name, _, password = self.userinfo.partition(":")
@@ -78,7 +78,7 @@ class WebAddress:
 
 @lru_cache(maxsize=1024)
 def parse(url: str) -> WebAddress:
-    """Take a URL apart. A fragment is left out, as it is never sent. Raises BadAddress."""
+    """Return the parts of a URL, without the fragment, which is never sent. Raises BadAddress."""
     if len(url) > LONGEST:
         raise BadAddress(f"The URL is longer than {LONGEST} characters.")
     if any(character.isspace() or not character.isprintable() for character in url):
@@ -107,7 +107,7 @@ def parse(url: str) -> WebAddress:
 
 
 def host_of(url: str) -> str:
-    """The host of a URL; empty if it is none."""
+    """Return the host of a URL; empty if the text is no URL."""
     try:
         return parse(url).host.rstrip(".")
     except BadAddress:
@@ -115,7 +115,7 @@ def host_of(url: str) -> str:
 
 
 def path_of(url: str) -> str:
-    """The path of a URL; empty if it is none."""
+    """Return the path of a URL; empty if the text is no URL."""
     try:
         return parse(url).path
     except BadAddress:
@@ -123,7 +123,7 @@ def path_of(url: str) -> str:
 
 
 def _split(authority: str) -> tuple[str, str, str]:
-    """User, host and port as they were typed."""
+    """Return user, host and port of an authority as they were typed."""
     if "\\" in authority:
         raise BadAddress("The URL has a backslash in its host: write / where the path begins.")
     userinfo, _, place = authority.rpartition("@")
@@ -139,7 +139,10 @@ def _split(authority: str) -> tuple[str, str, str]:
 
 
 def _checked_userinfo(userinfo: str) -> str:
-    """Name and password, escaped: an Authorization header cannot say a control character, or a colon in a name."""
+    """Return name and password, escaped.
+
+    Refuses control characters, and a colon in the name, which an Authorization header cannot carry (RFC 7617).
+    """
     escaped = _escaped(userinfo)
     name, _, password = escaped.partition(":")
     decoded = unquote_to_bytes(name)
@@ -180,12 +183,12 @@ def _checked_host(host: str) -> str:
 
 
 def _encoded(host: str) -> str:
-    """A name beyond ASCII by IDNA 2008, as browsers read it: `faß.example` is not `fass.example`."""
+    """Encode a host name by IDNA 2008, as browsers do: `faß.example` does not become `fass.example`."""
     try:
         return idna.encode(host, uts46=True, std3_rules=True).decode()
     except (idna.IDNAError, UnicodeError):
         pass
-    try:  # numbers in other scripts' digits are none for IDNA, but are for a browser
+    try:  # IDNA refuses numbers in other scripts' digits, which browsers read as an IPv4 address
         mapped = idna.uts46_remap(host, std3_rules=True)
     except (idna.IDNAError, UnicodeError):
         mapped = ""
@@ -195,7 +198,7 @@ def _encoded(host: str) -> str:
 
 
 def _checked_ipv4(labels: list[str]) -> str:
-    """An IPv4 address in whatever form: `127.1`, `0x7f.1`, `0177.0.0.1` and `2130706433` are `127.0.0.1`."""
+    """Normalize an IPv4 address of any form: `127.1`, `0x7f.1`, `0177.0.0.1`, `2130706433` are all `127.0.0.1`."""
     problem = BadAddress("The URL's host ends in a number and is no IPv4 address.")
     if len(labels) > 4 or not all(_NUMBER.fullmatch(label) and len(label) < 16 for label in labels):
         raise problem
@@ -226,6 +229,6 @@ def _checked_ipv6(inside: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A part of a URL as it was typed; escaped is only what cannot stand in a request."""
+    """Escape the characters of a typed part of a URL that a request cannot contain."""
     text = _STRAY_PERCENT.sub("%25", text)
     return _NOT_IN_A_REQUEST.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)

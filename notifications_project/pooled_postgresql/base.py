@@ -1,7 +1,7 @@
-"""The backend of the web server: its requests share a pool of connections.
+"""The web server's database backend, whose requests share a pool of connections.
 
-The library's pool lets each request wait for its whole time-out while the database is away, and asks less and less
-often whether it is back. Here a request is refused as soon as connecting fails, and each new one asks again.
+The library's pool makes each request wait for its whole time-out while the database is away, and retries to connect
+less and less often. Here a request is refused as soon as connecting fails, and each new request tries again.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ WAIT = 3.0  # seconds that a request waits while all connections are in use
 
 
 class NoConnection(psycopg.OperationalError):
-    """None can be had just now: whoever asks again at once gets none either."""
+    """Raised if there is no connection just now; a retry at once would fail as well."""
 
     had_connection = False
 
 
 class _Away:
-    """Why the last attempt to connect failed; empty when it did not."""
+    """The problem of the last attempt to connect; empty if it succeeded."""
 
     problem = ""
 
 
 class NotingConnection(psycopg.Connection[Any]):
-    """Notes whether connecting succeeds."""
+    """A connection that notes in `_Away` whether connecting succeeds."""
 
     @classmethod
     def connect(cls, *args: Any, **more: Any) -> Any:
@@ -44,12 +44,12 @@ class NotingConnection(psycopg.Connection[Any]):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], *args: Any, **more: Any) -> None:
-        if pool := settings_dict["OPTIONS"].get("pool"):  # none where somebody wants one plain connection
+        if pool := settings_dict["OPTIONS"].get("pool"):  # no pool for a single plain connection
             pool.setdefault("connection_class", NotingConnection)
         super().__init__(settings_dict, *args, **more)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Give a connection of the pool. Raises OperationalError at once if the database is away."""
+        """Return a connection of the pool. Raises OperationalError at once if the database is away."""
         deadline = time.monotonic() + WAIT
         while True:
             try:

@@ -1,4 +1,4 @@
-"""`manage.py encryption_keys`: which keys of ENCRYPTION_KEYS are still needed."""
+"""`manage.py encryption_keys` shows which keys of ENCRYPTION_KEYS are still needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DERIVED = "from the secret key: "
 
 
 def _name(number: int) -> str:
-    """Where the operator wrote a key: secret keys serve too, and each key as the secret key that it may have been."""
+    """Return the setting in which the operator gave a key; secret keys serve as encryption keys too."""
     key = settings.ENCRYPTION_KEYS[number - 1]
     if not key.startswith(_DERIVED):
         return f"number {number} of ENCRYPTION_KEYS"

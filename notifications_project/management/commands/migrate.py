@@ -1,4 +1,4 @@
-"""`manage.py migrate`, one at a time: a second one waits for the first, and then finds nothing left to do."""
+"""`manage.py migrate` runs once at a time: a second run waits for the first, and then has nothing left to do."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from notifications_project.runtime import readiness, sqlite_file
 
-_LOCK = 0x636F6E736F6C65  # of this database on PostgreSQL, where it is a number; any, but always the same
+_LOCK = 0x636F6E736F6C65  # the number of the advisory lock on PostgreSQL; any number, but always the same
 _LOOK_EVERY = 0.5
 
 
 class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
-        sqlite_file.protect()  # before Django's checks open the database, which makes its file
+        sqlite_file.protect()  # before Django's checks open the database and so make its file, readable by others
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +38,7 @@ class Command(migrate.Command):
 
 @contextlib.contextmanager
 def _lock(connection: BaseDatabaseWrapper) -> Iterator[Callable[[], bool]]:
-    """Give a function that takes the lock if it is free; what was taken is held until the end of the block."""
+    """Yield a function that takes the lock if it is free; the lock is released at the end of the block."""
     if connection.vendor == "sqlite":
         with _lock_on_directory(Path(str(connection.settings_dict["NAME"])).absolute().parent) as is_free:
             yield is_free
@@ -48,20 +48,20 @@ def _lock(connection: BaseDatabaseWrapper) -> Iterator[Callable[[], bool]]:
         with holder.cursor() as cursor:
 
             def is_free() -> bool:
-                # Not pg_advisory_lock: who waits in it has a snapshot, for which CREATE INDEX CONCURRENTLY waits.
+                # Waiting in pg_advisory_lock would hold a snapshot, for which CREATE INDEX CONCURRENTLY would wait.
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
                 return bool(cursor.fetchone()[0])
 
             yield is_free
     finally:
-        holder.close()  # which gives the lock back
+        holder.close()  # closing releases the lock
 
 
 @contextlib.contextmanager
 def _lock_on_directory(directory: Path) -> Iterator[Callable[[], bool]]:
-    """Lock the directory, not the file: to close a second descriptor of a database's file ends SQLite's own locks."""
+    """Lock the directory, as closing a second descriptor of the database's file would end SQLite's own locks."""
     if not directory.is_dir():
-        yield lambda: True  # SQLite says what is wrong
+        yield lambda: True  # SQLite will report what is wrong with the directory
         return
     descriptor = os.open(directory, os.O_RDONLY)
 

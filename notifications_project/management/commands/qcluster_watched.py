@@ -1,4 +1,4 @@
-"""`manage.py qcluster_watched`: what `worker` and `up` start; a django-q2 cluster whose leader watches it."""
+"""`manage.py qcluster_watched` runs a django-q2 cluster whose leader watches it; `worker` and `up` start it."""
 
 from __future__ import annotations
 

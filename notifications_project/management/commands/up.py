@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole console in one command."""
+"""`manage.py up` runs the whole console in one command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifications_project.accounts.models import User
 from notifications_project.runtime import readiness, sqlite_file, start
 from notifications_project.runtime.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
 
-PATIENCE = 2.0  # seconds for sends that are running when it is stopped
+PATIENCE = 2.0  # seconds that a stop waits for running attempts
 ANSWERS_WITHIN = 30.0
 EVENT = {
     "type": "stack.redeploy.ok",
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             leave(1)
 
     def prepare(self, plan: start.Start) -> str:
-        """Bring the database up to date; return what to tell when everything runs."""
+        """Bring the database up to date; return the text to print when everything runs."""
         self.say("Preparing the database ...")
         call_command("migrate", verbosity=0, interactive=False)
         readiness.check_redis()
@@ -89,7 +89,7 @@ class Command(BaseCommand):
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether the sign-in page is served. CommandError if it is an error instead."""
+    """Tell whether the sign-in page is served. Raises CommandError if the server answers with an error."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     connection = http.client.HTTPConnection(reached, port, timeout=5)
     try:
@@ -105,7 +105,7 @@ def answers(host: str, port: int) -> bool:
 
 
 def demo_welcome() -> str:
-    from notifications_project.inbox import demo  # demo mode only
+    from notifications_project.inbox import demo  # its models are installed in demo mode only
 
     made = demo.prepare()
     url = f"{settings.PUBLIC_URL}/api/v1/organizations/{made.organization.public_id}/events/"

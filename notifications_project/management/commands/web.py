@@ -1,4 +1,4 @@
-"""`manage.py web`: the web server; what an installation runs beside its workers, as many as it likes."""
+"""`manage.py web` runs the web server; an installation may run several, beside its workers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Command(BaseCommand):
         web.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """The settings are read and right. The server reads them anew: it shares its database connections."""
-        # The server would say it in words of its own, with its own exit code, or in a traceback.
+        """Serve. The settings have been checked; the server reads them anew, to pool its database connections."""
+        # Else the server would report it in its own words and exit code, or with a traceback.
         if options["fd"] is not None:
             if not is_listening(options["fd"]):
                 sys.exit(f"Cannot start: --fd: {options['fd']} is not the number of a listening socket")

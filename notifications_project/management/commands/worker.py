@@ -1,4 +1,4 @@
-"""`manage.py worker`: sends deliveries; what an installation runs beside its web server, as many as it likes."""
+"""`manage.py worker` sends deliveries; an installation may run several, beside its web server."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Command(ReadyCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """The settings are read and right. This process goes on without Django: it only watches over others."""
+        """Become the supervisor. The settings have been checked; the supervisor needs no Django, which saves memory."""
         readiness.check_redis()
-        patience = settings.DELIVERY_TIMEOUT + 20.0  # one attempt that has just begun, and writing its outcome
+        patience = settings.DELIVERY_TIMEOUT + 20.0  # for an attempt that has just begun, and for recording its outcome
         sys.stdout.flush()
         os.chdir(BASE)
         command = [sys.executable, "-S", "-m", "notifications_project.runtime.supervisor", str(patience)]

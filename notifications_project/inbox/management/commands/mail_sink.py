@@ -1,4 +1,4 @@
-"""The demo's mail server: speaks SMTP, keeps every e-mail for the Inbox, delivers nothing."""
+"""`manage.py mail_sink` is the demo's SMTP server: it keeps every e-mail for the Inbox and delivers none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _store(envelope: Envelope) -> None:
 
 
 class Keeper:
-    """What aiosmtpd asks. Storing runs on asgiref's one thread for such work, so on one database connection."""
+    """Handler of aiosmtpd that stores mails, on asgiref's one thread for such work and so on one connection."""
 
     async def handle_DATA(  # noqa: N802  (aiosmtpd calls it so)
         self, server: SMTP, session: Session, envelope: Envelope
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # before the server's thread starts, which inherits it
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # the server's thread must inherit this
         controller = Controller(
             Keeper(),
             hostname=options["host"],
