@@ -114,7 +114,11 @@ TEMPLATES = [
                 "notifications_project.accounts.context.shell",
                 "hooks.context.notices",
             ],
-            "builtins": ["django.templatetags.i18n", "notifications_project.templatetags.look"],
+            "builtins": [
+                "django.contrib.humanize.templatetags.humanize",
+                "django.templatetags.i18n",
+                "notifications_project.templatetags.look",
+            ],
         },
     }
 ]

@@ -25,7 +25,7 @@ from hooks.preview.verifying import can_verify
 from notifications_project.accounts.models import User
 from notifications_project.encryption import Unreadable
 from notifications_project.masking import DOTS, mask
-from notifications_project.templatetags.look import plural, span
+from notifications_project.words import plural, span
 
 Kind = Channel.Kind
 SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}

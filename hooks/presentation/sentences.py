@@ -21,7 +21,7 @@ from hooks.queue.lanes import AT_ONCE
 from hooks.queue.outcomes import MOST_TRIES
 from notifications_project.accounts.roles import Role
 from notifications_project.masking import mask_to_host
-from notifications_project.templatetags.look import span
+from notifications_project.words import span
 
 _NAMED = 4  # more names than this become "and 7 more"
 

@@ -14,16 +14,16 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
-from notifications_project import json_text
+from notifications_project import json_text, words
 from notifications_project.mail.unlinking import unlinked
 from notifications_project.masking import mask
 
 register = template.Library()
 
 register.filter("unlinked", unlinked)
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
+register.filter("plural", words.plural)
 
 
 class Named(Protocol):
@@ -40,57 +40,24 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def moment(when: datetime | None, never: str = "never") -> SafeString | str:
+def moment(when: datetime | None, never: str = "") -> SafeString | str:
     """`{% moment event.occurred_at %}`: how long ago (or until), with the exact time on hover."""
     if when is None:
-        return never
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', when.isoformat(), exact(when), relative(when, timezone.now())
-    )
-
-
-def relative(when: datetime, now: datetime) -> str:
-    """How far away: "2 min ago", "in 4 min", and the day itself when that is far away."""
-    seconds = (now - when).total_seconds()
-    if abs(seconds) >= 7 * DAY:
-        local = timezone.localtime(when)
-        return f"{local.day} {local:%b %Y}"
-    if abs(seconds) < 5:
-        return "just now" if seconds >= 0 else "now"
-    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest unit: "12 s", "4 min", "3 h", "2 days"."""
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min"
-    if whole < DAY:
-        hours, minutes = whole // HOUR, whole % HOUR // MINUTE
-        return f"{hours} h {minutes} min" if minutes and hours < 6 else f"{hours} h"
-    days = whole // DAY
-    return f"{days} day" if days == 1 else f"{days} days"
+        return never or gettext("never")
+    text = words.relative(when, timezone.now())
+    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), words.exact(when), text)
 
 
 @register.filter
 def exact(when: datetime | None) -> str:
     """Date and time to the second in the user's zone."""
-    if when is None:
-        return ""
-    local = timezone.localtime(when)
-    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
+    return words.exact(when) if when else ""
 
 
 @register.filter
 def clock(when: datetime | None) -> str:
     """The time of day to the second; with the day when that is not today."""
-    if when is None:
-        return ""
-    local = timezone.localtime(when)
-    today = local.date() == timezone.localdate()
-    return f"{local:%H:%M:%S}" if today else f"{local.day} {local:%b, %H:%M:%S}"
+    return words.clock(when) if when else ""
 
 
 @register.filter
@@ -109,9 +76,7 @@ def breakable(address: object) -> SafeString:
 @register.filter
 def milliseconds(value: float | None) -> str:
     """`212 ms`, `1.4 s`."""
-    if value is None:
-        return ""
-    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+    return "" if value is None else words.milliseconds(value)
 
 
 @register.filter
@@ -126,16 +91,9 @@ def pretty(value: Any) -> str:
 @register.filter
 def initials(name: object) -> str:
     """At most two letters for the tile of an organization."""
-    words = [word for word in str(name).split() if word[0].isalnum()]
-    letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)]
+    parts = [word for word in str(name).split() if word[0].isalnum()]
+    letters = [word[0] for word in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)]
     return "".join(letters).upper()
-
-
-@register.filter
-def plural(count: int, forms: str) -> str:
-    """`{{ n|plural:"delivery,deliveries" }}`: the number and the right word."""
-    one, many = forms.split(",")
-    return f"{count:,} {one if count == 1 else many}"
 
 
 @register.inclusion_tag("components/nav_link.html", takes_context=True)
@@ -151,11 +109,11 @@ def nav_link(
         href = reverse(name, args=[owner.public_id] if owner else [])
     except NoReverseMatch:
         href = ""
-    words = [word for word in request.path.split("/") if word]
+    path = [word for word in request.path.split("/") if word]
     if owner:
-        here = set(words[2:3]) if words[:1] == ["organizations"] else set()
+        here = set(path[2:3]) if path[:1] == ["organizations"] else set()
     else:
-        here = {"/".join(words[:deep]) for deep in (1, 2, 3)}
+        here = {"/".join(path[:deep]) for deep in (1, 2, 3)}
     return {
         "href": href,
         "symbol": symbol,

@@ -223,8 +223,9 @@ def known_names() -> set[str]:
 
 def walk(client: Client, begin: list[str]) -> list[tuple[str, str]]:
     """Open pages and what they link to, each kind of page once or twice; send empty forms where that is harmless."""
-    waiting, seen, opened = list(begin), set(begin), defaultdict(int)
-    pages = []
+    waiting, seen = list(begin), set(begin)
+    opened: dict[str, int] = defaultdict(int)
+    pages: list[tuple[str, str]] = []
     while waiting and len(pages) < MOST_PAGES:
         path = waiting.pop(0)
         page = name_of(path)

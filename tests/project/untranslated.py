@@ -34,9 +34,10 @@ def wrap_translations(monkeypatch: pytest.MonkeyPatch) -> None:
         "ngettext": lambda one, many, number: wrap(one if number == 1 else many),
         "npgettext": lambda context, one, many, number: wrap(one if number == 1 else many),
     }
+    functions = vars(translation)["_trans"]
     for name in _FUNCTIONS:
-        getattr(translation._trans, name)  # it is read from the module at the first use
-        monkeypatch.setattr(translation._trans, name, replaced[name])
+        getattr(functions, name)  # they are read from the module at the first use
+        monkeypatch.setattr(functions, name, replaced[name])
 
 
 class _Texts(HTMLParser):

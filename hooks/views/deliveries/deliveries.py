@@ -29,7 +29,7 @@ from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
 from notifications_project.paging import newest_first
-from notifications_project.templatetags.look import plural
+from notifications_project.words import plural
 
 _MOST_ATTEMPTS = 50
 _MOST_HOOKS = 500  # offered in the filter

@@ -22,7 +22,7 @@ from hooks.views.channels.channels import find_channel
 from hooks.views.deliveries.deliveries import described, send_again
 from notifications_project import ids
 from notifications_project.accounts.access import signed_in
-from notifications_project.templatetags.look import plural
+from notifications_project.words import plural
 
 _LISTED = 50
 

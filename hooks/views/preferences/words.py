@@ -13,7 +13,7 @@ from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.last_days import DAYS, Told
 from hooks.presentation.sentences import listed
-from notifications_project.templatetags.look import plural
+from notifications_project.words import plural
 
 _MESSAGES = {
     Channel.Kind.EMAIL: "e-mail,e-mails",

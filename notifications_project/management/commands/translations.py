@@ -23,6 +23,8 @@ LANGUAGES = [code for code, _ in settings.LANGUAGES if code != "en"]  # the text
 _IGNORED = [".*", "tests*", "node_modules*", "var*", "build*"]
 _DATES = re.compile(r'^"(?:POT-Creation-Date|PO-Revision-Date): .*\n', re.MULTILINE)
 
+_SPACES = ((re.compile(r" (?=[:»])|(?<=«) "), "\u00a0"), (re.compile(r" (?=[;!?])"), "\u202f"))
+
 
 class _MakeMessages(makemessages.Command):
     """Django's own, but sorted by text, and never guessing: a guess reads like a translation."""
@@ -71,10 +73,18 @@ def _update(catalogues: list[Path]) -> list[str]:
     )
     problems = []
     for po in catalogues:
-        po.write_text(_DATES.sub("", po.read_text()))
+        po.write_text("\n\n".join(map(_set_in_french, _DATES.sub("", po.read_text()).split("\n\n"))))
         _run("msgfmt", "--check-format", "-o", str(po.with_suffix(".mo")), str(po))
         problems += [f"{_short(po)} has no translation of {text}" for text in _list_missing(po)]
     return problems
+
+
+def _set_in_french(entry: str) -> str:
+    """Put no-break spaces where French has them, which most keyboards do not: before `: » ; ! ?` and after `«`."""
+    original, mark, translated = entry.partition("\nmsgstr")
+    for pattern, space in _SPACES:
+        translated = pattern.sub(space, translated)
+    return original + mark + translated
 
 
 def _list_missing(po: Path) -> list[str]:

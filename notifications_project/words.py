@@ -1,0 +1,81 @@
+"""Times, spans and numbers in words, by the formats of the active language; sentences are made where they are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext, ngettext, pgettext
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def number(value: int) -> str:
+    """Write a whole number with its thousands apart: "12,345", in French "12 345"."""
+    return number_format(value, force_grouping=True)
+
+
+def plural(count: int, forms: str) -> str:
+    """Write a number and an English word: `plural(3, "delivery,deliveries")`. `ngettext` does it in every language."""
+    one, many = forms.split(",")
+    return f"{number(count)} {one if count == 1 else many}"
+
+
+def span(seconds: float) -> str:
+    """Write a length of time in its largest unit: "12 s", "4 min", "3 h", "2 days"."""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return gettext("%(seconds)s s") % {"seconds": whole}
+    if whole < HOUR:
+        return gettext("%(minutes)s min") % {"minutes": whole // MINUTE}
+    if whole < DAY:
+        hours, minutes = whole // HOUR, whole % HOUR // MINUTE
+        if minutes and hours < 6:
+            return gettext("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+        return gettext("%(hours)s h") % {"hours": hours}
+    days = whole // DAY
+    return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
+
+
+def milliseconds(value: float) -> str:
+    """Write a short time: "212 ms", "1.4 s"."""
+    if value < 1000:
+        return gettext("%(milliseconds)s ms") % {"milliseconds": f"{value:.0f}"}
+    return gettext("%(seconds)s s") % {"seconds": number_format(value / 1000, 1)}
+
+
+def relative(when: datetime, now: datetime) -> str:
+    """Write how far away a moment is: "2 min ago", "in 4 min", and the day itself when that is far away."""
+    seconds = (now - when).total_seconds()
+    if abs(seconds) >= 7 * DAY:
+        return date_format(timezone.localtime(when), "DATE_FORMAT")
+    if abs(seconds) < 5:
+        return gettext("just now") if seconds >= 0 else gettext("now")
+    if seconds > 0:
+        return gettext("%(span)s ago") % {"span": span(seconds)}
+    return gettext("in %(span)s") % {"span": span(-seconds)}
+
+
+def exact(when: datetime) -> str:
+    """Write date and time to the second in the user's zone: "30 Nov 2026, 17:00:00 UTC"."""
+    return date_format(timezone.localtime(when), pgettext("date format", "j M Y, H:i:s T"))
+
+
+def clock(when: datetime) -> str:
+    """Write the time of day to the second; with the day when that is not today."""
+    local = timezone.localtime(when)
+    is_today = local.date() == timezone.localdate()
+    return date_format(local, "H:i:s" if is_today else pgettext("date format", "j M, H:i:s"))
+
+
+def hour(when: datetime | time) -> str:
+    """Write the time of day in the user's zone: "17:05"."""
+    return date_format(timezone.localtime(when), "H:i") if isinstance(when, datetime) else f"{when:%H:%M}"
+
+
+def hour_and_day(when: datetime) -> str:
+    """Write the time of day; before it the day when that is not today: "30 Nov, 17:05"."""
+    local = timezone.localtime(when)
+    is_today = local.date() == timezone.localdate()
+    return date_format(local, "H:i" if is_today else pgettext("date format", "j M, H:i"))
