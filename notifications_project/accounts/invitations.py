@@ -22,6 +22,7 @@ from notifications_project.accounts import audit, outgoing, quotas
 from notifications_project.accounts.languages import find_message_language
 from notifications_project.accounts.models import Invitation, Membership, Organization, User
 from notifications_project.accounts.organizations import create_user, refuse_personal
+from notifications_project.accounts.roles import Permission, allows
 from notifications_project.isolation import isolated
 from notifications_project.mail.unlinking import unlinked
 
@@ -108,7 +109,8 @@ def resend(*, invitation: Invitation, actor: User) -> Invitation:
     _count(current.organization, actor)
     current.resent += 1
     current.expires_at = now + VALID_FOR
-    current.save(update_fields=["resent", "expires_at"])
+    current.invited_by = actor  # who sends it answers for it: see `accept`
+    current.save(update_fields=["resent", "expires_at", "invited_by"])
     audit.record(current.organization, actor, "invitation.resent", current.email)
     _mail(current)
     return current
@@ -126,6 +128,12 @@ def listed(organization: Organization) -> QuerySet[Invitation]:
     since = timezone.now() - KEPT_FOR
     found = Invitation.objects.filter(organization=organization, expires_at__gt=since).open()
     return found.select_related("invited_by", "organization").order_by("-created_at", "pk")
+
+
+def has_open_by(inviter: Membership) -> bool:
+    """Whether ending this membership, or its right to invite, revokes an invitation."""
+    sent = Invitation.objects.filter(organization=inviter.organization_id, invited_by=inviter.user_id)
+    return sent.open().exists()
 
 
 # --- By those who are invited --------------------------------------------------------------------------------
@@ -152,6 +160,11 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
         raise InvitationError("This invitation is too old. Ask for another one.")
     if not user.is_active or user.email.lower() != current.email.lower():
         raise InvitationError(f"This invitation is for {current.email}. Sign in with that address to accept it.")
+    if not _may_still_invite(current):
+        raise InvitationError(
+            f"Whoever sent this invitation does not manage the members of {current.organization} any more. "
+            "Ask for another one."
+        )
     membership, _ = Membership.objects.get_or_create(
         organization=current.organization, user=user, defaults={"role": current.role}
     )
@@ -279,6 +292,13 @@ def _open(invitation: Invitation) -> Invitation:
     if current.state in ended:
         raise InvitationError(ended[current.state])
     return current
+
+
+def _may_still_invite(invitation: Invitation) -> bool:
+    """False also for an inviter who was deactivated, or deleted: that ends no membership, so it revokes nothing."""
+    inviting = Membership.objects.filter(organization=invitation.organization, user=invitation.invited_by_id)
+    role = inviting.filter(user__is_active=True).values_list("role", flat=True).first()
+    return role is not None and allows(role, Permission.MANAGE_MEMBERS)
 
 
 def _end(invitation: Invitation, how: str, actor: User | str, **detail: str) -> None:

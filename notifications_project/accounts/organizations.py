@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.utils import timezone
 
 from notifications_project.accounts import audit
-from notifications_project.accounts.models import ApiToken, Membership, Organization, User
-from notifications_project.accounts.roles import Role
+from notifications_project.accounts.models import ApiToken, Invitation, Membership, Organization, User
+from notifications_project.accounts.roles import Permission, Role, allows
 from notifications_project.accounts.signals import member_removed, organization_created
 from notifications_project.mail.addresses import normalize_if_valid
 from notifications_project.spelling import one_spelling
@@ -85,6 +86,8 @@ def change_role(*, organization: Organization, user: User, role: str, actor: Use
         audit.record(organization, actor, "member.role_changed", user.email, before=membership.role, after=role)
         membership.role = role
         membership.save(update_fields=["role"])
+        if not allows(role, Permission.MANAGE_MEMBERS):
+            _revoke_invitations_by(user, organization, actor)
     return membership
 
 
@@ -97,6 +100,7 @@ def remove_member(*, organization: Organization, user: User, actor: User) -> Non
     membership.delete()
     ApiToken.objects.filter(organization=organization, user=user).delete()
     audit.record(organization, actor, "member.left" if actor == user else "member.removed", user.email)
+    _revoke_invitations_by(user, organization, actor)
     member_removed.send(Organization, organization=organization, user=user)
 
 
@@ -104,6 +108,17 @@ def refuse_personal(organization: Organization) -> None:
     """Raise MembershipError for a personal space."""
     if organization.is_personal:
         raise MembershipError("A personal space has one member. Create an organization to work together.")
+
+
+def _revoke_invitations_by(inviter: User, organization: Organization, actor: User) -> None:
+    """End the open invitations of somebody who may not invite any more. Call it with the organization locked.
+
+    Their links would otherwise let in whom they chose, as administrators too, after they were removed for it.
+    """
+    for invitation in Invitation.objects.filter(organization=organization, invited_by=inviter).open():
+        invitation.revoked_at, invitation.mail_due_at = timezone.now(), None
+        invitation.save(update_fields=["revoked_at", "mail_due_at"])
+        audit.record(organization, actor, "invitation.revoked", invitation.email, invited_by=inviter.email)
 
 
 def _locked(organization: Organization, user: User) -> Membership:

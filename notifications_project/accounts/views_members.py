@@ -51,6 +51,7 @@ def change_role(request: HttpRequest, organization: Organization, user: UUID) ->
             messages.success(request, f"{membership.user} now has the role {membership.get_role_display().lower()}.")
             return redirect("accounts:members", organization.public_id)
     context = {"organization": organization, "membership": membership, "form": form}
+    context["invitations_end"] = invitations.has_open_by(membership)
     return render(request, "accounts/member_role.html", context, status=_status(form))
 
 
@@ -84,6 +85,7 @@ def _end(request: HttpRequest, membership: Membership, done: str) -> HttpRespons
                 redirect("accounts:home") if mine else redirect("accounts:members", membership.organization.public_id)
             )
     context = {"organization": membership.organization, "membership": membership, "mine": mine, "problem": problem}
+    context["invitations_end"] = invitations.has_open_by(membership)
     return render(request, "accounts/member_remove.html", context, status=409 if problem else 200)
 
 

@@ -471,3 +471,68 @@ def test_one_answers_one_s_own_by_api(acme, alice, olga, api):
     assert is_member(olga.email, acme)
     two = invite(Organization.objects.create(name="Third"), olga.email, actor=alice)
     assert client.post(f"/api/v1/me/invitations/{two.public_id}/decline/").json()["state"] == "declined"
+
+
+# --- Inviters who may not invite any more ---------------------------------------------------------------------
+
+
+def _leave(acme, alice, bob):
+    organizations.remove_member(organization=acme, user=bob, actor=bob)
+
+
+def _remove(acme, alice, bob):
+    organizations.remove_member(organization=acme, user=bob, actor=alice)
+
+
+def _demote(acme, alice, bob):
+    organizations.change_role(organization=acme, user=bob, role=Role.MANAGER, actor=alice)
+
+
+@pytest.fixture
+def second_admin(acme):
+    bert = person("Bert")
+    Membership.objects.create(organization=acme, user=bert, role=Role.ADMIN)
+    return bert
+
+
+@pytest.mark.parametrize("end", [_leave, _remove, _demote])
+def test_invitations_end_with_the_right_of_the_administrator_who_sent_them(acme, alice, second_admin, end):
+    theirs, other = invite(acme, actor=second_admin), invite(acme, "otto@people.example", actor=alice)
+    end(acme, alice, second_admin)
+    theirs.refresh_from_db()
+    other.refresh_from_db()
+    assert (theirs.state, other.state) == ("revoked", "pending")
+    assert theirs.mail_due_at is None
+    entry = AuditEntry.objects.get(organization=acme, action="invitation.revoked")
+    assert (entry.target, entry.detail) == (NEW, {"invited_by": second_admin.email})
+    with pytest.raises(InvitationError, match="was revoked"):
+        invitations.accept(invitation=theirs, user=person("Nina"))
+
+
+def test_an_administrator_who_becomes_one_again_keeps_inviting(acme, alice, second_admin):
+    organizations.change_role(organization=acme, user=second_admin, role=Role.ADMIN, actor=alice)
+    assert invite(acme, actor=second_admin).state == "pending"
+    assert not AuditEntry.objects.filter(action="invitation.revoked").exists()
+
+
+def test_the_invitation_of_a_deactivated_administrator_is_not_accepted_until_another_sends_it(
+    acme, alice, second_admin
+):
+    theirs, nina = invite(acme, actor=second_admin), person("Nina")
+    User.objects.filter(pk=second_admin.pk).update(is_active=False)
+    with pytest.raises(InvitationError, match="does not manage the members of Acme any more"):
+        invitations.accept(invitation=theirs, user=nina)
+    earlier(minutes=11)
+    invitations.resend(invitation=theirs, actor=alice)
+    assert invitations.accept(invitation=theirs, user=nina).role == "developer"
+
+
+def test_removing_an_administrator_says_that_their_invitations_end(acme, alice, second_admin, client_of):
+    page = reverse("accounts:remove_member", args=[acme.public_id, second_admin.public_id])
+    assert "Invitations that they sent" not in client_of(alice).get(page).content.decode()
+    invite(acme, actor=second_admin)
+    assert "Invitations that they sent and nobody has accepted yet are revoked" in pages.assert_strict(
+        client_of(alice).get(page)
+    )
+    role = reverse("accounts:change_role", args=[acme.public_id, second_admin.public_id])
+    assert "Invitations that they sent" in pages.assert_strict(client_of(alice).get(role))
