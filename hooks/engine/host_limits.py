@@ -2,7 +2,7 @@
 
 Each such service is a transport of its own, with a row in the table of circuits: while that row holds it, no worker
 claims a lane of it, and nobody else is concerned. The row has a token bucket for the pace as well, and counts the
-answers for which the service would ban this server.
+answers for which the service would ban this server, by minute.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ def note(name: str, answers: Sequence[Answer], now: datetime, *, probe: bool) ->
         asked = [answer.retry_after for answer in away if answer.retry_after is not None]
         seconds = max(asked, default=outcomes.relay_delay(circuit.failures + 1))
         _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcomes.LONGEST_HOLD), now, probe=probe)
-    elif circuit.refusals >= limit.most_refusals:
+    elif (counted := sum(circuit.refusals_by_minute.values())) >= limit.most_refusals:
         statuses = ", ".join(map(str, sorted(limit.refusals)))
-        text = f"{circuit.refusals:,} answers of {statuses} within {limit.window // 60} minutes: {limit.ban}"
-        circuit.refusals, circuit.refusals_since = 0, None
+        text = f"{counted:,} answers of {statuses} within {limit.window // 60} minutes: {limit.ban}"
+        circuit.refusals_by_minute = {}  # the hold lasts until none of them counts at the service any more
         _hold(circuit, text, limit.window, now, probe=probe)
     elif probe and circuit.failures:
         _log("%s is sent to again", FORMATS[name].label)
@@ -114,10 +114,17 @@ def note(name: str, answers: Sequence[Answer], now: datetime, *, probe: bool) ->
 
 
 def _count(circuit: Circuit, limit: HostLimit, refused: int, now: datetime) -> None:
-    begun = circuit.refusals_since
-    if begun is None or not now - timedelta(seconds=limit.window) < begun <= now:
-        circuit.refusals, circuit.refusals_since = 0, now
-    circuit.refusals += refused
+    """Count what was refused in the last `limit.window` seconds, by minutes: rounded up to whole ones.
+
+    Windows that follow each other would not do: the service counts across their ends. Minutes that lie in the future,
+    because the clock was set back, count as well.
+    """
+    minute = int(now.timestamp() // 60)
+    first = int((now.timestamp() - limit.window) // 60)
+    counts = {known: count for known, count in circuit.refusals_by_minute.items() if int(known) >= first}
+    if refused:
+        counts[str(minute)] = counts.get(str(minute), 0) + refused
+    circuit.refusals_by_minute = counts
 
 
 def _hold(circuit: Circuit, why: str, seconds: float, now: datetime, *, probe: bool) -> None:

@@ -159,8 +159,8 @@ class Circuit(models.Model):
     last_error = models.CharField(max_length=200, blank=True)
     allowance = models.FloatField(default=0, db_default=0)  # of a token bucket that all workers share
     allowance_at = models.DateTimeField(null=True, blank=True)
-    refusals = models.PositiveIntegerField(default=0, db_default=0)  # answers that count against the sender, since then
-    refusals_since = models.DateTimeField(null=True, blank=True)
+    # Answers that count against the sender, by the minute since 1970 in which they came; only of the last minutes.
+    refusals_by_minute = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
 
     def __str__(self) -> str:
         return self.transport

@@ -222,6 +222,37 @@ def test_answers_of_long_ago_and_good_ones_do_not_count() -> None:
     assert Circuit.objects.get(pk="discord").not_before is None
 
 
+def test_answers_on_both_sides_of_a_windows_end_count_together() -> None:
+    now = clock.now()
+    note(403, now=now - timedelta(minutes=9))  # its window ends in a minute
+    note(*[403] * 600, now=now)
+    note(*[403] * 600, now=now + timedelta(minutes=2))
+    assert host_limits.grant("discord", LIMIT) is None
+
+
+def test_a_steady_trickle_is_held_as_soon_as_ten_minutes_have_too_many() -> None:
+    begun, minutes = clock.now() - timedelta(hours=2), 0
+    while not Circuit.objects.filter(not_before__isnull=False).exists():
+        note(*[401] * 95, now=begun + timedelta(minutes=minutes))
+        minutes += 1
+        assert minutes < 30, "it is never held"
+    assert minutes == 11, "at eleven minutes of which ten are over: rounded up"
+
+
+def test_what_was_counted_stays_counted_when_the_clock_is_set_back() -> None:
+    now = clock.now()
+    note(*[403] * 600, now=now)
+    note(*[403] * 600, now=now - timedelta(hours=1))
+    assert Circuit.objects.get(pk="discord").not_before is not None
+
+
+def test_a_slow_trickle_is_never_held() -> None:
+    now = clock.now()
+    for minutes in range(0, 120, 3):
+        note(*[429] * 200, now=now + timedelta(minutes=minutes))
+    assert Circuit.objects.get(pk="discord").not_before is None
+
+
 def test_refused_deliveries_add_up_over_organizations(
     webhook: Make,
     record: Record,
