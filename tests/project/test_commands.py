@@ -6,10 +6,13 @@ import io
 from collections.abc import Callable
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command, get_commands
 
 from notifications_project.accounts.models import User
 from notifications_project.runtime import commands
+from tests.environment import SETTINGS
+from tests.hooks.conftest import Mailbox, mailbox  # noqa: F401  (a fixture)
 from tests.project.processes import Command
 
 Start = Callable[..., Command]
@@ -43,3 +46,57 @@ def test_a_password_is_changed_by_address(alice: User, monkeypatch: pytest.Monke
     call_command("changepassword", alice.email, stdout=io.StringIO())
     alice.refresh_from_db()
     assert alice.check_password("another battery staple")
+
+
+# --- A test e-mail --------------------------------------------------------------------------------------------
+
+
+def _sendtestemail(command: Start, *arguments: str, **settings: str) -> tuple[int, str]:
+    given = SETTINGS | {"SECRET_KEY": "k" * 40, "DATABASE_URL": "sqlite:///unused.sqlite3"} | settings
+    return command("sendtestemail", *arguments, **given).end()
+
+
+@pytest.mark.sqlite_only
+def test_a_mail_server_that_is_not_there_is_told_in_one_line(command: Start, port: int) -> None:
+    code, said = _sendtestemail(command, "ada@example.com", EMAIL_URL=f"smtp://127.0.0.1:{port}")
+    assert code == 1
+    [line] = said.splitlines()
+    assert f"EMAIL_URL: 127.0.0.1:{port} did not take the e-mail: " in line
+    assert "refused" in line
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("scheme", ["smtp", "smtp+tls"])
+def test_a_server_without_sign_in_or_tls_is_told_in_one_line(
+    command: Start,
+    mailbox: Mailbox,  # noqa: F811
+    scheme: str,
+) -> None:
+    code, said = _sendtestemail(command, "ada@example.com", EMAIL_URL=f"{scheme}://ada:pw@127.0.0.1:{mailbox.port}")
+    assert code == 1
+    [line] = said.splitlines()
+    assert line.startswith("CommandError: EMAIL_URL: ")
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    ("arguments", "settings", "says"),
+    [
+        (["ada@example.com"], {"EMAIL_URL": ""}, "EMAIL_URL: is not set"),
+        (["no address"], {}, "no address"),
+    ],
+)
+def test_what_cannot_be_mailed_is_told_in_one_line(
+    command: Start, arguments: list[str], settings: dict[str, str], says: str
+) -> None:
+    code, said = _sendtestemail(command, *arguments, **settings)
+    assert code == 1
+    assert says in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_test_e_mail_is_sent_and_said(mailoutbox: list[EmailMultiAlternatives]) -> None:
+    said = io.StringIO()
+    call_command("sendtestemail", "ada@example.com", "grace@example.com", stdout=said)
+    assert mailoutbox[0].to == ["ada@example.com", "grace@example.com"]
+    assert said.getvalue() == "127.0.0.1:2525 took a test e-mail for ada@example.com, grace@example.com.\n"
