@@ -294,6 +294,7 @@ LOGGING = {
     "filters": {
         "no client's traceback": {"()": "notifications_project.runtime.logs.NoClientTraceback"},
         "no cut requests": {"()": "notifications_project.runtime.logs.NoCutRequests"},
+        "no lost database": {"()": "notifications_project.runtime.logs.NoLostDatabase"},
     },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no client's traceback"]}
@@ -303,6 +304,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security.csrf": {"level": "ERROR"},
         "uvicorn.error": {"filters": ["no cut requests"]},
+        "django-q": {"filters": ["no lost database"]},
         # At other levels these tell what is in a request: device tokens in addresses, ours in headers.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "hpack")},
         "psycopg.pool": {"level": "ERROR"},  # it tells of each attempt to connect; `outage` tells once

@@ -8,7 +8,6 @@ django-q2's scheduler would stop as well, and nothing would be woken any more.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,8 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from redis import Redis, RedisError
 
-logger = logging.getLogger(__name__)
+from notifications_project.runtime import absence
+from notifications_project.runtime.absence import Absence
 
 _AWAY = 5.0  # seconds until Redis is tried again
 _ANSWERS_WITHIN = 2.0
@@ -33,25 +33,15 @@ _DATABASE_AWAY = 1.0
 Taken = list[tuple[Any, Any]] | None
 
 
-class _Absence:
-    """What this process knows of Redis, and every process that it forks: told once, not at each try."""
+class _Redis:
+    """What this process knows of Redis."""
 
-    until = 0.0
-    told = False
-
-    def begin(self, error: RedisError) -> None:
-        self.until = time.monotonic() + _AWAY
-        if not self.told:
-            logger.warning("Redis does not answer (%s); wake-ups go over the database", error)
-        self.told = True
-
-    def end(self) -> None:
-        if self.told:
-            logger.warning("Redis answers again")
-        self.told = False
+    def __init__(self) -> None:
+        self.until = 0.0  # not asked again before that
+        self.absence = Absence("Redis", "wake-ups go over the database")
 
 
-_absence = _Absence()
+_redis = _Redis()
 
 
 class Queue(ORM):  # type: ignore[misc]
@@ -77,10 +67,11 @@ class Queue(ORM):  # type: ignore[misc]
             if not taken:
                 self._wait(connection)
         except (OperationalError, InterfaceError) as error:
-            logger.warning("the queue in the database cannot be read (%s); trying again", str(error).strip())
+            absence.DATABASE.begin(error)
             connection.close()
             time.sleep(_DATABASE_AWAY)
             return None
+        absence.DATABASE.end()
         return taken
 
     def take(self) -> Taken:
@@ -159,19 +150,22 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         try:
             answer = redis()
         except RedisError as error:
-            _absence.begin(error)
+            _redis.until = time.monotonic() + _AWAY
+            _redis.absence.begin(error)
             return None
-        _absence.end()
+        _redis.absence.end()
         return answer
 
     def _from_database(self) -> Taken:
         try:
-            return self.fallback.take()
+            taken = self.fallback.take()
         except (OperationalError, InterfaceError) as error:
-            logger.warning("the queue in the database cannot be read (%s)", str(error).strip())
+            absence.DATABASE.begin(error)
             connections[Conf.ORM].close()
             return None
+        absence.DATABASE.end()
+        return taken
 
 
 def _is_here() -> bool:
-    return time.monotonic() >= _absence.until
+    return time.monotonic() >= _redis.until

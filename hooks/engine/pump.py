@@ -30,6 +30,7 @@ from hooks.messages import Answer, Notification
 from hooks.queue import wakeup
 from hooks.routing import router
 from hooks.transports import SENDERS
+from notifications_project.runtime import absence
 
 logger = logging.getLogger(__name__)
 
@@ -104,14 +105,15 @@ class Pump:
                 heartbeat.leave()
                 if watchdog.work_is_due():
                     wakeup.wake()
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
+            absence.DATABASE.begin(error)
             if time.monotonic() - self.begun > BUDGET + 2 * settings.DELIVERY_TIMEOUT:
                 raise
-            logger.exception("the database does not answer; %d results are kept", len(self.unwritten))
             self.unsure = True
             connection.close()
             stop.wait(1)
             return True
+        absence.DATABASE.end()
         if not busy and not self.runs:
             stop.wait(_IDLE_TURN)
         return busy

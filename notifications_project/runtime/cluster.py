@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django_q.cluster import Cluster
 
 import hooks.tasks  # noqa: F401  (what the workers run: loaded before the fork, they share it)
 from hooks.engine import watchdog
-from notifications_project.runtime import sqlite_file
+from notifications_project.runtime import absence, sqlite_file
 from notifications_project.runtime.supervisor import BEAT_FD, STANDS_STILL, leave
 
 SETTLING = 20.0  # seconds that a new cluster gets before it is asked for progress
@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 
 def lead() -> NoReturn:
     """Run a cluster until it is stopped, dies or stands still."""
-    connections.close_all()  # nothing that two processes must not share
     # What is there now stays there; the garbage collector would write to it in each process, and so copy it.
     gc.collect()
     gc.freeze()
+    wait_for_database()
     cluster = Cluster()
     cluster.start()
     watching = Watchdog(look)
@@ -46,6 +46,22 @@ def lead() -> NoReturn:
     connections.close_all()
     sqlite_file.write_back()
     leave(0 if cluster.has_stopped else 1)
+
+
+def wait_for_database() -> None:
+    """Return when the database answers: a cluster that begins without it dies at once, with pages of traceback."""
+    while True:
+        try:
+            connection.ensure_connection()
+        except (OperationalError, InterfaceError) as error:
+            absence.DATABASE.begin(error)
+            beat()
+            time.sleep(BEAT_EVERY)
+        else:
+            absence.DATABASE.end()
+            return
+        finally:
+            connections.close_all()  # nothing that two processes must not share
 
 
 def look() -> bool:
@@ -87,6 +103,10 @@ class Watchdog:
             settled = time.monotonic() > self._since + SETTLING
             try:
                 found, now = self._ask(), ""
+                absence.DATABASE.end()
+            except (OperationalError, InterfaceError) as error:
+                found, now = False, ""
+                absence.DATABASE.begin(error)
             except Exception as error:
                 found, now = False, f"{type(error).__name__}: {error}"
             self._found = found and settled

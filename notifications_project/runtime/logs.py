@@ -7,6 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
+from notifications_project.runtime import absence
+
 # What opens a page or changes something for whoever knows the address.
 _KEYS = re.compile(
     r"(/(?:unsubscribe|confirm|invitations|accounts/confirm-email|accounts/password/reset/key)/)[^/\s\"'?#]+"
@@ -50,3 +54,14 @@ class NoCutRequests(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith("Cancel %s running task(s)")
+
+
+class NoLostDatabase(logging.Filter):
+    """While the database is away django-q2 logs a traceback at each look at its schedule; `absence` tells it once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, OperationalError | InterfaceError):
+            return True
+        absence.DATABASE.begin(error)
+        return False

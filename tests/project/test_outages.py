@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 
+from hooks.engine import broker
 from notifications_project.accounts.models import Organization, User
-from notifications_project.runtime import outage
+from notifications_project.runtime import absence, cluster, outage
 from tests.conftest import Api
 from tests.environment import SETTINGS
 from tests.hooks.conftest import free_port
@@ -116,6 +121,137 @@ def server() -> TemporaryPostgres:
     programs = find_postgres()
     assert programs is not None
     return TemporaryPostgres(programs)
+
+
+# --- Told once -----------------------------------------------------------------------------------------------
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> absence.Absence:
+    """The database, of which nothing has been told yet."""
+    fresh = absence.Absence("the database", "it is tried again")
+    monkeypatch.setattr(absence, "DATABASE", fresh)
+    return fresh
+
+
+def _gone(*args: object) -> None:
+    raise OperationalError("connection failed:\n\tConnection refused")
+
+
+TOLD = ["the database does not answer (connection failed: Connection refused); it is tried again"]
+BACK = ["the database answers again"]
+
+
+def test_an_absence_is_told_when_it_begins_and_when_it_is_over(
+    database: absence.Absence, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        database.end()
+        database.begin(OperationalError("connection failed:\n\tConnection refused"))
+        database.begin(OperationalError("another reason"))
+    database.end()
+    database.end()
+    assert caplog.messages == (TOLD + BACK) * 2
+
+
+def test_processes_that_are_forked_tell_it_together(
+    database: absence.Absence, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The cluster's: each of them finds out by itself."""
+    told = []
+    for _ in range(3):
+        child = os.fork()
+        if not child:
+            database.begin(OperationalError("away"))
+            os._exit(len(caplog.messages))
+        told.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert told == [1, 0, 0]
+    database.end()
+    assert caplog.messages == BACK
+
+
+def test_the_queue_is_looked_at_in_vain_and_it_is_told_once(
+    transactional_db: None,
+    database: absence.Absence,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(broker, "_DATABASE_AWAY", 0.0)
+    queue = broker.Queue("wake-ups")
+    with monkeypatch.context() as away:
+        away.setattr(broker.Queue, "take", _gone)
+        for _ in range(5):
+            assert queue.dequeue() is None
+    queue.dequeue()
+    queue.dequeue()
+    assert caplog.messages == TOLD + BACK
+
+
+def test_a_cluster_begins_when_the_database_answers(
+    transactional_db: None,
+    database: absence.Absence,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(cluster, "BEAT_EVERY", 0.0)
+    tries = [_gone, _gone, _gone, lambda: None]
+    with monkeypatch.context() as away:
+        away.setattr(connection, "ensure_connection", lambda: tries.pop(0)())
+        cluster.wait_for_database()
+    assert tries == []
+    assert caplog.messages == TOLD + BACK
+
+
+def test_the_scheduler_of_the_tasks_tells_no_more_of_it(
+    database: absence.Absence, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduler = logging.getLogger("django-q")
+    for _ in range(3):
+        try:
+            _gone()
+        except OperationalError:
+            scheduler.exception("Could not create task from schedule")
+    assert caplog.messages == TOLD
+    try:
+        raise ValueError("another fault")
+    except ValueError:
+        scheduler.exception("Could not create task from schedule")
+    assert caplog.messages[1:] == ["Could not create task from schedule"]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.postgresql_only
+def test_workers_tell_once_that_the_database_is_away_and_once_that_it_is_back(
+    server: TemporaryPostgres, tmp_path: Path
+) -> None:
+    """They begin without it, and lose it later."""
+    with server as url:
+        environment = clean_environment() | SETTINGS | {"DATABASE_URL": url, "CONSOLE_VENV": "none"}
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(migrate, cwd=BASE, env=environment, check=True)
+        server.stop_at_once()
+        log = tmp_path / "worker.log"
+        with log.open("wb") as out:
+            command = [sys.executable, "manage.py", "qcluster_watched"]
+            given: dict[str, Any] = {"cwd": BASE, "env": environment, "stdin": subprocess.DEVNULL}
+            workers = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, **given)
+
+        def said() -> list[str]:
+            return [line.partition("absence: ")[2].partition(" (")[0] for line in log.read_text().splitlines()]
+
+        away, back = "the database does not answer", "the database answers again"
+        try:
+            until(lambda: said() == [away], 60, "the first word")
+            server.start_again()
+            until(lambda: said() == [away, back], 60, "the start of the cluster")
+            with closing(psycopg.connect(url, autocommit=True)) as other:
+                listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s"
+                until(lambda: other.execute(listening, ["LISTEN%"]).fetchone() != (0,), 60, "the look at the queue")
+            server.stop_at_once()
+            until(lambda: said()[2:] == [away], 60, "the second word")
+            server.start_again()
+            until(lambda: said()[2:] == [away, back], 60, "the return")
+        finally:
+            os.killpg(workers.pid, signal.SIGKILL)
+            workers.wait()
 
 
 @pytest.mark.timeout(400)

@@ -43,7 +43,7 @@ def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
     monkeypatch.setattr(Conf, "REDIS", server.url)
     monkeypatch.setattr(broker, "_AWAY", 0.0)
-    monkeypatch.setattr(broker, "_absence", broker._Absence())
+    monkeypatch.setattr(broker, "_redis", broker._Redis())
     yield server
     server.stop()
 
