@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hooks", "0018_lanes_of_limited_hosts")]
+    dependencies = [("hooks", "0019_digests_by_key")]
 
     operations = [
         migrations.RemoveField("circuit", "refusals"),
