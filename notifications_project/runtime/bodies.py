@@ -1,4 +1,4 @@
-"""Bodies of requests, before Django sees them: none beyond the bound is read, none without a length is lost."""
+"""Bodies of requests are bounded before Django sees them, and chunked bodies, which have no length, are kept."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 _LINGER = 10.0  # seconds for which a body that was refused is read
-_LINGER_UNASKED = 1.0  # where the client asked before: as a rule it sends nothing after this answer
+_LINGER_UNASKED = 1.0  # after `Expect: 100-continue`, as such clients rarely send a body that was refused
 _MOST_DISCARDED = 64 * 1024 * 1024  # bytes
 
 
 class BoundedBodies:
-    """Wraps an ASGI application.
+    """An ASGI middleware that bounds the bodies of requests.
 
-    A body longer than DATA_UPLOAD_MAX_MEMORY_SIZE is answered with 413; by its announced length if there is one,
-    without reading it. A chunked body has no length, and the REST framework takes it for an empty one: so it is
-    read here, within the bound, and handed on with its length.
+    A body longer than DATA_UPLOAD_MAX_MEMORY_SIZE is answered with 413; if its length is announced, without reading
+    it. The REST framework takes a chunked body for an empty one, as it has no length: so it is read here, within the
+    bound, and passed on with its length.
     """
 
     def __init__(self, application: Application) -> None:
@@ -71,9 +71,10 @@ class BoundedBodies:
 
 
 async def refuse(scope: dict[str, Any], receive: Receive, send: Send, status: int, message: str) -> None:
-    """Answer in the API's form below it, then read on for a while before the connection is closed.
+    """Answer in the API's form below /api/, as text elsewhere; then read on for a while before the connection closes.
 
-    Most clients read no answer before they have sent everything; one that is cut off sees a reset instead of it.
+    Most clients read no answer before they have sent everything; if the connection closed at once, they would see a
+    reset instead of the answer.
     """
     api = scope["path"].startswith("/api/")
     body = json.dumps({"errors": [error(message)]}) if api else message

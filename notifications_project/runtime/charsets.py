@@ -1,4 +1,4 @@
-"""Requests in UTF-8 only: another charset is answered with 415 before Django reads anything of the request.
+"""Requests must be in UTF-8: another charset is answered with 415 before Django reads anything of the request.
 
 Django decodes forms and addresses by the charset that a request names; some of Python's are no charsets at all
 (`base64`), and a parameter in another charset (RFC 2231) ends in an exception before any middleware runs.
@@ -18,7 +18,7 @@ _UTF_8 = {b"utf-8", b"utf8"}
 
 
 class Utf8Only:
-    """Wraps an ASGI application."""
+    """An ASGI middleware that refuses requests in other charsets than UTF-8."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -41,5 +41,5 @@ def _is_utf_8(content_type: bytes) -> bool:
 
 
 def _spelt(content_type: bytes) -> bytes:
-    """With UTF-8 spelt as Django compares it."""
+    """Return a content type with UTF-8 spelt as Django compares it."""
     return _CHARSET.sub(rb"\1=utf-8", content_type)

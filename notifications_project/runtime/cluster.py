@@ -1,7 +1,7 @@
-"""The leader of the django-q2 cluster: forks it, then watches it for progress. The supervisor starts it again.
+"""The leader of the django-q2 cluster forks it and watches it for progress; the supervisor starts a new one.
 
-The leader takes no part in the work, so it does not hang when that does: django-q2 needs it only to pass SIGTERM on.
-It loads everything before the fork, and the processes of the cluster share that memory.
+The leader takes no part in the work, so it does not hang when the work does: django-q2 needs it only to pass SIGTERM
+on. It loads everything before the fork, so that the processes of the cluster share that memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hooks.engine import watchdog
 from notifications_project.runtime import absence, sqlite_file
 from notifications_project.runtime.supervisor import BEAT_FD, STANDS_STILL, leave
 
-SETTLING = 20.0  # seconds that a new cluster gets before it is asked for progress
+SETTLING = 20.0  # seconds that a new cluster gets before missing progress counts
 ASK_EVERY = 3.0
 BEAT_EVERY = 1.0
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 def lead() -> NoReturn:
     """Run a cluster until it is stopped, dies or stands still."""
-    # What is there now stays there; the garbage collector would write to it in each process, and so copy it.
+    # Without freezing, the garbage collector would write to these objects in each process, and so copy their memory.
     gc.collect()
     gc.freeze()
     wait_for_database()
@@ -61,11 +61,11 @@ def wait_for_database() -> None:
             absence.DATABASE.end()
             return
         finally:
-            connections.close_all()  # nothing that two processes must not share
+            connections.close_all()  # a connection that two processes share would mix their queries
 
 
 def look() -> bool:
-    """Ask the engine. SQLite: keep no connection, as the last one to close the file has to tidy it up."""
+    """Ask the engine for progress. With SQLite close the connection: the last one to close tidies the file up."""
     try:
         return watchdog.look()
     except Exception:
@@ -79,14 +79,15 @@ def look() -> bool:
 def beat() -> None:
     """Tell the supervisor that this process is not hung."""
     if BEAT_FD in os.environ:
-        with contextlib.suppress(OSError):  # full, or nobody reads any more: then the guard sees to us
+        with contextlib.suppress(OSError):  # full, or without a reader: then the guard kills us
             os.write(int(os.environ[BEAT_FD]), b".")
 
 
 class Watchdog:
-    """Asks every few seconds, on a thread, because the answer may take as long as the database likes.
+    """A thread that asks the engine for progress every few seconds; the database may delay the answer for long.
 
-    It asks from the start: asking wakes workers as well. But what it finds in a cluster that settles does not count.
+    It asks from the start, because asking wakes workers as well. Missing progress of a new cluster does not count for
+    SETTLING seconds.
     """
 
     def __init__(self, ask: Callable[[], bool]) -> None:

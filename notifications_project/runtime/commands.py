@@ -1,12 +1,12 @@
-"""Which commands `manage.py` offers: those of the libraries only as far as they work here."""
+"""The commands of `manage.py`: those of libraries that do not work here are hidden."""
 
 from __future__ import annotations
 
 import django
 from django.core.management import get_commands
 
-# Each would fail, or make what the console does not know: a user without a personal space, a second queue that nobody
-# watches, a web server without limits, static files that nobody serves, an address that is not the user's.
+# Each of these would fail or break a rule of the console: it would make a user without a personal space, a queue
+# without a watchdog, a web server without limits, static files that are not served, another address.
 UNFIT = {
     "account_unsetmultipleprimaryemails",
     "collectstatic",
@@ -28,7 +28,7 @@ UNFIT = {
 
 
 def hide_unfit() -> None:
-    """Take them out of the list that Django keeps, for `help` and for running them."""
+    """Remove the unfit commands from Django's list, so that `help` does not show them and they cannot be run."""
     django.setup()
     commands = get_commands()
     for name in UNFIT:

@@ -1,7 +1,7 @@
-"""Kills process groups when whoever started it is gone. Run as a script by supervisor.Supervisor.
+"""The guard kills process groups when the process that started it is gone; supervisor.Supervisor runs it as a script.
 
-Its standard input names them, one a line: `123` adds a group, `-123` takes it off. The other end of that pipe is
-held by the supervisor alone, so it ends with it, however it ends.
+Each line of its standard input names a group: `123` adds it, `-123` takes it off. The supervisor alone holds the
+other end of that pipe, so the pipe ends with the supervisor, however that ends.
 """
 
 import contextlib

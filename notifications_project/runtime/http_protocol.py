@@ -1,7 +1,7 @@
-"""HTTP on the wire within bounds, which uvicorn does not have: of a request's head, of time, and of connections.
+"""Bounds for HTTP that uvicorn does not have: of the length of a request's head, of time, and of connections.
 
-Without them one client that sends a header without end fills the memory, and a few hundred that send half a request and
-then nothing keep everybody else out.
+Without them one client that sends an endless header fills the memory, and a few hundred that send half a request and
+then nothing keep all others out.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 LONGEST_HEAD = 64 * 1024  # bytes of a request line and its headers
 HEAD_WITHIN = 15.0  # seconds, from the connection's beginning, or from the first byte of a later request
 BODY_WITHIN = 60.0
-READ_WITHIN = 60.0  # in which a client takes something of an answer that it has not read
+READ_WITHIN = 60.0  # seconds in which a client must read some more of an answer
 MOST_CONNECTIONS = 1000
-_FILES = 200  # that a process has open besides: connections to the database, its own code
+_FILES = 200  # that a process has open besides connections of clients: database connections, its own code
 _PIECE = 16 * 1024
 _LINGER = 5.0  # seconds for which a refused client may go on sending, so that it comes to read the answer
 _MOST_LINGERING = 16 * 1024 * 1024  # bytes
@@ -32,8 +32,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._in_head = True
-        self._head = 0  # bytes of the head so far: parsed
-        self._unparsed = 0  # and received, as the parser keeps a line that has no end
+        self._head = 0  # bytes of the head that are parsed
+        self._unparsed = 0  # bytes received and not parsed, as the parser keeps an unfinished line
         self._refused = False
         self._discarded = 0
         self._since = time.monotonic()
@@ -54,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _make_room(self) -> bool:
-        """Close the connection that has gone longest without a request; whether there was one."""
+        """Close the connection that has been idle longest; return True if there was one."""
         others: list[BoundedProtocol] = [each for each in self.connections if each is not self and each.is_idle]  # type: ignore[union-attr, misc]
         if others:
             min(others, key=lambda each: each._since).transport.abort()
@@ -110,14 +110,14 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _HeadTooLong
 
     def send_400_response(self, msg: str) -> None:
-        """Called for whatever the parser refuses, and so for what `_count` does."""
+        """Refuse a request that the parser or `_count` does not accept; uvicorn calls this."""
         if self._head > LONGEST_HEAD:
             self._refuse_head()
         else:
             self._refuse(400, msg)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: anybody could fill the log. The request is answered as one without an upgrade."""
+        """Log nothing, as clients could fill the log. The request is answered as one without an upgrade."""
 
     # --- Time ------------------------------------------------------------------------------------------------
     def on_response_complete(self) -> None:
@@ -148,7 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _too_late(self, seconds: float) -> None:
         self._deadline = None
-        if self.flow.read_paused:  # it is this side that does not read: an earlier request is not answered yet
+        if self.flow.read_paused:  # this side does not read yet, as an earlier request is not answered
             self._expect_by(seconds)
         elif self._in_head and self.is_idle and (self._head or self._unparsed):
             self._refuse(408, "The request did not come in time.")
@@ -160,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(431, f"The request line and the headers are longer than {LONGEST_HEAD // 1024} kB.")
 
     def _refuse(self, status: int, text: str) -> None:
-        """Answer and end: the client may still be sending, and would see a reset if the connection closed at once."""
+        """Answer, then close after a while: a client that is still sending would see a reset instead of the answer."""
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
@@ -190,6 +190,6 @@ def _answer(status: int, text: str) -> bytes:
 
 
 def most_connections() -> int:
-    """A server that has used up its open files takes no connection, and cannot even say so."""
+    """Return the limit of connections: without open files left, the server could not even answer that it is full."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(50, min(MOST_CONNECTIONS, files - _FILES))

@@ -1,4 +1,4 @@
-"""What the log leaves out: it tells operators of failures of ours, not of what clients do wrong."""
+"""Filters of the log, which tells operators of the console's failures, not of clients' mistakes, and hides keys."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.db import InterfaceError, OperationalError
 
 from notifications_project.runtime import absence
 
-# What opens a page or changes something for whoever knows the address.
+# Keys in addresses: to know one is enough to open a page or change something.
 _KEYS = re.compile(
     r"(/(?:unsubscribe|confirm|invitations|accounts/confirm-email|accounts/password/reset/key)/)[^/\s\"'?#]+"
 )
 
 
 def mask_keys(text: str) -> str:
-    """Hide the keys in addresses: of password resets, confirmations, invitations, links to unsubscribe."""
+    """Return text with the keys in addresses hidden: of password resets, confirmations, invitations, unsubscribing."""
     return _KEYS.sub(r"\1…", text)
 
 
 class MaskedRecord(logging.LogRecord):
-    """A line of any log, the web server's own too, without the keys in its addresses."""
+    """A record of any logger, the web server's too, without the keys in its addresses."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -41,7 +41,7 @@ def _mask(value: object) -> object:
 
 
 class NoClientTraceback(logging.Filter):
-    """A host that is not ours, a forged form: one line, as the traceback would show nothing but Django's own code."""
+    """A filter that logs a wrong Host or a forged form in one line, as the traceback would show Django's code only."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):
@@ -50,14 +50,14 @@ class NoClientTraceback(logging.Filter):
 
 
 class NoCutRequests(logging.Filter):
-    """Uvicorn calls it an error that a stop does not wait for requests that hang; it is what `up` asks it to do."""
+    """A filter that drops uvicorn's error about requests that a stop cuts off, as `up` asks for that."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith("Cancel %s running task(s)")
 
 
 class NoLostDatabase(logging.Filter):
-    """While the database is away django-q2 logs a traceback at each look at its schedule; `absence` tells it once."""
+    """A filter that drops the traceback django-q2 logs again and again without a database; `absence` logs it once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None

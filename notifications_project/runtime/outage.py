@@ -1,4 +1,4 @@
-"""What is answered while the database cannot be reached or its disk is full: 503 or 507 in plain words, one log line.
+"""Outages of the database are answered with 503, a full disk with 507, in plain words and with one log line.
 
 Such an error passes through Django as any other (its handler for status 500 is `api_errors.server_error`); an answer
 that is marked here is tried once more where that is harmless (`threads`).
@@ -16,8 +16,8 @@ from django.shortcuts import render
 
 logger = logging.getLogger(__name__)
 
-_LOG_EVERY = 60.0  # seconds, of one kind: thousands of requests would fill a disk that is full already
-# The low byte of SQLite's error codes: its file is locked, cannot be opened; is full, not writable, or the disk fails.
+_LOG_EVERY = 60.0  # seconds between log lines of one kind: thousands of requests would fill a full disk even more
+# Low bytes of SQLite's error codes: file busy, locked, cannot be opened; not writable, input/output error, disk full.
 _SQLITE_AWAY, _SQLITE_FULL = {5, 6, 14}, {8, 10, 13}
 _DISK_FULL = "53100"
 _logged: dict[int, float] = {}
@@ -46,7 +46,7 @@ FULL = Outage(
 
 
 def outage_of(error: BaseException | None) -> Outage | None:
-    """What an exception says about the database; None for every other error."""
+    """Return the outage of the database that an exception reports; None for every other error."""
     if not isinstance(error, OperationalError | InterfaceError):
         return None
     cause = error.__cause__
@@ -62,7 +62,7 @@ def outage_of(error: BaseException | None) -> Outage | None:
 
 
 def answer(request: HttpRequest, outage: Outage, error: BaseException) -> HttpResponse:
-    """The answer for people or for the API, logged in one line."""
+    """Answer people or the API during an outage, and log it in one line."""
     _log(outage, error)
     message = f"{outage.title}. {outage.text}"
     if request.path_info.startswith("/api/"):

@@ -1,4 +1,4 @@
-"""Whether what the settings name can be used; if not, the start ends with one line that names the setting."""
+"""Checks at the start that the database and Redis of the settings can be used; else one line names the setting."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def ending_with_one_line() -> Iterator[None]:
 
 
 def check_server() -> None:
-    """Check everything that a web server or a worker needs; raises BadSetting.
+    """Check everything that a web server or a worker needs. Raises BadSetting.
 
-    On a thread of its own: a web server imports the application in its event loop, where Django refuses to ask.
+    The checks run on a thread: a web server imports the application in its event loop, where Django refuses queries.
     """
     with ThreadPoolExecutor(1) as thread:
         thread.submit(check_database).result()
@@ -95,7 +95,7 @@ def check_redis() -> None:
 
 
 def describe_failure(error: DatabaseError | InterfaceError) -> str:
-    """Say what is wrong with the database as a whole; empty if the error is about something else."""
+    """Return what is wrong with the database as a whole; empty if the error is about something else."""
     state = getattr(error.__cause__, "sqlstate", None)
     said = _one_line(error)
     if state in _OUTDATED or said.startswith(("no such table", "no such column")):
@@ -114,7 +114,7 @@ def _missing_migrations(connection: BaseDatabaseWrapper) -> int:
 
 
 def plain_connection(described: Mapping[str, Any]) -> BaseDatabaseWrapper:
-    """Make a connection of its own, outside the pool, which would try again for long when the server refuses."""
+    """Return a connection outside the pool, which would retry for long if the server refuses."""
     config = copy.deepcopy(dict(described))
     config["OPTIONS"].pop("pool", None)
     if config["ENGINE"].endswith("postgresql"):

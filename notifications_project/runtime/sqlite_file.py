@@ -1,4 +1,4 @@
-"""The files of an SQLite database: readable by nobody else, and complete in one file when everything has stopped."""
+"""The files of an SQLite database are readable by their owner alone, and one complete file after a stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-LARGE_LOG = 4 * 1024 * 1024  # bytes of the write-ahead log, from which it is cut off
+LARGE_LOG = 4 * 1024 * 1024  # bytes from which the write-ahead log is cut off
 _OTHERS = 0o007
 
 
@@ -20,21 +20,21 @@ def database_file() -> Path | None:
 
 
 def protect() -> None:
-    """Make the file for its owner alone if there is none; take it from other users if there is."""
+    """Make the file if there is none, and let its owner alone read and write it."""
     file = database_file()
     if file is None:
         return
-    with contextlib.suppress(OSError):  # SQLite says what is wrong with the place
+    with contextlib.suppress(OSError):  # SQLite will report what is wrong with the path
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     for path in (file, *_logs(file)):
-        with contextlib.suppress(OSError):  # not there, or of another user who is to decide
+        with contextlib.suppress(OSError):  # missing, or another user's, who decides about it
             path.chmod(path.stat().st_mode & ~_OTHERS)
 
 
 def write_back(*, only_if_large: bool = False) -> None:
-    """Write the log back into the database's file and cut it off, so that a plain copy of that file has everything.
+    """Write the log back into the database's file and cut it off, so that a copy of that file has everything.
 
-    While others read or write it stays, without waiting for them.
+    Does nothing, without waiting, while other connections read or write.
     """
     file = database_file()
     if file is None or not file.exists():

@@ -1,4 +1,4 @@
-"""What `manage.py up` decides before Django reads its settings: demo or not, on which port, with which settings."""
+"""Decisions of `manage.py up` before Django reads its settings: demo or not, the port, the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADER = """\
 # The demo's own settings, made by `manage.py up`. A command reads them if it is told to: manage.py COMMAND --demo
 # SECRET_KEY and lines of your own stay; the others are written anew at each start. The environment wins over all.
 """
-# Settings of an installation: where one of them is given, a missing SECRET_KEY is a mistake, and no wish for a demo.
+# Settings of an installation: if one of them is given, a missing SECRET_KEY is a mistake and must not start a demo.
 OF_AN_INSTALLATION = (
     "DATABASE_URL",
     "REDIS_URL",
@@ -41,7 +41,7 @@ class Start:
     host: str
     port: int
     demo: bool
-    sink_port: int | None  # of the demo's mail server; none if the environment names another with EMAIL_URL
+    sink_port: int | None  # of the demo's mail server; None if EMAIL_URL names another
 
 
 prepared: Start | None = None  # set by manage.py
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 # --- The demo's own settings ---------------------------------------------------------------------------------
 def take_demo_option(arguments: list[str]) -> bool:
-    """Take `--demo` off the command line; return True if it was there. Django's own commands do not know it."""
+    """Take `--demo`, which Django's commands do not know, off the command line; return True if it was there."""
     asked = "--demo" in arguments[2:]
     while "--demo" in arguments[2:]:
         del arguments[arguments.index("--demo", 2)]
@@ -137,8 +137,8 @@ def public_host(host: str) -> str:
 
 
 def cannot_listen(host: str, port: int) -> str:
-    """Why nobody can listen there; empty if it is free."""
-    if not 1 <= port <= 65535:  # 0 would be any free one, which nobody could find
+    """Say why no server can listen there; empty if the port is free."""
+    if not 1 <= port <= 65535:  # 0 would be any free port, which no user could find
         return "a port is a number from 1 to 65535"
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -152,7 +152,7 @@ def cannot_listen(host: str, port: int) -> str:
 
 
 def is_listening(fd: int) -> bool:
-    """Return whether a file descriptor of this process is a socket that listens."""
+    """Tell whether a file descriptor of this process is a socket that listens."""
     try:
         with socket.socket(fileno=os.dup(fd)) as probe:
             return bool(probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
@@ -167,7 +167,7 @@ def free_port() -> int:
 
 
 def write_settings(directory: Path, fitting: dict[str, str]) -> None:
-    """Write `env` in the demo's directory so that nobody else can read it, and readers see the old or the new."""
+    """Write `env` in the demo's directory: atomically, and readable by its owner alone."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = directory / "env"
     kept = {}

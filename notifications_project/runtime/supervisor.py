@@ -1,14 +1,13 @@
-"""Starts processes, watches them, and lets none of them outlive it.
+"""The supervisor starts processes, watches them, and lets none of them outlive it.
 
-Every child leads a process group of its own, out of reach of the terminal's Ctrl-C. `guard.py` is told of each
-group before the child's program begins; should this process die without stopping them, it kills them all.
+Every child leads a process group of its own, out of reach of the terminal's Ctrl-C. `guard.py` learns of each group
+before the child's program begins; if the supervisor dies without stopping its children, the guard kills them all.
 
-The django-q2 cluster stops by two signs: the stop pipe ends, which its pumps look at (`hooks.engine.stopping`),
-and its leader, nobody else, gets SIGTERM. It can hang for good without
-dying, so that its leader watches it for progress (`cluster.py`) and ends when there is none; and should the leader
-itself be silent for long, it is replaced too.
+Two signals stop the django-q2 cluster: the stop pipe ends, which its pumps watch (`hooks.engine.stopping`), and its
+leader, no other process, gets SIGTERM. A cluster can hang without dying: its leader watches it for progress
+(`cluster.py`) and ends when there is none. A leader that is silent for long is replaced too.
 
-Run as a program by `manage.py worker`: without Django, which the cluster alone needs, it takes little memory.
+`manage.py worker` runs this module as a program without Django, which only the cluster needs, to save memory.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ BASE = Path(__file__).resolve().parent.parent.parent
 STOP_FD = "CONSOLE_STOP_FD"
 BEAT_FD = "CONSOLE_BEAT_FD"
 STANDS_STILL = 75  # the exit code of a replaced child that found no progress
-SILENCE = 60.0  # seconds after which a replaced child that says nothing is taken for hung
-# The cluster's many threads share two of the C library's heaps: each of its own would keep what was freed in it.
+SILENCE = 60.0  # seconds without a beat after which a replaced child counts as hung
+# The cluster's many threads share two of the C library's heaps; a heap for each would keep its freed memory.
 FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 logger = logging.getLogger(__name__)
 
 
 class StopRequested(Exception):
-    """Ctrl-C, SIGTERM, or the terminal has gone."""
+    """Raised on Ctrl-C, SIGTERM, or when the terminal is closed."""
 
 
 class ChildDied(Exception):
@@ -52,12 +51,12 @@ class ChildDied(Exception):
 class Child:
     name: str
     command: Sequence[str]
-    replaced: bool = False  # when it dies; otherwise its death ends everything
+    replaced: bool = False  # started again when it dies; the death of any other child ends everything
     silent: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    start_at: float = 0.0  # of a replaced child that keeps dying
-    heard: float = 0.0  # when a replaced child last wrote to its pipe of beats
+    start_at: float = 0.0  # when a replaced child that keeps dying is started again
+    heard: float = 0.0  # when a replaced child last wrote to BEAT_FD
     quick_deaths: int = 0
 
 
@@ -66,25 +65,28 @@ def manage(*arguments: str) -> list[str]:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process now. No child is left and nothing is open that counts; but taking the interpreter apart, with
-    all of Django in it, would keep who pressed Ctrl-C waiting for a second or two on a busy machine."""
+    """End this process at once with this exit code.
+
+    No child is left and nothing is open that counts. A regular end of the interpreter, with all of Django in it, would
+    take a second or two after Ctrl-C on a busy machine.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
 def start_guard() -> subprocess.Popen[bytes]:
-    """A process that kills the groups it is told of when its stdin ends, at the latest with this process."""
+    """Start the guard, which kills the groups named on its stdin when that ends, at the latest with this process."""
     command = [sys.executable, "-I", "-S", str(BASE / "notifications_project" / "runtime" / "guard.py")]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 @dataclass
 class Supervisor:
-    """`with Supervisor(...) as children: children.start(...); children.watch()`; leaving it stops them all.
+    """The parent of the children: `with Supervisor(...) as children: children.start(...); children.watch()`.
 
-    `patience` is how many seconds they get to finish. One child may be `replaced`; it shows that it lives by writing
-    to the pipe `BEAT_FD`.
+    Leaving the block stops all children; they get `patience` seconds to finish. One child may be `replaced`: it shows
+    that it lives by writing to the pipe `BEAT_FD`.
     """
 
     patience: float
@@ -103,7 +105,7 @@ class Supervisor:
         self._before = {number: signal.signal(number, self._signalled) for number in self._stop_signals()}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wakeup_in, warn_on_full_buffer=False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._before)  # whoever started us may have blocked them
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._before)  # a parent may have blocked them
         return self
 
     def __exit__(
@@ -125,12 +127,12 @@ class Supervisor:
         self._launch(child)
 
     def watch(self) -> None:
-        """Return never; raises StopRequested or ChildDied."""
+        """Watch the children for ever. Raises StopRequested or ChildDied."""
         while True:
             self.check(1.0)
 
     def check(self, timeout: float) -> None:
-        """Wait a moment, or less if something happens, and see to the children."""
+        """Wait up to `timeout` seconds for something to happen, and replace or report dead children."""
         self._sleep(timeout)
         if self.stop_requests:
             raise StopRequested
@@ -148,7 +150,7 @@ class Supervisor:
                 self._replace(child, "is silent")
 
     def _hears(self, child: Child) -> bool:
-        """Whether it has written to its pipe of late."""
+        """Tell whether a child has written to its pipe within SILENCE."""
         with contextlib.suppress(BlockingIOError):
             if os.read(self._beats, 4096):
                 child.heard = time.monotonic()
@@ -159,7 +161,7 @@ class Supervisor:
         assert guard is not None
         own = FEW_HEAPS | {BEAT_FD: str(self._beats_in)} if child.replaced else {}
 
-        def tell_guard() -> None:  # in the child, before its program begins: no moment is left unguarded
+        def tell_guard() -> None:  # runs in the child before its program, so that the child is never unguarded
             os.write(guard.fileno(), b"%d\n" % os.getpid())
 
         child.process = subprocess.Popen(
@@ -175,7 +177,7 @@ class Supervisor:
         child.started = child.heard = time.monotonic()
 
     def _replace(self, child: Child, why: str) -> None:
-        """Kill what is left of it and start it again; soon, but with growing pauses if it dies quickly."""
+        """Kill the rest of a child's group and start the child again, with growing pauses if it dies quickly."""
         assert child.process is not None
         self._kill(child)
         child.process.wait()
@@ -226,7 +228,7 @@ class Supervisor:
     # --- Signals ---------------------------------------------------------------------------------------------
     @staticmethod
     def _stop_signals() -> list[signal.Signals]:
-        hung_up = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]  # nohup
+        hung_up = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]  # ignored under nohup
         return [signal.SIGINT, signal.SIGTERM, *hung_up]
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
@@ -239,7 +241,7 @@ class Supervisor:
 
 
 def main(patience: float) -> NoReturn:
-    """What `manage.py worker` becomes."""
+    """Supervise one cluster; `manage.py worker` becomes this program."""
     say: Callable[[str], None] = functools.partial(print, flush=True)
     try:
         with Supervisor(patience, say) as children:
@@ -248,7 +250,7 @@ def main(patience: float) -> NoReturn:
             children.watch()
     except StopRequested:
         say("Stopped.")
-    except ChildDied as error:  # only the guard's death ends the workers
+    except ChildDied as error:  # raised for the guard only, as the cluster is replaced
         say(str(error))
         leave(1)
     leave(0)

@@ -1,7 +1,7 @@
-"""Django under ASGI, each request in one go on a thread that stays.
+"""Django under ASGI answers each request on one thread of a pool.
 
-All of our middleware and views are synchronous. Django's own handler would go back and forth between its event loop
-and a thread made for this one request, with a new database connection object in it, several times a request.
+All of our middleware and views are synchronous. Django's own handler would change several times a request between its
+event loop and a thread made for the request, with a new database connection object in it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AT_ONCE = 100  # requests, most of them waiting for a network; a thread is made
 
 
 class ThreadsHandler(ASGIHandler):
-    """As Django's ASGIHandler, with the middleware and the view on one thread."""
+    """An ASGIHandler that runs the middleware and the view on one thread."""
 
     def __init__(self) -> None:
         BaseHandler.__init__(self)
@@ -54,12 +54,12 @@ class ThreadsHandler(ASGIHandler):
             await loop.run_in_executor(self.threads, response.close)
 
     def _answer(self, scope: dict[str, Any], body: IO[bytes], turn: Turn) -> HttpResponseBase:
-        """The whole of it, but for sending the answer: a client that reads slowly holds no thread."""
+        """Make the response; the event loop sends it, so that a client that reads slowly occupies no thread."""
         with body, working(turn):
             set_script_prefix(get_script_prefix(scope))
             response = self._respond(scope, body)
             if scope["method"] in {"GET", "HEAD"} and getattr(response, "connection_broke", False):
-                # As by a restart of the database. Reading once more does no harm.
+                # After a restart of the database the first try fails; to read once more does no harm.
                 response = self._respond(scope, BytesIO())
             return response
 
@@ -68,5 +68,5 @@ class ThreadsHandler(ASGIHandler):
         request, refusal = self.create_request(scope, body)
         response: HttpResponseBase = self.get_response(request) if request else refusal or HttpResponseBadRequest()
         if not response.streaming:
-            response.close()  # gives the database connection back, too: it is this thread's
+            response.close()  # must run on this thread, whose database connection it gives back
         return response

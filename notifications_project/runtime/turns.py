@@ -16,12 +16,12 @@ from typing import Any
 
 from django.conf import settings
 
-AT_ONCE = 4  # requests that a process works on
-LONGEST = 0.5  # seconds after which a turn ends: it waits for a lock, or computes what the others need not wait for
+AT_ONCE = 4  # requests that a process works on at once
+LONGEST = 0.5  # seconds; a longer turn ends, or a request that waits for a lock would keep the others waiting
 
 
 class Turn:
-    """The right to work on one request. It ends once, whichever thread says so first."""
+    """A turn is the right to work on one request. Any thread may end it; it ends once."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns, self._loop = turns, asyncio.get_running_loop()
@@ -29,7 +29,7 @@ class Turn:
         self._ended = False
 
     def end(self) -> None:
-        """Let the next request begin. May be called from any thread, and again."""
+        """Let the next request begin. Any thread may call this, more than once too."""
         if not self._ended and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._end)
 
@@ -41,11 +41,11 @@ class Turn:
 
 
 class Turns:
-    """The lines of one process. All of it runs in the event loop."""
+    """The lines of one process; every method runs in the event loop."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._free = at_once
-        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}  # in the order in which they are served
+        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}  # ordered as they are served
 
     async def take(self, client: Hashable) -> Turn:
         """Wait for a turn of this client."""
@@ -57,13 +57,13 @@ class Turns:
         try:
             await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():  # it was called up in the same moment
+            if place.done() and not place.cancelled():  # else its new turn would be lost
                 self.pass_on()
             raise
         return Turn(self)
 
     def pass_on(self) -> None:
-        """Call up who is first in the next line, or keep the turn free."""
+        """Give the turn to the first request of the next line, or keep it free if none waits."""
         while self._lines:
             client = next(iter(self._lines))
             line = self._lines.pop(client)
@@ -91,16 +91,16 @@ def working(turn: Turn) -> Iterator[None]:
 
 
 def end_turn() -> None:
-    """End the turn of the request that this thread works on, if it has one: it is about to wait."""
+    """End the turn of the request that this thread works on, if it has one; call it before waiting."""
     turn: Turn | None = getattr(_current, "turn", None)
     if turn is not None:
         turn.end()
 
 
 def client_of(scope: dict[str, Any]) -> Hashable:
-    """Who sends the request of this ASGI scope: the holder of a token or of a session, else an address.
+    """Return the sender of a request, of this ASGI scope: a token, a session, else an address.
 
-    Nothing is checked here. Somebody who invents tokens has several lines; each of them costs the others one turn.
+    Nothing is verified here. A client that invents tokens gets several lines; each of them costs the others one turn.
     """
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if token := headers.get(b"authorization"):
@@ -110,6 +110,6 @@ def client_of(scope: dict[str, Any]) -> Hashable:
         if cookie.strip().startswith(name):
             return cookie.strip()
     if getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0) and (forwarded := headers.get(b"x-forwarded-for")):
-        return forwarded.rpartition(b",")[2].strip()  # what the proxy has added; the rest the client may have invented
+        return forwarded.rpartition(b",")[2].strip()  # the proxy added the last address; a client may invent the others
     address: str = (scope.get("client") or [""])[0]
     return address

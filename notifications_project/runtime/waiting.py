@@ -1,7 +1,7 @@
-"""Waiting for a network within a request: without a database connection, and only so many at a time.
+"""Requests that wait for a network hold no database connection, and their number is bounded.
 
-A request that keeps its connection while a slow server answers keeps it from everybody else: the pool has 20. And each
-such request keeps a thread.
+A request that kept its connection while a slow server answers would keep it from all others: the pool has 20. Each
+such request also occupies a thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from notifications_project.runtime.turns import end_turn
 
 
 class Busy(Exception):
-    """There are too many such requests at once: of this user (status 429) or in all (503). The words are for people."""
+    """Raised if too many such requests run: of this user, status 429, or in all, 503. The message is for people."""
 
     retry_after = 5
 
@@ -28,9 +28,9 @@ class Busy(Exception):
 
 @contextmanager
 def without_database() -> Iterator[None]:
-    """Wait for a network in the block: this thread's connections go back to the pool, and its turn to the next request.
+    """Return this thread's connections to the pool and end its turn; wait for the network inside the block.
 
-    The next query takes a connection again. Call it in no transaction.
+    The next query takes a connection again. Must not be called in a transaction.
     """
     for connection in connections.all(initialized_only=True):
         if connection.vendor == "postgresql" and not connection.in_atomic_block:
@@ -40,7 +40,7 @@ def without_database() -> Iterator[None]:
 
 
 class Seats:
-    """So many at a time in this process, and so many of one user."""
+    """A bounded number of seats in this process, `total` in all and `each` for one user; `what` names them."""
 
     def __init__(self, what: str, *, each: int, total: int) -> None:
         self._what, self._each, self._total = what, each, total
@@ -61,4 +61,4 @@ class Seats:
         finally:
             with self._lock:
                 self._taken[who] -= 1
-                self._taken += Counter()  # forgets who has none
+                self._taken += Counter()  # removes users without a seat

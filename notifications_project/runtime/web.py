@@ -1,6 +1,6 @@
-"""The web server: uvicorn with this console's limits. `manage.py web` and `up` start it (`python -m ...`).
+"""The web server is uvicorn with this console's limits; `manage.py web` and `up` start this module.
 
-It believes no X-Forwarded header by itself: Django does, where BEHIND_PROXY says so. It writes no access log, as
+It ignores X-Forwarded headers; Django reads them if BEHIND_PROXY says so. It writes no access log, as
 addresses hold the keys of password resets and unsubscribe links.
 """
 
@@ -13,7 +13,7 @@ import uvicorn
 
 from notifications_project.runtime.http_protocol import BoundedProtocol
 
-PATIENCE = 20  # seconds that a stop waits for requests which are being answered
+PATIENCE = 20  # seconds that a stop waits for requests that are being answered
 OPTIONS: dict[str, Any] = {
     "http": BoundedProtocol,
     "ws": "none",

@@ -1,4 +1,4 @@
-"""Tags and filters of every page; they are built in, no `{% load %}` needed."""
+"""Tags and filters of every page; settings make them built-in, so that no page needs to load them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ register.filter("plural", words.plural)
 
 
 class Named(Protocol):
-    """Something with an id for addresses: an organization."""
+    """An object with a public id for addresses, such as an organization."""
 
     @property
     def public_id(self) -> str: ...
@@ -35,13 +35,13 @@ class Named(Protocol):
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """`{% icon "bell" %}`: a symbol of sprite.svg. It is decoration; the text beside it says what it means."""
+    """Draw a symbol of sprite.svg, as decoration beside a text that says the same: `{% icon "bell" %}`."""
     return format_html('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>', static("sprite.svg"), name)
 
 
 @register.simple_tag
 def moment(when: datetime | None, never: str = "") -> SafeString | str:
-    """`{% moment event.occurred_at %}`: how long ago (or until), with the exact time on hover."""
+    """Show a time relative to now, with the exact time on hover: `{% moment event.occurred_at %}`."""
     if when is None:
         return never or gettext("never")
     text = words.relative(when, timezone.now())
@@ -50,38 +50,38 @@ def moment(when: datetime | None, never: str = "") -> SafeString | str:
 
 @register.filter
 def exact(when: datetime | None) -> str:
-    """Date and time to the second in the user's zone."""
+    """Return date and time to the second in the user's zone."""
     return words.exact(when) if when else ""
 
 
 @register.filter
 def clock(when: datetime | None) -> str:
-    """The time of day to the second; with the day when that is not today."""
+    """Return the time of day to the second, with the day if it is not today."""
     return words.clock(when) if when else ""
 
 
 @register.filter
 def masked(value: object) -> str:
-    """Secrets as dots: `https://••••••@example.org/in?••••••`, `whse••••••`."""
+    """Return a value with its secrets as dots: `https://••••••@example.org/in?••••••`, `whse••••••`."""
     return mask(str(value or ""))
 
 
 @register.filter
 def breakable(address: object) -> SafeString:
-    """An address that lines may break after its slashes, and before its query: not inside a port."""
+    """Let an address break after its slashes and before its query, not within a port."""
     parts = re.split(r"(?<=/)(?!/)|(?=[?@])", str(address or ""))
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts if part))
 
 
 @register.filter
 def milliseconds(value: float | None) -> str:
-    """`212 ms`, `1.4 s`."""
+    """Return milliseconds with their unit: `212 ms`, `1.4 s`."""
     return "" if value is None else words.milliseconds(value)
 
 
 @register.filter
 def pretty(value: Any) -> str:
-    """JSON (as text or as data) with two spaces of indentation; anything else as it is."""
+    """Return JSON, given as text or as data, indented by two spaces; any other text as it is."""
     try:
         return json_text.indent(value) if isinstance(value, str) else json_text.write(value)
     except ValueError:
@@ -90,7 +90,7 @@ def pretty(value: Any) -> str:
 
 @register.filter
 def initials(name: object) -> str:
-    """At most two letters for the tile of an organization."""
+    """Return at most two letters for the tile of an organization."""
     parts = [word for word in str(name).split() if word[0].isalnum()]
     letters = [word[0] for word in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)]
     return "".join(letters).upper()
@@ -100,9 +100,10 @@ def initials(name: object) -> str:
 def nav_link(
     context: RequestContext, name: str, symbol: str, label: str, owner: Named | None = None, **options: Any
 ) -> dict[str, Any]:
-    """A link of the side navigation. `under`: the path words below the organization (or `/`) where it is current.
+    """Draw a link of the side navigation.
 
-    `but`: those further below of which another link is for.
+    The link is current on pages whose path, below the organization or `/`, begins with a word of `under`; except those
+    that begin with `but`, for which there is another link.
     """
     request: HttpRequest = context["request"]
     try:

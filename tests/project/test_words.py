@@ -39,8 +39,6 @@ UNFINISHED = {
     "hooks/views/mail_links",
     "hooks/views/manage",
     "hooks/views/preferences",
-    "notifications_project/runtime",
-    "notifications_project/templatetags",
     "tests",
     "tests/accounts",
     "tests/browser",
