@@ -10,6 +10,7 @@ from hooks.deliveries import privacy
 from hooks.manage.rules import RateLimit
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import sentences
+from hooks.remarks import code_of
 from notifications_project import ids
 
 
@@ -69,6 +70,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
+        "disabled_code": code_of(endpoint.disabled_reason),
         "failing_since": endpoint.failing_since,
         "failed_in_a_row": endpoint.failed,
         "secret_lost": sentences.has_lost_secret(endpoint),
@@ -96,6 +98,7 @@ def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[st
         "tries": delivery.tries,
         "extra_tries": delivery.extra_tries,
         "outcome": delivery.outcome,
+        "outcome_code": code_of(delivery.outcome),
         "created_at": delivery.created_at,
         "next_try_at": sentences.next_try(delivery),
         "settled_at": delivery.settled_at,
@@ -115,6 +118,7 @@ def private_json(delivery: Delivery, whose: str) -> dict[str, Any]:
         "tries": None,
         "extra_tries": None,
         "outcome": "",
+        "outcome_code": "",
         "created_at": delivery.created_at,
         "next_try_at": None,
         "settled_at": delivery.settled_at,
@@ -136,6 +140,7 @@ def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
         "verdict": attempt.verdict,
         "code": attempt.code,
         "explanation": attempt.explanation,
+        "explanation_code": code_of(attempt.explanation),
         "advice": "" if attempt.verdict == "delivered" else sentences.advice(attempt.code, delivery.endpoint.kind),
         "request": request,
         "response": attempt.response or None,

@@ -26,6 +26,7 @@ from hooks.formats import FORMATS
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
 from hooks.queue import pending as queue_pending
 from hooks.queue.wakeup import wake
+from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -141,7 +142,7 @@ def remove(channel: Channel) -> None:
     endpoint.deleted_at = now
     endpoint.save(update_fields=["deleted_at"])
     waiting_for(channel).update(
-        state=Delivery.State.CANCELLED, outcome="The channel was removed", settled_at=now, due_at=None
+        state=Delivery.State.CANCELLED, outcome=Remark(RemarkCode.CHANNEL_REMOVED), settled_at=now, due_at=None
     )
     audit.record(space, channel.user, "channel.removed", channel.get_kind_display())
 

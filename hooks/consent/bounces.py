@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hooks.consent.suppressing import stop_everywhere
+from hooks.remarks import Remark, RemarkCode
 from hooks.wording import plain
 from notifications_project.isolation import isolated
 
@@ -31,9 +32,10 @@ def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
 def _take_in(event: Any, esp_name: str) -> None:
     said = plain.line(str(event.mta_response or event.description or ""), 120)
     if event.event_type == "bounced" and event.reject_reason in _FOR_GOOD:
-        stop_everywhere(event.recipient, f"{esp_name} says that mail to it bounces{f': {said}' if said else '.'}")
+        code, more = (RemarkCode.BOUNCES_SAYING, {"said": said}) if said else (RemarkCode.BOUNCES, {})
+        stop_everywhere(event.recipient, Remark(code, provider=esp_name, **more))
     elif event.event_type == "rejected" and event.reject_reason in _REJECTED_FOR_GOOD:
-        why = f"{event.reject_reason}: {said}" if said else f"{event.reject_reason}."
-        stop_everywhere(event.recipient, f"{esp_name} says that it sends nothing to it: {why}")
+        code, more = (RemarkCode.SUPPRESSED_SAYING, {"said": said}) if said else (RemarkCode.SUPPRESSED, {})
+        stop_everywhere(event.recipient, Remark(code, provider=esp_name, reason=event.reject_reason, **more))
     elif event.event_type == "complained":
-        stop_everywhere(event.recipient, f"{esp_name} says that its receiver marked a mail as spam.")
+        stop_everywhere(event.recipient, Remark(RemarkCode.MARKED_AS_SPAM, provider=esp_name))

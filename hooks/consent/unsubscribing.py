@@ -12,10 +12,9 @@ from django.db import transaction
 
 from hooks.models import Endpoint, Hook, Unsubscription
 from hooks.queue import pending
+from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
-
-_WHY = "Unsubscribed from the hook"
 
 
 def existing_hooks(endpoint: Endpoint, hooks: Collection[UUID]) -> list[Hook]:
@@ -35,7 +34,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
     for hook in existing_hooks(endpoint, hooks):
         _, new = Unsubscription.objects.get_or_create(hook=hook, endpoint=endpoint)
         if new:
-            pending.cancel_for_hook(hook, _WHY, only=endpoint)
+            pending.cancel_for_hook(hook, Remark(RemarkCode.UNSUBSCRIBED), only=endpoint)
             audit.record(endpoint.organization, by, "hook.unsubscribed", hook.name, **_about(endpoint, by))
             left.append(hook)
     return left

@@ -45,6 +45,7 @@ from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Endpoint
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
+from hooks.remarks import Remark, RemarkCode
 from hooks.wording import tell
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
@@ -221,7 +222,7 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     if channel is None or space is None:
         return _release(rows, now)  # nobody has the address any more
     if not channel.user.is_active:
-        return _cancel(rows, now, "Its user was deactivated")
+        return _cancel(rows, now, Remark(RemarkCode.USER_DEACTIVATED))
     if end := quiet_until(channel, channel.user.time_zone, now):
         for some in _in_chunks([row.pk for row in rows]):
             wait_until(Delivery.objects.filter(pk__in=some), end)
@@ -232,7 +233,7 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
         return _release(rows, now)
     digest = _digest(space, to, channel, rows, now)
-    return _cancel(rows, now, f"Told in one digest: {digest.public_id}", digest)
+    return _cancel(rows, now, Remark(RemarkCode.TOLD_IN_DIGEST, digest=digest.public_id), digest)
 
 
 def _locked_space(user: User) -> Organization:

@@ -18,7 +18,7 @@ from django.db.models import Q
 from hooks import clock
 from hooks.endpoints import lookup
 from hooks.models import Channel, Delivery, Device, Endpoint
-from notifications_project import graphemes
+from hooks.remarks import Remark, RemarkCode, shorten
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -59,7 +59,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     _lock_organizations([other.user_id for other in others], space)
     now = clock.now()
     for other in others:
-        _end(other, None, "It was registered by another user")
+        _end(other, None, Remark(RemarkCode.DEVICE_OF_ANOTHER))
     device = having.filter(user=user).first()
     if device and _lock(device.endpoint_id).deleted_at is None:
         _refresh(device, user, one_spelling(name), now)
@@ -87,7 +87,7 @@ def rename(device: Device, name: str) -> None:
 def remove(device: Device) -> None:
     """Its user no longer wants to be told on it: what waits for it is cancelled. The channel stays."""
     _lock_organizations([device.user_id])
-    _end(device, device.user, "The device was removed")
+    _end(device, device.user, Remark(RemarkCode.DEVICE_REMOVED))
 
 
 def forget(endpoint: Endpoint, why: str) -> None:
@@ -106,7 +106,7 @@ def _end(device: Device, actor: User | None, why: str) -> None:
     endpoint.save(update_fields=["deleted_at"])
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
     waiting.update(
-        state=Delivery.State.CANCELLED, outcome=graphemes.begin(why, 200), settled_at=endpoint.deleted_at, due_at=None
+        state=Delivery.State.CANCELLED, outcome=shorten(why, 200), settled_at=endpoint.deleted_at, due_at=None
     )
     reason = {} if actor else {"reason": why}
     audit.record(_space(device), actor, "device.removed", device.name, **reason)
@@ -147,7 +147,7 @@ def _replace_unreadable(user: User, name: str) -> None:
     """A token that no key of ENCRYPTION_KEYS reads cannot be told from a new one: the device of this name goes."""
     for device in Device.objects.filter(user=user, name=name).select_related("endpoint"):
         if not device.endpoint.whole_address:
-            _end(device, None, "Its token could not be read any more, and the app registered it again")
+            _end(device, None, Remark(RemarkCode.DEVICE_UNREADABLE))
 
 
 def _options(registered_at: datetime) -> dict[str, int]:

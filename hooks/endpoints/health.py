@@ -23,6 +23,7 @@ from hooks.models import Channel, Endpoint, Hook
 from hooks.models.endpoint import SEVERAL_FAILED
 from hooks.queue import pending
 from hooks.queue.outcomes import FAILING_DISABLED_AFTER, FAILING_WARNED_AFTER, LEAST_NOTICE, Outcome
+from hooks.remarks import Remark, RemarkCode
 
 _TOLD_OF_ADDRESSES_EVERY = timedelta(days=1)
 _LEARNT = [
@@ -72,7 +73,7 @@ def update(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
     if gone:
         _disable(endpoint, gone.explanation)
     elif _is_hopeless(endpoint, now):
-        _disable(endpoint, f"It failed for {FAILING_DISABLED_AFTER.days} days without a success.")
+        _disable(endpoint, Remark(RemarkCode.FAILED_TOO_LONG, days=FAILING_DISABLED_AFTER.days))
     else:
         _warn(endpoint, now, _tell_of_failing)
 

@@ -14,9 +14,8 @@ from hooks import clock
 from hooks.models import Delivery, Endpoint, Hook, Unsubscription
 from hooks.queue import pending
 from hooks.queue.wakeup import wake
+from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts.models import Organization, User
-
-_SENT_TO_THE_NEW = "Its receiver has another address, which is sent this already"
 
 
 def readdress(user: User, before: str) -> None:
@@ -59,7 +58,9 @@ def _merge(old: Endpoint, new: Endpoint) -> None:
     waits = Delivery.objects.filter(endpoint=old, state=Delivery.State.PENDING)
     twice = waits.filter(Exists(Delivery.objects.filter(endpoint=new, event=OuterRef("event"))))
     now: datetime = clock.now()
-    twice.update(state=Delivery.State.CANCELLED, outcome=_SENT_TO_THE_NEW, settled_at=now, due_at=None)
+    twice.update(
+        state=Delivery.State.CANCELLED, outcome=Remark(RemarkCode.SENT_TO_NEW_ADDRESS), settled_at=now, due_at=None
+    )
     waits.update(endpoint=new)
     known = Unsubscription.objects.filter(endpoint=new).values("hook")
     Unsubscription.objects.filter(endpoint=old).exclude(hook__in=known).update(endpoint=new)

@@ -28,6 +28,7 @@ from hooks.engine.relay import Transports
 from hooks.formats.mail import domain
 from hooks.messages import Answer, Message
 from hooks.queue import outcomes
+from hooks.remarks import Remark, RemarkCode
 from hooks.transports import smtp
 from hooks.transports.mail_connections import connected
 from notifications_project.accounts.models import AccountMail
@@ -112,7 +113,7 @@ class AccountMails:
                     answer = smtp.post(connection, content["address"], _written(mail, content), started)
         except Exception as error:  # one mail's defect is its own: it counts as a try, and the others go on
             logger.exception("a mail about an account cannot be sent")
-            answer = Answer("error", f"It could not be sent ({type(error).__name__})", started, 0)
+            answer = Answer("error", Remark(RemarkCode.NOT_SENT, error=type(error).__name__), started, 0)
         finally:
             self._sent.put(_Sent(mail, tries + 1, probe, answer))
 

@@ -23,7 +23,7 @@ from hooks.formats import FORMATS, LIMITED_HOSTS, HostLimit
 from hooks.messages import Answer
 from hooks.models import Circuit
 from hooks.queue import outcomes
-from notifications_project import graphemes
+from hooks.remarks import shorten
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def _hold(circuit: Circuit, why: str, seconds: float, now: datetime, *, probe: b
         circuit.failures += 1
     until = now + timedelta(seconds=seconds)
     circuit.not_before = max(circuit.not_before or until, until)
-    circuit.last_error = graphemes.begin(why, 200)
+    circuit.last_error = shorten(why, 200)
 
 
 def _lock(name: str) -> Circuit:

@@ -28,6 +28,7 @@ from hooks.engine.relay import Transports
 from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Answer, Notification
 from hooks.queue import wakeup
+from hooks.remarks import Remark, RemarkCode
 from hooks.routing import router
 from hooks.transports import SENDERS
 from notifications_project.runtime import absence
@@ -308,7 +309,7 @@ class Pump:
             # A defect of ours, or a rotten row: it counts as a try, so that it neither blocks the others nor loops.
             logger.exception("delivery %s cannot be sent", run[done].webhook_id)
             took = int((time.monotonic() - begun) * 1000)
-            broken = Answer("error", f"It could not be sent ({type(error).__name__})", begun, took)
+            broken = Answer("error", Remark(RemarkCode.NOT_SENT, error=type(error).__name__), begun, took)
             self.answers.append(Answered(held, run[done], broken))
             done += 1
         finally:
@@ -346,7 +347,7 @@ class Pump:
             result = record.judge(held.lease, news.notification, news.answer)
         except Exception:
             logger.exception("the answer to delivery %s cannot be judged", news.notification.webhook_id)
-            plain = Answer("error", "The answer cannot be judged", news.answer.started, news.answer.duration_ms)
+            plain = Answer("error", Remark(RemarkCode.NOT_JUDGED), news.answer.started, news.answer.duration_ms)
             result = record.judge(held.lease, news.notification, plain)
         if not self.unwritten:
             self.unwritten_since = time.monotonic()

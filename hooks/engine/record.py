@@ -24,7 +24,8 @@ from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
 from hooks.queue import outcomes
 from hooks.queue.lanes import AT_ONCE
-from notifications_project import bulk, graphemes, ids
+from hooks.remarks import Remark, RemarkCode, shorten
+from notifications_project import bulk, ids
 from notifications_project.isolation import isolated
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def write(results: Sequence[Result], *, again: bool = False) -> None:
 
 
 def _without_content(result: Result) -> Result:
-    text = "The answer cannot be stored"
+    text = Remark(RemarkCode.NOT_STORED)
     bare = replace(result.answer, request={}, response={}, text=text, dialled="")
     return replace(result, answer=bare, outcome=replace(result.outcome, explanation=text))
 
@@ -133,7 +134,7 @@ def _put_aside(result: Result) -> None:
     """Settle a delivery whose result cannot be recorded: it must not be sent again at once, nor without end."""
     now = clock.now()
     pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
-    text = "The result could not be recorded"
+    text = Remark(RemarkCode.NOT_RECORDED)
     if result.outcome.verdict == "delivered":
         pending.update(state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
     elif _was_last(result) or result.outcome.verdict == "failed":
@@ -189,7 +190,7 @@ def _insert_attempts(results: Sequence[Result], now: datetime) -> None:
             result.answer.duration_ms,
             result.outcome.verdict,
             result.answer.code[:30],
-            graphemes.begin(result.outcome.explanation, 300),
+            shorten(result.outcome.explanation, 300),
             result.answer.request,
             result.answer.response,
             result.answer.timings,
@@ -371,7 +372,7 @@ def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool
             _log("%s is away, and what is for it waits: %s", _CALLED[transport], answer.text)
         circuit.failures += 1
         circuit.not_before = now + timedelta(seconds=outcomes.relay_delay(circuit.failures))
-        circuit.last_error = graphemes.begin(answer.text, 200)
+        circuit.last_error = shorten(answer.text, 200)
         circuit.save()
     elif circuit.failures:
         _log("%s is back: what waited for it goes out", _CALLED[transport])
@@ -385,4 +386,4 @@ def _log(text: str, *values: str) -> None:
 
 def short_words(answer: Answer) -> str:
     """What an answer says, as short as lists show it."""
-    return graphemes.begin(f"{answer.code} {answer.text}".strip() if answer.status else answer.text, 200)
+    return shorten(outcomes.words_of(answer), 200)

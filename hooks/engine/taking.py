@@ -20,6 +20,7 @@ from hooks.engine.leases import Lease
 from hooks.messages import Notification
 from hooks.models import Delivery, Endpoint
 from hooks.queue.lanes import AT_ONCE
+from hooks.remarks import Remark, RemarkCode
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 from notifications_project.encryption import CannotDecrypt, Unreadable
@@ -89,7 +90,7 @@ def _take_readable(lease: Lease, most: int) -> list[Notification]:
             logger.exception("delivery %s waits: it cannot be read", ids.encode("dlv", pk))
             later = clock.now() + timedelta(seconds=_UNREADABLE)
             unread = Delivery.objects.filter(pk=pk, state=Delivery.State.PENDING)
-            unread.update(due_at=later, outcome="It cannot be read; the log says why")
+            unread.update(due_at=later, outcome=Remark(RemarkCode.DELIVERY_UNREADABLE))
     return found
 
 

@@ -31,6 +31,7 @@ from hooks.manage.validation import (
 from hooks.models import Endpoint, Hook, Lane
 from hooks.queue import pending
 from hooks.queue.wakeup import wake
+from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.spelling import one_spelling
@@ -189,7 +190,7 @@ def delete_hook(hook: Hook, actor: User | None) -> None:
     if hook.endpoint:
         hook.endpoint.deleted_at = hook.deleted_at
         hook.endpoint.save(update_fields=["deleted_at"])
-    pending.cancel_for_hook(hook, "The hook was deleted")
+    pending.cancel_for_hook(hook, Remark(RemarkCode.HOOK_DELETED))
     audit.record(hook.organization, actor, "hook.deleted", hook.name, kind=hook.kind)
 
 
@@ -267,7 +268,7 @@ def _pace(hook: Hook, changes: dict[str, Any]) -> None:
 def _switch(hook: Hook, changes: dict[str, Any]) -> None:
     paused, enabled = changes.get("paused", hook.paused), changes.get("enabled", hook.enabled)
     if not enabled and hook.enabled:
-        pending.cancel_for_hook(hook, "The hook was disabled")
+        pending.cancel_for_hook(hook, Remark(RemarkCode.HOOK_DISABLED))
     if enabled and changes.get("enabled") and hook.endpoint and hook.endpoint.disabled_at:
         pending.reactivate(hook.endpoint)
     was_paused = hook.paused

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from hooks.models.remark_field import RemarkField
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import EncryptedJSONField, Unreadable, keyed_hash
 from notifications_project.masking import mask_to_host
@@ -86,14 +87,14 @@ class Endpoint(models.Model):
     secrets = EncryptedJSONField(default=dict, blank=True, found_by={"address": "address_key"})
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="endpoints")
     disabled_at = models.DateTimeField(null=True, blank=True)
-    disabled_reason = models.CharField(max_length=200, blank=True)
+    disabled_reason = RemarkField(blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
     # Deliveries in a row that failed for good, of whatever sort, and since when: `hooks.endpoints.health`.
     failed = models.PositiveIntegerField(default=0, db_default=0)
     failed_since = models.DateTimeField(null=True, blank=True)
     last_delivered_at = models.DateTimeField(null=True, blank=True)
-    last_answer = models.CharField(max_length=200, blank=True)
+    last_answer = RemarkField(blank=True)
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Of an e-mail address that belongs to no member: asked by a mail whether it wants to be told, and it did.
@@ -156,7 +157,7 @@ class Circuit(models.Model):
     transport = models.CharField(max_length=10, primary_key=True)
     not_before = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
-    last_error = models.CharField(max_length=200, blank=True)
+    last_error = RemarkField(blank=True)
     allowance = models.FloatField(default=0, db_default=0)  # of a token bucket that all workers share
     allowance_at = models.DateTimeField(null=True, blank=True)
     # Answers that count against the sender, by the minute since 1970 in which they came; only of the last minutes.

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from events.models import Event
 from hooks.models.endpoint import Endpoint, Lane
 from hooks.models.hook import Hook
+from hooks.models.remark_field import RemarkField
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
 
@@ -53,7 +54,7 @@ class Delivery(models.Model):
     # keeps when the schedule goes on after it.
     extra_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     scheduled_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=200, blank=True)  # the last answer, in words
+    outcome = RemarkField(blank=True)  # the last answer
     # The digest that told it. It stays told when that is gone (its user's account was deleted), and deleting asks no
     # index for it: so without a constraint.
     digest = models.ForeignKey(
@@ -117,7 +118,7 @@ class Attempt(models.Model):
     duration_ms = models.PositiveIntegerField()
     verdict = models.CharField(max_length=10)  # delivered, retry, failed, gone
     code = models.CharField(max_length=30)  # "204", "time-out", "connection", "tls", "refused", "smtp 550"
-    explanation = models.CharField(max_length=300)
+    explanation = RemarkField()
     request = models.JSONField(default=dict)
     response = models.JSONField(default=dict)
     timings = models.JSONField(default=dict)

@@ -20,6 +20,7 @@ from hooks.audience.quiet_times import can_be_urgent
 from hooks.audience.recipients import Member
 from hooks.channels import services
 from hooks.models import Channel, Delivery, NotificationSetting, Urgent
+from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
@@ -176,7 +177,7 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
         for start in range(0, len(unwanted), _CHUNK):
             Delivery.objects.filter(pk__in=unwanted[start : start + _CHUNK]).update(
                 state=Delivery.State.CANCELLED,
-                outcome="Its user turned this off",
+                outcome=Remark(RemarkCode.TURNED_OFF),
                 settled_at=clock.now(),
                 due_at=None,
             )

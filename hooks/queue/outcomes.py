@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hooks.messages import Answer
+from hooks.remarks import Remark, RemarkCode
 
 _MINUTE, _HOUR = 60, 3600
 # Seconds until the next try, after the first, second, … try. Ten tries in all, over about three days.
@@ -24,10 +25,10 @@ _FIRST_PROBE, _LONGEST_PROBE = 30, 10 * _MINUTE
 
 _NEVER_AGAIN = {400, 413, 422}
 _WRONG_SETTING = {
-    401: "The receiver wants other credentials: check the URL and the secret.",
-    403: "The receiver refuses us: check its permissions and the URL.",
-    404: "Nothing answers at this URL: check its path.",
-    405: "The URL does not take POST requests: check its path.",
+    401: RemarkCode.WRONG_CREDENTIALS,
+    403: RemarkCode.NO_PERMISSION,
+    404: RemarkCode.NOT_FOUND,
+    405: RemarkCode.NO_POST,
 }
 
 
@@ -53,33 +54,34 @@ def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = Fa
     What a service is known to mean by it (`Answer.meaning`, by its format) goes before what the status says.
     """
     if answer.transport_down:
-        return Outcome("retry", f"{answer.text}. It does not count as a try.", delay=0)
+        return Outcome("retry", Remark(RemarkCode.DOES_NOT_COUNT, said=answer.text), delay=0)
     if answer.arrived:
-        return Outcome("delivered", answer.text or "Delivered")
+        return Outcome("delivered", answer.text or Remark(RemarkCode.DELIVERED))
     if answer.meaning == "gone":
-        address = f"The mail server refuses this address: {answer.status} {answer.text}"
-        return Outcome("gone", address if answer.code.startswith("smtp") else answer.text)
+        if not answer.code.startswith("smtp"):
+            return Outcome("gone", answer.text)
+        return Outcome("gone", Remark(RemarkCode.ADDRESS_REFUSED, status=answer.status or "", said=answer.text))
     if answer.meaning == "unsent":
         return Outcome("unsent", answer.text)
     if answer.meaning == "failed":
-        return Outcome("failed", f"{answer.text} No further try.", refused=True)
+        return Outcome("failed", Remark(RemarkCode.NO_FURTHER_TRY, said=answer.text), refused=True)
     if not answer.meaning and answer.code == "410":
-        return Outcome("gone", "The receiver says that this address is gone for good.")
+        return Outcome("gone", Remark(RemarkCode.GONE_FOR_GOOD))
     if not answer.meaning and answer.code == "invalid":
-        return Outcome("failed", f"{answer.text.rstrip('.')}. Nothing was sent: no further try.", refused=True)
+        said = answer.text if isinstance(answer.text, Remark) else answer.text.rstrip(".")
+        return Outcome("failed", Remark(RemarkCode.NOTHING_SENT, said=said), refused=True)
     if not answer.meaning and answer.status in _NEVER_AGAIN:
-        why = f"{_what(answer)}. The receiver will not take this message: no further try."
-        return Outcome("failed", why, refused=True)
+        return Outcome("failed", Remark(RemarkCode.MESSAGE_REFUSED, said=words_of(answer)), refused=True)
     if answer.code.startswith("smtp 5"):
-        return Outcome("failed", f"The mail relay refused it: {answer.text}", refused=True)
+        return Outcome("failed", Remark(RemarkCode.RELAY_REFUSED, said=answer.text), refused=True)
     if is_test:
         return Outcome("failed", _hint(answer))
     hold = None if answer.retry_after is None else min(max(answer.retry_after, 1.0), LONGEST_HOLD)
     if is_extra:
-        why = f"{_hint(answer)} It was an extra try: the others follow as scheduled."
+        why = Remark(RemarkCode.EXTRA_TRY, said=_hint(answer))
         return Outcome("retry", why, delay=RETRY_AFTER_TRY[0], hold=hold)
     if tries >= MOST_TRIES:
-        return Outcome("failed", f"{_hint(answer)} That was the last of {MOST_TRIES} tries.", hold=hold)
+        return Outcome("failed", Remark(RemarkCode.LAST_TRY, said=_hint(answer), tries=MOST_TRIES), hold=hold)
     pause = RETRY_AFTER_TRY[tries - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  (spreads load, guards nothing)
     return Outcome("retry", _hint(answer), delay=max(pause, hold or 0), hold=hold)
 
@@ -95,7 +97,10 @@ def relay_delay(failures: int) -> float:
     return float(min(5 * 2 ** min(failures, 10), _LONGEST_PROBE))
 
 
-def _what(answer: Answer) -> str:
+def words_of(answer: Answer) -> str:
+    """Return what an answer says, behind its status if it has one."""
+    if isinstance(answer.text, Remark) and answer.status:
+        return Remark(RemarkCode.ANSWER, status=answer.code, said=answer.text)
     return f"{answer.code} {answer.text}".strip() if answer.status else answer.text
 
 
@@ -104,9 +109,9 @@ def _hint(answer: Answer) -> str:
     if answer.meaning:
         return answer.text
     if 300 <= status < 400:
-        return f"{_what(answer)}. Redirects are not followed: check the URL."
+        return Remark(RemarkCode.REDIRECTED, said=words_of(answer))
     if status in _WRONG_SETTING:
-        return f"{_what(answer)}. {_WRONG_SETTING[status]}"
+        return Remark(_WRONG_SETTING[status], said=words_of(answer))
     if answer.retry_after is not None:
-        return f"{_what(answer)}. The receiver asked to wait {int(answer.retry_after)} s."
-    return f"{_what(answer)}."
+        return Remark(RemarkCode.ASKED_TO_WAIT, said=words_of(answer), seconds=int(answer.retry_after))
+    return Remark(RemarkCode.SENTENCE, said=words_of(answer))

@@ -21,7 +21,8 @@ from hooks.audience.quiet_times import DIGEST_GRACE, Quiet, can_be_urgent, quiet
 from hooks.audience.recipients import Member, members_among, members_of
 from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
 from hooks.queue import lanes
-from notifications_project import bulk, graphemes
+from hooks.remarks import Remark, RemarkCode, shorten
+from notifications_project import bulk
 from notifications_project.accounts.models import Organization, User
 
 _CHUNK = 500
@@ -55,8 +56,8 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
 
 def forget_member(organization: Organization, user: User) -> None:
     """Cancel what waits for somebody who is a member no more; not the mail that a hook owes to the very address."""
-    _end_own(user, "No member any more", organization)
-    _end_mails([organization], user, "No member any more", named=True)
+    _end_own(user, Remark(RemarkCode.NO_MEMBER), organization)
+    _end_mails([organization], user, Remark(RemarkCode.NO_MEMBER), named=True)
 
 
 def forget_user(user: User) -> None:
@@ -64,8 +65,8 @@ def forget_user(user: User) -> None:
     owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
     # Who routes now has read the members already: what that owes is waited for, and cancelled with the rest.
     organizations = list(owners.order_by("pk"))
-    _end_own(user, "Its user was deactivated")
-    _end_mails(organizations, user, "Its user was deactivated", named=False)
+    _end_own(user, Remark(RemarkCode.USER_DEACTIVATED))
+    _end_mails(organizations, user, Remark(RemarkCode.USER_DEACTIVATED), named=False)
 
 
 def _end_own(user: User, why: str, organization: Organization | None = None) -> None:
@@ -139,7 +140,7 @@ def disable(endpoint: Endpoint, why: str) -> None:
 
     Tests go out all the same: one that succeeds enables it.
     """
-    endpoint.disabled_at, endpoint.disabled_reason = clock.now(), graphemes.begin(why, 200)
+    endpoint.disabled_at, endpoint.disabled_reason = clock.now(), shorten(why, 200)
     endpoint.save(update_fields=["disabled_at", "disabled_reason"])
     waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
     waiting.filter(_NO_TEST).update(due_at=None)

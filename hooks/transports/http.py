@@ -27,6 +27,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from hooks import formats
 from hooks.formats.base import authorities_of
 from hooks.messages import Answer, Message, Notification
+from hooks.remarks import Remark, RemarkCode, change_texts
 from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Trace, ms
 from hooks.transports.authorities import is_unknown
@@ -40,7 +41,6 @@ from notifications_project.network.lookups import TooSlow
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read; after a longer one the connection is closed
 _KEEP = 4 * 1024  # bytes of an unpacked answer that are stored
-_ADVICE = "If its authority is a private one, give that one's certificate in the webhook's form."
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 _local = threading.local()
@@ -134,10 +134,10 @@ def _attempt(
         answer = _exchange(adapter, prepared, request, trace, started)
         return understand(_unechoed(answer, hidden) if hidden else answer)
     except outbound.ForbiddenAddress as error:
-        return Answer("refused", str(error), started, ms(started), request=request)
+        return Answer("refused", error.remark, started, ms(started), request=request)
     except Exception as error:
         code, text = _problem(error, trace)
-        text = without(text, hidden)
+        text = change_texts(text, lambda said: without(said, hidden))
         return Answer(code, text, started, ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
     finally:
         watcher.forget(trace)
@@ -172,7 +172,8 @@ def _unechoed(answer: Answer, hidden: Mapping[str, str]) -> Answer:
     response = answer.response
     headers = {without(name, hidden): without(text, hidden) for name, text in response["headers"].items()}
     body = without(response["body"], hidden)
-    return replace(answer, text=without(answer.text, hidden), response={**response, "headers": headers, "body": body})
+    text = change_texts(answer.text, lambda said: without(said, hidden))
+    return replace(answer, text=text, response={**response, "headers": headers, "body": body})
 
 
 def headers_of(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
@@ -220,27 +221,26 @@ def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
     """Return a code and words for a library's error. Tenants read them, so they must not reveal our network."""
     seconds = settings.DELIVERY_TIMEOUT
     if trace.cut or isinstance(error, ReadTimeout):
-        return "time-out", f"No answer within {seconds} s"
+        return "time-out", Remark(RemarkCode.TIME_OUT, seconds=seconds)
     if isinstance(error, ConnectTimeout):
         slow_name = isinstance(error.args[0], TooSlow)
-        return "time-out", "The host name was not looked up in time" if slow_name else "The connection was not answered"
+        return "time-out", Remark(RemarkCode.NAME_TOO_SLOW if slow_name else RemarkCode.NOT_CONNECTED)
     if isinstance(error, NoReply):
-        return "protocol", str(error)
+        return "protocol", error.remark
     if isinstance(error, SSLError) and is_unknown(error.args[0]):
-        reason = error.args[0].verify_message
-        return "tls", f"TLS failed: certificate verify failed ({reason}). {_ADVICE}"
+        return "tls", Remark(RemarkCode.TLS_UNKNOWN, error=error.args[0].verify_message)
     if isinstance(error, SSLError):
-        return "tls", f"TLS failed: {_words(error)}"
+        return "tls", Remark(RemarkCode.TLS_FAILED, error=_words(error))
     if isinstance(error, RequestsConnectionError):
         if isinstance(error.args[0], NameResolutionError):
-            return "dns", "The host name was not found"
+            return "dns", Remark(RemarkCode.NAME_NOT_FOUND)
         if "refused" in str(error).lower():
-            return "connection", "Connection refused"
+            return "connection", Remark(RemarkCode.CONNECTION_REFUSED)
         if "reset" in str(error).lower() or "closed" in str(error).lower() or "aborted" in str(error).lower():
-            return "connection", "The connection was closed without an answer"
-        return "connection", "The connection failed"
+            return "connection", Remark(RemarkCode.CONNECTION_CLOSED)
+        return "connection", Remark(RemarkCode.CONNECTION_FAILED)
     if isinstance(error, HTTPError | RequestException):
-        return "protocol", "The answer was not valid HTTP"
+        return "protocol", Remark(RemarkCode.NOT_HTTP)
     return "error", f"{type(error).__name__}: {_words(error)}"
 
 

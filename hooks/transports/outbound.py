@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
+from hooks.remarks import Remark, RemarkCode
 from notifications_project.network import lookups
 from notifications_project.network.web_address import BadAddress, WebAddress, parse
 from notifications_project.runtime.waiting import without_database
@@ -63,10 +64,9 @@ _PORTS_REFUSED = frozenset({
 class ForbiddenAddress(Exception):
     """The target may not be dialled. The message is safe to show to tenants."""
 
-    def __init__(
-        self, words: str = "This address is not permitted: it lies inside a private network or this machine."
-    ) -> None:
-        super().__init__(words)
+    def __init__(self, remark: Remark | None = None) -> None:
+        self.remark = remark or Remark(RemarkCode.PRIVATE_ADDRESS)
+        super().__init__(str(self.remark))
 
 
 def permitted(address: Address) -> bool:
@@ -84,7 +84,7 @@ def permitted(address: Address) -> bool:
 def check_port(port: int) -> None:
     """Raise ForbiddenAddress for the port of another protocol, unless the operator allows it."""
     if port in _PORTS_REFUSED and port not in settings.OUTBOUND_ALLOWED_PORTS:
-        raise ForbiddenAddress(f"Port {port} is not permitted: it is the port of a service that is no web server.")
+        raise ForbiddenAddress(Remark(RemarkCode.FORBIDDEN_PORT, port=port))
 
 
 def resolve(host: str, port: int) -> list[SockAddr]:

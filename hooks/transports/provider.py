@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 
+from hooks.remarks import Remark, RemarkCode
+
 _NOT_US = {401, 402, 403, 404}  # a wrong key, or an account that may not send: every mail would fail
 _BUSY = {408, 425, 429}
 
@@ -27,16 +29,15 @@ class Refusal:
 def refusal(error: Exception) -> Refusal:
     """Judge a failed call of the provider, given one of django-anymail's errors."""
     if isinstance(error, AnymailRecipientsRefused):
-        words = "The mail provider does not send to this address"
-        return Refusal("refused", words, meaning="gone")
+        return Refusal("refused", Remark(RemarkCode.PROVIDER_SUPPRESSES), meaning="gone")
     status = error.status_code if isinstance(error, AnymailAPIError) else None
     words = str(error).splitlines()[0] if str(error) else type(error).__name__
     if not isinstance(error, AnymailAPIError):
-        return Refusal("invalid", f"The mail provider cannot take it: {words}", meaning="failed")
+        return Refusal("invalid", Remark(RemarkCode.PROVIDER_CANNOT, error=words), meaning="failed")
     if status is None:
-        return Refusal("connection", f"The mail provider cannot be reached: {words}", down=True)
+        return Refusal("connection", Remark(RemarkCode.PROVIDER_UNREACHABLE, error=words), down=True)
     if status in _NOT_US:
-        return Refusal(f"api {status}", f"The mail provider takes nothing from us: {words}", status, down=True)
+        return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_REFUSES_US, error=words), status, down=True)
     if status in _BUSY or status >= 500:
-        return Refusal(f"api {status}", f"The mail provider has trouble: {words}", status, "retry")
-    return Refusal(f"api {status}", f"The mail provider refused it: {words}", status, "failed")
+        return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_TROUBLE, error=words), status, "retry")
+    return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_REFUSED, error=words), status, "failed")

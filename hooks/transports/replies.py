@@ -15,6 +15,8 @@ import time
 from contextlib import suppress
 from http.client import RemoteDisconnected
 
+from hooks.remarks import Remark, RemarkCode
+
 _PIECE = 64 * 1024  # bytes read or written at once
 _INTERIM = 16  # interim answers that may precede the final one
 _HEADS = 256 * 1024  # bytes of all their heads: without a limit they could go on for ever
@@ -39,8 +41,9 @@ _UNDERSTOOD = {
 class NoReply(Exception):
     """The bytes are no HTTP answer; the message says why, in words for people."""
 
-    def __init__(self, words: str = "The answer was not valid HTTP") -> None:
-        super().__init__(words)
+    def __init__(self, remark: Remark | None = None) -> None:
+        self.remark = remark or Remark(RemarkCode.NOT_HTTP)
+        super().__init__(str(self.remark))
 
 
 class _Broken(Exception):
@@ -206,7 +209,7 @@ class _Source:
         while True:
             found = _END.search(buffer, max(0, seen - 2))
             if (found.end() if found else len(buffer)) > most:
-                raise NoReply(f"The answer's headers are longer than {_HEADS // 1024} kB")
+                raise NoReply(Remark(RemarkCode.HEADERS_TOO_LONG, kilobytes=_HEADS // 1024))
             if found:
                 head = bytes(buffer[: found.end()])
                 del buffer[: found.end()]
@@ -240,7 +243,7 @@ def read_reply(sock: socket.socket) -> Reply:
         reply = Reply(source, head)
         if not reply.is_interim:
             return reply
-    raise NoReply(f"More than {_INTERIM} interim answers came, and no final one")
+    raise NoReply(Remark(RemarkCode.NO_FINAL_ANSWER, number=_INTERIM))
 
 
 def write_request(sock: socket.socket, wire: bytes) -> bool:

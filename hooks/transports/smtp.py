@@ -21,10 +21,10 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification
+from hooks.remarks import Remark, RemarkCode, change_texts, shorten
 from hooks.transports import deadlines, refusals
 from hooks.transports.mail_connections import connected
 from hooks.wording import plain
-from notifications_project import graphemes
 from notifications_project.mail.addresses import BadMailAddress, normalize
 
 _LONGEST_LINE = 998  # characters of a header line (RFC 5322, 2.1.1)
@@ -78,12 +78,12 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
             connection.connection = None
             if attempt.cut or isinstance(error, TimeoutError):
-                text = "The mail relay did not answer in time"
+                text = Remark(RemarkCode.RELAY_TIME_OUT)
                 return _answer("time-out", text, started, request, down=not attempt.on_the_wire)
             # A relay may drop an idle or long-used connection. If it drops a new one too, something is wrong.
             if not last and not attempt.on_the_wire:
                 continue
-            text = "The mail relay closed the connection"
+            text = Remark(RemarkCode.RELAY_CLOSED)
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
         except smtplib.SMTPRecipientsRefused as error:
             code, reply = next(iter(error.recipients.values()))
@@ -104,11 +104,11 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
                 raise
             # An error before the first command about a mail comes from the set-up: every mail would meet it.
             connection.connection = None
-            text = f"The mail relay cannot be reached: {error}"
+            text = Remark(RemarkCode.RELAY_UNREACHABLE, error=str(error))
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
         if isinstance(connection, EmailBackend):
-            return _answer("smtp 250", "Accepted by the mail relay", started, request, status=250)
-        return _answer("accepted", "Accepted by the mail provider", started, request, meaning="delivered")
+            return _answer("smtp 250", Remark(RemarkCode.RELAY_ACCEPTED), started, request, status=250)
+        return _answer("accepted", Remark(RemarkCode.PROVIDER_ACCEPTED), started, request, meaning="delivered")
     raise AssertionError("unreachable: the second round always returns")
 
 
@@ -132,7 +132,7 @@ def _of_provider(error: Exception, started: float, request: dict[str, Any]) -> A
     from hooks.transports.provider import refusal  # imports django-anymail, which is optional
 
     found = refusal(error)
-    words = plain.line(found.words, 300)
+    words = change_texts(found.words, lambda said: plain.line(said, 300))
     return _answer(found.code, words, started, request, status=found.status, down=found.down, meaning=found.meaning)
 
 
@@ -210,7 +210,7 @@ def _answer(
 ) -> Answer:
     return Answer(
         code,
-        graphemes.begin(text, 160),
+        shorten(text, 160),
         started,
         int((time.monotonic() - started) * 1000),
         status=status,
