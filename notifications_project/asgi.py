@@ -18,8 +18,11 @@ with ending_with_one_line():
     if STOP_FD not in os.environ:  # `up` has checked it before it started this process
         check_server()
 
-from notifications_project.runtime.bodies import BoundedBodies  # noqa: E402  (needs Django to be set up)
+from django.urls import get_resolver  # noqa: E402  (needs Django to be set up)
+
+from notifications_project.runtime.bodies import BoundedBodies  # noqa: E402
 from notifications_project.runtime.charsets import Utf8Only  # noqa: E402
 from notifications_project.runtime.threads import ThreadsHandler  # noqa: E402
 
+_ = get_resolver().url_patterns  # imports the views now: the first request would wait for that
 application = Utf8Only(BoundedBodies(ThreadsHandler()))

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-AT_ONCE = 4  # requests that a process works on at once
+AT_ONCE = 3  # requests that a process works on at once
 LONGEST = 0.5  # seconds; a longer turn ends, or a request that waits for a lock would keep the others waiting
 
 
