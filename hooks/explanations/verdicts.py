@@ -122,7 +122,7 @@ def restriction(hook: Hook) -> str:
     """Why a restricted hook does not ask for an event, to follow its name. Load its resources."""
     names = sorted(resource.name for resource in hook.resources.all())
     if not names:
-        return "matches nothing: all that it was restricted to is gone"
+        return "matches nothing: it is restricted to applications and add-ons, and to none that is there"
     return f"is restricted to {sentences.listed(names)}"
 
 

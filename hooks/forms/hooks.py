@@ -182,7 +182,7 @@ class HookForm(forms.Form):
             else "There are none yet, so the hook is about all that will come."
         )
         if hook and hook.restricted:
-            self.fields["resources"].help_text = _gone(chosen, "All that this hook was restricted to is gone")
+            self.fields["resources"].help_text = _gone(chosen, "This hook is restricted, and to none that is there")
         else:
             del self.fields["unrestrict"]
         if hook and hook.events is not None:

@@ -82,7 +82,7 @@ _CONDITIONS = {
 _PROBLEMS = {
     HookProblem.NO_TYPE: "Nothing: no event type is chosen",
     HookProblem.TYPES_GONE: "Nothing: the event types it asks for no longer exist",
-    HookProblem.RESOURCES_GONE: "Nothing: all that it was restricted to is gone",
+    HookProblem.RESOURCES_GONE: "Nothing: it is restricted to applications and add-ons, and to none that is there",
     HookProblem.RECIPIENTS_GONE: "Nobody: who was chosen is gone",
 }
 

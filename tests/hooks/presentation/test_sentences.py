@@ -54,12 +54,21 @@ def test_a_hook_says_its_events_and_resources_in_the_words_of_the_catalogue(acme
     )
 
 
+NONE_LEFT = "Nothing: it is restricted to applications and add-ons, and to none that is there"
+
+
 def test_a_hook_whose_last_resource_is_gone_says_that_it_matches_nothing(acme: Organization) -> None:
     shop = application(acme, "shop")
     hook = email_hook(acme, resources=[shop.pk])
     shop.delete()
-    assert sentences.describe_hook(hook) == "Nothing: all that it was restricted to is gone"
+    assert sentences.describe_hook(hook) == NONE_LEFT
     assert sentences.hook_state(hook).word == "Matches nothing"
+
+
+def test_a_hook_that_was_made_for_no_resource_is_not_said_to_have_lost_any(acme: Organization) -> None:
+    hook = email_hook(acme, resources=[])
+    assert sentences.describe_hook(hook) == NONE_LEFT
+    assert "gone" not in NONE_LEFT
 
 
 def test_a_hook_whose_event_types_are_gone_says_that_it_matches_nothing(acme: Organization) -> None:
