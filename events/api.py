@@ -91,7 +91,7 @@ class EventTypes(APIView):
     def get(self, request: Request) -> Response:
         return Response(
             {
-                "types": [type_json(each) for each in catalogue.OFFERED],
+                "types": [type_json(each) for each in catalogue.TYPES],
                 "groups": [group_json(each) for each in catalogue.ALL_GROUPS],
             }
         )

@@ -102,6 +102,7 @@ def event_types(request: HttpRequest, organization: Organization) -> HttpRespons
             for category, types in catalogue.by_category().items()
         ],
         "groups": [(group, [catalogue.EVENT_TYPES[name] for name in group.types]) for group in catalogue.ALL_GROUPS],
+        "unselectable": [each for each in catalogue.TYPES if not each.offered],
     }
     return render(request, "events/catalogue.html", context)
 
