@@ -8,5 +8,9 @@ from notifications_project.runtime.readiness import check_server, ending_with_on
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 with ending_with_one_line():
-    application = get_wsgi_application()
+    django_application = get_wsgi_application()
     check_server()
+
+from notifications_project.runtime.charsets import Utf8OnlyWsgi
+
+application = Utf8OnlyWsgi(django_application)

@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.template.loader import render_to_string
 
 from notifications_project.api.errors import error
 from notifications_project.api.parsing import TOO_LONG
@@ -76,20 +78,30 @@ async def refuse(scope: dict[str, Any], receive: Receive, send: Send, status: in
     Most clients read no answer before they have sent everything; if the connection closed at once, they would see a
     reset instead of the answer.
     """
-    api = scope["path"].startswith("/api/")
-    body = json.dumps({"errors": [error(message)]}) if api else message
+    kind, body = _refusal(scope, status, message)
     headers = [
-        (b"content-type", b"application/json" if api else b"text/plain; charset=utf-8"),
+        (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"private, no-store"),
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body.encode(), "more_body": True})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
     asked = b"expect" in dict(scope["headers"])
     with suppress(TimeoutError):
         await asyncio.wait_for(_discard(receive), _LINGER_UNASKED if asked else _LINGER)
     await send({"type": "http.response.body", "body": b""})
+
+
+def _refusal(scope: dict[str, Any], status: int, message: str) -> tuple[bytes, bytes]:
+    """Return the media type and the body: for programs in the API's form, a page for a browser, else the words."""
+    if scope["path"].startswith("/api/"):
+        return b"application/json", json.dumps({"errors": [error(message)]}).encode()
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    if b"text/html" not in accepted:
+        return b"text/plain; charset=utf-8", message.encode()
+    context = {"title": HTTPStatus(status).phrase, "text": f"{message} Nothing was changed."}
+    return b"text/html; charset=utf-8", render_to_string("400.html", context).encode()
 
 
 async def _discard(receive: Receive) -> None:

@@ -6,10 +6,16 @@ Django decodes forms and addresses by the charset that a request names; some of 
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from notifications_project.api.errors import error
 from notifications_project.runtime.bodies import Application, Receive, Send, refuse
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 NOT_UTF_8 = "Requests must be in UTF-8."
 _CHARSET = re.compile(rb'(;\s*charset)\s*=\s*(?:"([^"]*)"|([^\s;]*))', re.IGNORECASE)
@@ -33,6 +39,30 @@ class Utf8Only:
             headers = [(name, _spelt(value) if name == b"content-type" else value) for name, value in scope["headers"]]
             scope = {**scope, "headers": headers}
         await self.application(scope, receive, send)
+
+
+class Utf8OnlyWsgi:
+    """Wraps a WSGI application. A server there hands on one content type, so that it cannot be given twice."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        content_type = environ.get("CONTENT_TYPE", "").encode("latin-1", "replace")
+        if not _is_utf_8(content_type):
+            api = environ.get("PATH_INFO", "").startswith("/api/")
+            body = json.dumps({"errors": [error(NOT_UTF_8)]}) if api else NOT_UTF_8
+            kind = "application/json" if api else "text/plain; charset=utf-8"
+            headers = [
+                ("Content-Type", kind),
+                ("Content-Length", str(len(body))),
+                ("Cache-Control", "private, no-store"),
+            ]
+            start_response("415 Unsupported Media Type", headers)
+            return [body.encode()]
+        if content_type:
+            environ["CONTENT_TYPE"] = _spelt(content_type).decode("latin-1")
+        return self.application(environ, start_response)
 
 
 def _is_utf_8(content_type: bytes) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.core.handlers.asgi import ASGIHandler
 
-from notifications_project.runtime.charsets import Utf8Only
+from notifications_project.runtime.charsets import Utf8Only, Utf8OnlyWsgi
+from tests.project.processes import BASE
 
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 
@@ -20,7 +21,9 @@ def status(*content_types: str, path: str = "/accounts/login/", method: str = "P
     return int(ask(*content_types, path=path, method=method, query=query)[0]["status"])
 
 
-def ask(*content_types: str, path: str, method: str, query: bytes) -> list[Mapping[str, Any]]:
+def ask(
+    *content_types: str, path: str, method: str, query: bytes, more: Sequence[tuple[bytes, bytes]] = ()
+) -> list[Mapping[str, Any]]:
     """Start and body of the answer, or what the application was given, as status 200."""
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -28,7 +31,7 @@ def ask(*content_types: str, path: str, method: str, query: bytes) -> list[Mappi
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": given.encode()})
 
-    headers = [(b"content-type", value.encode()) for value in content_types]
+    headers = [(b"content-type", value.encode()) for value in content_types] + list(more)
     scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers}
     sent: list[Mapping[str, Any]] = []
 
@@ -86,6 +89,46 @@ def test_the_refusal_has_the_form_of_its_address() -> None:
     for path, begins in (("/api/v1/me/", '{"errors"'), ("/accounts/login/", "Requests must")):
         sent = ask(f"{FORM}; charset=latin-1", path=path, method="POST", query=b"")
         assert sent[1]["body"].decode().startswith(begins)
+
+
+def test_a_browser_gets_a_page() -> None:
+    accept = (b"accept", b"text/html,application/xhtml+xml")
+    for path, begins in (("/accounts/login/", "<!doctype html>"), ("/api/v1/me/", '{"errors"')):
+        sent = ask(f"{FORM}; charset=latin-1", path=path, method="POST", query=b"", more=[accept])
+        assert sent[1]["body"].decode().startswith(begins)
+        assert "Requests must be in UTF-8." in sent[1]["body"].decode()
+        assert dict(sent[0]["headers"])[b"content-length"] == str(len(sent[1]["body"])).encode()
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/me/"])
+@pytest.mark.parametrize(
+    "content_type", [f"{FORM}; charset=latin-1", f'{PARTS}; charset="base64"', f"{FORM}; x*=bogus''x"]
+)
+def test_another_charset_is_415_under_wsgi_too(path: str, content_type: str) -> None:
+    answered, body = ask_wsgi(content_type, path)
+    assert answered.startswith("415 ")
+    assert body.startswith('{"errors"' if path.startswith("/api/") else "Requests must")
+
+
+def test_utf_8_passes_under_wsgi_as_django_spells_it() -> None:
+    assert ask_wsgi(f"{FORM}; charset=UTF8", "/") == ("200 OK", f"{FORM}; charset=utf-8")
+    assert ask_wsgi("", "/") == ("200 OK", "")
+
+
+def test_the_wsgi_application_has_the_check() -> None:
+    assert "Utf8OnlyWsgi(" in (BASE / "notifications_project" / "wsgi.py").read_text()
+
+
+def ask_wsgi(content_type: str, path: str) -> tuple[str, str]:
+    said: list[str] = []
+
+    def application(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK", [])
+        return [environ["CONTENT_TYPE"].encode()]
+
+    environ = {"CONTENT_TYPE": content_type, "PATH_INFO": path, "REQUEST_METHOD": "POST"}
+    body = b"".join(Utf8OnlyWsgi(application)(environ, lambda status, headers: said.append(status)))  # type: ignore[arg-type]
+    return said[0], body.decode()
 
 
 def test_what_ends_django_s_handler_does_not_reach_it() -> None:

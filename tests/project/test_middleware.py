@@ -189,3 +189,13 @@ def test_the_settings_of_production_pass_djangos_checks() -> None:
     )
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
     assert "no issues" in checked.stdout
+
+
+@pytest.mark.django_db
+def test_a_request_that_cannot_be_read_is_answered_with_a_page_in_the_look(client: Client) -> None:
+    answer = client.get("/accounts/login/", headers={"host": "other.example"})
+    assert answer.status_code == 400
+    html = answer.content.decode()
+    assert "This request cannot be read" in html
+    assert "look.css" in html
+    assert "one of this console’s" in html
