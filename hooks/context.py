@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from hooks import clock, engine
 from hooks.formats import FORMATS, LIMITED_HOSTS
+from hooks.messages import Transport
 from hooks.models import Circuit
 from hooks.presentation import hook_rows
 from notifications_project.accounts.context import current_membership
@@ -55,7 +56,7 @@ def _worker_notices(request: HttpRequest) -> list[Notice]:
 def _mail_notices() -> list[Notice]:
     if not settings.MAIL_CONFIGURED:
         return [Notice("No mail server is configured (EMAIL_URL): e-mails wait until there is one.")]
-    if Circuit.objects.filter(transport="smtp", failures__gte=_DOWN).exists():
+    if Circuit.objects.filter(transport=Transport.SMTP, failures__gte=_DOWN).exists():
         return [Notice("The mail server cannot be reached: e-mails wait and go out when it answers again.")]
     return []
 
@@ -63,7 +64,11 @@ def _mail_notices() -> list[Notice]:
 def _push_notices() -> list[Notice]:
     if not settings.PUSH_CONFIGURED:
         return []
-    away = Circuit.objects.filter(transport="apns", failures__gte=_DOWN).values_list("last_error", flat=True).first()
+    away = (
+        Circuit.objects.filter(transport=Transport.APNS, failures__gte=_DOWN)
+        .values_list("last_error", flat=True)
+        .first()
+    )
     return [Notice(f"{away}. Pushes to iPhones and iPads wait meanwhile.")] if away else []
 
 

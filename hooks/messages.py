@@ -4,8 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
+
+
+class Verdict(StrEnum):
+    """What an attempt came to: what the table of outcomes judges, or what a service is known to mean."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    FAILED = "failed"
+    GONE = "gone"  # nothing can be delivered there any more
+    UNSENT = "unsent"  # there was nothing to send
+
+
+class Transport(StrEnum):
+    """What carries messages. A service that limits all requests of one sender is a transport of its own by its name."""
+
+    HTTP = "http"
+    SMTP = "smtp"
+    APNS = "apns"
+
+
+class RuleKind(StrEnum):
+    """What sort of rule asked for a delivery."""
+
+    HOOK = "hook"
+    SETTING = "setting"  # a member's own
+    DEFAULT = "default"
+    ROLE = "role"
+    DIGEST = "digest"
+    TEST = "test"
+
+
+class Reason(TypedDict):
+    """One rule that asked for a delivery, as it is stored. Names are those of that time."""
+
+    rule: RuleKind
+    name: str
+    id: NotRequired[str]  # of a hook, or of what is tested
+    by: NotRequired[str]  # who pressed Test
+    enables: NotRequired[bool]  # a test that, if it succeeds, enables a disabled endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +67,7 @@ class Notification:
     format: str
     options: dict[str, Any]
     signing_keys: tuple[str, ...]  # `whsec_…`, the current one first
-    reasons: tuple[dict[str, Any], ...]
+    reasons: tuple[Reason, ...]
     asked_for: bool = False  # a person asked to send it at once
     extra: bool = False  # a resend that does not use up a scheduled attempt
     extra_tries: int = 0  # how many of `tries` were such resends
@@ -69,11 +109,11 @@ class Answer:
     retry_after: float | None = None
     transport_down: bool = False  # the mail relay or APNs itself, not this address
     # Overrides the meaning of the status: delivered, retry, failed, gone or unsent.
-    meaning: str = ""
+    meaning: Verdict | None = None
 
     @property
     def arrived(self) -> bool:
         """Tell whether the receiver accepted the message."""
         if self.meaning:
-            return self.meaning == "delivered"
+            return self.meaning == Verdict.DELIVERED
         return self.status is not None and 200 <= self.status < 300

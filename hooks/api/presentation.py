@@ -8,6 +8,7 @@ from typing import Any
 from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.deliveries import privacy
 from hooks.manage.rules import RateLimit
+from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import sentences
 from hooks.remarks import code_of
@@ -141,7 +142,9 @@ def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
         "code": attempt.code,
         "explanation": attempt.explanation,
         "explanation_code": code_of(attempt.explanation),
-        "advice": "" if attempt.verdict == "delivered" else sentences.advice(attempt.code, delivery.endpoint.kind),
+        "advice": ""
+        if attempt.verdict == Verdict.DELIVERED
+        else sentences.advice(attempt.code, delivery.endpoint.kind),
         "request": request,
         "response": attempt.response or None,
         "timings": attempt.timings,

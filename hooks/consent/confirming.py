@@ -24,7 +24,7 @@ from hooks import clock, mail_links
 from hooks.audience import recipients
 from hooks.endpoints import health, lookup
 from hooks.formats.mail import domain
-from hooks.messages import Answer, Message
+from hooks.messages import Answer, Message, Transport, Verdict
 from hooks.models import Endpoint, Hook
 from hooks.queue import wakeup
 from hooks.queue.outcomes import FAILING_DISABLED_AFTER, judge
@@ -94,7 +94,7 @@ def send_due() -> int:
 
     Must not run inside a transaction: it would stay open during the network calls.
     """
-    if not settings.EMAIL_CONFIRM_ADDRESSES or "smtp" not in wakeup.open_transports():
+    if not settings.EMAIL_CONFIRM_ADDRESSES or Transport.SMTP not in wakeup.open_transports():
         return 0
     due = Endpoint.objects.filter(ask_at__lte=clock.now()).order_by("ask_at").values_list("pk", flat=True)
     waiting = list(due[:_AT_ONCE])
@@ -221,7 +221,7 @@ def _settle(endpoint: Endpoint, answer: Answer) -> None:
     else:
         row.failing_since = row.failing_since or now
         row.ask_at = now + _LATER
-        if answer.meaning == "gone":
+        if answer.meaning == Verdict.GONE:
             row.ask_at = None
             health.stop_mail(row, judge(answer, 1).explanation)
         elif now - row.failing_since >= FAILING_DISABLED_AFTER:

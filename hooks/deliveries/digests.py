@@ -41,7 +41,7 @@ from events.representation import Source
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE, quiet_until
 from hooks.endpoints import lookup
-from hooks.messages import Notification
+from hooks.messages import Notification, RuleKind
 from hooks.models import Channel, Delivery, Endpoint
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
@@ -306,7 +306,7 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
         event=event,
         endpoint=to,
         lane_id=to.lane_id,
-        reasons=[{"rule": "digest", "name": channel.get_kind_display()}],
+        reasons=[{"rule": RuleKind.DIGEST, "name": channel.get_kind_display()}],
         due_at=now,
     )
     lanes.touch({to.lane_id})

@@ -9,6 +9,7 @@ from uuid import UUID
 from events.models import Event
 from hooks.audience.choices import Choices
 from hooks.audience.recipients import OptOuts, members_among
+from hooks.messages import RuleKind
 from hooks.models import Channel, Delivery, Endpoint, Hook, Unsubscription
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
@@ -30,7 +31,7 @@ def reasons_not_to_resend(
     for each in deliveries:
         endpoint = endpoints[each.endpoint_id]
         own = endpoint.address.lower() == actor.email.lower()
-        test = any(reason.get("rule") == "test" for reason in each.reasons)
+        test = any(reason.get("rule") == RuleKind.TEST for reason in each.reasons)
         if endpoint.kind == Endpoint.Kind.EMAIL and not own and not test:
             by_organization.setdefault(endpoint.organization, []).append(each)
     return {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
 
 from events import catalogue, intake
 from events.catalogue import EventType
 from events.representation import Source
 from hooks.endpoints import lookup
+from hooks.messages import Reason, RuleKind
 from hooks.models import Channel, Delivery, Endpoint, Hook
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
@@ -80,7 +79,7 @@ def _send(
     known = _check(event_type)
     sample = intake.NewEvent(type=event_type, data=known.sample, is_test=True)
     event = intake.record(organization, [sample], actor=actor, source=Source.CONSOLE)[0]
-    reason: dict[str, Any] = {"rule": "test", "id": rule, "name": name, "by": str(actor)}
+    reason: Reason = {"rule": RuleKind.TEST, "id": rule, "name": name, "by": str(actor)}
     if endpoint.disabled_at and (hook is None or hook.endpoint):
         reason["enables"] = True
     delivery = Delivery.objects.create(

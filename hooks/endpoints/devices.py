@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from hooks import clock
 from hooks.endpoints import lookup
+from hooks.messages import Transport
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.remarks import Remark, RemarkCode, shorten
 from notifications_project.accounts import audit
@@ -131,7 +132,7 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
             kind=Endpoint.Kind.DEVICE,
             format="apns",
             options=_options(now),
-            lane=lookup.transport_lane(space, "apns"),
+            lane=lookup.transport_lane(space, Transport.APNS),
         )
         endpoint.lead_to(token)
         endpoint.save()

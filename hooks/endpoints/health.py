@@ -19,6 +19,7 @@ from events import intake
 from events.representation import Source
 from hooks import clock
 from hooks.endpoints import devices
+from hooks.messages import Verdict
 from hooks.models import Channel, Endpoint, Hook
 from hooks.models.endpoint import SEVERAL_FAILED
 from hooks.queue import pending
@@ -54,12 +55,12 @@ def update(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
         return
     for each in told:
         endpoint.last_attempt_at, endpoint.last_answer = now, each.answer
-        if each.outcome.verdict == "delivered":
+        if each.outcome.verdict == Verdict.DELIVERED:
             _answered(endpoint, now)
         else:
             _failed(endpoint, each, now)
     endpoint.save(update_fields=_LEARNT)
-    gone = next((each.outcome for each in told if each.outcome.verdict == "gone"), None)
+    gone = next((each.outcome for each in told if each.outcome.verdict == Verdict.GONE), None)
     if gone and endpoint.kind == Endpoint.Kind.DEVICE:
         devices.forget(endpoint, gone.explanation)
     if gone and endpoint.kind == Endpoint.Kind.EMAIL and not endpoint.disabled_at:
@@ -81,7 +82,7 @@ def update(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
 def _failed(endpoint: Endpoint, told: Told, now: datetime) -> None:
     """A try that failed is a failure at once; what was refused for good, which may be the message's fault, if it is
     so of several in a row."""
-    if told.outcome.verdict == "failed":
+    if told.outcome.verdict == Verdict.FAILED:
         if told.is_test:
             return
         endpoint.failed += 1

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from hooks import clock
+from hooks.messages import Transport
 from hooks.models import Endpoint, Lane
 from notifications_project.accounts.models import Organization
 
@@ -20,7 +21,7 @@ def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dic
     """The endpoint of each address, by its lower-case form; missing ones are made."""
     if not addresses:
         return {}
-    lane = transport_lane(organization, "smtp")
+    lane = transport_lane(organization, Transport.SMTP)
     found = _having(organization, addresses)
     missing = [
         Endpoint(

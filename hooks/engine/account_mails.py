@@ -26,7 +26,7 @@ from hooks import clock
 from hooks.engine import lanes, record, unread
 from hooks.engine.relay import Transports
 from hooks.formats.mail import domain
-from hooks.messages import Answer, Message
+from hooks.messages import Answer, Message, Transport, Verdict
 from hooks.queue import outcomes
 from hooks.remarks import Remark, RemarkCode
 from hooks.transports import smtp
@@ -70,9 +70,13 @@ class AccountMails:
         if self.running >= AT_ONCE or now - self._looked_at < _LOOK_EVERY or not settings.MAIL_CONFIGURED:
             return False
         self._looked_at = now
-        if "smtp" in self._transports.free():
+        if Transport.SMTP in self._transports.free():
             return self._start(AT_ONCE - self.running, probe=False)
-        if "smtp" in self._transports.to_probe() and due(clock.now()).exists() and lanes.take_probe("smtp"):
+        if (
+            Transport.SMTP in self._transports.to_probe()
+            and due(clock.now()).exists()
+            and lanes.take_probe(Transport.SMTP)
+        ):
             self._transports.forget()
             return self._start(1, probe=True)
         return False
@@ -137,14 +141,14 @@ def _settle(sent: _Sent) -> None:
         row.update(due_at=now)
     else:
         verdict = outcomes.judge(answer, sent.tries)
-        if verdict.verdict == "retry":
+        if verdict.verdict == Verdict.RETRY:
             row.update(due_at=now + timedelta(seconds=verdict.delay or 0), tries=sent.tries)
         else:
             row.delete()
-        if verdict.verdict in {"failed", "gone"}:
+        if verdict.verdict in {Verdict.FAILED, Verdict.GONE}:
             logger.warning("A mail about an account was not taken: %s", verdict.explanation)
     if answer and answer.code != "error":
-        record.note_transport("smtp", answer, now, probe=sent.probe)
+        record.note_transport(Transport.SMTP, answer, now, probe=sent.probe)
 
 
 def _written(mail: UUID, content: dict[str, Any]) -> Message:

@@ -26,7 +26,7 @@ from hooks.engine.host_limits import Paces
 from hooks.engine.leases import Lease
 from hooks.engine.relay import Transports
 from hooks.formats import LIMITED_HOSTS
-from hooks.messages import Answer, Notification
+from hooks.messages import Answer, Notification, Verdict
 from hooks.queue import wakeup
 from hooks.remarks import Remark, RemarkCode
 from hooks.routing import router
@@ -352,7 +352,7 @@ class Pump:
         if not self.unwritten:
             self.unwritten_since = time.monotonic()
         self.unwritten.append(result)
-        if news.answer.transport_down or held.lease.not_before is not None or result.outcome.verdict == "gone":
+        if news.answer.transport_down or held.lease.not_before is not None or result.outcome.verdict == Verdict.GONE:
             held.stopped = True
 
     def _end(self, news: Ended) -> None:

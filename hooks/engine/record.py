@@ -20,7 +20,7 @@ from hooks.endpoints import health
 from hooks.engine import host_limits
 from hooks.engine.leases import Lease
 from hooks.formats import LIMITED_HOSTS
-from hooks.messages import Answer, Notification
+from hooks.messages import Answer, Notification, Transport, Verdict
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
 from hooks.queue import outcomes
 from hooks.queue.lanes import AT_ONCE
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 _MOST_SEATS = 16
 _TOLERATED_MS = 50
-_OF_MANY = {"smtp", "apns"}  # transports whose answers are about one address or device
+_OF_MANY = {Transport.SMTP, Transport.APNS}  # transports whose answers are about one address or device
 _OF_OUR_OWN = {"error", "address"}  # codes of answers that no relay gave: they say nothing about it
 _UNRECORDED = 300.0  # seconds, at least, after which a delivery is tried again whose result could not be recorded
-_CALLED = {"smtp": "The mail server", "apns": "Apple's push service"}
+_CALLED: dict[str, str] = {Transport.SMTP: "The mail server", Transport.APNS: "Apple's push service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,20 @@ def judge(lease: Lease, notification: Notification, answer: Answer) -> Result:
     result = Result(lease, notification, answer, verdict, ids.uuid7())
     if not answer.transport_down:
         _learn(result)
-    if lease.ordered and verdict.verdict == "retry":
+    if lease.ordered and verdict.verdict == Verdict.RETRY:
         lease.rest(verdict.delay or 0)  # the next one may not go before this one is settled
     return result
 
 
 def _learn(result: Result) -> None:
     lease, verdict = result.lease, result.outcome
-    if verdict.verdict == "delivered":
+    if verdict.verdict == Verdict.DELIVERED:
         lease.failures, lease.circuit_open, lease.backs_off_until = 0, False, None
         _seat(lease, result.answer.duration_ms)
         return
     if (
         lease.transport in _OF_MANY
-        or result.answer.meaning in {"failed", "unsent"}
+        or result.answer.meaning in {Verdict.FAILED, Verdict.UNSENT}
         or result.answer.status in {400, 413, 422}
     ):
         return  # the answer is about one address, device or message, not about the lane
@@ -135,9 +135,9 @@ def _put_aside(result: Result) -> None:
     now = clock.now()
     pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
     text = Remark(RemarkCode.NOT_RECORDED)
-    if result.outcome.verdict == "delivered":
+    if result.outcome.verdict == Verdict.DELIVERED:
         pending.update(state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
-    elif _was_last(result) or result.outcome.verdict == "failed":
+    elif _was_last(result) or result.outcome.verdict == Verdict.FAILED:
         pending.update(state=Delivery.State.FAILED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
     else:
         later = now + timedelta(seconds=max(result.outcome.delay or 0, _UNRECORDED))
@@ -162,15 +162,15 @@ def _write(results: Sequence[Result]) -> None:
         } | _registered_since(results)
         now = clock.now()
         _insert_attempts(results, now)
-        _settle_delivered([result for result in results if result.outcome.verdict == "delivered"], now)
+        _settle_delivered([result for result in results if result.outcome.verdict == Verdict.DELIVERED], now)
         for result in results:
-            if result.outcome.verdict != "delivered":
+            if result.outcome.verdict != Verdict.DELIVERED:
                 _settle_other(_elsewhere(result) if result.attempt in moved else result, now)
         _update_health(endpoints, moved, now)
-        for transport in ("smtp", "apns"):
+        for transport in (Transport.SMTP, Transport.APNS):
             _relay(transport, [result for result in results if result.lease.transport == transport], now)
-        for transport in LIMITED_HOSTS:
-            _limits(transport, [result for result in results if result.lease.transport == transport], now)
+        for host in LIMITED_HOSTS:
+            _limits(host, [result for result in results if result.lease.transport == host], now)
 
 
 _ATTEMPT = (
@@ -216,13 +216,13 @@ def _settle_other(result: Result, now: datetime) -> None:
     verdict = result.outcome.verdict
     if result.answer.transport_down:
         pending.update(outcome=short_words(result.answer))
-    elif verdict == "gone" and result.lease.transport != "apns" and not result.notification.is_test:
+    elif verdict == Verdict.GONE and result.lease.transport != Transport.APNS and not result.notification.is_test:
         # It waits for its endpoint, which is disabled, to be enabled again.
         pending.update(due_at=None, outcome=short_words(result.answer), tries=F("tries") + 1)
-    elif verdict == "unsent":
+    elif verdict == Verdict.UNSENT:
         settled = {"state": Delivery.State.CANCELLED, "settled_at": now, "due_at": None}
         pending.update(outcome=short_words(result.answer), **settled)
-    elif verdict in {"failed", "gone"}:
+    elif verdict in {Verdict.FAILED, Verdict.GONE}:
         _fail(pending, result, now)
     elif not _fail(pending.filter(Exists(_of_endpoint(enabled=False))), result, now):
         # (The hook is switched off: a person had this one sent again, once.)
@@ -282,7 +282,7 @@ class _Answers:
     def plain(self) -> bool:
         """It answers as it should, and did so before: there is nothing to tell anybody."""
         return not self.in_trouble and all(
-            result.outcome.verdict == "delivered" and result.notification.address_key == self.address_key
+            result.outcome.verdict == Verdict.DELIVERED and result.notification.address_key == self.address_key
             for result in self.results
         )
 
@@ -309,7 +309,7 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
         health.all_well(well, text, now)
     others = {each.endpoint: each.results for each in endpoints if not each.plain}
     for endpoint in Endpoint.objects.defer("secrets").filter(pk__in=others).order_by("pk"):
-        answered = [result for result in others[endpoint.pk] if result.outcome.verdict != "unsent"]
+        answered = [result for result in others[endpoint.pk] if result.outcome.verdict != Verdict.UNSENT]
         here = [result for result in answered if result.attempt not in moved]
         told = [health.Told(each.outcome, short_words(each.answer), each.notification.is_test) for each in here]
         health.update(endpoint, told, now)
@@ -317,7 +317,7 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
 
 def _lock_mails(results: Sequence[Result]) -> None:
     """In id order, as changes of rules lock them; the deliveries of a webhook are guarded by its endpoint."""
-    mails = [result.notification.delivery for result in results if result.lease.transport == "smtp"]
+    mails = [result.notification.delivery for result in results if result.lease.transport == Transport.SMTP]
     if mails:
         rows = Delivery.objects.select_for_update(no_key=True).filter(pk__in=mails)
         list(rows.order_by("pk").values_list("pk"))
@@ -325,7 +325,11 @@ def _lock_mails(results: Sequence[Result]) -> None:
 
 def _registered_since(results: Sequence[Result]) -> set[UUID]:
     """The attempts that found a device gone which has said meanwhile that it is there."""
-    gone = [result for result in results if result.lease.transport == "apns" and result.outcome.verdict == "gone"]
+    gone = [
+        result
+        for result in results
+        if result.lease.transport == Transport.APNS and result.outcome.verdict == Verdict.GONE
+    ]
     if not gone:
         return set()
     endpoints = Endpoint.objects.filter(pk__in=[result.notification.endpoint for result in gone])
@@ -337,7 +341,7 @@ def _elsewhere(result: Result) -> Result:
     """What an address that the endpoint no longer has will not take is for the new one: it is tried there."""
     if result.notification.is_test:
         return result
-    return replace(result, outcome=replace(result.outcome, verdict="retry", delay=0))
+    return replace(result, outcome=replace(result.outcome, verdict=Verdict.RETRY, delay=0))
 
 
 def _relay(transport: str, results: Sequence[Result], now: datetime) -> None:

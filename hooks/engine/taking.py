@@ -17,7 +17,7 @@ from django.db.models.functions import Lower
 from hooks import clock
 from hooks.engine import unread
 from hooks.engine.leases import Lease
-from hooks.messages import Notification
+from hooks.messages import Notification, Transport
 from hooks.models import Delivery, Endpoint
 from hooks.queue.lanes import AT_ONCE
 from hooks.remarks import Remark, RemarkCode
@@ -28,7 +28,7 @@ from notifications_project.encryption import CannotDecrypt, Unreadable
 logger = logging.getLogger(__name__)
 
 _UNREADABLE = 300.0  # seconds that a lane rests if what is due in it cannot be read, or a delivery of a shared one
-_SHARED = {"smtp", "apns"}  # transports of which an organization has one lane for all addresses
+_SHARED = {Transport.SMTP, Transport.APNS}  # transports of which an organization has one lane for all addresses
 
 
 _COLUMNS = (
@@ -103,7 +103,7 @@ def _read(leases: Sequence[Lease], wanted: Sequence[UUID]) -> dict[int, list[Not
     due = Delivery.objects.filter(pk__in=wanted, due_at__isnull=False).annotate(asked_for=asked_for)
     rows = list(due.order_by("due_at", "pk").values_list(*_COLUMNS))
     # Nothing of a mail is signed: a secret that cannot be read is no reason not to send it.
-    mails = {lease.lane for lease in leases if lease.transport == "smtp"}
+    mails = {lease.lane for lease in leases if lease.transport == Transport.SMTP}
     endpoints = _endpoints({row[2] for row in rows if row[1] not in mails}, with_keys=True)
     endpoints |= _endpoints({row[2] for row in rows if row[1] in mails}, with_keys=False)
     found: dict[int, list[Notification]] = {lease.lane: [] for lease in leases}

@@ -13,6 +13,7 @@ from django.db.models import Max, Q
 from events.models import Event
 from hooks import clock
 from hooks.engine import account_mails, set_back
+from hooks.messages import Transport
 from hooks.models import Lane, Pump
 from hooks.queue import wakeup
 
@@ -27,7 +28,7 @@ def work_is_due(since: timedelta = timedelta(0)) -> bool:
     due = Lane.objects.filter(free, next_at__lt=before)
     if due.exists() and due.filter(transport__in=wakeup.open_transports()).exists():
         return True
-    if account_mails.due(before).exists() and "smtp" in wakeup.open_transports():
+    if account_mails.due(before).exists() and Transport.SMTP in wakeup.open_transports():
         return True
     return Event.objects.filter(routed_at__isnull=True, recorded_at__lt=before).exists()
 

@@ -28,6 +28,7 @@ from hooks.audience.choices import follows_hooks, kinds
 from hooks.audience.recipients import Member, SkipReason, members_among, named_by
 from hooks.explanations import verdicts
 from hooks.explanations.verdicts import ToldState, Verdict
+from hooks.messages import RuleKind
 from hooks.models import Channel, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, sentences
 from hooks.routing import subjects
@@ -228,7 +229,7 @@ class Explanation:
         since = ""
         if self.event.is_test:
             why = f"{TEST}: {why}"
-        elif owed is None and delivery.reasons and delivery.reasons[0].get("rule") == "digest":
+        elif owed is None and delivery.reasons and delivery.reasons[0].get("rule") == RuleKind.DIGEST:
             since = ""  # nobody else is ever told of it
         elif owed is None:
             said = f": {self._why_not(person, kind)}" if self._is_open(person, kind) else ""

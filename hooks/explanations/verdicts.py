@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from events.models import Event
 from hooks.audience.choices import Breadth
+from hooks.messages import RuleKind
 from hooks.models import Channel, Delivery, Hook
 from hooks.presentation import sentences
 from hooks.presentation.sentences import Badge
@@ -93,14 +94,14 @@ def scope(event: Event, breadth: str) -> str:
 
 def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
     """Every rule that asked: "the hooks “Ops” and “Shop” ask for it, and members get such e-mails by default"."""
-    hooks = [f"“{reason.get('name')}”" for reason in reasons if reason.get("rule") == "hook"]
+    hooks = [f"“{reason.get('name')}”" for reason in reasons if reason.get("rule") == RuleKind.HOOK]
     asking = f"the hooks {sentences.listed(hooks)} ask for it" if len(hooks) > 1 else ""
-    rest = [_rule(event, reason) for reason in reasons if not asking or reason.get("rule") != "hook"]
+    rest = [_rule(event, reason) for reason in reasons if not asking or reason.get("rule") != RuleKind.HOOK]
     return ", and ".join(filter(None, [asking, *rest])) or "no rule asks for it any more"
 
 
 def _rule(event: Event, reason: Mapping[str, Any]) -> str:
-    if reason.get("rule") == "setting" and reason.get("name"):
+    if reason.get("rule") == RuleKind.SETTING and reason.get("name"):
         return f"the member’s own setting for {scope(event, reason['name'])} asks for it"
     return sentences.describe_reason(reason)
 

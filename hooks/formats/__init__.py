@@ -14,6 +14,7 @@ from hooks.formats.raw import Raw
 from hooks.formats.slack import Slack
 from hooks.formats.teams import Teams
 from hooks.formats.telegram import Telegram
+from hooks.messages import Transport
 
 FORMATS: dict[str, Format] = {
     kind.name: kind()
@@ -41,7 +42,7 @@ LIMITED_HOSTS: dict[str, HostLimit] = {known.name: known.host_limit for known in
 
 def transport_to(url: str) -> str:
     """Return the transport for the lane of a URL: a limited service's name, or "http". The format does not matter."""
-    return next((name for name in LIMITED_HOSTS if FORMATS[name].is_meant_by(url)), "http")
+    return next((name for name in LIMITED_HOSTS if FORMATS[name].is_meant_by(url)), Transport.HTTP)
 
 
 def proposed_for(url: str) -> Format | None:
@@ -51,7 +52,7 @@ def proposed_for(url: str) -> Format | None:
 
 def webhook_formats() -> list[Format]:
     """Return the formats a webhook can have, in the order in which pages offer them."""
-    return [known for known in FORMATS.values() if known.transport == "http"]
+    return [known for known in FORMATS.values() if known.transport == Transport.HTTP]
 
 
 __all__ = [

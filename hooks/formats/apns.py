@@ -8,7 +8,7 @@ from typing import Any
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
-from hooks.messages import Message, Notification
+from hooks.messages import Message, Notification, Transport
 from hooks.wording import plain, tell
 
 MOST = 4096  # bytes of a payload
@@ -23,7 +23,7 @@ class Apns(Format):
     name = "apns"
     label = "iOS push"
     help = "An alert on the iPhones and iPads of a person."
-    transport = "apns"
+    transport = Transport.APNS
     signed = False
 
     def write(self, notification: Notification) -> Message:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Transport
 from notifications_project.network import certificates
 from notifications_project.network.web_address import host_of
 
@@ -91,7 +91,7 @@ class Format(ABC):
     label: ClassVar[str]
     help: ClassVar[str]
     setup: ClassVar[str] = ""  # where to get the URL or the key in that service, in two or three sentences
-    transport: ClassVar[str] = "http"
+    transport: ClassVar[str] = Transport.HTTP
     signed: ClassVar[bool] = True  # requests carry Standard Webhooks headers
     hosts: ClassVar[tuple[str, ...]] = ()  # URLs there, or at subdomains, are most likely meant for it
     pace: ClassVar[tuple[float, int] | None] = None  # deliveries a second and burst, unless the webhook has its own

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, HostLimit, Option
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import tell
 from notifications_project.network.web_address import path_of
 
@@ -95,11 +95,11 @@ class Discord(Format):
         said = parts.said(answer)
         message = parts.words(said.get("message"))
         if answer.status == 404 and said.get("code") == _UNKNOWN_WEBHOOK:
-            return replace(answer, meaning="gone", text=f"This Discord webhook was deleted. {_NEW_URL}")
+            return replace(answer, meaning=Verdict.GONE, text=f"This Discord webhook was deleted. {_NEW_URL}")
         if answer.status == 400 and (problem := _ABOUT_THREADS.get(parts.number(said.get("code")))):
-            return replace(answer, meaning="retry", text=problem)
+            return replace(answer, meaning=Verdict.RETRY, text=problem)
         if answer.status == 401:
-            return replace(answer, meaning="gone", text=f"Discord knows no webhook with this token. {_NEW_URL}")
+            return replace(answer, meaning=Verdict.GONE, text=f"Discord knows no webhook with this token. {_NEW_URL}")
         if answer.status == 429:
             return replace(answer, retry_after=_wait(answer, said.get("retry_after")))
         if message and answer.status and answer.status >= 400:

@@ -20,7 +20,7 @@ from django.conf import settings
 from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, kind_of
 from hooks.formats.parts import fit, inner, json_message, said, words
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
 from notifications_project.network.web_address import parse
 
@@ -75,7 +75,7 @@ class Flowdock(Format):
         reason = _reason(answer)
         text = f"{answer.text}: {reason}" if reason else answer.text
         if answer.status == 404:
-            return replace(answer, meaning="retry", text=f"404 {text}. {_UNKNOWN}")
+            return replace(answer, meaning=Verdict.RETRY, text=f"404 {text}. {_UNKNOWN}")
         return replace(answer, text=text)
 
 

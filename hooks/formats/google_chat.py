@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from hooks.formats import parts
 from hooks.formats.base import Format
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 
 _MOST = 32_000  # bytes of the whole message
@@ -51,9 +51,11 @@ class GoogleChat(Format):
         problem = parts.words(error.get("message"))
         if answer.status in {401, 403} or _is_about_the_key(answer.status, error):
             text = f"Google Chat does not accept the key or the token in the URL. {_NEW_URL}"
-            return replace(answer, meaning="retry", text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=text)
         if answer.status == 404 and error:
-            return replace(answer, meaning="retry", text=f"The webhook or its space is not there any more. {_NEW_URL}")
+            return replace(
+                answer, meaning=Verdict.RETRY, text=f"The webhook or its space is not there any more. {_NEW_URL}"
+            )
         return replace(answer, text=problem) if problem else answer
 
 

@@ -18,7 +18,7 @@ from events.catalogue import Outcome
 from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, kind_of
 from hooks.formats.parts import inner, json_message, said, utf16, words
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import parse
 
@@ -93,7 +93,7 @@ class HipChat(Format):
         reason = _reason(answer)
         text = f"{answer.text}: {reason}" if reason else answer.text
         if answer.status in _ADVICE:
-            return replace(answer, meaning="retry", text=f"{answer.status} {text}. {_ADVICE[answer.status]}")
+            return replace(answer, meaning=Verdict.RETRY, text=f"{answer.status} {text}. {_ADVICE[answer.status]}")
         if answer.status == 429 and answer.retry_after is None:
             return replace(answer, text=text, retry_after=_wait(answer))
         return replace(answer, text=text)

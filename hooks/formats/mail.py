@@ -9,7 +9,7 @@ from events import catalogue
 from events.catalogue import Category
 from hooks import mail_links
 from hooks.formats.base import Format
-from hooks.messages import Message, Notification
+from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.wording import mailing, plain, tell
 from notifications_project.mail.addresses import ascii_domain
 from notifications_project.mail.unlinking import unlinked
@@ -19,12 +19,12 @@ class Mail(Format):
     name = "mail"
     label = "E-mail"
     help = "A short text and HTML mail."
-    transport = "smtp"
+    transport = Transport.SMTP
     signed = False
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        hooks = [reason["id"] for reason in notification.reasons if reason["rule"] == "hook"]
+        hooks = [reason["id"] for reason in notification.reasons if reason["rule"] == RuleKind.HOOK]
         own = any(reason["rule"] in mailing.OWN for reason in notification.reasons)
         told_about = notification.event_type if own else ""
         may_leave = not _is_about_access(notification) if own else bool(hooks)

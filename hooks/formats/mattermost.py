@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
 from notifications_project.network.web_address import path_of
 
@@ -96,9 +96,9 @@ class Mattermost(Format):
         if not isinstance(name, str):
             return answer
         if name in _GONE:
-            return replace(answer, meaning="gone", text=_GONE[name])
+            return replace(answer, meaning=Verdict.GONE, text=_GONE[name])
         if name in _FAILED:
-            return replace(answer, meaning="failed", text=_FAILED[name])
+            return replace(answer, meaning=Verdict.FAILED, text=_FAILED[name])
         return replace(answer, text=parts.words(said.get("message")) or answer.text)
 
 

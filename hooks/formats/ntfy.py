@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 
 _MOST = 4096  # bytes; ntfy turns a longer message into an attachment
@@ -77,7 +77,7 @@ class Ntfy(Format):
             text = "The topic is protected. Give an access token that may write to it, or allow everybody to."
             if answer.status == 401:
                 text = "The server does not know this access token. Make a new one on its account page."
-            return replace(answer, meaning="retry", text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=text)
         problem = parts.words(parts.said(answer).get("error"))
         return replace(answer, text=problem) if problem and answer.status and answer.status >= 400 else answer
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
 from notifications_project import json_text
 
@@ -111,7 +111,7 @@ class PagerDuty(Format):
         errors = said.get("errors")
         listed = ", ".join(filter(None, map(parts.words, errors[:5]))) if isinstance(errors, list) else ""
         problem = ": ".join(filter(None, (parts.words(said.get("message")), listed)))
-        return replace(answer, meaning="failed", text=f"PagerDuty refused it: {problem}.") if problem else answer
+        return replace(answer, meaning=Verdict.FAILED, text=f"PagerDuty refused it: {problem}.") if problem else answer
 
 
 def dedup_key(notification: Notification) -> str:

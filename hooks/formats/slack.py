@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
 
 _MOST_FIELDS = 10  # in a section
@@ -56,7 +56,7 @@ _RETRY = {
 }
 _MEANINGS = {
     answer: (meaning, text)
-    for meaning, texts in (("gone", _GONE), ("failed", _FAILED), ("retry", _RETRY))
+    for meaning, texts in ((Verdict.GONE, _GONE), (Verdict.FAILED, _FAILED), (Verdict.RETRY, _RETRY))
     for answer, text in texts.items()
 }
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import host_of, path_of
 
@@ -72,9 +72,9 @@ class Teams(Format):
         problem = parts.words(error.get("message")) or parts.words(error.get("code"))
         if answer.status in {401, 403}:
             text = "The workflow does not let us trigger it. In its trigger let anyone do so, and copy its URL again."
-            return replace(answer, meaning="retry", text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=text)
         if answer.status == 404:
-            return replace(answer, meaning="retry", text="There is no such workflow. Copy its URL again.")
+            return replace(answer, meaning=Verdict.RETRY, text="There is no such workflow. Copy its URL again.")
         return replace(answer, text=problem) if problem else answer
 
 
@@ -119,7 +119,7 @@ def _of_connector(answer: Answer) -> Answer:
     body = str(answer.response.get("body") or "").strip()
     status = answer.status or 0
     if 200 <= status < 300 and not body.isdecimal():
-        return replace(answer, meaning="retry", text=f"{parts.words(body) or 'It was not posted'}. {_INSTEAD}")
+        return replace(answer, meaning=Verdict.RETRY, text=f"{parts.words(body) or 'It was not posted'}. {_INSTEAD}")
     if 400 <= status < 500 and status not in {408, 425, 429}:
-        return replace(answer, meaning="gone", text=_INSTEAD)
+        return replace(answer, meaning=Verdict.GONE, text=_INSTEAD)
     return answer

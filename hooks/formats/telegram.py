@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import BadAddress, parse
 
@@ -99,10 +99,10 @@ class Telegram(Format):
             return answer
         if answer.status in {401, 404}:
             text = "Telegram does not know this bot token. Ask @BotFather for it and put it here."
-            return replace(answer, meaning="retry", text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=text)
         if answer.status == 403:
             text = f"Telegram says: {problem or 'Forbidden'}. Let the bot write there again, then enable the hook."
-            return replace(answer, meaning="gone", text=text)
+            return replace(answer, meaning=Verdict.GONE, text=text)
         if answer.status == 400:
             return _of_chat(answer, problem, parameters.get("migrate_to_chat_id"))
         return replace(answer, text=problem) if problem else answer
@@ -117,18 +117,18 @@ def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
     """Judge a 400: an error about the chat concerns every message, any other error only this one."""
     reason = problem.lower()
     if isinstance(moved_to, int) and not isinstance(moved_to, bool) and abs(moved_to) < 10**20:
-        return replace(answer, meaning="gone", text=f"{_MOVED}: {moved_to}.")
+        return replace(answer, meaning=Verdict.GONE, text=f"{_MOVED}: {moved_to}.")
     if "upgraded to a supergroup" in reason:
-        return replace(answer, meaning="gone", text=f"{_MOVED}.")
+        return replace(answer, meaning=Verdict.GONE, text=f"{_MOVED}.")
     if "thread not found" in reason:
         text = "Telegram finds no such topic in this chat. Check its number, or leave it out."
-        return replace(answer, meaning="retry", text=text)
+        return replace(answer, meaning=Verdict.RETRY, text=text)
     if "chat not found" in reason:
         text = "Telegram finds no such chat. Add the bot to it, or write to the bot first, and check the chat's id."
-        return replace(answer, meaning="gone", text=text)
+        return replace(answer, meaning=Verdict.GONE, text=text)
     if "rights" in reason or "write_forbidden" in reason:
         text = "The bot may not write in this chat. Give it the right to send messages there."
-        return replace(answer, meaning="retry", text=text)
+        return replace(answer, meaning=Verdict.RETRY, text=text)
     return replace(answer, text=problem) if problem else answer
 
 

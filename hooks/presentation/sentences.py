@@ -16,6 +16,7 @@ from events import catalogue
 from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.endpoints.options import shown_url
 from hooks.formats import FORMATS, LIMITED_HOSTS
+from hooks.messages import RuleKind
 from hooks.models import Delivery, Endpoint, Hook, HookProblem
 from hooks.queue.lanes import AT_ONCE
 from hooks.queue.outcomes import MOST_TRIES
@@ -269,17 +270,17 @@ def where(endpoint: Endpoint, *, secret: bool = False) -> str:
 def describe_reason(reason: Mapping[str, Any], *, own: bool = False) -> str:
     """One rule that asked for a delivery, to follow "Told because". `own`: said to whom it goes."""
     name, rule = reason.get("name"), reason.get("rule")
-    if rule == "hook":
+    if rule == RuleKind.HOOK:
         return f"the hook “{name}” asks for it"
-    if rule == "setting":
+    if rule == RuleKind.SETTING:
         return "you turned it on" if own else "the member's own setting asks for it"
-    if rule == "default":
+    if rule == RuleKind.DEFAULT:
         return "members get such e-mails by default"
-    if rule == "role":
+    if rule == RuleKind.ROLE:
         return "admins and managers are told about trouble with hooks"
-    if rule == "digest":
+    if rule == RuleKind.DIGEST:
         return "it waited for the end of a quiet time, with others"
-    if rule == "test":
+    if rule == RuleKind.TEST:
         return f"{reason.get('by') or 'somebody'} pressed Test"
     return f"{name or 'a rule'} asks for it"
 

@@ -25,7 +25,7 @@ from hooks.endpoints.options import secret_options, stored_options
 from hooks.endpoints.validation import format_problem
 from hooks.endpoints.webhooks import new_secret
 from hooks.formats import FORMATS, Format
-from hooks.messages import Message, Notification
+from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.models import Endpoint, Hook
 from hooks.transports.http import headers_of
 from notifications_project import ids, json_text
@@ -105,14 +105,14 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
     """`draft.format` and `event_type` must be known."""
     known = FORMATS[draft.format]
     notification = _notification(organization, draft, event_type, language)
-    problems = [] if known.transport == "smtp" else [*format_problem(draft.format, draft.options).values()]
+    problems = [] if known.transport == Transport.SMTP else [*format_problem(draft.format, draft.options).values()]
     try:
         message = known.write(notification)
     except ValueError:  # as when it is to be delivered: the address is none
         message, problems = Message(b"", "text/plain"), [*problems, "Nothing can be written for this URL."]
     if message.unsent:
         problems = [*problems, f"{message.unsent}."]
-    if known.transport == "smtp":
+    if known.transport == Transport.SMTP:
         return _mail(known, notification, message)
     secrets = masked_options(secret_options(draft.format, draft.options))
     headers = headers_of(notification, message, signed=known.signed)
@@ -183,7 +183,7 @@ def _notification(organization: Organization, draft: Draft, event_type: str, lan
         format=draft.format,
         options=dict(draft.options),
         signing_keys=_signing_keys(draft.endpoint),
-        reasons=({"rule": "hook", "id": hook, "name": draft.name},),
+        reasons=({"rule": RuleKind.HOOK, "id": hook, "name": draft.name},),
         language=language,
     )
 

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hooks.messages import Answer
+from hooks.messages import Answer, Verdict
 from hooks.remarks import Remark, RemarkCode
 
 _MINUTE, _HOUR = 60, 3600
@@ -34,12 +34,12 @@ _WRONG_SETTING = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`verdict`: delivered, retry, failed, gone, unsent. `delay`: seconds to the next try; `hold`: for the lane.
+    """`delay`: seconds to the next try; `hold`: for the lane.
 
     `refused`: it failed because of the message, which the receiver will not take at any later time either.
     """
 
-    verdict: str
+    verdict: Verdict
     explanation: str
     delay: float | None = None
     hold: float | None = None
@@ -54,36 +54,36 @@ def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = Fa
     What a service is known to mean by it (`Answer.meaning`, by its format) goes before what the status says.
     """
     if answer.transport_down:
-        return Outcome("retry", Remark(RemarkCode.DOES_NOT_COUNT, said=answer.text), delay=0)
+        return Outcome(Verdict.RETRY, Remark(RemarkCode.DOES_NOT_COUNT, said=answer.text), delay=0)
     if answer.arrived:
-        return Outcome("delivered", answer.text or Remark(RemarkCode.DELIVERED))
-    if answer.meaning == "gone":
+        return Outcome(Verdict.DELIVERED, answer.text or Remark(RemarkCode.DELIVERED))
+    if answer.meaning == Verdict.GONE:
         if not answer.code.startswith("smtp"):
-            return Outcome("gone", answer.text)
-        return Outcome("gone", Remark(RemarkCode.ADDRESS_REFUSED, status=answer.status or "", said=answer.text))
-    if answer.meaning == "unsent":
-        return Outcome("unsent", answer.text)
-    if answer.meaning == "failed":
-        return Outcome("failed", Remark(RemarkCode.NO_FURTHER_TRY, said=answer.text), refused=True)
+            return Outcome(Verdict.GONE, answer.text)
+        return Outcome(Verdict.GONE, Remark(RemarkCode.ADDRESS_REFUSED, status=answer.status or "", said=answer.text))
+    if answer.meaning == Verdict.UNSENT:
+        return Outcome(Verdict.UNSENT, answer.text)
+    if answer.meaning == Verdict.FAILED:
+        return Outcome(Verdict.FAILED, Remark(RemarkCode.NO_FURTHER_TRY, said=answer.text), refused=True)
     if not answer.meaning and answer.code == "410":
-        return Outcome("gone", Remark(RemarkCode.GONE_FOR_GOOD))
+        return Outcome(Verdict.GONE, Remark(RemarkCode.GONE_FOR_GOOD))
     if not answer.meaning and answer.code == "invalid":
         said = answer.text if isinstance(answer.text, Remark) else answer.text.rstrip(".")
-        return Outcome("failed", Remark(RemarkCode.NOTHING_SENT, said=said), refused=True)
+        return Outcome(Verdict.FAILED, Remark(RemarkCode.NOTHING_SENT, said=said), refused=True)
     if not answer.meaning and answer.status in _NEVER_AGAIN:
-        return Outcome("failed", Remark(RemarkCode.MESSAGE_REFUSED, said=words_of(answer)), refused=True)
+        return Outcome(Verdict.FAILED, Remark(RemarkCode.MESSAGE_REFUSED, said=words_of(answer)), refused=True)
     if answer.code.startswith("smtp 5"):
-        return Outcome("failed", Remark(RemarkCode.RELAY_REFUSED, said=answer.text), refused=True)
+        return Outcome(Verdict.FAILED, Remark(RemarkCode.RELAY_REFUSED, said=answer.text), refused=True)
     if is_test:
-        return Outcome("failed", _hint(answer))
+        return Outcome(Verdict.FAILED, _hint(answer))
     hold = None if answer.retry_after is None else min(max(answer.retry_after, 1.0), LONGEST_HOLD)
     if is_extra:
         why = Remark(RemarkCode.EXTRA_TRY, said=_hint(answer))
-        return Outcome("retry", why, delay=RETRY_AFTER_TRY[0], hold=hold)
+        return Outcome(Verdict.RETRY, why, delay=RETRY_AFTER_TRY[0], hold=hold)
     if tries >= MOST_TRIES:
-        return Outcome("failed", Remark(RemarkCode.LAST_TRY, said=_hint(answer), tries=MOST_TRIES), hold=hold)
+        return Outcome(Verdict.FAILED, Remark(RemarkCode.LAST_TRY, said=_hint(answer), tries=MOST_TRIES), hold=hold)
     pause = RETRY_AFTER_TRY[tries - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  (spreads load, guards nothing)
-    return Outcome("retry", _hint(answer), delay=max(pause, hold or 0), hold=hold)
+    return Outcome(Verdict.RETRY, _hint(answer), delay=max(pause, hold or 0), hold=hold)
 
 
 def probe_delay(failures: int) -> float:

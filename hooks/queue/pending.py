@@ -19,6 +19,7 @@ from events.models import Event
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE, Quiet, can_be_urgent, quiet_until
 from hooks.audience.recipients import Member, members_among, members_of
+from hooks.messages import RuleKind, Transport
 from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
 from hooks.queue import lanes
 from hooks.remarks import Remark, RemarkCode, shorten
@@ -259,7 +260,9 @@ def _due_after_quiet_time(now: datetime) -> Case:
 
 def _pending(hook: Hook) -> QuerySet[Delivery]:
     pending = Delivery.objects.filter(organization=hook.organization_id, state=Delivery.State.PENDING)
-    return pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport="smtp")
+    return (
+        pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport=Transport.SMTP)
+    )
 
 
 def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
@@ -288,6 +291,6 @@ def _active_hooks(organization: UUID) -> set[str]:
 def _may_be_sent(delivery: Delivery, active: set[str]) -> bool:
     """Whether a reason is left that is no paused hook, and its address may be tried. Tests may go whatever is."""
     rules = {reason["rule"] for reason in delivery.reasons}
-    if "test" in rules or delivery.endpoint.disabled_at:
-        return "test" in rules
-    return any(reason["rule"] != "hook" or reason["id"] in active for reason in delivery.reasons)
+    if RuleKind.TEST in rules or delivery.endpoint.disabled_at:
+        return RuleKind.TEST in rules
+    return any(reason["rule"] != RuleKind.HOOK or reason["id"] in active for reason in delivery.reasons)

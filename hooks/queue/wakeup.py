@@ -25,6 +25,7 @@ from django_q.tasks import async_task
 
 from hooks import clock
 from hooks.formats import LIMITED_HOSTS
+from hooks.messages import Transport
 from hooks.models import Circuit, Pump
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,11 @@ def transports() -> tuple[list[str], list[str]]:
     circuits = {circuit.pk: circuit for circuit in Circuit.objects.all()}
     free: list[str] = []
     to_probe: list[str] = []
-    configured = {"http": True, "smtp": settings.MAIL_CONFIGURED, "apns": settings.PUSH_CONFIGURED}
+    configured = {
+        Transport.HTTP.value: True,
+        Transport.SMTP.value: settings.MAIL_CONFIGURED,
+        Transport.APNS.value: settings.PUSH_CONFIGURED,
+    }
     configured |= dict.fromkeys(LIMITED_HOSTS, True)
     for name in [name for name, there in configured.items() if there]:
         circuit = circuits.get(name)

@@ -21,10 +21,11 @@ from events.models import Event
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE
 from hooks.endpoints.lookup import endpoint_refs, mail_endpoints, request_confirmations
+from hooks.messages import Reason
 from hooks.models import Delivery, Endpoint
 from hooks.models.work import id_of
 from hooks.queue import lanes
-from hooks.routing.rules import OrganizationRules, PlannedDelivery, Reason
+from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from hooks.routing.subjects import annotate_subject
 from notifications_project import bulk
 from notifications_project.accounts.models import Organization

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from events import catalogue
@@ -17,16 +16,14 @@ from hooks.audience.choices import Breadth, Choices, Decision, kinds
 from hooks.audience.quiet_times import Quiet
 from hooks.audience.recipients import Member, OptOuts, members_of, named_by
 from hooks.endpoints.lookup import EndpointRef, endpoint_refs
+from hooks.messages import Reason, RuleKind
 from hooks.models import Channel, Endpoint, Hook
 from hooks.routing.channel_endpoints import ChannelEndpoints
 from hooks.routing.subjects import subject_address, subject_channel, subject_hook
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
-Reason = dict[str, Any]
-
-
-_BY_ROLE: dict[str, Reason] = {role.value: {"rule": "role", "name": role.value} for role in Role}
+_BY_ROLE: dict[str, Reason] = {role.value: {"rule": RuleKind.ROLE, "name": role.value} for role in Role}
 
 
 @dataclass(slots=True)
@@ -69,7 +66,7 @@ class OrganizationRules:
             for name in catalogue.expand(hook.events):
                 self.by_type[name].append(hook)
         self.reasons: dict[UUID, Reason] = {
-            hook.pk: {"rule": "hook", "id": hook.public_id, "name": hook.name} for hook in self.hooks
+            hook.pk: {"rule": RuleKind.HOOK, "id": hook.public_id, "name": hook.name} for hook in self.hooks
         }
         self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
         self.recipients = {
@@ -82,7 +79,9 @@ class OrganizationRules:
         self.quiet = Quiet.read(organization, types, self.members, clock.now())
         self.defaults: dict[str, Reason] = {}
         self.settings: dict[Breadth, Reason] = {
-            breadth: {"rule": "setting", "name": breadth.value} for breadth in Breadth if breadth != Breadth.DEFAULT
+            breadth: {"rule": RuleKind.SETTING, "name": breadth.value}
+            for breadth in Breadth
+            if breadth != Breadth.DEFAULT
         }
 
     def hold_what_is_disabled(self) -> None:
@@ -171,7 +170,7 @@ class OrganizationRules:
             return self.settings[decision.by]
         if catalogue.EVENT_TYPES[event.type].subject == catalogue.Subject.HOOK:
             return _BY_ROLE[member.role]
-        return self.defaults.setdefault(event.type, {"rule": "default", "name": event.type})
+        return self.defaults.setdefault(event.type, {"rule": RuleKind.DEFAULT, "name": event.type})
 
     def asking(self, event: Event) -> Iterator[Hook]:
         """The hooks that ask for an event."""

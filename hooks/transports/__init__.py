@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from functools import partial
 
 from hooks.formats import FORMATS, LIMITED_HOSTS, Format
-from hooks.messages import Answer, Notification
+from hooks.messages import Answer, Notification, Transport
 from hooks.transports import http, smtp
 
 Sender = Callable[[Sequence[Notification], Callable[[], bool]], Generator[Answer, None, None]]
@@ -30,9 +30,9 @@ def _limited(
 
 # The sender of each transport: send(notifications, may_start) stops early as soon as `may_start()` returns False.
 SENDERS: dict[str, Sender] = {
-    "http": http.send,
-    "smtp": smtp.send,
-    "apns": _apns,
+    Transport.HTTP: http.send,
+    Transport.SMTP: smtp.send,
+    Transport.APNS: _apns,
     **{name: partial(_limited, FORMATS[name]) for name in LIMITED_HOSTS},
 }
 

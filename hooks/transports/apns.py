@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from hooks import formats
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.transports.apns_connection import Broken, Connection, Late, Reply, Trace, Unreachable
 from hooks.transports.apns_token import ProviderToken
 from hooks.transports.http import retry_after
@@ -36,51 +36,51 @@ _ABOUT_THE_ENVIRONMENT = "check that the key is for the environment of APNS_ENVI
 
 
 class _Reason(NamedTuple):
-    """The judgement of a reason. `meaning` is gone, failed, retry, or down: then all pushes wait for the operator."""
+    """The judgement of a reason. `meaning` is None where all pushes wait for the operator."""
 
-    meaning: str
+    meaning: Verdict | None
     text: str
 
 
 # Every reason that Apple documents. Others are judged by the status.
 REASONS = {
     # About the device: no push to it can ever arrive.
-    "BadDeviceToken": _Reason("gone", "Apple knows no such device in this environment."),
-    "DeviceTokenNotForTopic": _Reason("gone", "The device's token is of another app."),
-    "ExpiredToken": _Reason("gone", "The device's token has expired."),
-    "Unregistered": _Reason("gone", "The app was removed from the device, or is no longer allowed to notify."),
+    "BadDeviceToken": _Reason(Verdict.GONE, "Apple knows no such device in this environment."),
+    "DeviceTokenNotForTopic": _Reason(Verdict.GONE, "The device's token is of another app."),
+    "ExpiredToken": _Reason(Verdict.GONE, "The device's token has expired."),
+    "Unregistered": _Reason(Verdict.GONE, "The app was removed from the device, or is no longer allowed to notify."),
     # About the message.
-    "BadCollapseId": _Reason("failed", "Apple does not take the collapse id."),
-    "BadExpirationDate": _Reason("failed", "Apple does not take the expiration date."),
-    "BadMessageId": _Reason("failed", "Apple does not take the message id."),
-    "BadPriority": _Reason("failed", "Apple does not take the priority."),
-    "DuplicateHeaders": _Reason("failed", "Apple got a header twice."),
-    "InvalidPushType": _Reason("failed", "Apple does not take the push type."),
-    "MissingDeviceToken": _Reason("failed", "Apple got no device token."),
-    "PayloadEmpty": _Reason("failed", "Apple got an empty message."),
-    "PayloadTooLarge": _Reason("failed", "The message is too large for Apple."),
+    "BadCollapseId": _Reason(Verdict.FAILED, "Apple does not take the collapse id."),
+    "BadExpirationDate": _Reason(Verdict.FAILED, "Apple does not take the expiration date."),
+    "BadMessageId": _Reason(Verdict.FAILED, "Apple does not take the message id."),
+    "BadPriority": _Reason(Verdict.FAILED, "Apple does not take the priority."),
+    "DuplicateHeaders": _Reason(Verdict.FAILED, "Apple got a header twice."),
+    "InvalidPushType": _Reason(Verdict.FAILED, "Apple does not take the push type."),
+    "MissingDeviceToken": _Reason(Verdict.FAILED, "Apple got no device token."),
+    "PayloadEmpty": _Reason(Verdict.FAILED, "Apple got an empty message."),
+    "PayloadTooLarge": _Reason(Verdict.FAILED, "The message is too large for Apple."),
     # About the operator's settings.
-    "BadCertificate": _Reason("down", _ABOUT_THE_KEY),
-    "BadCertificateEnvironment": _Reason("down", _ABOUT_THE_ENVIRONMENT),
-    "BadEnvironmentKeyIdInToken": _Reason("down", _ABOUT_THE_ENVIRONMENT),
-    "BadEnvironmentKeyInToken": _Reason("down", _ABOUT_THE_ENVIRONMENT),
-    "BadPath": _Reason("down", "check APNS_ADDRESS"),
-    "BadTopic": _Reason("down", _ABOUT_THE_TOPIC),
-    "ExpiredProviderToken": _Reason("down", "check the clock of this machine"),
-    "Forbidden": _Reason("down", _ABOUT_THE_KEY),
-    "InvalidProviderToken": _Reason("down", _ABOUT_THE_KEY),
-    "MethodNotAllowed": _Reason("down", "check APNS_ADDRESS"),
-    "MissingProviderToken": _Reason("down", _ABOUT_THE_KEY),
-    "MissingTopic": _Reason("down", _ABOUT_THE_TOPIC),
-    "TopicDisallowed": _Reason("down", f"{_ABOUT_THE_TOPIC}, and that the key is for this app"),
-    "UnrelatedKeyIdInToken": _Reason("down", _ABOUT_THE_KEY),
+    "BadCertificate": _Reason(None, _ABOUT_THE_KEY),
+    "BadCertificateEnvironment": _Reason(None, _ABOUT_THE_ENVIRONMENT),
+    "BadEnvironmentKeyIdInToken": _Reason(None, _ABOUT_THE_ENVIRONMENT),
+    "BadEnvironmentKeyInToken": _Reason(None, _ABOUT_THE_ENVIRONMENT),
+    "BadPath": _Reason(None, "check APNS_ADDRESS"),
+    "BadTopic": _Reason(None, _ABOUT_THE_TOPIC),
+    "ExpiredProviderToken": _Reason(None, "check the clock of this machine"),
+    "Forbidden": _Reason(None, _ABOUT_THE_KEY),
+    "InvalidProviderToken": _Reason(None, _ABOUT_THE_KEY),
+    "MethodNotAllowed": _Reason(None, "check APNS_ADDRESS"),
+    "MissingProviderToken": _Reason(None, _ABOUT_THE_KEY),
+    "MissingTopic": _Reason(None, _ABOUT_THE_TOPIC),
+    "TopicDisallowed": _Reason(None, f"{_ABOUT_THE_TOPIC}, and that the key is for this app"),
+    "UnrelatedKeyIdInToken": _Reason(None, _ABOUT_THE_KEY),
     # Temporary.
-    "IdleTimeout": _Reason("retry", "Apple closed the connection."),
-    "InternalServerError": _Reason("retry", "Apple has trouble of its own."),
-    "ServiceUnavailable": _Reason("retry", "Apple's service is not available."),
-    "Shutdown": _Reason("retry", "Apple's server is shutting down."),
-    "TooManyProviderTokenUpdates": _Reason("retry", "Apple saw this console change its token too often."),
-    "TooManyRequests": _Reason("retry", "Apple got too many pushes for this device."),
+    "IdleTimeout": _Reason(Verdict.RETRY, "Apple closed the connection."),
+    "InternalServerError": _Reason(Verdict.RETRY, "Apple has trouble of its own."),
+    "ServiceUnavailable": _Reason(Verdict.RETRY, "Apple's service is not available."),
+    "Shutdown": _Reason(Verdict.RETRY, "Apple's server is shutting down."),
+    "TooManyProviderTokenUpdates": _Reason(Verdict.RETRY, "Apple saw this console change its token too often."),
+    "TooManyRequests": _Reason(Verdict.RETRY, "Apple got too many pushes for this device."),
 }
 _UNREADABLE = "The device's token cannot be read (ENCRYPTION_KEYS). Its app registers it again when it starts"
 _REGISTERED_SINCE = "Apple says that the device was gone, but that was before it registered here."
@@ -201,13 +201,13 @@ def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
     if reason is None:
         # Apple gave no reason, or one that is not documented yet: the status decides.
         what = f"Apple's push service answered {plain.line(name, 60) if isinstance(name, str) else 'without a reason'}."
-        return {**fields, "text": what, "meaning": "failed" if reply.status in {400, 413, 422} else "retry"}
-    if reason.meaning == "down":
+        return {**fields, "text": what, "meaning": Verdict.FAILED if reply.status in {400, 413, 422} else Verdict.RETRY}
+    if reason.meaning is None:
         text = f"Apple takes no pushes from this console ({name}): {reason.text}"
         return {**fields, "text": text, "transport_down": True}
     meaning, text = reason.meaning, f"{reason.text.rstrip('.')} ({name})."
     if reply.status == 410 and not _is_news(said.get("timestamp"), notification):
-        meaning, text = "retry", _REGISTERED_SINCE
+        meaning, text = Verdict.RETRY, _REGISTERED_SINCE
     return {**fields, "text": text, "meaning": meaning}
 
 

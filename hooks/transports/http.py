@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 
 from hooks import formats
 from hooks.formats.base import authorities_of
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.remarks import Remark, RemarkCode, change_texts
 from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Trace, ms
@@ -86,7 +86,7 @@ def post(notification: Notification) -> Answer:
             request["body"] = without(body, hidden)
         if message.unsent:
             request["url"] = mask_to_host(notification.address)
-            return Answer("unsent", message.unsent, started, ms(started), request=request, meaning="unsent")
+            return Answer("unsent", message.unsent, started, ms(started), request=request, meaning=Verdict.UNSENT)
         to = target(message.url or notification.address)
         prepared = Prepared(
             to, headers, message.body, notification.organization_id, authorities_of(notification.options)

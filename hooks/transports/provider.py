@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 
+from hooks.messages import Verdict
 from hooks.remarks import Remark, RemarkCode
 
 _NOT_US = {401, 402, 403, 404}  # a wrong key, or an account that may not send: every mail would fail
@@ -22,22 +23,22 @@ class Refusal:
     code: str
     words: str
     status: int | None = None
-    meaning: str = ""
+    meaning: Verdict | None = None
     down: bool = False
 
 
 def refusal(error: Exception) -> Refusal:
     """Judge a failed call of the provider, given one of django-anymail's errors."""
     if isinstance(error, AnymailRecipientsRefused):
-        return Refusal("refused", Remark(RemarkCode.PROVIDER_SUPPRESSES), meaning="gone")
+        return Refusal("refused", Remark(RemarkCode.PROVIDER_SUPPRESSES), meaning=Verdict.GONE)
     status = error.status_code if isinstance(error, AnymailAPIError) else None
     words = str(error).splitlines()[0] if str(error) else type(error).__name__
     if not isinstance(error, AnymailAPIError):
-        return Refusal("invalid", Remark(RemarkCode.PROVIDER_CANNOT, error=words), meaning="failed")
+        return Refusal("invalid", Remark(RemarkCode.PROVIDER_CANNOT, error=words), meaning=Verdict.FAILED)
     if status is None:
         return Refusal("connection", Remark(RemarkCode.PROVIDER_UNREACHABLE, error=words), down=True)
     if status in _NOT_US:
         return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_REFUSES_US, error=words), status, down=True)
     if status in _BUSY or status >= 500:
-        return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_TROUBLE, error=words), status, "retry")
-    return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_REFUSED, error=words), status, "failed")
+        return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_TROUBLE, error=words), status, Verdict.RETRY)
+    return Refusal(f"api {status}", Remark(RemarkCode.PROVIDER_REFUSED, error=words), status, Verdict.FAILED)

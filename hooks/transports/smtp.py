@@ -20,7 +20,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
 from hooks import formats
-from hooks.messages import Answer, Message, Notification
+from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.remarks import Remark, RemarkCode, change_texts, shorten
 from hooks.transports import deadlines, refusals
 from hooks.transports.mail_connections import connected
@@ -53,7 +53,7 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
             message = formats.FORMATS[notification.format].write(notification)
             answer = post(connection, notification.address, message, started)
             yield answer
-            if answer.transport_down or answer.meaning == "gone":
+            if answer.transport_down or answer.meaning == Verdict.GONE:
                 return
 
 
@@ -66,7 +66,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
     try:
         address = normalize(address)
     except BadMailAddress as error:  # an address stored under older, laxer rules
-        return _answer("address", str(error), started, request, meaning="gone")
+        return _answer("address", str(error), started, request, meaning=Verdict.GONE)
     attempt = _Attempt(started + settings.DELIVERY_TIMEOUT)
     for last in (False, True):
         opened = False
@@ -88,7 +88,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
         except smtplib.SMTPRecipientsRefused as error:
             code, reply = next(iter(error.recipients.values()))
             _reset(connection)
-            meaning = "gone" if refusals.stops_the_address(code, _words(reply)) else ""
+            meaning = Verdict.GONE if refusals.stops_the_address(code, _words(reply)) else None
             down = code in _SIGN_IN_FIRST
             return _answer(f"smtp {code}", _words(reply), started, request, status=code, meaning=meaning, down=down)
         except smtplib.SMTPResponseException as error:
@@ -108,7 +108,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
             return _answer("connection", text, started, request, down=not attempt.on_the_wire)
         if isinstance(connection, EmailBackend):
             return _answer("smtp 250", Remark(RemarkCode.RELAY_ACCEPTED), started, request, status=250)
-        return _answer("accepted", Remark(RemarkCode.PROVIDER_ACCEPTED), started, request, meaning="delivered")
+        return _answer("accepted", Remark(RemarkCode.PROVIDER_ACCEPTED), started, request, meaning=Verdict.DELIVERED)
     raise AssertionError("unreachable: the second round always returns")
 
 
@@ -206,7 +206,7 @@ def _answer(
     *,
     status: int | None = None,
     down: bool = False,
-    meaning: str = "",
+    meaning: Verdict | None = None,
 ) -> Answer:
     return Answer(
         code,

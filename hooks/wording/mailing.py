@@ -11,11 +11,11 @@ from django.utils import translation
 from django.utils.translation import npgettext, pgettext
 
 from events import catalogue
-from hooks.messages import Notification
+from hooks.messages import Notification, Reason, RuleKind
 from hooks.wording import plain, resource_of
 from notifications_project.mail.unlinking import unlinked
 
-OWN = frozenset({"setting", "default", "role"})  # rules that members control themselves
+OWN = frozenset({RuleKind.SETTING, RuleKind.DEFAULT, RuleKind.ROLE})  # rules that members control themselves
 _LONGEST_NAME = 100
 
 
@@ -47,7 +47,7 @@ class Confirmation:
 
 def footer(notification: Notification, language: str) -> Footer:
     """Return the footer, with a sentence for every rule that asked for the mail."""
-    hooks = [reason for reason in notification.reasons if reason["rule"] == "hook"]
+    hooks = [reason for reason in notification.reasons if reason["rule"] == RuleKind.HOOK]
     with translation.override(language):
         leave = pgettext("mail", "No more e-mails of this kind")
         if hooks:
@@ -88,7 +88,7 @@ def named(hook: str) -> str:
     return unlinked(plain.line(hook, _LONGEST_NAME))
 
 
-def _whys(notification: Notification, hooks: list[dict[str, str]]) -> Iterator[Why]:
+def _whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
     named_so = {"organization": unlinked(plain.name(notification.organization))}
     own = ((pgettext("mail", "Change this in your settings"), _settings_page(notification)),)
     rules = {reason["rule"] for reason in notification.reasons}
@@ -125,7 +125,7 @@ def _settings_page(notification: Notification) -> str:
     page = f"{settings.PUBLIC_URL}/account/notifications/"
     if not catalogue.is_offered(notification.event_type):
         return page
-    chosen = {reason.get("name") for reason in notification.reasons if reason["rule"] == "setting"}
+    chosen = {reason.get("name") for reason in notification.reasons if reason["rule"] == RuleKind.SETTING}
     scope = notification.organization_id if "organization" in chosen else ""
     if "resource" in chosen:
         scope = resource_of(notification)

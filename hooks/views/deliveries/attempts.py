@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery
 from hooks.presentation import delivery_lists
 from notifications_project import json_text
@@ -35,7 +36,7 @@ class Shown:
 def shown(delivery: Delivery, attempt: Attempt) -> Shown:
     return Shown(
         attempt=attempt,
-        tone="good" if attempt.verdict == "delivered" else "bad",
+        tone="good" if attempt.verdict == Verdict.DELIVERED else "bad",
         request=_request_text(attempt.request),
         body=pretty(_body(delivery, attempt.request)),
         response=_response_text(attempt.response),

@@ -19,6 +19,7 @@ from events import catalogue
 from events.models import Event
 from hooks.context import workers_running
 from hooks.deliveries import privacy, resending
+from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, sentences
 from hooks.views.deliveries.attempts import curl, pretty, shown
@@ -119,7 +120,9 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
         "reasons": sentences.describe_reasons(found.reasons),
         "attempts": [shown(found, attempt) for attempt in attempts],
         "last": shown(found, last) if last else None,
-        "advice": sentences.advice(last.code, found.endpoint.kind) if last and last.verdict != "delivered" else "",
+        "advice": sentences.advice(last.code, found.endpoint.kind)
+        if last and last.verdict != Verdict.DELIVERED
+        else "",
         # What a format has not written yet cannot be shown; a raw body is the event's own.
         "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
         "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),

@@ -18,6 +18,7 @@ from hooks.deliveries import test_sends
 from hooks.endpoints.webhooks import has_lost_url
 from hooks.formats import FORMATS
 from hooks.manage import rules
+from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Hook
 from hooks.presentation import hook_rows, sentences
 from hooks.preview.preview import first_type
@@ -101,7 +102,7 @@ def shown_result(
         "no_mail": waiting and no_mail,
         "no_push": waiting and no_push,
         "advice": sentences.advice(attempt.code, delivery.endpoint.kind)
-        if attempt and attempt.verdict != "delivered"
+        if attempt and attempt.verdict != Verdict.DELIVERED
         else "",
         "delivery_page": delivery_page,
         "result_page": result_page,
