@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: it may be nested beyond all reason, or name characters that do not exist."""
+"""Foreign JSON is read and written here: it may be nested too deeply, or contain halves of surrogate pairs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import re
 from typing import Any
 
-_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: neither a database nor an answer can take it
+_HALF = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which neither a database nor an answer can hold
 
 
 def parse(text: str | bytes) -> Any:
     """Return the value of a JSON text, with U+FFFD for each half of a surrogate pair.
 
-    Raises ValueError for all that is no JSON, and for what is nested too deeply to be read.
+    Raises ValueError if the text is no JSON, or nested too deeply to be read.
     """
     value = _load(text)
     if (isinstance(text, str) and "\\u" not in text) or (isinstance(text, bytes) and b"\\u" not in text):
@@ -24,7 +24,7 @@ def parse(text: str | bytes) -> Any:
 def indent(text: str | bytes) -> str:
     """Return a JSON text with two spaces of indentation.
 
-    Raises ValueError for what cannot be shown so: no JSON, nested too deeply, or with half of a surrogate pair.
+    Raises ValueError if the text is no JSON, nested too deeply, or has half of a surrogate pair.
     """
     written = write(_load(text))
     written.encode()

@@ -46,7 +46,7 @@ def milliseconds(value: float) -> str:
 
 
 def relative(when: datetime, now: datetime) -> str:
-    """Write how far away a moment is: "2 min ago", "in 4 min", and the day itself when that is far away."""
+    """Write a moment relative to now: "2 min ago", "in 4 min"; from seven days on the day itself."""
     seconds = (now - when).total_seconds()
     if abs(seconds) >= 7 * DAY:
         return date_format(timezone.localtime(when), "DATE_FORMAT")
@@ -63,7 +63,7 @@ def exact(when: datetime) -> str:
 
 
 def clock(when: datetime) -> str:
-    """Write the time of day to the second; with the day when that is not today."""
+    """Write the time of day to the second, with the day if it is not today."""
     local = timezone.localtime(when)
     is_today = local.date() == timezone.localdate()
     return date_format(local, "H:i:s" if is_today else pgettext("date format", "j M, H:i:s"))
@@ -75,7 +75,7 @@ def hour(when: datetime | time) -> str:
 
 
 def hour_and_day(when: datetime) -> str:
-    """Write the time of day; before it the day when that is not today: "30 Nov, 17:05"."""
+    """Write the time of day, after the day if it is not today: "30 Nov, 17:05"."""
     local = timezone.localtime(when)
     is_today = local.date() == timezone.localdate()
     return date_format(local, "H:i" if is_today else pgettext("date format", "j M, H:i"))

@@ -1,4 +1,4 @@
-"""What every test may ask for: the people of Acme, their clients, a receiver of webhooks."""
+"""Fixtures for every test: the people of Acme, their clients, a receiver of webhooks."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # --- Which tests run -----------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what needs a program that is not installed; leave out what is about the other database.
+    """Skip tests that need a program that is not installed; deselect tests of the other database.
 
-    So is, the second time, what uses none: it would say the same again.
+    The second run also deselects tests that use no database, as they have run before.
     """
     other = "sqlite_only" if on_postgresql() else "postgresql_only"
     again = os.environ.get("TEST_AGAIN") == "true"
@@ -63,7 +63,7 @@ def uses_a_database(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With CI=true nothing may be skipped: a skipped test has failed."""
+    """Make a skipped test fail if CI=true, where nothing may be skipped."""
     report = yield
     if CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -80,14 +80,14 @@ def on_postgresql() -> bool:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """SQLite is tested as it runs: a file in WAL mode, which threads and other processes can open too."""
+    """Test SQLite as it runs in production: a file in WAL mode, which threads and other processes can open too."""
     if not on_postgresql():
         settings.DATABASES["default"]["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
 @pytest.fixture(scope="session")
 def database_url(django_db_setup: None) -> str:
-    """The DATABASE_URL of the test database, for processes that a test starts."""
+    """Return the DATABASE_URL of the test database, for processes that a test starts."""
     name = str(connection.settings_dict["NAME"])
     if not on_postgresql():
         return f"sqlite:///{name}"
@@ -101,7 +101,7 @@ def person(name: str) -> User:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    """Admin of Acme."""
+    """Return the administrator of Acme."""
     return person("Alice")
 
 
@@ -118,25 +118,25 @@ def member(organization: Organization, name: str, role: Role) -> User:
 
 @pytest.fixture
 def mary(acme: Organization) -> User:
-    """Manager in Acme."""
+    """Return a manager of Acme."""
     return member(acme, "Mary", Role.MANAGER)
 
 
 @pytest.fixture
 def dave(acme: Organization) -> User:
-    """Developer in Acme."""
+    """Return a developer of Acme."""
     return member(acme, "Dave", Role.DEVELOPER)
 
 
 @pytest.fixture
 def anna(acme: Organization) -> User:
-    """Accounting in Acme."""
+    """Return an accountant of Acme."""
     return member(acme, "Anna", Role.ACCOUNTING)
 
 
 @pytest.fixture
 def olga(db: None) -> User:
-    """No member of Acme; admin of Other."""
+    """Return the administrator of Other, who is no member of Acme."""
     user = person("Olga")
     organizations.create_organization(name="Other", admin=user)
     return user
@@ -145,7 +145,7 @@ def olga(db: None) -> User:
 # --- Their clients -------------------------------------------------------------------------------------------
 @pytest.fixture
 def client_of() -> Callable[[User], Client]:
-    """A browser in which this user is signed in."""
+    """Return a function that makes a browser in which a user is signed in."""
 
     def sign_in(user: User) -> Client:
         client = Client()
@@ -156,7 +156,7 @@ def client_of() -> Callable[[User], Client]:
 
 
 class Api(APIClient):
-    """Speaks JSON, with the bearer token of one user."""
+    """An API client that sends JSON with the bearer token of a user."""
 
     default_format = "json"
 
@@ -168,14 +168,14 @@ class Api(APIClient):
 
 @pytest.fixture
 def api() -> Callable[..., Api]:
-    """`api(user)`, or `api(user, organization)` for a token that opens this organization only."""
+    """Return a function: `api(user)`, or `api(user, organization)` for a token that opens this organization only."""
     return Api
 
 
 # --- The receiver --------------------------------------------------------------------------------------------
 @dataclass
 class Receiver:
-    """A real HTTP server on loopback: keeps what it was sent and answers with `status`, `headers`, `body`."""
+    """A real HTTP server on loopback that keeps requests and answers with `status`, `headers`, `body`."""
 
     server: HTTPServer
     requests: list[Request] = field(default_factory=list)

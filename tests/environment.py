@@ -1,6 +1,6 @@
 """The settings of the test suite. Imported before Django reads any, by tests/conftest.py.
 
-Whatever the developer's environment or `.demo/env` says is put aside: the suite runs the same everywhere. Only
+The developer's environment and `.demo/env` are ignored, so that the suite runs the same everywhere. Only
 TEST_DATABASE_URL (`manage.py test` sets it for its second run) says on which database.
 DEMO is true, so that the Inbox has its addresses and loopback receivers may be told; tests of a refused network
 set OUTBOUND_ALLOWED_NETWORKS themselves. Port 9 is where nobody listens.

@@ -1,4 +1,4 @@
-"""`manage.py lint`: every linter, all of them also when one complains."""
+"""`manage.py lint` runs every linter, the others too if one complains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mails about accounts, sent here and now."""
+"""Mails about accounts are sent here at once, without workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hooks.engine.relay import Transports
 
 
 def send_account_mails() -> None:
-    """Send those that are due, as a pump does."""
+    """Send the due mails, as a pump does."""
     with ThreadPoolExecutor(4) as pool:
         mails = AccountMails(pool, Transports(), lambda: True)
         mails.start()

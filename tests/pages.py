@@ -1,4 +1,4 @@
-"""What holds for every page: the policy is sent, and nothing in the page needs an exception from it."""
+"""Checks of every page: it sends the strict policy, and nothing in it needs an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INLINE = re.compile(r"on[a-z]+")
 
 
 class _Inline(HTMLParser):
-    """Collects what a strict policy refuses: style attributes and elements, scripts without src, on… handlers."""
+    """A parser that collects what a strict policy refuses: style attributes and elements, inline scripts, handlers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ def inline_parts(html: str) -> list[str]:
 
 
 def assert_strict(response: Any) -> str:
-    """The response is a page that works under the strict policy; gives its HTML."""
+    """Assert that a response is a page that works under the strict policy; return its HTML."""
     html = response.content.decode()
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -43,7 +43,7 @@ def assert_strict(response: Any) -> str:
 
 
 def get(client: Client, path: str, status: int = 200) -> str:
-    """Fetch a page, which must answer with `status` and be strict; gives its HTML."""
+    """Fetch a page, which must answer with `status` and be strict; return its HTML."""
     response = client.get(path)
     assert response.status_code == status, f"{path}: {response.status_code}"
     return assert_strict(response)

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server: made in a temporary directory, gone with its files when it is left."""
+"""A private PostgreSQL server in a temporary directory, which is removed with it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from typing import Any
 from notifications_project.runtime.supervisor import start_guard
 
 STARTS_WITHIN = 30.0
-# Nothing in it is worth keeping: it need not survive a power cut.
+# Nothing in it need survive a power cut, and without fsync the tests are faster.
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "logging_collector": "off"}
 
 
 def find_postgres() -> Path | None:
-    """The directory with initdb and postgres: Debian's newest, else that of the PATH."""
+    """Return the directory with initdb and postgres: Debian's newest, else that of the PATH; None without any."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     on_path = [Path(os.path.realpath(found)).parent] if (found := shutil.which("postgres")) else []
     return next(
@@ -32,15 +32,15 @@ def find_postgres() -> Path | None:
 
 
 class TemporaryPostgres:
-    """`with TemporaryPostgres(find_postgres()) as database_url: ...`
+    """A running server: `with TemporaryPostgres(find_postgres()) as database_url: ...`
 
-    The server refuses to run as root: there it runs as `postgres`, or as `nobody`, who then owns the directory.
+    PostgreSQL refuses to run as root: there the server runs as `postgres` or `nobody`, who then owns the directory.
     """
 
     def __init__(
         self, programs: Path, options: Mapping[str, str] = OPTIONS, environment: Mapping[str, str] | None = None
     ) -> None:
-        """`environment`: what the server gets besides this process's own."""
+        """Prepare a server; `environment` is added to this process's own for it."""
         self.programs, self.options = programs, options
         self.environment = {**os.environ, **(environment or {})}
 
@@ -86,7 +86,7 @@ class TemporaryPostgres:
         initdb += ["--pwfile", self.directory / "password", "--encoding", "UTF8", "--no-locale", "--no-sync"]
         self._run(initdb)
         self.port = self._free_port()
-        self.guard = start_guard()  # should this process be killed, the server goes too
+        self.guard = start_guard()  # else the server would outlive a killed test run
         self._serve()
         return f"postgres://console:{password}@127.0.0.1:{self.port}/postgres"
 
@@ -114,7 +114,7 @@ class TemporaryPostgres:
         self.guard.stdin.flush()
 
     def restart_at_once(self) -> None:
-        """As after a crash: its processes end in the middle of whatever they do; then it recovers and serves again."""
+        """Stop at once, as in a crash, in the middle of any work; then recover and serve again."""
         self.stop_at_once()
         self.start_again()
 

@@ -1,4 +1,4 @@
-"""`manage.py test`: the whole suite on SQLite, then again on a PostgreSQL of its own, and says plainly what ran."""
+"""`manage.py test` runs the suite on SQLite, then again on a private PostgreSQL, and says plainly what ran."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool) -> int:
 
 
 def tell_what_is_here(server: Path | None) -> list[str]:
-    """Say which of the programs that tests need are installed; return those that are not."""
+    """Print which of the programs that tests need are installed; return those that are not."""
     chromium = CHROMIUM if os.path.exists(CHROMIUM) else None
     found = {"PostgreSQL": server, "Redis": shutil.which("redis-server"), "Chromium": chromium}
     for name, path in found.items():
@@ -69,7 +69,7 @@ def tell_what_is_here(server: Path | None) -> list[str]:
 
 
 def suite(name: str, arguments: Sequence[str], database_url: str | None, *, again: bool = False) -> str:
-    """Run pytest; return how it went, in words. `again`: only what uses a database, the rest has run before."""
+    """Run pytest; return the result in words. With `again` only tests that use a database run, as the rest has run."""
     say(f"\n=== {name}")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "TEST_AGAIN": "true" if again else "false"}
     for name in ("TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
@@ -108,7 +108,7 @@ def say(line: str) -> None:
 
 
 def listen_to_signals() -> None:
-    """End by Ctrl-C, SIGTERM and a lost terminal, and see children end, whatever was inherited.
+    """Reset inherited signal handling, so that Ctrl-C, SIGTERM and a lost terminal end this run.
 
     A shell script starts what it puts into the background with SIGINT ignored, and pytest would inherit that: it
     could not be stopped. With SIGCHLD ignored a failed run would count as passed.

@@ -131,7 +131,7 @@ def listed(organization: Organization) -> QuerySet[Invitation]:
 
 
 def has_open_by(inviter: Membership) -> bool:
-    """Whether ending this membership, or its right to invite, revokes an invitation."""
+    """Tell whether ending this membership, or its right to invite, would revoke an invitation."""
     sent = Invitation.objects.filter(organization=inviter.organization_id, invited_by=inviter.user_id)
     return sent.open().exists()
 

@@ -1,4 +1,4 @@
-"""Telling the operator that something is away: when that begins and when it is over, however often it is tried."""
+"""The log says once that a service is away and once that it is back, however often it is tried meanwhile."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _LONGEST = 300  # characters of an error
 
 
 class Absence:
-    """One thing that may be away; made at import, so that the processes of a cluster, which are forked, share it.
+    """The absence of a service. Make it at import, so that the forked processes of a cluster share it.
 
-    Without a lock: a process that is killed would take it along. At worst two processes tell the same at once.
+    There is no lock, as a killed process would keep it for ever. At worst two processes log the same line at once.
     """
 
     def __init__(self, name: str, meanwhile: str) -> None:
-        """`meanwhile`: what is done until it is back."""
+        """Take the service's name, and words that say what is done `meanwhile`, until it is back."""
         self._name, self._meanwhile = name, meanwhile
         self._told = RawValue(ctypes.c_bool, False)
 

@@ -1,4 +1,4 @@
-"""The API about who, and the bearer tokens that open it."""
+"""The API about users and organizations, and the bearer tokens that open it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two people, or two scripts, do at the same moment."""
+"""Two people or two scripts may do the same at the same moment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def together(*works: Callable[[], object]) -> list[BaseException | None]:
-    """Run each in a thread of its own, started at once; gives what each raised."""
+    """Run each function in a thread of its own, started at once; return the exception of each, or None."""
     start = Barrier(len(works))
     raised: list[BaseException | None] = [None] * len(works)
 

@@ -1,4 +1,4 @@
-"""Changing the address of a user: everywhere at once, and not before the new one is confirmed."""
+"""The address of a user changes everywhere at once, and not before the new one is confirmed."""
 
 from __future__ import annotations
 

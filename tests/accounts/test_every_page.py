@@ -1,4 +1,4 @@
-"""Every page of the accounts app opens for whom it should, and keeps to the strict policy."""
+"""Every page of the accounts app opens for the right users only, and keeps to the strict policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thing has one id: the prefix of an organization's id says of which kind it is."""
+"""The prefix of an organization's id says its kind; the other prefix opens nothing."""
 
 from __future__ import annotations
 

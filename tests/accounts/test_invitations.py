@@ -40,7 +40,7 @@ def a_mail_server(settings):
 
 
 def mails():
-    """What waits to be sent, oldest first."""
+    """Return the mails that wait to be sent, oldest first."""
     return [mail.content for mail in AccountMail.objects.order_by("pk")]
 
 
@@ -66,7 +66,7 @@ def last_entry(organization):
 
 
 def earlier(**by):
-    """As if the mails had been sent so much earlier."""
+    """Move the times of all mails into the past by a timedelta."""
     Invitation.objects.update(sent_at=F("sent_at") - timedelta(**by))
 
 

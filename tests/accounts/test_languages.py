@@ -142,7 +142,7 @@ def mail_configured(settings):
 
 
 def written_in(monkeypatch) -> list[str]:
-    """The languages that are active while mails are queued."""
+    """Return a list that gets the active language of each mail that is queued."""
     from django.utils.translation import get_language
 
     found: list[str] = []

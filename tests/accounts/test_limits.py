@@ -27,7 +27,7 @@ def nobody_tried_before(db):
 
 
 def browser(number: int = 1) -> Client:
-    """A browser of its own, at an address of its own: tries are counted for each address too."""
+    """Return a new browser at an IP address of its own, as tries are counted for each address too."""
     return Client(REMOTE_ADDR=f"203.0.113.{number}")
 
 

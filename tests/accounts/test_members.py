@@ -1,4 +1,4 @@
-"""Changing and removing members on the pages, and what always holds."""
+"""Members are changed and removed on the pages, and an administrator always remains."""
 
 from __future__ import annotations
 

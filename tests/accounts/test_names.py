@@ -1,4 +1,4 @@
-"""What looks the same is the same: one spelling of names, keys, search terms and passwords."""
+"""Names, keys, search terms and passwords have one spelling, so that texts which look the same are equal."""
 
 from __future__ import annotations
 

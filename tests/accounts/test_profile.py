@@ -1,4 +1,4 @@
-"""One's own name and time zone."""
+"""A user changes the own name and time zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One account for all spellings of an address: signing in, being added, commands."""
+"""All spellings of an address are one account, for signing in, members and commands."""
 
 from __future__ import annotations
 

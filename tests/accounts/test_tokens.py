@@ -1,4 +1,4 @@
-"""API tokens on their page: made and shown once, expired, revoked."""
+"""API tokens on their page are made and shown once, expire, and are revoked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chromium, and consoles for it to look at."""
+"""Fixtures of Chromium, and of consoles for it to look at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.browser.demo import Demo
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Ends with the package: while Playwright lives, its event loop keeps this thread from using the ORM."""
+    """Run Chromium for this package only: Playwright's event loop keeps this thread from using the ORM."""
     with sync_playwright() as playwright:
         browser = visitor.launch(playwright)
         yield browser
@@ -23,7 +23,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A console that the tests of this package share."""
+    """Run a console that the tests of this package share."""
     running = Demo(tmp_path_factory.mktemp("demo")).start()
     yield running
     running.stop()
@@ -31,7 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def new_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A console from nothing, for one test."""
+    """Run a new console for one test."""
     running = Demo(tmp_path_factory.mktemp("new_demo")).start()
     yield running
     running.stop()

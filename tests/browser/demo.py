@@ -1,4 +1,4 @@
-"""A console as a newcomer starts it: `manage.py up` in a process of its own, with a demo directory from nothing."""
+"""A console is started as a newcomer starts it: `manage.py up` in a process, with a new demo directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READY_WITHIN = 60
 
 @dataclass
 class Demo:
-    """A running `up`, and what it printed: where it is, how to sign in, the `curl` to paste."""
+    """A running `up`, with its printed address, sign-in and `curl` command."""
 
     directory: Path
     output: list[str] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Demo:
 
     @property
     def curl(self) -> str:
-        """The whole command, also if it goes over several lines; empty until all of it was printed."""
+        """Return the whole command, also if it has several lines; empty until all of it was printed."""
         found = re.search(r"^[ \t]*(curl (?:.*\\\n)*.*[^\\\n])\n", self.text, re.MULTILINE)
         return found[1] if found else ""
 
@@ -88,7 +88,7 @@ class Demo:
 
 
 def _clean_environment(directory: Path) -> dict[str, str]:
-    """Nothing of the suite's own settings: a newcomer has none. The packages are those of this very Python."""
+    """Return an environment without the suite's settings, as a newcomer has none, and with this Python's packages."""
     suite = {*environment.SETTINGS, *environment.NOT_GIVEN}
     kept = {name: value for name, value in os.environ.items() if name not in suite}
     return kept | {"DEMO_DIR": str(directory), "CONSOLE_VENV": "none", "PYTHONUNBUFFERED": "1"}

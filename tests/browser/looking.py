@@ -1,4 +1,4 @@
-"""Looking at a page as it stands: what scrolls sideways, what keeps somebody out, and pictures for those who ask."""
+"""Checks of a shown page: sideways scrolling and barriers to people; and pictures on request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOTS = os.environ.get("SHOTS", "")  # a directory to leave pictures of the page
 
 
 def seen(page: Page, name: str) -> None:
-    """Nothing is wrong with the page as it stands."""
+    """Assert that nothing is wrong with the shown page."""
     if SHOTS:
         width = page.evaluate("innerWidth")
         for scheme in ("dark", "light"):
@@ -22,7 +22,7 @@ def seen(page: Page, name: str) -> None:
 
 
 def looked_at(page: Page) -> list[str]:
-    """What is wrong with the page that is shown."""
+    """Return the problems of the shown page."""
     problems = []
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         problems.append("scrolls sideways")
@@ -38,7 +38,7 @@ def looked_at(page: Page) -> list[str]:
 
 
 def barriers(page: Page, **options: Any) -> list[str]:
-    """What axe finds that keeps somebody out."""
+    """Return the barriers to people that axe finds."""
     response = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
     return [
         f"{each['impact']}: {each['help']}: {', '.join(str(node['target']) for node in each['nodes'][:3])}"

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.sqlite_only]
 
 
 def record(demo: Demo, event_type: str) -> None:
-    """As the command that `up` prints, with another event type."""
+    """Record an event by the command that `up` prints, with another event type."""
     command = demo.curl.replace("stack.redeploy.ok", event_type)
     assert event_type in command
     subprocess.run(["bash", "-c", command], capture_output=True, check=True)

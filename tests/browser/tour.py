@@ -66,7 +66,7 @@ def furnish(page: Page, demo: Demo) -> None:
 
 
 def decide(page: Page, demo: Demo) -> None:
-    """One's own webhook, a few choices, and another one for an organization."""
+    """Make the user's own webhook, a few choices, and another choice for an organization."""
     page.goto("/account/notifications/")
     page.get_by_role("button", name="Stack redeploy failed: Webhook").click()
     page.get_by_label("Webhook URL").fill(f"{demo.url}/inbox/mine/")

@@ -31,7 +31,7 @@ def post_bytes(client: Api, organization: Organization, body: bytes, content_typ
 
 
 def errors(response: Any) -> list[tuple[int | None, str | None]]:
-    """Where the errors are; each must have the one form."""
+    """Return index and field of each error; each must have the API's form."""
     found = response.json()["errors"]
     assert all({"field", "message"} <= each.keys() <= {"field", "message", "index"} for each in found)
     assert all(each["message"] for each in found)

@@ -1,4 +1,4 @@
-"""Making and revoking an API token is told in the user's own space, as the platform tells of other apps."""
+"""Making and revoking an API token records an event in the user's own space, as the platform does for other apps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door: what it stores, what it refuses, and what it does with a key that comes again."""
+"""Intake stores events, refuses invalid ones, and stores a repeated idempotency key once."""
 
 from __future__ import annotations
 

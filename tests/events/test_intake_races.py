@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(*tasks: Callable[[], Any]) -> list[Any]:
-    """The results (or exceptions) of tasks that start together, each on a connection of its own."""
+    """Run tasks that start together, each on a connection of its own; return their results or exceptions."""
     barrier = Barrier(len(tasks))
 
     def run(task: Callable[[], Any]) -> Any:
@@ -57,7 +57,7 @@ def test_of_two_different_events_with_one_key_one_is_a_conflict(acme: Organizati
 def test_lists_in_opposite_order_neither_wait_for_each_other_nor_store_twice(
     acme: Organization, named: str, round: int
 ) -> None:
-    """With resources they meet where those are made, without them where the events are."""
+    """Run lists with and without resources: they meet where resources are made, or where events are inserted."""
     events = [
         NewEvent(
             "job.fail",

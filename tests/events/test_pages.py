@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def page(client_of: Callable[[User], Client], dave: User, acme: Organization) -> Callable[..., str]:
-    """A page of Acme as Dave reads it."""
+    """Return a function that fetches a page of Acme as Dave."""
     client = client_of(dave)
 
     def read(path: str, status: int = 200) -> str:

@@ -1,4 +1,4 @@
-"""One thing has one id: an application is not opened as an add-on, nor the other way round."""
+"""An application's id opens no add-on, nor the other way round."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def resource(acme: Organization, request: pytest.FixtureRequest) -> Resource:
 
 @pytest.fixture
 def wrong(resource: Resource) -> str:
-    """The resource's UUID with the prefix of the other kind."""
+    """Return the resource's UUID with the prefix of the other kind."""
     return f"{'addon' if resource.kind == 'application' else 'app'}_{resource.pk}"
 
 

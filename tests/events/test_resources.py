@@ -1,4 +1,4 @@
-"""Applications and add-ons: what always holds, whoever changes them."""
+"""Rules of applications and add-ons that hold for every way to change them."""
 
 from __future__ import annotations
 

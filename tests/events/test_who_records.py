@@ -1,4 +1,4 @@
-"""The types that a token must not be enough for: what only the console can know, and what is about access."""
+"""A token for deployments cannot record types that only the console knows of, nor types about access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo starts with, and that a second start leaves everything as it is."""
+"""The demo starts with people and resources, and a second start leaves everything as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mail sink as it runs: a process of its own that speaks SMTP and keeps what it is given."""
+"""The mail sink runs as a process of its own that speaks SMTP and keeps every mail."""
 
 from __future__ import annotations
 

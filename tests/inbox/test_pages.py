@@ -1,4 +1,4 @@
-"""The Inbox's pages: what arrived, newest first, and each message in full."""
+"""The Inbox's pages list the messages, newest first, and show each in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slow box, under the real server: who waits for it waits alone."""
+"""A slow box, under the real server, delays no other request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes: receive webhooks over HTTP, judge their signature, answer as they are told to."""
+"""Boxes receive webhooks over HTTP, verify their signature, and give the chosen answer."""
 
 from __future__ import annotations
 

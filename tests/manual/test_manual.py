@@ -1,4 +1,4 @@
-"""The manual: every page opens for anybody, leads somewhere that exists, and is found by its words."""
+"""Every page of the manual opens for anybody, has no dead links, and is found by its words."""
 
 from __future__ import annotations
 

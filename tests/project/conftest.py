@@ -11,7 +11,7 @@ from tests.project.processes import Command
 
 @pytest.fixture
 def command() -> Iterator[Callable[..., Command]]:
-    """`command("up", ..., SETTING=value)` starts it; whatever is left of it is killed after the test."""
+    """Start commands with `command("up", ..., SETTING=value)`; the rest of their processes is killed after the test."""
     started: list[Command] = []
 
     def start(

@@ -1,4 +1,4 @@
-"""Commands of the console as real processes, and everything that descends from them."""
+"""Commands of the console as real processes, with all their descendants."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MARK = "CONSOLE_TEST_MARK"
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of somebody who has set nothing."""
+    """Return this process's environment without any setting of the console."""
     return {name: value for name, value in os.environ.items() if name not in {*SETTINGS, *NOT_GIVEN}}
 
 
 def within(seconds: float) -> float:
-    """A limit of time that holds on a quiet machine, for this one as busy as it is."""
+    """Scale a time limit of a quiet machine by the load of this one."""
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -37,7 +37,7 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def group_of(pid: int) -> int:
-    """Its process group; 0 if it has ended."""
+    """Return the process group of a process; 0 if it has ended."""
     try:
         return os.getpgid(pid)
     except ProcessLookupError:
@@ -45,7 +45,7 @@ def group_of(pid: int) -> int:
 
 
 class Command:
-    """`manage.py ...` in a session of its own; what it and its children write is one stream.
+    """A run of `manage.py ...` in a session of its own; its output and that of its children is one stream.
 
     All of them have the mark in their environment, so that they can be found when they have lost their parents.
     It inherits no ignored signal, whatever started the tests, but those of `ignoring`; `blocking` are blocked.
@@ -76,7 +76,7 @@ class Command:
         self.said = ""
 
     def wait_for(self, text: str) -> str:
-        """Read what it says up to a line with `text`."""
+        """Read the output up to a line with `text`; return it."""
         assert self.process.stdout
         for line in self.process.stdout:
             self.said += line
@@ -85,7 +85,7 @@ class Command:
         raise AssertionError(f"{text!r} was never said, but:\n{self.said}")
 
     def read_to_end(self) -> str:
-        """Everything it says until no process is left that could say more."""
+        """Return the output until no process is left that could write more."""
         assert self.process.stdout
         self.said += self.process.stdout.read()
         return self.said
@@ -95,7 +95,7 @@ class Command:
         return self.process.wait(), said
 
     def family(self) -> dict[int, str]:
-        """Every living process with the mark: its command line by its id."""
+        """Return every living process with the mark: command lines by process id."""
         found = {}
         for directory in Path("/proc").iterdir():
             if not directory.name.isdecimal():
@@ -109,7 +109,7 @@ class Command:
         return {pid: line for pid, line in found.items() if line}  # a zombie has no command line
 
     def leaders(self, part: str) -> list[int]:
-        """The ids of the processes with this in their command line that lead a group."""
+        """Return the ids of the group leaders with `part` in their command line."""
         return [pid for pid, line in self.family().items() if part in line and group_of(pid) == pid]
 
     def leader(self, part: str) -> int:

@@ -1,4 +1,4 @@
-"""Bodies of requests at the server's edge: bounded, and chunked ones not lost."""
+"""Bodies of requests are bounded at the server's edge, and chunked bodies are not lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ LIMIT = 1024 * 1024
 
 
 def answer(chunks: list[bytes], path: str = "/api/v1/me/", **headers: str) -> tuple[int, bytes, int]:
-    """Status and body of the answer, and how many chunks were read before; the application returns what it was sent."""
+    """Return status and body of the answer, and the number of chunks read before it.
+
+    The application returns the body that it was sent.
+    """
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         body, more = b"", True

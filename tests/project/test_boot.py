@@ -1,4 +1,4 @@
-"""How `.venv` is made and kept: real environments, with one tiny package of our own, so that nothing is fetched."""
+"""Boot makes and keeps `.venv`: real environments, with one tiny package of our own, so that nothing is fetched."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def environment(checkout: Path) -> dict[str, str]:
 
 
 def make_wheel(directory: Path) -> str:
-    """A package with nothing in it; returns the line that pins it."""
+    """Make an empty package; return the line that pins it."""
     wheel = directory / "tiny-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny.py", "")
@@ -44,7 +44,7 @@ def make_wheel(directory: Path) -> str:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which everything has been started once."""
+    """Return a checkout in which everything has been started once."""
     checkout = tmp_path_factory.mktemp("checkout")
     (checkout / "notifications_project").mkdir()
     (checkout / "requirements").mkdir()
@@ -204,7 +204,7 @@ def test_a_directory_with_other_things_is_never_emptied(probe: Callable, tmp_pat
 
 
 def test_an_old_python_is_told_in_one_line(tmp_path: Path) -> None:
-    """As far as can be shown without an old Python: the check comes before anything an old one cannot read."""
+    """Show, without an old Python, that the check comes before any syntax that an old one cannot read."""
     source = (BASE / "manage.py").read_text()
     assert source.index("sys.version_info < (3, 11)") < source.index("from notifications_project")
     old = source.replace("(3, 11)", "(99, 0)", 1)

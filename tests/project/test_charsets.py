@@ -1,4 +1,4 @@
-"""Requests that are not in UTF-8: refused at the server's edge, with 415 and never with 500."""
+"""Requests in other charsets than UTF-8 are refused at the server's edge with 415, never with 500."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `manage.py help` offers works."""
+"""Every command that `manage.py help` offers works."""
 
 from __future__ import annotations
 

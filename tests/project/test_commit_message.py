@@ -1,4 +1,4 @@
-"""The form of commit messages, as `.ci/check_commit_message.py` holds it."""
+"""The script `.ci/check_commit_message.py` checks the form of commit messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web server's connections to PostgreSQL: shared by its requests, and few."""
+"""The web server's requests share a few connections to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.postgresql_only, pytest.mark.django_db(transaction=Tru
 
 @pytest.fixture
 def server(database_url: str) -> Iterator[str]:
-    """The address of a real web server on the test's database."""
+    """Run a real web server on the test's database; return its address."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "web", "--port", str(port)],

@@ -1,4 +1,4 @@
-"""The demo's settings are used by who asks for the demo, and never beside those of an installation."""
+"""The demo's settings are used on request only, and never beside those of an installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "k" * 40
 
 @pytest.fixture
 def demo_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A demo that `up` has made before; its database is not there yet."""
+    """Return the directory of a demo that `up` has made, still without a database."""
     start.write_settings(tmp_path, {"PUBLIC_URL": "http://localhost:8000"})
     monkeypatch.setattr(os, "environ", {"DEMO_DIR": str(tmp_path)})
     return tmp_path

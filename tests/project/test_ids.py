@@ -1,4 +1,4 @@
-"""Ids that sort by time: in order, never alike, and not ahead of the clock."""
+"""Ids that sort by time are in order, unique, and not ahead of the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote is read or refused; it is never an error of ours."""
+"""Foreign JSON is read or refused, and never causes an error of the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No log has what is in an address a key: also not the web server's own, nor that of a proxy by way of Referer."""
+"""No log contains the keys in addresses: neither the web server's own, nor a proxy's through Referer."""
 
 from __future__ import annotations
 

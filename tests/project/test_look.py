@@ -1,4 +1,4 @@
-"""Filters of the pages."""
+"""Template filters of the pages."""
 
 from __future__ import annotations
 

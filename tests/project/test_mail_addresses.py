@@ -1,4 +1,4 @@
-"""An address has one stored form, and what has none is refused in words that say why."""
+"""An address has one stored form, and an invalid one is refused in words that say why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of an address everybody may read."""
+"""Masking hides the secret parts of addresses and shows the rest."""
 
 from __future__ import annotations
 

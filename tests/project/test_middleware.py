@@ -1,4 +1,4 @@
-"""What every answer has and no request may have: caching, policy, https, the character NUL."""
+"""Middleware sets caching, policy and https on every answer, and removes the character NUL from requests."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ UNREADABLE = pytest.mark.parametrize(
 
 
 def forging(**headers: str) -> Client:
-    """A browser whose cookie has forms checked for forgery."""
+    """Return a browser whose forms are checked for forgery."""
     return Client(enforce_csrf_checks=True, headers={"Cookie": f"console_csrf={'c' * 32}", **headers})
 
 

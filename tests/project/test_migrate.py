@@ -1,4 +1,4 @@
-"""Two `migrate` at once: the second waits."""
+"""A second `migrate` waits while the first runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database away, restarted or full: what people and the API are told, and how much is logged."""
+"""People and the API get plain answers while the database is away, restarted or full, and the log stays short."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def nothing_was_logged_before() -> None:
 # --- A full disk ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def full_disk(transactional_db: None) -> Iterator[None]:
-    """SQLite as it is when there is no room for another page."""
+    """Make SQLite behave as on a disk without room for another page."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA page_count")
         cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
@@ -88,7 +88,7 @@ def test_the_cache_tells_a_full_disk_from_a_key_that_is_there(transactional_db: 
 
 # --- Away ----------------------------------------------------------------------------------------------------
 class Web:
-    """`manage.py web` on a PostgreSQL of its own."""
+    """A running `manage.py web` on a PostgreSQL of its own."""
 
     def __init__(self, database_url: str, log: Path) -> None:
         self.port, self.log = free_port(), log
@@ -222,7 +222,7 @@ def test_the_scheduler_of_the_tasks_tells_no_more_of_it(
 def test_workers_tell_once_that_the_database_is_away_and_once_that_it_is_back(
     server: TemporaryPostgres, tmp_path: Path
 ) -> None:
-    """They begin without it, and lose it later."""
+    """Workers begin without the database, and lose it once more later."""
     with server as url:
         environment = clean_environment() | SETTINGS | {"DATABASE_URL": url, "CONSOLE_VENV": "none"}
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]

@@ -1,4 +1,4 @@
-"""What cannot be used ends the start with one line that names the setting, and exit code 1: for every command."""
+"""A setting that cannot be used ends every command with one line that names it, and exit code 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS = [["worker"], ["create_organization", "X", "--admin", "a@b.example"], 
 
 
 def run(*arguments: str, **given: str) -> tuple[int, str]:
-    """What a program of this Python says in this environment, and its exit code."""
+    """Run a program with this Python in this environment; return its exit code and output."""
     command, own = [sys.executable, *arguments], clean_environment() | {"CONSOLE_VENV": "none", "SECRET_KEY": "k" * 40}
     done = subprocess.run(command, cwd=BASE, env=own | given, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stderr

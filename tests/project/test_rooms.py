@@ -1,4 +1,4 @@
-"""Rules about imports that import-linter cannot hold."""
+"""Rules about imports that import-linter cannot express."""
 
 from __future__ import annotations
 

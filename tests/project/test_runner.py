@@ -1,4 +1,4 @@
-"""`manage.py test` itself: its private PostgreSQL, and that it never says more than what ran."""
+"""`manage.py test` has a private PostgreSQL, and never claims more than what ran."""
 
 from __future__ import annotations
 

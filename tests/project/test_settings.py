@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sqlite_only  # no database is concerned: once is enough
 
 
 def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
-    """What the settings become in this environment."""
+    """Return the settings that this environment makes."""
     monkeypatch.delenv("DEFAULT_FROM_EMAIL", raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)

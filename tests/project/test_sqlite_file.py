@@ -1,4 +1,4 @@
-"""The files of an SQLite database: nobody else reads them, and after a stop one file has everything."""
+"""SQLite's files are readable by their owner alone, and after a stop one file has everything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(file: Path, rows: int) -> sqlite3.Connection:
-    """Write through the log; the connection stays open, so that the log stays too."""
+    """Write rows; return the open connection, which keeps the write-ahead log."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA wal_autocheckpoint=0")

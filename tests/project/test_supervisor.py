@@ -1,4 +1,4 @@
-"""What the supervisor does to children that behave badly."""
+"""The supervisor stops and replaces children that behave badly."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_second_signal_does_not_wait(capfd: pytest.CaptureFixture[str]) -> Non
         until(lambda: "up" in capfd.readouterr().out, 10, "its start")
         os.kill(os.getpid(), signal.SIGTERM)
         pid = os.fork()
-        if pid == 0:  # somebody who presses Ctrl-C once more
+        if pid == 0:  # a second Ctrl-C
             time.sleep(0.5)
             os.kill(os.getppid(), signal.SIGINT)
             os._exit(0)

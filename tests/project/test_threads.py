@@ -1,4 +1,4 @@
-"""The web server's handler: everything of a request happens on one thread, and threads are used again."""
+"""The web server's handler answers a request on one thread, and reuses threads."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _gettext() -> None:
 
 # --- The catalogues ------------------------------------------------------------------------------------------
 def test_every_text_is_translated_and_the_catalogues_are_up_to_date(tmp_path: Path) -> None:
-    """In a copy: the check writes, and other tests read."""
+    """Check a copy of the catalogues, as the check writes and other tests read them."""
     for name in ("hooks", "events", "notifications_project", "templates"):
         shutil.copytree(settings.BASE_DIR / name, tmp_path / name, ignore=shutil.ignore_patterns("static", "*.pyc"))
     shutil.copy(settings.BASE_DIR / "manage.py", tmp_path)

@@ -1,4 +1,4 @@
-"""The web server's turns: a burst of one client's requests leaves the others theirs."""
+"""The web server's requests take turns, so that a burst of one client does not delay the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 class Requests:
-    """Requests that each keep their turn until they are told to end it; `order` says whose began, in order."""
+    """Requests that keep their turn until a test ends it; `order` lists the clients as their requests began."""
 
     def __init__(self, at_once: int) -> None:
         self.turns, self.order, self.under_way = Turns(at_once), list[str](), list[Turn]()

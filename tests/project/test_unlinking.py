@@ -1,4 +1,4 @@
-"""Names of strangers make no link in a mail, whatever a mail program takes for one."""
+"""Names of strangers make no link in a mail, whichever mail program looks for links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py up`, as its user meets it: real processes, real signals."""
+"""`manage.py up` runs as its users run it, with real processes and signals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def up(command: Start, port: int, demo_dir: Path) -> Command:
 
 
 def run_curl(printed: str) -> requests.Response:
-    """Do what the printed curl would."""
+    """Send the request of the printed curl command."""
     words = shlex.split(printed[printed.index("curl ") :].partition("\n\n")[0])
     headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H")
     return requests.post(words[3], words[words.index("-d") + 1], headers=headers, timeout=10)

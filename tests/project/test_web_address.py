@@ -1,4 +1,4 @@
-"""How a URL is read: in one way everywhere, and not at all where others read it in another way."""
+"""A URL is read in one way everywhere, and refused if other parsers read it in another way."""
 
 from __future__ import annotations
 

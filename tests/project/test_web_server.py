@@ -1,4 +1,4 @@
-"""The web server on the wire: what a client may send, how long it may take, and what it is told."""
+"""The web server bounds what a client may send and how long it may take, and answers what it refuses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def echo(scope: dict[str, Any], receive: Callable[[], Any], send: Callable
 
 @pytest.fixture
 def server() -> Iterator[uvicorn.Server]:
-    """A real server on loopback, its address in `config.port`."""
+    """Run a real server on loopback; its port is in `config.port`."""
     options: dict[str, Any] = {"log_config": None, "timeout_graceful_shutdown": 1}
     config = uvicorn.Config(Utf8Only(BoundedBodies(echo)), port=free_port(), **web_server.OPTIONS, **options)
     running = uvicorn.Server(config)
@@ -66,7 +66,7 @@ def connect(server: uvicorn.Server) -> socket.socket:
 
 
 def read(connection: socket.socket) -> bytes:
-    """Everything until the server closes."""
+    """Return all bytes until the server closes the connection."""
     said = b""
     while more := connection.recv(65536):
         said += more
@@ -82,7 +82,7 @@ def ask(server: uvicorn.Server, path: str = "/", **headers: str) -> tuple[int, b
 
 # --- The head ------------------------------------------------------------------------------------------------
 def send_endlessly(connection: socket.socket, piece: bytes, most: int = 40 * MiB) -> int:
-    """Send until the server takes no more; how much that was."""
+    """Send until the server takes no more; return the number of bytes sent."""
     sent = 0
     with suppress(OSError):
         while sent < most:
@@ -307,7 +307,7 @@ def test_who_asks_first_whether_to_send_another_charset_is_told_not_to(server: u
 # --- The command ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[Callable[..., int]]:
-    """`web(**environment)`: the port on which `manage.py web` answers, with a database of its own."""
+    """Start `manage.py web` with a database of its own: `web(**environment)` returns the port."""
     started: list[Command] = []
     database = {"DATABASE_URL": f"sqlite:///{tmp_path}/console.sqlite3"}
     assert Command("migrate", "--verbosity", "0", **SETTINGS | database).end() == (0, "")

@@ -39,12 +39,6 @@ UNFINISHED = {
     "hooks/views/mail_links",
     "hooks/views/manage",
     "hooks/views/preferences",
-    "tests",
-    "tests/accounts",
-    "tests/browser",
-    "tests/events",
-    "tests/inbox",
-    "tests/project",
 }
 
 

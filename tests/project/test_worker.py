@@ -1,4 +1,4 @@
-"""`manage.py worker`, on the database of the tests."""
+"""`manage.py worker` runs on the database of the tests."""
 
 from __future__ import annotations
 
