@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from events import representation
+from events import catalogue, representation
 from events.intake import NewEvent, record
 from events.models import Event, Resource
 from notifications_project.accounts.models import Organization, User
@@ -318,6 +318,14 @@ def test_a_list_takes_the_same_few_queries_however_long(
 
 
 # --- The catalogue ---------------------------------------------------------------------------------------------
+def test_the_catalogue_lists_what_programs_receive_though_no_hook_can_choose_it(dave_api: Api) -> None:
+    types = {each["name"]: each for each in dave_api.get("/api/v1/event-types").json()["types"]}
+    assert set(types) == set(catalogue.EVENT_TYPES)
+    digest = types["account.digest"]
+    assert (digest["selectable"], digest["recordable"]) == (False, False)
+    assert digest["sample"]["notifications"]
+
+
 def test_the_catalogue_can_be_read(dave_api: Api) -> None:
     found = dave_api.get("/api/v1/event-types").json()
     assert found["types"][5] | {"sample": {}} == {
@@ -327,6 +335,7 @@ def test_the_catalogue_can_be_read(dave_api: Api) -> None:
         "outcome": "good",
         "email_default": "on",
         "category": "Servers",
+        "selectable": True,
         "recordable": True,
         "required_permission": "record_events",
         "sample": {},

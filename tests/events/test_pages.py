@@ -131,6 +131,7 @@ def test_a_test_is_marked_as_one(page: Any, acme: Organization, alice: User) -> 
 
 def test_the_catalogue_shows_every_type_and_group(page: Any) -> None:
     html = page("event-types")
+    assert "account.digest" in html
     for each in OFFERED:
         assert f'id="{each.name}"' in html
         assert each.label in html
