@@ -1,4 +1,4 @@
-"""By API: what is to be done about an address that an e-mail hook names and that is not told."""
+"""Actions by API on an address that an e-mail hook names but does not reach."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifications_project.api.shapes import body, check
 
 
 class HookAddress(HookAPIView):
-    """POST `{"address"}`: `resubscribe` who left, `ask-again` who is to confirm, `try-again` who was refused."""
+    """POST `{"address"}` to `resubscribe`, `ask-again` (confirmation) or `try-again` (after a refusal)."""
 
     permissions = {"POST": Permission.MANAGE_HOOKS}
     action = ""

@@ -1,4 +1,4 @@
-"""The caller's own channels by API: set up, changed, silenced, tested, verified, removed."""
+"""The caller's own channels by API: setting up, changing, silencing, testing, verifying and removing them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 @contextmanager
 def _by_the_rules() -> Iterator[None]:
-    """A broken rule is the API's 422."""
+    """Turn a broken rule into the API's 422."""
     try:
         yield
     except InvalidRule as problem:
@@ -51,14 +51,14 @@ def _by_the_rules() -> Iterator[None]:
 
 class ChannelAPIView(OwnAPIView):
     def channel(self, kind: str) -> Channel:
-        """E-mail and iOS are always there; HipChat and the webhook once they are set up."""
+        """Return the channel of a kind; 404 for HipChat or webhook before it is set up."""
         found = self.every()[kind] if kind in Kind.values else None
         if found is None or not _is_there(found):
             raise NotFound("You have no such channel.")
         return found
 
     def every(self) -> dict[str, Channel]:
-        """One of each kind; what is not set up is not stored."""
+        """Return a channel of each kind; those that are not set up are not in the database."""
         there = services.channels_of(self.user)
         found = {kind: there.get(kind) or Channel(user=self.user, kind=kind) for kind in Kind.values}
         for channel in found.values():
@@ -67,16 +67,16 @@ class ChannelAPIView(OwnAPIView):
 
 
 class ChannelList(ChannelAPIView):
-    """GET: all kinds, those that are not set up as well."""
+    """GET all kinds, including those that are not set up."""
 
     def get(self, request: Request) -> Response:
         return whole(map(channel_json, self.every().values()))
 
 
 class ChannelDetail(ChannelAPIView):
-    """GET; PUT sets up or replaces where it leads, PATCH changes what is named; DELETE.
+    """GET, PUT (set up or replace the destination), PATCH (change the given fields) and DELETE a channel.
 
-    The answer to the PUT that makes a signed webhook has its `secret`, this once.
+    Only the answer to the PUT that creates a signed webhook contains its `secret`.
     """
 
     def get(self, request: Request, kind: str) -> Response:
@@ -101,7 +101,7 @@ class ChannelDetail(ChannelAPIView):
             if channel.endpoint and sent.keys() & _LEADS.keys():
                 stands = _leads(channel.endpoint)
                 if sent.get("format", stands["format"]) != stands["format"]:
-                    stands["options"] = {}  # another format has options of its own
+                    stands["options"] = {}  # another format has other options
                 services.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
             self._silence(kind, sent)
         return Response(channel_json(self.channel(kind)))
@@ -112,7 +112,7 @@ class ChannelDetail(ChannelAPIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _sent(self, request: Request, kind: str) -> dict[str, Any]:
-        """What may be set, without what reading gives and nobody sets."""
+        """Parse the writable fields of a request. Read-only ones are dropped: the JSON of a GET can be sent back."""
         sent = {name: value for name, value in body(request.data).items() if name not in _READ_ONLY}
         leads = _LEADS if kind in services.WITH_ENDPOINT else {}
         check(sent, leads | _QUIET)
@@ -126,7 +126,7 @@ class ChannelDetail(ChannelAPIView):
         return sent
 
     def _silence(self, kind: str, sent: dict[str, Any]) -> None:
-        """What is sent as it stands is no change: a snooze that was read may be over by now."""
+        """Change snooze and quiet hours if they differ: an unchanged snooze may be over by now, which is no error."""
         stands = self.channel(kind)
         snooze = (
             (sent["snoozed_until"],)
@@ -144,7 +144,7 @@ class ChannelDetail(ChannelAPIView):
 
 
 class ChannelTest(ChannelAPIView):
-    """POST `{"event_type"?, "device"?}`: a real test; its delivery, in the personal space, shows what came of it."""
+    """POST `{"event_type"?, "device"?}` to send a real test; its delivery in the personal space shows the result."""
 
     def post(self, request: Request, kind: str) -> Response:
         channel, sent = self.channel(kind), body(request.data)
@@ -157,7 +157,7 @@ class ChannelTest(ChannelAPIView):
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 
     def _endpoint(self, channel: Channel, device: str | None) -> Endpoint:
-        """Of several devices the named one, else the first by name."""
+        """Return the endpoint for the test: for iOS of the given device, else of the first by name."""
         if channel.endpoint:
             return channel.endpoint
         if channel.kind == Kind.EMAIL:
@@ -170,7 +170,7 @@ class ChannelTest(ChannelAPIView):
 
 
 class ChannelVerify(ChannelAPIView):
-    """POST: asks the service whether the token is valid; nothing is posted there."""
+    """POST to ask the service whether the token is valid; no message is posted there."""
 
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
@@ -184,7 +184,7 @@ class ChannelVerify(ChannelAPIView):
 
 
 class ChannelRotateSecret(ChannelAPIView):
-    """POST: a new signing secret, shown this once; the one before is signed with as well for a while."""
+    """POST to get a new signing secret, shown only now; the old one signs too for a while."""
 
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
@@ -194,7 +194,7 @@ class ChannelRotateSecret(ChannelAPIView):
 
 
 class ChannelEnable(ChannelAPIView):
-    """POST: put a channel to work again that was stopped; what waits for it goes out."""
+    """POST to enable a channel that was disabled; its held deliveries are sent."""
 
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
@@ -204,7 +204,7 @@ class ChannelEnable(ChannelAPIView):
 
 
 def channel_json(channel: Channel) -> dict[str, Any]:
-    """Of one's own: whole URLs; secret options by their beginning."""
+    """Return the JSON of the caller's own channel, with whole URLs, and the first characters of secret options."""
     card = cards.card(channel, timezone.now())
     hours = (
         channel.quiet_from

@@ -1,4 +1,4 @@
-"""Deliveries by API: the list, one with its attempts, and sending one again."""
+"""Deliveries by API: the list, a delivery with its attempts, and resending."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DeliveryAPIView(OrganizationAPIView):
         return delivery_json(delivery, workers=self._workers_running)
 
     def look(self, deliveries: Sequence[Delivery]) -> None:
-        """Before `json`: whose own channels these go to."""
+        """Read whose own channels these deliveries go to, before `json` is called for them."""
         self._whose = privacy.whose(deliveries)
 
     def _workers_running(self) -> bool:
@@ -52,7 +52,7 @@ class DeliveryAPIView(OrganizationAPIView):
 
 
 class DeliveryList(DeliveryAPIView):
-    """Newest first, filtered by `state`, `hook` and `event`."""
+    """GET deliveries, newest first, filtered by `state`, `hook` and `event`."""
 
     def get(self, request: Request, owner: UUID) -> Response:
         query = parameters(request, "state", "hook", "event")
@@ -69,7 +69,7 @@ class DeliveryList(DeliveryAPIView):
 
 
 class DeliveryDetail(DeliveryAPIView):
-    """With every attempt, the first first."""
+    """GET a delivery with all attempts, oldest first."""
 
     def get(self, request: Request, owner: UUID, delivery: UUID) -> Response:
         found = self.delivery(delivery)
@@ -78,7 +78,7 @@ class DeliveryDetail(DeliveryAPIView):
 
 
 class Redeliver(DeliveryAPIView):
-    """POST: the same delivery again, with the same id and body. 202, or 409 when it cannot be sent anywhere now."""
+    """POST to resend a delivery with its id and body: 202, or 409 if it cannot be sent now."""
 
     permissions = {"POST": Permission.TEST_HOOKS}
 
@@ -93,7 +93,7 @@ class Redeliver(DeliveryAPIView):
 
 
 class RedeliverMany(DeliveryAPIView):
-    """POST `{"ids": […]}`, up to 100: which of them go out again, and why the others do not."""
+    """POST `{"ids": […]}`, up to 100, to resend them; the answer says why some cannot be sent."""
 
     permissions = {"POST": Permission.TEST_HOOKS}
 

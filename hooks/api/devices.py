@@ -1,4 +1,4 @@
-"""The caller's own iPhones and iPads by API: what the app registers, and what is listed, renamed and removed."""
+"""The caller's own iPhones and iPads by API: registering, listing, renaming and removing them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DeviceAPIView(OwnAPIView):
 
 @contextmanager
 def _by_the_rules() -> Iterator[None]:
-    """A device that cannot be is the API's 422."""
+    """Turn an invalid device into the API's 422."""
     try:
         yield
     except devices.InvalidDevice as problem:
@@ -38,7 +38,7 @@ def _by_the_rules() -> Iterator[None]:
 
 
 class DeviceList(DeviceAPIView):
-    """GET: all of them by name. POST `{"token", "name"}`: register one; 201, or 200 if it was known already."""
+    """GET all devices by name. POST `{"token", "name"}` to register one: 201, or 200 if it was registered already."""
 
     def get(self, request: Request) -> Response:
         found = Device.objects.filter(user=self.user).select_related("endpoint").order_by("name", "pk")
@@ -55,7 +55,7 @@ class DeviceList(DeviceAPIView):
 
 
 class DeviceDetail(DeviceAPIView):
-    """GET; PATCH `{"name"}`; DELETE."""
+    """GET, PATCH `{"name"}` and DELETE a device."""
 
     def get(self, request: Request, device: UUID) -> Response:
         return Response(device_json(self.device(device)))
@@ -74,7 +74,7 @@ class DeviceDetail(DeviceAPIView):
 
 
 def device_json(device: Device) -> dict[str, Any]:
-    """Give a device with its endpoint loaded."""
+    """Return the JSON of a device. Select its endpoint."""
     endpoint = device.endpoint
     return {
         "id": device.public_id,

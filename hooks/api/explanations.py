@@ -1,4 +1,4 @@
-"""Why, by API: of one event, every hook and a page of the members, told or not told, each with the reason."""
+"""Explanations by API: every hook and a page of the members for an event, told or not, with the reason."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MOST_DIGITS = 18
 
 
 class EventExplanation(OrganizationAPIView):
-    """`?member=me`: the reader alone; `?search=`, `?told=true` or `false`; `?after=` and `?limit=` page the members.
+    """GET an explanation. `?member=me` is the caller alone; `?search=`, `?told=` filter; `?after=`, `?limit=` page.
 
-    Hooks and addresses of no member are on the first page.
+    The first page has the hooks, and the addresses of no member.
     """
 
     def get(self, request: Request, owner: UUID, event: UUID) -> Response:

@@ -1,4 +1,4 @@
-"""The formats by API: what a webhook can be written in, and what each of them takes."""
+"""The formats of webhooks by API, with their options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifications_project.api.lists import whole
 
 
 class FormatList(APIView):
-    """Every format that a webhook can have, the same for all organizations."""
+    """GET every format that a webhook can have, equal for all organizations."""
 
     def get(self, request: Request) -> Response:
         return whole(map(format_json, webhook_formats()))

@@ -1,4 +1,4 @@
-"""What is sent to the API of hooks, taken apart: shapes only, the meaning is checked by `hooks.manage.rules`."""
+"""Parse requests to the API of hooks. Only shapes are checked here; `hooks.manage.rules` checks the meaning."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 _SHARED_DEFAULTS: dict[str, Any] = {"events": None, "resources": None, "paused": False, "enabled": True}
 
-# What reading a hook gives and nobody sets; in a change it is left aside, so that a hook that was read can be put back.
+# Read-only fields. A change ignores them, so that the JSON of a GET can be sent back.
 READ_ONLY = frozenset(
     {"id", "state", "description", "health", "created_at", "unsubscribed", "unconfirmed", "stopped", "failing"}
 )
 
 
 def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
-    """The kind, and the arguments of `rules.create_webhook` or `rules.create_email_hook`."""
+    """Return the kind, and the arguments of `rules.create_webhook` or `rules.create_email_hook`."""
     data = dict(body(sent))
     kind = data.pop("kind", None)
     if kind not in Hook.Kind.values:
@@ -56,7 +56,7 @@ def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
 
 
 def changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
-    """The arguments of `rules.update_hook`. `complete`: what is not sent goes back to its default (PUT)."""
+    """Return the arguments of `rules.update_hook`. If `complete` (PUT), missing fields get their defaults."""
     data = {name: value for name, value in body(sent).items() if name not in READ_ONLY}
     if data.pop("kind", hook.kind) != hook.kind:
         raise invalid({"kind": "The kind of a hook cannot be changed; make a new one."})
@@ -79,7 +79,7 @@ def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any
 
 
 def _required(kind: str, data: dict[str, Any]) -> frozenset[str]:
-    """A URL is needed unless the format knows where it goes by itself."""
+    """Return the required fields: a URL is optional if the format has a default."""
     if kind == Hook.Kind.EMAIL:
         return frozenset({"name", "notify"})
     known = FORMATS.get(str(data.get("format")))

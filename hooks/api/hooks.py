@@ -1,4 +1,4 @@
-"""Hooks by API: list, create, read, change, delete; test them and change their secret."""
+"""Hooks by API: listing, creating, reading, changing, deleting and testing them, and rotating secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from notifications_project.api.errors import invalid
 from notifications_project.api.lists import parameters, whole
 from notifications_project.api.shapes import body, check
 
-_TRIED_FIRST = "stack.redeploy.ok"  # by hooks that ask for every event
+_TRIED_FIRST = "stack.redeploy.ok"  # the type of a test for hooks that match every event
 
 
 class HookAPIView(OrganizationAPIView):
@@ -54,7 +54,7 @@ class HookAPIView(OrganizationAPIView):
 
 @contextmanager
 def _by_the_rules() -> Iterator[None]:
-    """A broken rule is the API's 422."""
+    """Turn a broken rule into the API's 422."""
     try:
         yield
     except rules.InvalidRule as problem:
@@ -62,7 +62,7 @@ def _by_the_rules() -> Iterator[None]:
 
 
 class HookList(HookAPIView):
-    """GET: all of them by name; `kind` filters. POST: create one; a webhook's answer has its `secret`, this once."""
+    """GET all hooks by name, filtered by `kind`. POST to create one; only this answer has a webhook's `secret`."""
 
     permissions = {"POST": Permission.MANAGE_HOOKS}
 
@@ -86,7 +86,7 @@ class HookList(HookAPIView):
 
 
 class HookDetail(HookAPIView):
-    """GET; PATCH changes what is named, PUT all of it; DELETE."""
+    """GET, PATCH (change the given fields), PUT (replace all fields) and DELETE a hook."""
 
     permissions = dict.fromkeys(["PUT", "PATCH", "DELETE"], Permission.MANAGE_HOOKS)
 
@@ -113,7 +113,7 @@ class HookDetail(HookAPIView):
 
 
 class HookTest(HookAPIView):
-    """POST `{"event_type"?}`: a real test event through the real workers; the delivery shows what becomes of it."""
+    """POST `{"event_type"?}` to send a real test event through the workers; its delivery shows the result."""
 
     permissions = {"POST": Permission.TEST_HOOKS}
 
@@ -129,13 +129,13 @@ class HookTest(HookAPIView):
 
 
 def _first_type(hook: Hook) -> str:
-    """The first type of the catalogue that the hook asks for."""
+    """Return the first type in the catalogue that the hook matches."""
     asked = catalogue.expand(hook.events or ())
     return next((each.name for each in catalogue.TYPES if each.name in asked), _TRIED_FIRST)
 
 
 class HookVerify(HookAPIView):
-    """POST: asks the service whether the token is valid; nothing is posted there."""
+    """POST to ask the service whether the token is valid; no message is posted there."""
 
     permissions = {"POST": Permission.TEST_HOOKS}
 
@@ -149,7 +149,7 @@ class HookVerify(HookAPIView):
 
 
 class RotateSecret(HookAPIView):
-    """POST: a new secret, shown this once; the one before is signed with as well for a while."""
+    """POST to get a new secret, shown only now; the old one signs too for a while."""
 
     permissions = {"POST": Permission.MANAGE_HOOKS}
 

@@ -1,4 +1,4 @@
-"""What belongs to the caller and to no organization: the base of `me/…` in the API."""
+"""The base of `me/…` in the API, for objects that belong to the caller and to no organization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifications_project.accounts.models import ApiToken, User
 
 
 class OwnAPIView(APIView):
-    """Sets `self.user`. A token that opens one organization does not open it; one for the personal space does."""
+    """The base view; sets `self.user`. It refuses a token for an organization, except for the personal space."""
 
     user: User
 

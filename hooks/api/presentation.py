@@ -1,4 +1,4 @@
-"""Hooks, deliveries and attempts as the JSON of the API. `secret`: whether the reader manages hooks."""
+"""Hooks, deliveries and attempts as the JSON of the API. `secret` says whether the reader manages hooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifications_project import ids
 
 
 def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> dict[str, Any]:
-    """Give a hook with its endpoint and lane, resources and users loaded. `silent`: whom it names and does not tell."""
+    """Return the JSON of a hook; it does not reach `silent`. Load its endpoint, lane, resources and users."""
     return {
         "id": hook.public_id,
         "kind": hook.kind,
@@ -82,7 +82,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[str, Any]:
-    """Give a delivery with its event, endpoint, lane and hook loaded. `workers`: whether any is running."""
+    """Return the JSON of a delivery; `workers` tells whether any worker runs. Load event, endpoint, lane and hook."""
     endpoint = delivery.endpoint
     return {
         "id": delivery.public_id,
@@ -107,7 +107,7 @@ def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[st
 
 
 def private_json(delivery: Delivery, whose: str) -> dict[str, Any]:
-    """The same for one to a member's own channel, `whose`: that it was made, and whether it arrived."""
+    """Return the JSON of a delivery to the own channel of `whose`: only that it exists and whether it arrived."""
     return {
         "id": delivery.public_id,
         "event": {"id": delivery.event.public_id, "type": delivery.event.type, "test": delivery.event.is_test},
@@ -131,7 +131,7 @@ def _reasons(delivery: Delivery) -> list[dict[str, Any]]:
 
 
 def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
-    """`request.body` is the text that was sent: the event's representation where nothing else was kept."""
+    """Return the JSON of an attempt. `request.body` is the event's representation unless another body is stored."""
     request = {"body": delivery.event.representation, **attempt.request}
     return {
         "id": ids.encode("att", attempt.pk),

@@ -1,4 +1,4 @@
-"""The caller's notification settings by API: what is chosen, what holds and why; some of it changed at once."""
+"""The caller's notification settings by API: choices, effective settings and reasons, and changes of many at once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from notifications_project.api.errors import ApiError, error, invalid
 from notifications_project.api.lists import parameters
 from notifications_project.api.shapes import body, check
 
-_MOST = 1000  # changed at once
+_MOST = 1000  # settings in one request
 _SETTING = {"event_type", "channel", "enabled"}
 
 
 class NotificationSettings(OwnAPIView):
-    """GET `?scope=`: every event type on every channel. PATCH: some of them, all or nothing.
+    """GET `?scope=` for every event type on every channel; PATCH to change some of them, all or nothing.
 
-    The scope is `everything`, an organization, or an application or add-on. PATCH answers what stood before, in the
-    form in which it is sent: sent back, it undoes the change.
+    The scope is `everything`, an organization, or an application or add-on. PATCH returns the
+    earlier settings in the form of a request: sent back, they undo the change.
     """
 
     def get(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class NotificationSettings(OwnAPIView):
             before = notification_settings.choose(self.user, wanted, scope)
             for name, mark in urgent.items():
                 notification_settings.mark_urgent(self.user, name, mark)
-        except InvalidSetting as problem:  # a channel was removed, a membership ended meanwhile
+        except InvalidSetting as problem:  # a channel was removed or a membership ended meanwhile
             raise invalid(problem.errors) from None
         return {
             "scope": scope_key(scope),
@@ -95,7 +95,7 @@ def _scope(user: User, key: str) -> Scope:
 
 
 def _cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
-    """`enabled` as it is sent: null where nothing was chosen in this scope, and what is wider decides."""
+    """Return the JSON of a cell. `enabled` is null if this scope has no choice, so that a wider one decides."""
     return {
         "enabled": chosen.get((cell.event_type, cell.channel)),
         "state": str(cell.state),
@@ -106,13 +106,13 @@ def _cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str
 
 
 def _urgent(user: User) -> dict[str, bool]:
-    """Of every type that may pass quiet times, whether it does."""
+    """Return, for every type that may pass quiet times, whether it does."""
     marked = set(Urgent.objects.filter(user=user).values_list("event_type", flat=True))
     return {each.name: each.name in marked for each in catalogue.OFFERED if can_be_urgent(each.name)}
 
 
 def _choices(sent: Sequence[dict[str, Any]]) -> list[Choice]:
-    """Raises the API's 422, which says of each setting what is wrong with it."""
+    """Parse the settings in a request. Raises the API's 422 with every problem, by index and field."""
     if len(sent) > _MOST:
         raise invalid({"settings": f"At most {_MOST} can be changed at once."})
     problems = [error(text, name, index) for index, each in enumerate(sent) for name, text in _misshapen(each)]

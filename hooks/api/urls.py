@@ -1,4 +1,4 @@
-"""The addresses of the API of hooks and deliveries."""
+"""The URLs of the API of hooks and deliveries."""
 
 from __future__ import annotations
 

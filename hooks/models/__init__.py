@@ -1,4 +1,4 @@
-"""WHO IS TOLD: rules (hooks, channels), addresses (endpoints, lanes) and work (deliveries, attempts)."""
+"""The models: rules (hooks, channels, settings), addresses (endpoints, lanes) and work (deliveries, attempts)."""
 
 from hooks.models.channel import Channel, Device
 from hooks.models.endpoint import Circuit, Endpoint, Lane, Pump

@@ -13,10 +13,10 @@ from notifications_project.accounts.models import User
 
 
 class Channel(models.Model):
-    """One way to reach one user, each kind once. E-mail goes to the user's address, iOS to each of the devices.
+    """A way to reach a user, at most one of each kind. E-mail goes to the user's address, iOS to every device.
 
-    The endpoints of HipChat and of the webhook belong to the user's personal space. While a channel is snoozed, or
-    in its quiet hours (in the user's time zone; they may pass midnight), deliveries wait.
+    The endpoints of HipChat and webhook belong to the user's personal space. Deliveries wait while a channel is snoozed
+    or in its quiet hours, which are in the user's time zone and may pass midnight.
     """
 
     class Kind(models.TextChoices):
@@ -58,13 +58,13 @@ class Channel(models.Model):
 
 
 class Device(models.Model):
-    """An iPhone or iPad of a user. Its endpoint (in the user's personal space) has the device token as its address."""
+    """An iPhone or iPad of a user. Its endpoint, in the user's personal space, has the device token as address."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="devices")
     name = models.CharField(max_length=100)
     endpoint = models.OneToOneField(Endpoint, on_delete=models.PROTECT, related_name="device")
-    registered_at = models.DateTimeField()  # anew whenever the app says that the token is valid
+    registered_at = models.DateTimeField()  # renewed whenever the app registers the token again
 
     def __str__(self) -> str:
         return self.name

@@ -16,15 +16,15 @@ from notifications_project.accounts.models import Organization
 from notifications_project.encryption import EncryptedJSONField, Unreadable, keyed_hash
 from notifications_project.masking import mask_to_host
 
-SEVERAL_FAILED = 3  # deliveries in a row that failed for good: then it is no longer about one message
+SEVERAL_FAILED = 3  # after so many permanent failures in a row the receiver is at fault
 
 
 class Lane(models.Model):
-    """The queue of one URL, or of one organization's mail or push: the unit of fairness, order, back-off and circuit.
+    """The queue of a URL, or of an organization's mail or push: the unit of fairness, order, back-off and circuit.
 
-    `work_due_at` says when its first delivery is due (empty: no work), `not_before` when it may be tried at
-    all (circuit, Retry-After). They are kept apart so that a new event never defeats a back-off; `next_at`,
-    the later of the two, is what pumps look at. A lane is leased with a token: docs/architecture.md.
+    `work_due_at` is when its first delivery is due (null: no work), `not_before` when an attempt is permitted (circuit,
+    Retry-After). They are separate so that a new event never defeats a back-off; pumps read `next_at`, the later of
+    the two. A lane is leased with a token (docs/architecture.md).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -36,10 +36,10 @@ class Lane(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     token = models.UUIDField(null=True, blank=True)
     seats = models.PositiveSmallIntegerField(default=1)
-    failures = models.PositiveIntegerField(default=0)  # of different deliveries, in a row
+    failures = models.PositiveIntegerField(default=0)  # failures of different deliveries in a row
     circuit_open = models.BooleanField(default=False)
-    last_failed = models.UUIDField(null=True, blank=True)  # the delivery: its next failure is no other's
-    # What a person chose: one after the other, and at most so many a second (a token bucket of `burst`).
+    last_failed = models.UUIDField(null=True, blank=True)  # the delivery: another failure of it does not count again
+    # Chosen by a person: strict order, and a rate limit per second (a token bucket of `burst`).
     ordered = models.BooleanField(default=False)
     rate = models.FloatField(null=True, blank=True)
     burst = models.PositiveSmallIntegerField(default=1)
@@ -63,13 +63,13 @@ class Lane(models.Model):
 
 
 class Endpoint(models.Model):
-    """An address that can be delivered to.
+    """An address for deliveries.
 
-    An e-mail address is one endpoint of its organization, whoever names it; every webhook has its own, even
-    for the same URL. The URL of a webhook and the token of a device are credentials: `address` has what everybody may
-    read of them, `address_key` a keyed hash to find them by, `secrets`, which is encrypted, the whole.
+    An e-mail address is one endpoint of its organization, whatever names it. Every webhook has its own, even for an
+    equal URL. Webhook URLs and device tokens are credentials: `address` has the part that everybody may read,
+    `address_key` a keyed hash for look-ups, and `secrets`, which is encrypted, the whole.
     `secrets`: `{"address": "https://…", "signing": [{"key": "whsec_…", "until": epoch or null}, …], "options": {…}}`;
-    the first signing key is current, the others are valid until their time (rotation).
+    the first signing key is the current one, the others are valid until their time (rotation).
     """
 
     class Kind(models.TextChoices):
@@ -90,15 +90,15 @@ class Endpoint(models.Model):
     disabled_reason = RemarkField(blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
-    # Deliveries in a row that failed for good, of whatever sort, and since when: `hooks.endpoints.health`.
+    # Permanent failures in a row, and the time of the first (`hooks.endpoints.health`).
     failed = models.PositiveIntegerField(default=0, db_default=0)
     failed_since = models.DateTimeField(null=True, blank=True)
     last_delivered_at = models.DateTimeField(null=True, blank=True)
     last_answer = RemarkField(blank=True)
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
-    # Of an e-mail address that belongs to no member: asked by a mail whether it wants to be told, and it did.
-    # `ask_at`: the mail that asks is to be sent, not before then; empty when nothing is to be sent.
+    # For e-mail addresses of no member: when the confirmation mail was sent and confirmed. `ask_at` is when such a
+    # mail is due; null if none is.
     ask_at = models.DateTimeField(null=True, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -124,41 +124,41 @@ class Endpoint(models.Model):
 
     @property
     def identity(self) -> UUID | str:
-        """What it stays although its row is made again: of an e-mail address, which routing makes, the address."""
+        """Return the key for ids of deliveries: the id, but for e-mail the address, as routing may create a new row."""
         return self.address.lower() if self.kind == self.Kind.EMAIL else self.pk
 
     @property
     def whole_address(self) -> str:
-        """Where it leads; empty if no key of ENCRYPTION_KEYS reads that any more."""
+        """Return the full URL, address or token; empty if no key in ENCRYPTION_KEYS decrypts it."""
         if not self.address_key:
-            return self.address  # an e-mail address, or a row whose secrets no key read when URLs were encrypted
+            return self.address  # e-mail, or secrets that migration 0015 could not decrypt
         return "" if isinstance(self.secrets, Unreadable) else str(self.secrets.get("address", ""))
 
     def is_lost(self, secrets: Mapping[str, Any]) -> bool:
-        """Whether nothing can be sent: what that takes of its `secrets` cannot be read, and was not given anew."""
+        """Tell whether `secrets` lack what sending needs: they cannot be decrypted, and were not given anew."""
         if isinstance(secrets, Unreadable):
             return True
         needed = bool(self.address_key) and self.kind == self.Kind.WEBHOOK
         return needed and not (secrets.get("address") and secrets.get("signing"))
 
     def lead_to(self, address: str) -> None:
-        """Set a secret address. The other secrets stay; if they cannot be read, they are gone with this."""
+        """Set a secret address. The other secrets stay, unless they cannot be decrypted: then this discards them."""
         kept = {} if isinstance(self.secrets, Unreadable) else self.secrets
         self.secrets = {**kept, "address": address}
         self.address, self.address_key = mask_to_host(address), keyed_hash(address)
 
 
 class Circuit(models.Model):
-    """The circuit of a whole transport (`smtp`: the mail relay, `apns`); open, nothing is tried before `not_before`.
+    """The circuit of a whole transport (`smtp`, `apns`). While it is open, nothing is sent before `not_before`.
 
-    Of a service that limits all requests of one sender together also what this installation has used: `HostLimit`.
+    For a service with a `HostLimit` it also has how much of the limit this installation has used.
     """
 
     transport = models.CharField(max_length=10, primary_key=True)
     not_before = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     last_error = RemarkField(blank=True)
-    allowance = models.FloatField(default=0, db_default=0)  # of a token bucket that all workers share
+    allowance = models.FloatField(default=0, db_default=0)  # in a bucket that all workers share
     allowance_at = models.DateTimeField(null=True, blank=True)
     # Answers that count against the sender, by the minute since 1970 in which they came; only of the last minutes.
     refusals_by_minute = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
@@ -168,10 +168,11 @@ class Circuit(models.Model):
 
 
 class Pump(models.Model):
-    """A pump at work: the heartbeat that the watchdog and the wake-up look at."""
+    """The heartbeat of an active pump, for the watchdog and the wake-up."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    active = models.BooleanField(default=True)  # cleared before its last look; it will see what came before
+    # Cleared before the last look for work: work that comes later must wake another pump.
+    active = models.BooleanField(default=True)
     seen_at = models.DateTimeField()
 
     class Meta:

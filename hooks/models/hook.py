@@ -1,4 +1,4 @@
-"""Hooks: an organization's rules of who is told about what."""
+"""Hooks: an organization's rules that send events to recipients and webhooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifications_project.accounts.roles import Role
 
 
 class HookProblem(StrEnum):
-    """Why a hook that is enabled tells nobody anything."""
+    """A reason why an enabled hook sends nothing."""
 
     NO_TYPE = "no_type"  # no event type is chosen
     TYPES_GONE = "types_gone"
@@ -27,16 +27,15 @@ class HookProblem(StrEnum):
 
 class HookQuerySet(models.QuerySet["Hook"]):
     def existing(self) -> HookQuerySet:
-        """Not deleted: deletion is soft, history outlives the hook."""
+        """Filter out deleted hooks. Deletion is soft, so that the history of a hook outlives it."""
         return self.filter(deleted_at__isnull=True)
 
 
 class Hook(models.Model):
-    """These events, on these resources, to this endpoint or these people.
+    """A rule: these events, on these resources, go to this endpoint or to these people.
 
-    `events` names event types and groups: None is every event, an empty list none. `restricted` says that resources
-    were chosen: then it is about `resources` alone, and about nothing when there are none, be it that the last of them
-    went away or that none was chosen (docs/who-is-told.md). The same holds for recipients: who is gone is not told.
+    `events` names event types and groups: None is every event, an empty list none. A `restricted` hook is only about
+    `resources`, and about nothing if there are none left (docs/who-is-told.md). Recipients who are gone get nothing.
     """
 
     class Kind(models.TextChoices):
@@ -87,14 +86,14 @@ class Hook(models.Model):
 
     @property
     def matching_problem(self) -> HookProblem | None:
-        """Why it matches no event. Load its resources."""
+        """Return why the hook matches no event; None if it can. Prefetch `resources`."""
         if not catalogue.expand(self.events):
             return HookProblem.TYPES_GONE if self.events else HookProblem.NO_TYPE
         return HookProblem.RESOURCES_GONE if self.restricted and not self.resources.all() else None
 
     @property
     def problem(self) -> HookProblem | None:
-        """Why it matches no event, or has nobody to tell. Load its resources and its users."""
+        """Return why the hook sends nothing; None if it can. Prefetch `resources` and `notify_users`."""
         if problem := self.matching_problem:
             return problem
         named = self.notify_members or self.notify_addresses or any(role in self.notify_roles for role in Role)

@@ -1,4 +1,4 @@
-"""What people decide about mail from one hook."""
+"""Decisions of recipients about the mail from a hook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hooks.models.hook import Hook
 
 
 class Unsubscription(models.Model):
-    """An e-mail address that no longer wants one hook's mail. Undone by deleting it."""
+    """An e-mail address that wants no mail from a hook. Deleting the row undoes it."""
 
     id = models.BigAutoField(primary_key=True)
     hook = models.ForeignKey(Hook, on_delete=models.CASCADE, related_name="unsubscriptions", db_index=False)

@@ -1,4 +1,4 @@
-"""What each user decides: notification settings, and what may disturb them."""
+"""The choices of users: notification settings, and event types that pass quiet times."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from notifications_project.accounts.models import Organization, User
 
 
 class NotificationSetting(models.Model):
-    """One event type on one channel of a user, on or off. Only what was chosen has a row: the rest is the default.
+    """A user's choice for an event type on a channel, on or off. Without a row the default holds.
 
-    Its scope is one resource, one organization, or (both empty) everything. The narrowest wins (docs/who-is-told.md).
+    Its scope is a resource, an organization, or everything if both are null. The narrowest wins (docs/who-is-told.md).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -51,7 +51,7 @@ class NotificationSetting(models.Model):
 
 
 class Urgent(models.Model):
-    """Bad news that reaches a user at once, also while a channel is snoozed or quiet."""
+    """A type of bad news that reaches a user at once, even while a channel is snoozed or quiet."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="urgent_types", db_index=False)

@@ -1,4 +1,4 @@
-"""Deliveries and their attempts: the work, and the record of it. The delivery table is the queue."""
+"""Deliveries and their attempts. The table of deliveries is the queue."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from notifications_project.accounts.models import Organization
 
 
 class Delivery(models.Model):
-    """One event owed to one endpoint. Its public id is the `webhook-id` of every try.
+    """The delivery of an event to an endpoint. Its public id is the `webhook-id` of every attempt.
 
-    `due_at` is when it may next be tried; empty while it is held (its hook is paused, its endpoint disabled)
+    `due_at` is when the next attempt is due; null while it is held (its hook is paused, its endpoint disabled)
     and when it is settled. `reasons` lists every rule that asked for it: `[{"rule": "hook", "id": "hook_…",
     "name": "…"}, {"rule": "setting", …}, {"rule": "test", …}]`. `hook` is the first hook among them.
-    Ids follow from the event and where it goes, so that receivers can tell what was routed again, as after a database
-    was restored, from what is new. They sort like the ids of events, which is the order of routing and within a lane.
+    The id follows from event and endpoint: after the restore of a database, receivers recognize what is routed again.
+    Ids sort like the ids of events, which is the order of routing and within a lane.
     """
 
     class State(models.TextChoices):
@@ -34,8 +34,8 @@ class Delivery(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # Without indexes of their own, as each costs every write: those below, and the constraint, begin with them; and
-    # what waits for an endpoint is found by its lane.
+    # No indexes of their own, as each would slow every write: the indexes below and the constraint begin with these
+    # columns, and the deliveries that wait for an endpoint are found by its lane.
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
@@ -46,17 +46,17 @@ class Delivery(models.Model):
     reasons = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     due_at = models.DateTimeField(null=True, blank=True)
-    # Not before: the user's channel is snoozed or quiet. Then what waited goes as one digest
+    # The end of the channel's quiet time, if there is one. Then all that waited are sent as a digest
     # (`hooks.deliveries.digests`).
     quiet_until = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
-    # Those of them that a person asked for beside the ten. While one of these is to come, due at once, `scheduled_at`
-    # keeps when the schedule goes on after it.
+    # How many of `tries` were resends beside the ten scheduled attempts. While a resend is due, `scheduled_at` has the
+    # time at which the schedule continues.
     extra_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     outcome = RemarkField(blank=True)  # the last answer
-    # The digest that told it. It stays told when that is gone (its user's account was deleted), and deleting asks no
-    # index for it: so without a constraint.
+    # The digest that contained it. No constraint: the value stays when the digest is deleted with its user's account,
+    # and that deletion would need an index to check it.
     digest = models.ForeignKey(
         "self",
         on_delete=models.DO_NOTHING,
@@ -95,20 +95,20 @@ class Delivery(models.Model):
 
     @property
     def is_told_in_digest(self) -> bool:
-        """Whether it was told with others, and not by itself."""
+        """Tell whether a digest contained the delivery."""
         return self.state == self.State.CANCELLED and self.digest_id is not None
 
 
 def id_of(event: UUID, endpoint: UUID | str) -> UUID:
-    """The id of the delivery of an event to an endpoint, by `Endpoint.identity`."""
+    """Return the id of the delivery of an event to an endpoint, given by `Endpoint.identity`."""
     return ids.derived(event, endpoint)
 
 
 class Attempt(models.Model):
-    """One try at a delivery: what was sent, what came back, how long it took.
+    """An attempt to send a delivery: the request, the answer and the time it took.
 
     `request` and `response` are `{"method", "url", "headers", …}` and `{"status", "headers", "body"}`; the
-    request's body is kept only where it differs from the event's representation. `timings` are milliseconds.
+    request's body is stored only if it differs from the event's representation. `timings` are milliseconds.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
