@@ -6,11 +6,12 @@ share, such as an organization, a time or the reasons of a hook's deliveries, is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 from django.db import connection, connections, models, transaction
 
+CHUNK = 500  # ids in one statement: what every database takes, and soon done
 _BATCH = 2_000  # rows in one statement
 
 _NATIVE = {
@@ -19,6 +20,22 @@ _NATIVE = {
 }  # fmt: skip
 
 _Prepare = Callable[[Any], Any]
+_Model = TypeVar("_Model", bound=models.Model)
+Row = TypeVar("Row")
+Value = TypeVar("Value")
+
+
+def in_chunks(values: Sequence[Value], size: int | None = None) -> Iterator[Sequence[Value]]:
+    """Split what is too much for one statement, or for one transaction."""
+    size = size or CHUNK
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def rows_with(rows: models.QuerySet[_Model, Row], column: str, values: Collection[Any]) -> Iterator[Row]:
+    """The rows in which a column has one of many values; SQLite takes only so many of them in one statement."""
+    size = CHUNK if connection.features.max_query_params else 5_000
+    for some in in_chunks(list(dict.fromkeys(values)), size):
+        yield from rows.filter(**{f"{column}__in": some})
 
 
 def insert(
@@ -88,8 +105,8 @@ def _unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequ
     statement = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608  (names)
     columns = _columns(fields, rows, _as_elements(fields))
     with connection.cursor() as cursor:
-        for start in range(0, len(rows), _BATCH):
-            cursor.execute(statement, [f"{{{','.join(column[start : start + _BATCH])}}}" for column in columns])
+        for some in in_chunks(list(zip(*columns, strict=True)), _BATCH):
+            cursor.execute(statement, [f"{{{','.join(column)}}}" for column in zip(*some, strict=True)])
 
 
 def _columns(

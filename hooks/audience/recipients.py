@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -22,6 +22,7 @@ from hooks import clock
 from hooks.models import Endpoint, Hook, Unsubscription
 from hooks.models.endpoint import SEVERAL_FAILED
 from notifications_project.accounts.models import Membership, Organization, User
+from notifications_project.bulk import rows_with
 
 ASKED_SOON = timedelta(minutes=20)  # longer than the wait for a retry after a refused mail
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # an address is asked at most once in this time
@@ -112,7 +113,7 @@ def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[st
 def _deactivated(lowers: Collection[str]) -> set[str]:
     """Return the addresses that belong to deactivated users: no mail goes to them, not even one that asks."""
     users = User.objects.filter(is_active=False).annotate(lower=Lower("email"))
-    return {lower for (lower,) in _among(users, "lower", lowers, "lower")}
+    return set(rows_with(users.values_list("lower", flat=True), "lower", lowers))
 
 
 class _Asked(NamedTuple):
@@ -125,10 +126,8 @@ class _Asked(NamedTuple):
 
 def _asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
     """Return the state of confirmation of addresses that have an endpoint, by lower case."""
-    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).annotate(
-        lower=Lower("address")
-    )
-    rows = _among(mails, "lower", lowers, *_Asked._fields)
+    mails = Endpoint.objects.mails().filter(organization=organization)
+    rows = rows_with(mails.values_list(*_Asked._fields), "lower", lowers)
     return {asked.address.lower(): asked for asked in (_Asked(*row) for row in rows)}
 
 
@@ -146,16 +145,9 @@ def _active(organization: Organization) -> QuerySet[Membership]:
 
 def members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
     """Return the members to whom some of the addresses belong, by address in lower case."""
-    members = _active(organization).annotate(lower=Lower("user__email"))
-    rows = _among(members, "lower", lowers, "user_id", "role", "user__email")
+    members = _active(organization).alias(lower=Lower("user__email"))
+    rows = rows_with(members.values_list("user_id", "role", "user__email"), "lower", lowers)
     return {member.email.lower(): member for member in (Member(*row) for row in rows)}
-
-
-def _among(rows: QuerySet[Any], column: str, values: Collection[str], *wanted: str) -> Iterator[tuple[Any, ...]]:
-    """Yield rows whose column has one of many values, in several queries: databases limit the values in one."""
-    step, asked = (500 if connection.features.max_query_params else 5_000), list(values)
-    for start in range(0, len(asked), step):
-        yield from rows.filter(**{f"{column}__in": asked[start : start + step]}).values_list(*wanted)
 
 
 # --- For pages and API ---------------------------------------------------------------------------------------
@@ -193,9 +185,9 @@ def skipped_addresses(organization: Organization, hooks: Sequence[Hook]) -> dict
     for hook, address, at in unsubscriptions.values_list("hook", "endpoint__address", "at"):
         found[hook].append(SkippedAddress(address, SkipReason.UNSUBSCRIBED, at))
         left[hook].add(address.lower())
-    endpoints = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
+    endpoints = Endpoint.objects.mails().filter(organization=organization)
     troubled = Q(disabled_at__isnull=False) | Q(failed__gte=SEVERAL_FAILED)
-    unreached = list(endpoints.filter(troubled).defer("secrets").order_by("address"))
+    unreached = list(endpoints.filter(troubled).without_secrets().order_by("address"))
     unsure = unconfirmed(organization, _typed(mails).values())
     known, now = _asked(organization, unsure), clock.now()
     refused = {endpoint.address.lower() for endpoint in unreached}

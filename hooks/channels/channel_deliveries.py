@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from events.models import Event
 from hooks.channels import services
@@ -19,8 +20,8 @@ _ORGANIZATIONS = 50
 
 def deliveries(user: User) -> QuerySet[Delivery]:
     """All that the user may read whole: in organizations of which the user is a member. Look for few of them by id."""
-    mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=user.email)
-    mine = Delivery.objects.filter(Q(endpoint__organization=user.pk) | mails)
+    mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower=user.email.lower())
+    mine = Delivery.objects.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__organization=user.pk) | mails)
     return mine.filter(organization__in=user.memberships.values("organization"))
 
 

@@ -12,8 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import F, Q
 
 from hooks import clock
 from hooks.audience.quiet_times import quiet_until
@@ -23,7 +22,8 @@ from hooks.endpoints import webhooks
 from hooks.endpoints.options import is_shown_url, options_after
 from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from hooks.formats import FORMATS
-from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
+from hooks.locking import lock_endpoint, lock_organizations_of
+from hooks.models import Channel, Delivery, DeliveryQuerySet, Device, Endpoint, EndpointQuerySet, NotificationSetting
 from hooks.queue import pending as queue_pending
 from hooks.queue.wakeup import wake
 from hooks.remarks import Remark, RemarkCode
@@ -141,9 +141,7 @@ def remove(channel: Channel) -> None:
     now = clock.now()
     endpoint.deleted_at = now
     endpoint.save(update_fields=["deleted_at"])
-    waiting_for(channel).update(
-        state=Delivery.State.CANCELLED, outcome=Remark(RemarkCode.CHANNEL_REMOVED), settled_at=now, due_at=None
-    )
+    waiting_for(channel).cancel(Remark(RemarkCode.CHANNEL_REMOVED), now)
     audit.record(space, channel.user, "channel.removed", channel.get_kind_display())
 
 
@@ -192,19 +190,17 @@ def _checked(until: datetime, now: datetime) -> datetime:
     return until
 
 
-def waiting_for(channel: Channel) -> QuerySet[Delivery]:
+def waiting_for(channel: Channel) -> DeliveryQuerySet:
     """The deliveries that wait for a user's channel, whatever organization they are of."""
-    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
-    return pending.filter(endpoint__in=endpoints_of(channel), lane__in=endpoints_of(channel).values("lane"))
+    endpoints = endpoints_of(channel)
+    return Delivery.objects.pending().filter(endpoint__in=endpoints, lane__in=endpoints.values("lane"))
 
 
-def endpoints_of(channel: Channel) -> QuerySet[Endpoint]:
+def endpoints_of(channel: Channel) -> EndpointQuerySet:
     """Where the channel leads: for e-mail, the user's address in each organization."""
     if channel.kind == Kind.EMAIL:
         owners = channel.user.memberships.values("organization")
-        mails = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL, organization__in=owners)
-        # (Not `iexact`, which has no index.)
-        return mails.alias(lower=Lower("address")).filter(lower=channel.user.email.lower())
+        return Endpoint.objects.for_addresses([channel.user.email]).filter(organization__in=owners)
     if channel.kind == Kind.IOS:
         return Endpoint.objects.filter(pk__in=Device.objects.filter(user=channel.user).values("endpoint"))
     return Endpoint.objects.filter(pk=channel.endpoint_id) if channel.endpoint_id else Endpoint.objects.none()
@@ -230,19 +226,9 @@ def _locked_space(user: User) -> Organization:
     So does routing, which may have read before what is changed now: what it owes is waited for.
     """
     space = ensure_personal_space(user)
-    take_turns(user)
+    lock_organizations_of([user.pk])
     return space
 
 
-def take_turns(user: User) -> None:
-    """Lock all of a user's organizations, the personal space among them."""
-    owners = Organization.objects.filter(pk__in=user.memberships.values("organization")).order_by("pk")
-    list(owners.select_for_update(no_key=True).values_list("pk"))
-
-
 def _locked(channel: Channel) -> Endpoint | None:
-    """Its endpoint, as workers lock it who write results."""
-    if channel.endpoint_id is None:
-        return None
-    rows = Endpoint.objects.select_for_update(no_key=True).defer("secrets")
-    return rows.filter(pk=channel.endpoint_id).first()
+    return lock_endpoint(channel.endpoint_id) if channel.endpoint_id else None

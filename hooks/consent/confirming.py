@@ -24,6 +24,7 @@ from hooks import clock, mail_links
 from hooks.audience import recipients
 from hooks.endpoints import health, lookup
 from hooks.formats.mail import domain
+from hooks.locking import lock_endpoint, lock_organization
 from hooks.messages import Answer, Message, Transport, Verdict
 from hooks.models import Endpoint, Hook
 from hooks.queue import wakeup
@@ -55,7 +56,7 @@ def ask(hook: Hook) -> None:
 @transaction.atomic
 def ask_again(organization: Organization, address: str, actor: User) -> bool:
     """Schedule another mail to an address; False if one was sent a moment ago or the address need not confirm."""
-    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    lock_organization(organization.pk)
     if not recipients.unconfirmed(organization, [address]):
         return False
     endpoint = lookup.mail_endpoint(organization, address)
@@ -196,7 +197,7 @@ def _take(pk: UUID) -> Endpoint | None:
     now = clock.now()
     if not Endpoint.objects.filter(pk=pk, ask_at__lte=now).update(ask_at=now + _TAKEN_FOR):
         return None
-    return Endpoint.objects.select_related("organization").defer("secrets").get(pk=pk)
+    return Endpoint.objects.select_related("organization").without_secrets().get(pk=pk)
 
 
 def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
@@ -211,8 +212,7 @@ def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
 @transaction.atomic
 def _settle(endpoint: Endpoint, answer: Answer) -> None:
     """Record the outcome of the mail: sent, refused for good, or to be retried."""
-    current = Endpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
-    row = current.defer("secrets").get(pk=endpoint.pk)
+    row = lock_endpoint(endpoint.pk)
     now = clock.now()
     if answer.arrived:
         row.ask_at, row.asked_at, row.failing_since = None, now, None

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from hooks.locking import lock_organization
 from hooks.models import Endpoint, Hook, Unsubscription
 from hooks.queue import pending
 from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
-from notifications_project.accounts.models import Organization, User
+from notifications_project.accounts.models import User
 
 
 def existing_hooks(endpoint: Endpoint, hooks: Collection[UUID]) -> list[Hook]:
@@ -29,7 +30,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
 
     `by` is a user, or the address itself if its owner followed the link in a mail.
     """
-    _take_turns(endpoint)
+    lock_organization(endpoint.organization_id)
     left = []
     for hook in existing_hooks(endpoint, hooks):
         _, new = Unsubscription.objects.get_or_create(hook=hook, endpoint=endpoint)
@@ -43,7 +44,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
 @transaction.atomic
 def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> list[Hook]:
     """Permit mail from these hooks again; return those for which that is new. Cancelled deliveries stay so."""
-    _take_turns(endpoint)
+    lock_organization(endpoint.organization_id)
     back = []
     for hook in existing_hooks(endpoint, hooks):
         deleted, _ = Unsubscription.objects.filter(hook=hook, endpoint=endpoint).delete()
@@ -51,11 +52,6 @@ def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
             audit.record(endpoint.organization, by, "hook.resubscribed", hook.name, **_about(endpoint, by))
             back.append(hook)
     return back
-
-
-def _take_turns(endpoint: Endpoint) -> None:
-    """Lock the organization row, so that this cannot run while routing or another rule change does."""
-    Organization.objects.select_for_update(no_key=True).get(pk=endpoint.organization_id)
 
 
 def _about(endpoint: Endpoint, by: User | str) -> dict[str, str]:

@@ -1,10 +1,9 @@
 """What waited for a channel goes as one message when its quiet time is over.
 
 `send_due` serves one channel of one user after the other, each in a transaction of its own. It locks the user's
-personal space, as does whatever the user decides; then the channel's endpoint and the deliveries in the order of their
-ids, as do workers that write results. If the channel is quiet again, they wait on; one alone goes as it is; several are
-told in one event, a digest, of which the channel is owed a delivery of its own, and are cancelled. Nothing is told
-twice:
+personal space, as does whatever the user decides; then the channel's endpoint and the deliveries. If the channel is
+quiet again, they wait on; one alone goes as it is; several are told in one event, a digest, of which the channel is
+owed a delivery of its own, and are cancelled. Nothing is told twice:
 
 * Two at once: the second waits for the space, and then finds nothing left.
 * It is killed: all of a transaction is there, or nothing. Should nobody come back, what waits goes one by one.
@@ -41,15 +40,17 @@ from events.representation import Source
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE, quiet_until
 from hooks.endpoints import lookup
+from hooks.locking import lock_deliveries, lock_endpoint, lock_idle_deliveries, lock_organization
 from hooks.messages import Notification, RuleKind
 from hooks.models import Channel, Delivery, Endpoint
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
 from hooks.remarks import Remark, RemarkCode
 from hooks.wording import tell
-from notifications_project import ids
+from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.bulk import in_chunks
 
 TYPE = "account.digest"
 LISTED = 50  # notifications that a digest names one by one; the rest it counts by type
@@ -59,7 +60,6 @@ _FOUND = 50_000  # deliveries that are read, or kept for the next call, at a tim
 _SECONDS = 25.0  # after which a call leaves the rest to the next: a task of workers has 60
 _KEEPING = 15.0  # seconds in which it keeps that for the next
 _MARGIN = timedelta(minutes=1)  # more than any transaction here takes
-_CHUNK = 500
 _REPEATED = ("event_type", "timestamp", "event_id", "organization", "resource")  # of each event, as its own JSON has it
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
         for pk, *to in rows.values_list(*columns)[: _FOUND if len(targets) == 1 else None]:
             found[_Target.of(*to)].append(pk)
         for target, pks in found.items():
-            for some in _in_chunks(sorted(pks), MOST):
+            for some in in_chunks(sorted(pks), MOST):
                 yield target, some
 
 
@@ -152,7 +152,7 @@ def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
     batch: list[_Target] = []
     total = 0
     for target, number in numbers.items():
-        if batch and (total + number > _FOUND or len(batch) == _CHUNK):
+        if batch and (total + number > _FOUND or len(batch) == bulk.CHUNK):
             yield batch
             batch, total = [], 0
         batch.append(target)
@@ -177,17 +177,16 @@ def _of_user(deliveries: QuerySet[Delivery], user: User | None) -> QuerySet[Deli
 
 def _waiting(now: datetime) -> QuerySet[Delivery]:
     """What waits for a quiet time that is over, and what no pump holds or may take soon."""
-    pending = Delivery.objects.filter(state=Delivery.State.PENDING, quiet_until__lte=now)
+    pending = Delivery.objects.pending().filter(quiet_until__lte=now)
     return pending.filter(tries=0, due_at__gt=now + _MARGIN)
 
 
 @transaction.atomic
 def _forget_what_no_longer_waits() -> None:
     """What is held, or was tried, goes when its own time comes: it would be looked at each minute for nothing."""
-    passed = Delivery.objects.filter(state=Delivery.State.PENDING, quiet_until__lte=clock.now())
-    idle = passed.filter(Q(due_at__isnull=True) | Q(tries__gt=0))
-    rows = idle.select_for_update(skip_locked=True, no_key=True).order_by("pk").values_list("pk", flat=True)
-    for some in _in_chunks(list(rows[:MOST])):
+    passed = Delivery.objects.pending().filter(quiet_until__lte=clock.now())
+    idle = passed.filter(Q(due_at__isnull=True) | Q(tries__gt=0)).order_by("pk")
+    for some in in_chunks(lock_idle_deliveries(idle.values_list("pk", flat=True), MOST)):
         Delivery.objects.filter(pk__in=some).update(quiet_until=None)
 
 
@@ -203,10 +202,9 @@ def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
             soon = _of_user(_waiting(now), user).filter(due_at__lt=now + DIGEST_GRACE / 2)
             if stuck:
                 soon = soon.exclude(pk__in=_deliveries_for(_waiting(now), stuck).values("pk"))
-            # None of them is waited for, so that their order is no matter.
-            rows = soon.select_for_update(skip_locked=True, no_key=True, of=("self",)).order_by("quiet_until", "pk")
-            found, now = list(rows.values_list("pk", flat=True)[:_FOUND]), clock.now()
-            for some in _in_chunks(found):
+            rows = soon.order_by("quiet_until", "pk").values_list("pk", flat=True)
+            found, now = lock_idle_deliveries(rows, _FOUND), clock.now()
+            for some in in_chunks(found):
                 Delivery.objects.filter(pk__in=some, due_at__gt=now + _MARGIN).update(due_at=now + DIGEST_GRACE)
         more = len(found) == _FOUND and time.monotonic() < ends
 
@@ -215,16 +213,16 @@ def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
 def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     """Let go what waits for one channel, if it may; how many of these deliveries went."""
     channel, endpoint = _channel(target)
-    space = _locked_space(channel.user) if channel else None
+    space = lock_organization(ensure_personal_space(channel.user).pk) if channel else None
     if endpoint:
-        list(Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).values_list("pk"))
+        lock_endpoint(endpoint.pk)
     rows, now = _locked(deliveries)
     if channel is None or space is None:
         return _release(rows, now)  # nobody has the address any more
     if not channel.user.is_active:
         return _cancel(rows, now, Remark(RemarkCode.USER_DEACTIVATED))
     if end := quiet_until(channel, channel.user.time_zone, now):
-        for some in _in_chunks([row.pk for row in rows]):
+        for some in in_chunks([row.pk for row in rows]):
             wait_until(Delivery.objects.filter(pk__in=some), end)
         return 0
     if len(rows) < 2:
@@ -234,11 +232,6 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
         return _release(rows, now)
     digest = _digest(space, to, channel, rows, now)
     return _cancel(rows, now, Remark(RemarkCode.TOLD_IN_DIGEST, digest=digest.public_id), digest)
-
-
-def _locked_space(user: User) -> Organization:
-    locked = Organization.objects.select_for_update(no_key=True).filter(pk=user.pk)
-    return locked.first() or locked.get(pk=ensure_personal_space(user).pk)
 
 
 def _channel(target: _Target) -> tuple[Channel | None, Endpoint | None]:
@@ -260,9 +253,9 @@ def _channel_of(user: User, kind: str) -> Channel:
 def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     """Those that still wait, locked, and the moment after that: only what is due well after it may be told."""
     due: dict[_Row, datetime | None] = {}
-    for some in _in_chunks(deliveries):
-        rows = _waiting(clock.now()).select_for_update(no_key=True).filter(pk__in=some).order_by("pk")
-        for pk, event, lane, until, due_at in rows.values_list(*_Row._fields, "due_at"):
+    for some in in_chunks(deliveries):
+        rows = _waiting(clock.now()).filter(pk__in=some).values_list(*_Row._fields, "due_at")
+        for pk, event, lane, until, due_at in lock_deliveries(rows):
             due[_Row(pk, event, lane, until)] = due_at
     now = clock.now()
     return [row for row, due_at in due.items() if due_at and due_at > now + _MARGIN], now
@@ -270,7 +263,7 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
 
 def _release(rows: Sequence[_Row], now: datetime) -> int:
     """Each by itself, at once."""
-    for some in _in_chunks([row.pk for row in rows]):
+    for some in in_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).update(due_at=now, quiet_until=None)
     lanes.touch({row.lane_id for row in rows})
     wake()
@@ -278,15 +271,8 @@ def _release(rows: Sequence[_Row], now: datetime) -> int:
 
 
 def _cancel(rows: Sequence[_Row], now: datetime, outcome: str, digest: Delivery | None = None) -> int:
-    for some in _in_chunks([row.pk for row in rows]):
-        Delivery.objects.filter(pk__in=some).update(
-            state=Delivery.State.CANCELLED,
-            outcome=outcome,
-            digest=digest,
-            settled_at=now,
-            due_at=None,
-            quiet_until=None,
-        )
+    for some in in_chunks([row.pk for row in rows]):
+        Delivery.objects.filter(pk__in=some).cancel(outcome, now, digest)
     return len(rows)
 
 
@@ -319,7 +305,7 @@ def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
     listed, rest = rows[:LISTED], rows[LISTED:]
     about = Event.objects.select_related("organization", "resource").in_bulk([row.event_id for row in listed])
     more: Counter[str] = Counter()
-    for some in _in_chunks([row.event_id for row in rest]):
+    for some in in_chunks([row.event_id for row in rest]):
         more.update(Event.objects.filter(pk__in=some).values_list("type", flat=True))
     return {
         "total": len(rows),
@@ -354,7 +340,3 @@ def _summary(row: _Row, event: Event, language: str) -> dict[str, Any]:
     )
     repeated = {name: own.get(name) for name in _REPEATED}
     return {**repeated, "delivery_id": notification.webhook_id, "title": tell(notification).title}
-
-
-def _in_chunks(pks: Sequence[UUID], size: int = _CHUNK) -> Iterator[Sequence[UUID]]:
-    return (pks[start : start + size] for start in range(0, len(pks), size))

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from hooks import clock
 from hooks.deliveries import resend_checks
+from hooks.locking import lock_deliveries, lock_endpoints
 from hooks.models import Delivery, Endpoint
 from hooks.queue import lanes
 from hooks.queue.wakeup import wake
@@ -74,10 +75,9 @@ def _tell(delivery: Delivery, endpoint: Endpoint, actor: User) -> None:
 
 
 def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
-    """First of all, as whoever writes results or changes a rule does: none is deleted or disabled meanwhile."""
-    rows = Endpoint.objects.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    rows = rows.select_related("organization").defer("secrets")
-    return {row.pk: row for row in rows.filter(pk__in={each.endpoint_id for each in deliveries})}
+    """The endpoints of deliveries: none is deleted or disabled meanwhile."""
+    wanted = Endpoint.objects.filter(pk__in={each.endpoint_id for each in deliveries})
+    return {row.pk: row for row in lock_endpoints(wanted.select_related("organization").without_secrets())}
 
 
 def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
@@ -109,12 +109,12 @@ def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
 
 def _send(deliveries: Collection[UUID], of_lanes: Iterable[int]) -> None:
     rows = Delivery.objects.filter(pk__in=deliveries)
-    # Locked in order; a worker that settles one meanwhile has done so before what follows, or finds it waiting.
-    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    # A worker that settles one meanwhile has done so before what follows, or finds it waiting.
+    lock_deliveries(rows.values_list("pk"))
     rows.exclude(state=Delivery.State.PENDING).update(
         tries=0, extra_tries=0, scheduled_at=None, settled_at=None, digest=None
     )
-    waiting = rows.filter(state=Delivery.State.PENDING).exclude(due_at=lanes.AT_ONCE)
+    waiting = rows.pending().exclude(due_at=lanes.AT_ONCE)
     waiting.update(scheduled_at=Coalesce("due_at", clock.now()))  # what is held goes on once it is let go
     rows.update(state=Delivery.State.PENDING, due_at=lanes.AT_ONCE, quiet_until=None)
     for lane in sorted(set(of_lanes)):

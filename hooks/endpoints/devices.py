@@ -7,21 +7,19 @@ token belongs to whoever registered it last. All of it happens in the user's per
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
 
 from hooks import clock
 from hooks.endpoints import lookup
+from hooks.locking import lock_endpoint, lock_endpoints, lock_organizations_of
 from hooks.messages import Transport
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.remarks import Remark, RemarkCode, shorten
 from notifications_project.accounts import audit
-from notifications_project.accounts.models import Membership, Organization, User
+from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.encryption import keyed_hash, keyed_hashes
 from notifications_project.spelling import is_visible, one_spelling
@@ -57,12 +55,13 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     space = ensure_personal_space(user)
     having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address_key__in=keyed_hashes(token))
     others = list(having.exclude(user=user).order_by("pk"))
-    _lock_organizations([other.user_id for other in others], space)
+    # Who routes there now may have read a device already: what that owes it is waited for.
+    lock_organizations_of([other.user_id for other in others], space.pk)
     now = clock.now()
     for other in others:
         _end(other, None, Remark(RemarkCode.DEVICE_OF_ANOTHER))
     device = having.filter(user=user).first()
-    if device and _lock(device.endpoint_id).deleted_at is None:
+    if device and lock_endpoint(device.endpoint_id).deleted_at is None:
         _refresh(device, user, one_spelling(name), now)
         return device, False
     _replace_unreadable(user, one_spelling(name))
@@ -87,7 +86,7 @@ def rename(device: Device, name: str) -> None:
 @transaction.atomic
 def remove(device: Device) -> None:
     """Its user no longer wants to be told on it: what waits for it is cancelled. The channel stays."""
-    _lock_organizations([device.user_id])
+    lock_organizations_of([device.user_id])
     _end(device, device.user, Remark(RemarkCode.DEVICE_REMOVED))
 
 
@@ -100,15 +99,12 @@ def forget(endpoint: Endpoint, why: str) -> None:
 
 def _end(device: Device, actor: User | None, why: str) -> None:
     """The row goes, its endpoint stays for the history."""
-    endpoint = _lock(device.endpoint_id)
+    endpoint = lock_endpoint(device.endpoint_id)
     if not Device.objects.filter(pk=device.pk).delete()[0]:
         return  # it was removed meanwhile
     endpoint.deleted_at = clock.now()
     endpoint.save(update_fields=["deleted_at"])
-    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    waiting.update(
-        state=Delivery.State.CANCELLED, outcome=shorten(why, 200), settled_at=endpoint.deleted_at, due_at=None
-    )
+    Delivery.objects.pending_for(endpoint).cancel(shorten(why, 200), endpoint.deleted_at)
     reason = {} if actor else {"reason": why}
     audit.record(_space(device), actor, "device.removed", device.name, **reason)
 
@@ -125,7 +121,7 @@ def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
 def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
     """That of the token in this space: the one that it had before, or a new one."""
     known = Endpoint.objects.filter(organization=space, kind=Endpoint.Kind.DEVICE, address_key__in=keyed_hashes(token))
-    endpoint = known.select_for_update(no_key=True).defer("secrets").first()
+    endpoint = next(iter(lock_endpoints(known.without_secrets())), None)
     if endpoint is None:
         endpoint = Endpoint(
             organization=space,
@@ -156,23 +152,11 @@ def _options(registered_at: datetime) -> dict[str, int]:
     return {"registered_at": int(registered_at.timestamp() * 1000)}
 
 
-def _lock_organizations(users: Sequence[UUID], *more: Organization) -> None:
-    """Those of the users: who routes there now may have read a device already, and what that owes it is waited for."""
-    owners = Membership.objects.filter(user__in=users).values("organization")
-    wanted = Organization.objects.filter(Q(pk__in=owners) | Q(pk__in=[each.pk for each in more]))
-    list(wanted.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-
-
 def _wait_for_others(token: str) -> None:
     """So that two users who register one token at the same time do not both have it. (SQLite has one writer anyway.)"""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {keyed_hash(token)}"])
-
-
-def _lock(endpoint: UUID) -> Endpoint:
-    """First of all, as whoever writes results or changes a rule does."""
-    return Endpoint.objects.select_for_update(no_key=True).defer("secrets").get(pk=endpoint)
 
 
 def _space(device: Device) -> Organization:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 
 from hooks import clock
+from hooks.locking import lock_endpoints
 from hooks.messages import Transport
 from hooks.models import Endpoint, Lane
 from notifications_project.accounts.models import Organization
+from notifications_project.bulk import rows_with
 
 
 def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, EndpointRef]:
@@ -44,14 +44,9 @@ def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dic
 
 def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, EndpointRef]:
     """The endpoints of these addresses that there are, by address in lower case."""
-    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL)
-    known, lowers = mails.annotate(lower=Lower("address")), list(addresses)
-    step = 500 if connection.features.max_query_params else 5_000
-    return {
-        endpoint.address.lower(): endpoint
-        for start in range(0, len(lowers), step)
-        for endpoint in endpoint_refs(known.filter(lower__in=lowers[start : start + step]))
-    }
+    mails = Endpoint.objects.mails().filter(organization=organization)
+    rows = rows_with(mails.values_list(*EndpointRef._fields), "lower", list(addresses))
+    return {endpoint.address.lower(): endpoint for endpoint in (EndpointRef(*row) for row in rows)}
 
 
 def transport_lane(organization: Organization, transport: str) -> Lane:
@@ -84,3 +79,12 @@ class EndpointRef(NamedTuple):
 
 def endpoint_refs(endpoints: QuerySet[Endpoint]) -> Iterator[EndpointRef]:
     return (EndpointRef(*row) for row in endpoints.values_list(*EndpointRef._fields))
+
+
+def lock_endpoint_refs(endpoints: Collection[UUID]) -> dict[UUID, EndpointRef]:
+    """Lock endpoints that were disabled, and read them anew, by id.
+
+    If one were enabled before the caller commits, deliveries held for it would never be released.
+    """
+    rows = lock_endpoints(Endpoint.objects.filter(pk__in=endpoints).values_list(*EndpointRef._fields))
+    return {to.pk: to for to in (EndpointRef(*row) for row in rows)}

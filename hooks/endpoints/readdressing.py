@@ -5,12 +5,10 @@ Hooks that name the old address name the new one, who unsubscribed stays so, and
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Lower
 
 from hooks import clock
+from hooks.locking import lock_endpoints
 from hooks.models import Delivery, Endpoint, Hook, Unsubscription
 from hooks.queue import pending
 from hooks.queue.wakeup import wake
@@ -37,9 +35,8 @@ def _rename_in_hooks(organization: Organization, before: str, after: str) -> Non
 
 
 def _move(organization: Organization, before: str, after: str) -> None:
-    mails = Endpoint.objects.filter(organization=organization, kind=Endpoint.Kind.EMAIL).alias(lower=Lower("address"))
-    locked = mails.filter(lower__in={before.lower(), after.lower()}).select_for_update(no_key=True)
-    found = {endpoint.address.lower(): endpoint for endpoint in locked.defer("secrets").order_by("pk")}
+    mails = Endpoint.objects.for_addresses([before, after]).filter(organization=organization)
+    found = {endpoint.address.lower(): endpoint for endpoint in lock_endpoints(mails.without_secrets())}
     old, new = found.get(before.lower()), found.get(after.lower())
     if old is None:
         return
@@ -55,12 +52,9 @@ def _move(organization: Organization, before: str, after: str) -> None:
 
 def _merge(old: Endpoint, new: Endpoint) -> None:
     """Both addresses were told before: what waits goes to the new one, once."""
-    waits = Delivery.objects.filter(endpoint=old, state=Delivery.State.PENDING)
+    waits = Delivery.objects.pending_for(old)
     twice = waits.filter(Exists(Delivery.objects.filter(endpoint=new, event=OuterRef("event"))))
-    now: datetime = clock.now()
-    twice.update(
-        state=Delivery.State.CANCELLED, outcome=Remark(RemarkCode.SENT_TO_NEW_ADDRESS), settled_at=now, due_at=None
-    )
+    twice.cancel(Remark(RemarkCode.SENT_TO_NEW_ADDRESS), clock.now())
     waits.update(endpoint=new)
     known = Unsubscription.objects.filter(endpoint=new).values("hook")
     Unsubscription.objects.filter(endpoint=old).exclude(hook__in=known).update(endpoint=new)

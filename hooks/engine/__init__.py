@@ -25,7 +25,7 @@
    more, so that no wake-up is lost between the two.
 9. `sweep` repairs each minute; `watchdog`, outside the cluster, wakes pumps for retries and finds hangs.
 
-Locks are taken in one order: organization, endpoints, deliveries, lanes (each by id), the circuit of a transport.
+Locks are taken in the order of `hooks.locking`.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from hooks.engine.leases import Lease
 from hooks.formats import FORMATS, LIMITED_HOSTS, HostLimit
+from hooks.locking import lock_or_make_circuit
 from hooks.messages import Answer
 from hooks.models import Circuit
 from hooks.queue import outcomes
@@ -77,7 +77,7 @@ class Paces:
 def grant(name: str, limit: HostLimit) -> int | None:
     """Take what the bucket that all workers share has; None while the service is held."""
     with transaction.atomic():
-        circuit = _lock(name)
+        circuit = lock_or_make_circuit(name)
         now: datetime = circuit.now  # type: ignore[attr-defined]
         if circuit.not_before and circuit.not_before > now:
             return None
@@ -96,7 +96,7 @@ def note(name: str, answers: Sequence[Answer], now: datetime, *, probe: bool) ->
     refused = sum(answer.status in limit.refusals for answer in answers)
     if not (away or refused or probe):
         return  # the usual case costs nothing
-    circuit = _lock(name)
+    circuit = lock_or_make_circuit(name)
     _count(circuit, limit, refused, now)
     if away:
         asked = [answer.retry_after for answer in away if answer.retry_after is not None]
@@ -136,16 +136,6 @@ def _hold(circuit: Circuit, why: str, seconds: float, now: datetime, *, probe: b
     until = now + timedelta(seconds=seconds)
     circuit.not_before = max(circuit.not_before or until, until)
     circuit.last_error = shorten(why, 200)
-
-
-def _lock(name: str) -> Circuit:
-    """Lock its row, with the database's time as `now`; within a transaction."""
-    locked = Circuit.objects.select_for_update().filter(pk=name).annotate(now=Now())
-    found = locked.first()
-    if found is None:
-        Circuit.objects.get_or_create(pk=name)
-        found = locked.get()
-    return found
 
 
 def _log(text: str, *values: object) -> None:

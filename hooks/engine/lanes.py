@@ -22,8 +22,9 @@ from django.db.models.functions import Now, RowNumber
 
 from hooks import clock
 from hooks.engine.leases import Lease, lease_seconds
+from hooks.locking import lock_idle_lanes, lock_lanes
 from hooks.models import Circuit, Delivery, Lane
-from hooks.queue.lanes import AT_ONCE, lock_lanes, mark_reset
+from hooks.queue.lanes import AT_ONCE, mark_reset
 from notifications_project import bulk
 
 _LOOK = 100  # due lanes that one claim chooses from
@@ -73,7 +74,7 @@ def _lease(wanted: Collection[int], limit: int, transports: Collection[str], pro
     begun, token = time.monotonic(), _new_token()
     with transaction.atomic():
         free = _claimable(None, proven, sound).filter(pk__in=wanted, transport__in=transports)
-        rows = list(free.select_for_update(skip_locked=True, no_key=True).annotate(now=Now())[:limit])
+        rows = lock_idle_lanes(free.annotate(now=Now()), limit)
         if not rows:
             return []
         now = rows[-1].now
@@ -164,10 +165,12 @@ def release(leases: Collection[Lease]) -> set[int]:
     """
     if not leases:
         return set()
-    waiting = Delivery.objects.filter(lane=OuterRef("pk"), state=Delivery.State.PENDING, due_at__isnull=False)
+    waiting = Delivery.objects.pending().filter(lane=OuterRef("pk"), due_at__isnull=False)
     first = Subquery(waiting.order_by("due_at").values("due_at")[:1])
     with transaction.atomic():
-        holders = lock_lanes([lease.lane for lease in leases])
+        holders = dict(
+            lock_lanes(Lane.objects.filter(pk__in=[each.lane for each in leases]).values_list("pk", "token"))
+        )
         own = {
             lease.lane: lease for lease in leases if holders.get(lease.lane) in {lease.token, mark_reset(lease.token)}
         }

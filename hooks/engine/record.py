@@ -20,6 +20,7 @@ from hooks.endpoints import health
 from hooks.engine import host_limits
 from hooks.engine.leases import Lease
 from hooks.formats import LIMITED_HOSTS
+from hooks.locking import lock_circuit, lock_deliveries, lock_endpoints, lock_or_make_circuit
 from hooks.messages import Answer, Notification, Transport, Verdict
 from hooks.models import Attempt, Circuit, Delivery, Endpoint, Hook
 from hooks.queue import outcomes
@@ -133,7 +134,7 @@ def _without_content(result: Result) -> Result:
 def _put_aside(result: Result) -> None:
     """Settle a delivery whose result cannot be recorded: it must not be sent again at once, nor without end."""
     now = clock.now()
-    pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
+    pending = Delivery.objects.pending().filter(pk=result.notification.delivery)
     text = Remark(RemarkCode.NOT_RECORDED)
     if result.outcome.verdict == Verdict.DELIVERED:
         pending.update(state=Delivery.State.DELIVERED, outcome=text, settled_at=now, due_at=None, tries=F("tries") + 1)
@@ -151,7 +152,6 @@ def _was_last(result: Result) -> bool:
 
 def _write(results: Sequence[Result]) -> None:
     with transaction.atomic():
-        # Locks are taken in one order everywhere: endpoints, deliveries, lanes.
         endpoints = _lock_endpoints(results)
         _lock_mails(results)
         moved = {
@@ -212,7 +212,7 @@ def _settle_delivered(results: Sequence[Result], now: datetime) -> None:
 
 
 def _settle_other(result: Result, now: datetime) -> None:
-    pending = Delivery.objects.filter(pk=result.notification.delivery, state=Delivery.State.PENDING)
+    pending = Delivery.objects.pending().filter(pk=result.notification.delivery)
     verdict = result.outcome.verdict
     if result.answer.transport_down:
         pending.update(outcome=short_words(result.answer))
@@ -220,8 +220,7 @@ def _settle_other(result: Result, now: datetime) -> None:
         # It waits for its endpoint, which is disabled, to be enabled again.
         pending.update(due_at=None, outcome=short_words(result.answer), tries=F("tries") + 1)
     elif verdict == Verdict.UNSENT:
-        settled = {"state": Delivery.State.CANCELLED, "settled_at": now, "due_at": None}
-        pending.update(outcome=short_words(result.answer), **settled)
+        pending.cancel(short_words(result.answer), now)
     elif verdict in {Verdict.FAILED, Verdict.GONE}:
         _fail(pending, result, now)
     elif not _fail(pending.filter(Exists(_of_endpoint(enabled=False))), result, now):
@@ -293,11 +292,9 @@ def _lock_endpoints(results: Sequence[Result]) -> list[_Answers]:
     for result in sorted(results, key=lambda result: result.answer.started):
         if not result.answer.transport_down:
             answers.setdefault(result.notification.endpoint, []).append(result)
-    rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=answers).order_by("pk")
-    return [
-        _Answers(pk, key, bool(disabled_at or warned_at), answers[pk])
-        for pk, key, disabled_at, warned_at in rows.values_list("pk", "address_key", "disabled_at", "warned_at")
-    ]
+    columns = ("pk", "address_key", "disabled_at", "warned_at")
+    rows = lock_endpoints(Endpoint.objects.filter(pk__in=answers).values_list(*columns))
+    return [_Answers(pk, key, bool(disabled_at or warned_at), answers[pk]) for pk, key, disabled_at, warned_at in rows]
 
 
 def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetime) -> None:
@@ -308,7 +305,7 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
     for text, well in by_text.items():
         health.all_well(well, text, now)
     others = {each.endpoint: each.results for each in endpoints if not each.plain}
-    for endpoint in Endpoint.objects.defer("secrets").filter(pk__in=others).order_by("pk"):
+    for endpoint in Endpoint.objects.without_secrets().filter(pk__in=others).order_by("pk"):
         answered = [result for result in others[endpoint.pk] if result.outcome.verdict != Verdict.UNSENT]
         here = [result for result in answered if result.attempt not in moved]
         told = [health.Told(each.outcome, short_words(each.answer), each.notification.is_test) for each in here]
@@ -316,11 +313,10 @@ def _update_health(endpoints: Sequence[_Answers], moved: set[UUID], now: datetim
 
 
 def _lock_mails(results: Sequence[Result]) -> None:
-    """In id order, as changes of rules lock them; the deliveries of a webhook are guarded by its endpoint."""
+    """Lock the deliveries of mail; those of a webhook are guarded by its endpoint."""
     mails = [result.notification.delivery for result in results if result.lease.transport == Transport.SMTP]
     if mails:
-        rows = Delivery.objects.select_for_update(no_key=True).filter(pk__in=mails)
-        list(rows.order_by("pk").values_list("pk"))
+        lock_deliveries(Delivery.objects.filter(pk__in=mails).values_list("pk"))
 
 
 def _registered_since(results: Sequence[Result]) -> set[UUID]:
@@ -364,9 +360,8 @@ def note_transport(transport: str, answer: Answer, now: datetime, *, probe: bool
     """
     if answer.code in _OF_OUR_OWN:
         return
-    if answer.transport_down:
-        Circuit.objects.get_or_create(pk=transport)  # so that the first two workers ever wait for each other
-    circuit = Circuit.objects.select_for_update().filter(pk=transport).first()
+    # Where there is none it is made, so that the first two workers ever wait for each other.
+    circuit = lock_or_make_circuit(transport) if answer.transport_down else lock_circuit(transport)
     if circuit is None:
         return
     if answer.transport_down:

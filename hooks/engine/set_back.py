@@ -18,6 +18,7 @@ from django_q.models import Schedule
 
 from hooks import clock
 from hooks.engine import leases
+from hooks.locking import lock_lanes
 from hooks.models import Circuit, Delivery, Lane, Pump
 from notifications_project.accounts.models import AccountMail
 
@@ -48,7 +49,7 @@ def repair() -> bool:
 
 
 def _draw_nearer(now: datetime, step: timedelta) -> None:
-    """Deliveries first, then lanes by id: the order in which everybody locks."""
+    """Deliveries first, then lanes: `hooks.locking`."""
 
     def nearer(name: str) -> Case:
         sooner = Greatest(F(name) - Value(step), Value(now))
@@ -58,15 +59,11 @@ def _draw_nearer(now: datetime, step: timedelta) -> None:
         return Case(When(**{f"{name}__gt": than}, then=Value(than)), default=F(name))
 
     later = Q(due_at__gt=now) | Q(scheduled_at__gt=now)
-    Delivery.objects.filter(later, state=Delivery.State.PENDING).update(
-        due_at=nearer("due_at"), scheduled_at=nearer("scheduled_at")
-    )
+    Delivery.objects.pending().filter(later).update(due_at=nearer("due_at"), scheduled_at=nearer("scheduled_at"))
     # A lease is only cut to a whole one: it may have been taken after the clock was set back.
     longest = now + timedelta(seconds=leases.lease_seconds())
     ahead = Q(next_at__gt=now) | Q(not_before__gt=now) | Q(leased_until__gt=longest)
-    concerned = list(
-        Lane.objects.select_for_update(no_key=True).filter(ahead).order_by("pk").values_list("pk", flat=True)
-    )
+    concerned = lock_lanes(Lane.objects.filter(ahead).values_list("pk", flat=True))
     Lane.objects.filter(pk__in=concerned).update(
         work_due_at=nearer("work_due_at"),
         not_before=nearer("not_before"),

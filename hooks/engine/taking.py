@@ -89,7 +89,7 @@ def _take_readable(lease: Lease, most: int) -> list[Notification]:
         except Exception:
             logger.exception("delivery %s waits: it cannot be read", ids.encode("dlv", pk))
             later = clock.now() + timedelta(seconds=_UNREADABLE)
-            unread = Delivery.objects.filter(pk=pk, state=Delivery.State.PENDING)
+            unread = Delivery.objects.pending().filter(pk=pk)
             unread.update(due_at=later, outcome=Remark(RemarkCode.DELIVERY_UNREADABLE))
     return found
 
@@ -118,7 +118,7 @@ def _first_due(asked: Sequence[tuple[Lease, int]]) -> list[UUID]:
         now = clock.now()
         found: list[UUID] = []
         for lease, most in asked:
-            due = Delivery.objects.filter(lane=lease.lane, state=Delivery.State.PENDING)
+            due = Delivery.objects.pending().filter(lane=lease.lane)
             due = due.filter(due_at__lte=AT_ONCE if lease.backs_off_until else now)
             found += due.order_by("due_at", "pk").values_list("pk", flat=True)[:most]
         return found

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 
 from hooks import clock
-from hooks.models import Circuit
+from hooks.locking import lock_or_make_circuit
 from notifications_project import encryption
 
 logger = logging.getLogger(__name__)
@@ -20,8 +20,7 @@ _NAME = "secrets"  # a circuit that holds nothing up: it keeps when the last war
 @transaction.atomic
 def warn() -> None:
     """Something that is due cannot be sent because of it. It would be found again every few minutes, in every lane."""
-    Circuit.objects.get_or_create(pk=_NAME)
-    known = Circuit.objects.select_for_update().get(pk=_NAME)
+    known = lock_or_make_circuit(_NAME)
     now, keys = clock.now(), encryption.keys_in_use()
     if known.last_error == keys and known.not_before and known.not_before > now:
         return

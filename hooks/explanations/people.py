@@ -11,10 +11,10 @@ where it leads or what it answered. Of a channel that was not told they learn no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -34,6 +34,7 @@ from hooks.presentation import delivery_lists, sentences
 from hooks.routing import subjects
 from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from notifications_project.accounts.models import Membership, Organization
+from notifications_project.bulk import rows_with
 
 Kind = Channel.Kind
 PAGE = 50
@@ -157,14 +158,14 @@ class Explanation:
         users = [each.user_id for person in self.people if (each := person.membership)]
         lowers = [*{person.address.lower() for person in self.people}, *typed]
         # By their endpoints: an event may have ten thousand deliveries, of which these are few.
-        mails = Endpoint.objects.filter(organization=self.organization, kind=Endpoint.Kind.EMAIL).defer("secrets")
-        addresses = list(in_chunks(mails.annotate(lower=Lower("address")), "lower", lowers))
+        mails = Endpoint.objects.mails().filter(organization=self.organization).without_secrets()
+        addresses = list(rows_with(mails, "lower", lowers))
         own = Endpoint.objects.filter(organization__in=users).exclude(kind=Endpoint.Kind.EMAIL)
-        endpoints = {each.pk: each for each in [*addresses, *own.select_related("channel").defer("secrets")]}
+        endpoints = {each.pk: each for each in [*addresses, *own.select_related("channel").without_secrets()]}
         self.stopped = {endpoint.address.lower() for endpoint in addresses if endpoint.disabled_at}
         self.then: dict[_Key, list[Delivery]] = defaultdict(list)
         deliveries = delivery_lists.with_back_off(self.event.deliveries.all())
-        for delivery in in_chunks(deliveries, "endpoint", list(endpoints)):
+        for delivery in rows_with(deliveries, "endpoint", list(endpoints)):
             endpoint = delivery.endpoint = endpoints[delivery.endpoint_id]
             if endpoint.kind == Endpoint.Kind.EMAIL:
                 self.then[endpoint.address.lower(), Kind.EMAIL].append(delivery)
@@ -331,10 +332,3 @@ def kind_of(endpoint: Endpoint) -> str:
     if channel := getattr(endpoint, "channel", None):
         return str(channel.kind)
     return Kind.HIPCHAT if endpoint.format == "hipchat" else Kind.WEBHOOK  # it was removed
-
-
-def in_chunks(rows: QuerySet[M], column: str, values: Collection[Any]) -> Iterator[M]:
-    """Rows in which a column has one of many values; a database takes only so many of them in one statement."""
-    asked = list(dict.fromkeys(values))
-    for start in range(0, len(asked), _CHUNK):
-        yield from rows.filter(**{f"{column}__in": asked[start : start + _CHUNK]})

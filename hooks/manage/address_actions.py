@@ -50,5 +50,5 @@ def _silent(hook: Hook, address: str, why: SkipReason, otherwise: str) -> Skippe
 
 
 def _endpoint(hook: Hook, silent: SkippedAddress) -> Endpoint:
-    mails = Endpoint.objects.filter(organization=hook.organization_id, kind=Endpoint.Kind.EMAIL)
-    return mails.select_related("organization").defer("secrets").get(address=silent.address)
+    mails = Endpoint.objects.mails().filter(organization=hook.organization_id)
+    return mails.select_related("organization").without_secrets().get(address=silent.address)

@@ -17,6 +17,7 @@ from hooks.consent import confirming
 from hooks.endpoints import webhooks
 from hooks.endpoints.options import is_shown_url, options_after
 from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
+from hooks.locking import lock_endpoint, lock_organization
 from hooks.manage.changes import changed_fields
 from hooks.manage.validation import (
     Notify,
@@ -28,7 +29,7 @@ from hooks.manage.validation import (
     rate_problem,
     resources_problem,
 )
-from hooks.models import Endpoint, Hook, Lane
+from hooks.models import Hook, Lane
 from hooks.queue import pending
 from hooks.queue.wakeup import wake
 from hooks.remarks import Remark, RemarkCode
@@ -217,17 +218,13 @@ def has_lost_secret(hook: Hook) -> bool:
 
 
 def _locked(hook: Hook) -> Hook:
-    """The hook as it stands, with its organization's row locked: routing and changes of rules take turns.
-
-    So is its endpoint, as workers lock it who write results: both change its state and what waits for it.
-    """
-    Organization.objects.select_for_update(no_key=True).get(pk=hook.organization_id)
+    """The hook as it stands, with its organization and its endpoint locked."""
+    lock_organization(hook.organization_id)
     current = Hook.objects.existing().select_related("organization").filter(pk=hook.pk).first()
     if current is None:
         raise InvalidRule({"hook": "This hook was deleted meanwhile."})
     if current.endpoint_id:
-        locked = Endpoint.objects.select_for_update(no_key=True).defer("secrets")
-        current.endpoint = locked.get(pk=current.endpoint_id)
+        current.endpoint = lock_endpoint(current.endpoint_id)
     return current
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from events.models import Event
 from hooks.models.endpoint import Endpoint, Lane
@@ -15,6 +16,36 @@ from hooks.models.hook import Hook
 from hooks.models.remark_field import RemarkField
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def pending(self) -> DeliveryQuerySet:
+        return self.filter(state=Delivery.State.PENDING)
+
+    def pending_for(self, endpoint: Endpoint) -> DeliveryQuerySet:
+        """What waits for an endpoint: found by its lane, as endpoints have no index here."""
+        return self.pending().filter(lane=endpoint.lane_id, endpoint=endpoint)
+
+    def held(self) -> DeliveryQuerySet:
+        """What waits for its hook to be resumed, or its endpoint to be enabled."""
+        return self.pending().filter(due_at__isnull=True)
+
+    def mailed_to(self, address: str) -> DeliveryQuerySet:
+        """Those that are mails to an address, whatever its case."""
+        mails = self.filter(endpoint__kind=Endpoint.Kind.EMAIL).alias(lower=Lower("endpoint__address"))
+        return mails.filter(lower=address.lower())
+
+    def with_endpoint(self) -> DeliveryQuerySet:
+        """Loaded with their endpoints, but for the secrets of these."""
+        return self.select_related("endpoint").defer("endpoint__secrets")
+
+    def cancel(self, why: str, now: datetime, digest: Delivery | None = None) -> int:
+        """Settle deliveries as cancelled, which end their quiet time too; return how many.
+
+        `digest` is the delivery in which they are told instead.
+        """
+        cancelled = Delivery.State.CANCELLED
+        return self.update(state=cancelled, outcome=why, settled_at=now, due_at=None, quiet_until=None, digest=digest)
 
 
 class Delivery(models.Model):
@@ -68,6 +99,8 @@ class Delivery(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["event", "endpoint"], name="delivery_once")]

@@ -16,6 +16,8 @@ from events.models import Event
 from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings, Rule, organization_of
 from hooks.preferences.notification_settings import EVERYTHING, Scope
+from notifications_project import ids
+from notifications_project.bulk import in_chunks
 
 DAYS = 7
 MOST = 5_000  # events that are looked at to count; where there were more, the numbers are said to be larger
@@ -76,8 +78,8 @@ def page(
     ]
     pks: list[UUID] = []
     order = ["-pk"] if scope.resource else ["organization_id", "-pk"]
-    for start in range(0, len(wanted), _AT_ONCE):
-        newest = (each.order_by(*order).values("pk")[: size + 1] for each in wanted[start : start + _AT_ONCE])
+    for some in in_chunks(wanted, _AT_ONCE):
+        newest = (each.order_by(*order).values("pk")[: size + 1] for each in some)
         first, *others = (Event.objects.filter(pk__in=each).values_list("pk", flat=True) for each in newest)
         pks += first.union(*others, all=True)
     pks = sorted(pks, reverse=True)[: size + 1]
@@ -148,11 +150,5 @@ def _owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
 
 def _recent(scope: Scope, now: datetime) -> QuerySet[Event]:
     """What happened in these days: event ids sort by time, so that an index finds it."""
-    recent = Event.objects.filter(pk__gte=_first_id(now), is_test=False)
+    recent = Event.objects.filter(pk__gte=ids.first_at(now - timedelta(days=DAYS)), is_test=False)
     return recent.filter(resource=scope.resource) if scope.resource else recent
-
-
-def _first_id(now: datetime) -> UUID:
-    """No version 7 id that was made `DAYS` ago or later is less."""
-    milliseconds = int((now - timedelta(days=DAYS)).timestamp() * 1000)
-    return UUID(int=milliseconds << 80)

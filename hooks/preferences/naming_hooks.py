@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from events import catalogue
-from hooks.models import Hook, Unsubscription
+from hooks.models import Endpoint, Hook, Unsubscription
 from notifications_project.accounts.models import Membership, User
 
 
@@ -37,7 +37,8 @@ def hooks_naming(user: User, memberships: Sequence[Membership]) -> dict[UUID, li
         or hook.pk in by_name
         or lower in map(str.lower, hook.notify_addresses)
     ]
-    left = Unsubscription.objects.filter(hook__organization__in=roles, endpoint__address__iexact=lower)
+    addresses = Endpoint.objects.for_addresses([lower]).filter(organization__in=roles)
+    left = Unsubscription.objects.filter(hook__organization__in=roles, endpoint__in=addresses)
     unsubscribed = set(left.values_list("hook_id", flat=True))
     resources = _resources([hook.pk for hook in named if hook.restricted])
     found: dict[UUID, list[Naming]] = defaultdict(list)

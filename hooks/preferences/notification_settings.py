@@ -19,13 +19,13 @@ from hooks.audience.choices import Choices
 from hooks.audience.quiet_times import can_be_urgent
 from hooks.audience.recipients import Member
 from hooks.channels import services
+from hooks.locking import lock_each_delivery, lock_endpoints, lock_organizations_of
 from hooks.models import Channel, Delivery, NotificationSetting, Urgent
 from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
-
-_CHUNK = 500
+from notifications_project.bulk import in_chunks
 
 
 class InvalidSetting(Exception):
@@ -91,7 +91,7 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
     _check(user, wanted, scope)
     with transaction.atomic():
         space = ensure_personal_space(user)
-        services.take_turns(user)
+        lock_organizations_of([user.pk])
         stands = chosen(user, scope)
         last = {(each.event_type, each.channel): each.enabled for each in wanted}
         changes = {key: enabled for key, enabled in last.items() if stands.get(key) != enabled}
@@ -158,15 +158,13 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
     """Cancel what waits although its user wants no more of it, by what stands now."""
     for kind in sorted(kinds):
         channel = services.channels_of(user).get(kind) or Channel(user=user, kind=kind)
-        # Before what waits for them, and by id: so do workers that write results.
-        endpoints = services.endpoints_of(channel).select_for_update(no_key=True, of=("self",)).order_by("pk")
-        if not list(endpoints.values_list("pk")):
+        if not lock_endpoints(services.endpoints_of(channel).values_list("pk")):
             continue
         waiting = services.waiting_for(channel).filter(event__type__in=types, event__is_test=False)
         rows = waiting.select_related("event", "organization").defer("event__representation")
         unwanted: list[UUID] = []
         read: dict[UUID, Choices] = {}
-        for delivery in rows.select_for_update(no_key=True, of=("self",)).order_by("pk").iterator(_CHUNK):
+        for delivery in lock_each_delivery(rows):
             member = Member(user.pk, "", user.email)
             if delivery.organization_id not in read:
                 read[delivery.organization_id] = Choices.read(delivery.organization, types, [member])
@@ -174,13 +172,8 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
             decision = read[delivery.organization_id].of(member, event.type, kind, event.resource_id)
             if not decision.on and (decision.chosen or kind != Channel.Kind.EMAIL):
                 unwanted.append(delivery.pk)
-        for start in range(0, len(unwanted), _CHUNK):
-            Delivery.objects.filter(pk__in=unwanted[start : start + _CHUNK]).update(
-                state=Delivery.State.CANCELLED,
-                outcome=Remark(RemarkCode.TURNED_OFF),
-                settled_at=clock.now(),
-                due_at=None,
-            )
+        for some in in_chunks(unwanted):
+            Delivery.objects.filter(pk__in=some).cancel(Remark(RemarkCode.TURNED_OFF), clock.now())
 
 
 __all__ = ["EVERYTHING", "Choice", "InvalidSetting", "NotSetUp", "Scope", "choose", "chosen", "mark_urgent"]

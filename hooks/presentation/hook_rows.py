@@ -150,7 +150,7 @@ def is_signed(hook: Hook) -> bool:
 
 
 def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tuple[int, datetime | None]]:
-    pending = Delivery.objects.filter(organization=organization, state=Delivery.State.PENDING, hook__in=hooks)
+    pending = Delivery.objects.pending().filter(organization=organization, hook__in=hooks)
     grouped = pending.order_by().values("hook").annotate(count=Count("pk"), due=Min("due_at"))
     return {found["hook"]: (found["count"], found["due"]) for found in grouped}
 

@@ -16,6 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from hooks import clock
+from hooks.locking import lock_lanes
 from hooks.models import Lane
 
 # The `due_at` of what goes before everything else in its lane: tests, and what a person asked to try now.
@@ -27,7 +28,7 @@ def touch(lanes: Collection[int]) -> None:
     if not lanes:
         return
     with transaction.atomic():
-        lock_lanes(lanes)
+        _lock(lanes)
         now = clock.now()
         due = Least(Coalesce(F("work_due_at"), now), now)
         later = Greatest(Least(Coalesce(F("work_due_at"), now), now), Coalesce(F("not_before"), now))
@@ -42,7 +43,7 @@ def reset(lane: int) -> None:
     Who holds the lane now keeps it; but what it learns is about what was before, and is forgotten at the release.
     """
     with transaction.atomic():
-        token = lock_lanes([lane]).get(lane)
+        token = dict(lock_lanes(Lane.objects.filter(pk=lane).values_list("pk", "token"))).get(lane)
         Lane.objects.filter(pk=lane).update(
             not_before=None,
             failures=0,
@@ -57,7 +58,7 @@ def reset(lane: int) -> None:
 def probe_now(lane: int) -> None:
     """Let what is due `AT_ONCE` go although the lane backs off: somebody asked for it. The rest backs off as before."""
     with transaction.atomic():
-        lock_lanes([lane])
+        _lock([lane])
         now = clock.now()
         Lane.objects.filter(pk=lane).update(work_due_at=now, next_at=now)
 
@@ -66,7 +67,5 @@ def mark_reset(token: UUID) -> UUID:
     return uuid.UUID(int=token.int | 1)
 
 
-def lock_lanes(lanes: Collection[int]) -> dict[int, UUID | None]:
-    """Lock these lanes, in id order: so that two transactions cannot wait for each other. Their tokens."""
-    rows = Lane.objects.select_for_update(no_key=True).filter(pk__in=lanes).order_by("pk")
-    return dict(rows.values_list("pk", "token"))
+def _lock(lanes: Collection[int]) -> None:
+    lock_lanes(Lane.objects.filter(pk__in=lanes).values_list("pk"))

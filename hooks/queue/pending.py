@@ -12,21 +12,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 
 from events import catalogue
 from events.models import Event
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE, Quiet, can_be_urgent, quiet_until
 from hooks.audience.recipients import Member, members_among, members_of
+from hooks.locking import lock_deliveries, lock_each_delivery, lock_endpoints, lock_organizations_of
 from hooks.messages import RuleKind, Transport
-from hooks.models import Channel, Delivery, Endpoint, Hook, Urgent
+from hooks.models import Channel, Delivery, DeliveryQuerySet, Endpoint, Hook, Urgent
 from hooks.queue import lanes
 from hooks.remarks import Remark, RemarkCode, shorten
 from notifications_project import bulk
 from notifications_project.accounts.models import Organization, User
 
-_CHUNK = 500
 # In one statement, as a test may be sent meanwhile; the reason is read only of what is to go at once.
 _NO_TEST = Q(due_at__gt=lanes.AT_ONCE) | ~Q(reasons__0__rule="test")
 
@@ -37,9 +37,8 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
     `only`: of what an e-mail hook asked for, what is for this address.
     """
     now = clock.now()
-    settled = {"state": Delivery.State.CANCELLED, "outcome": why, "settled_at": now, "due_at": None}
     if hook.endpoint_id:
-        _pending(hook).filter(endpoint=hook.endpoint_id).update(**settled)
+        _pending(hook).filter(endpoint=hook.endpoint_id).cancel(why, now)
         return
     active = _active_hooks(hook.organization_id)
     touched: set[int] = set()
@@ -49,7 +48,7 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
             delivery.due_at = (delivery.due_at or now) if _may_be_sent(delivery, active) else None
         alone = [delivery.pk for delivery in chunk if not delivery.reasons]
         shared = [delivery for delivery in chunk if delivery.reasons]
-        Delivery.objects.filter(pk__in=alone).update(**settled)
+        Delivery.objects.filter(pk__in=alone).cancel(why, now)
         Delivery.objects.bulk_update(shared, ["reasons", "due_at"])
         touched |= {delivery.lane_id for delivery in shared}
     lanes.touch(touched)  # last, as everywhere
@@ -63,9 +62,8 @@ def forget_member(organization: Organization, user: User) -> None:
 
 def forget_user(user: User) -> None:
     """Cancel all that waits for somebody who is deactivated, wherever it comes from."""
-    owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
     # Who routes now has read the members already: what that owes is waited for, and cancelled with the rest.
-    organizations = list(owners.order_by("pk"))
+    organizations = lock_organizations_of([user.pk])
     _end_own(user, Remark(RemarkCode.USER_DEACTIVATED))
     _end_mails(organizations, user, Remark(RemarkCode.USER_DEACTIVATED), named=False)
 
@@ -74,18 +72,15 @@ def _end_own(user: User, why: str, organization: Organization | None = None) -> 
     """Cancel what waits for the user's own channels, of one organization or of all."""
     of_space = Endpoint.objects.filter(organization=user.pk).exclude(kind=Endpoint.Kind.EMAIL)
     mine = of_space.exclude(Exists(Hook.objects.filter(endpoint=OuterRef("pk"))))
-    # Before what waits for them, and in this order: so do workers that write results.
-    endpoints = list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk", "lane"))
-    pending = Delivery.objects.filter(state=Delivery.State.PENDING)
-    waiting = pending.filter(endpoint__in=[pk for pk, _ in endpoints], lane__in={lane for _, lane in endpoints})
+    endpoints = lock_endpoints(mine.values_list("pk", "lane"))
+    waiting = Delivery.objects.pending().filter(
+        endpoint__in=[pk for pk, _ in endpoints], lane__in={lane for _, lane in endpoints}
+    )
     if organization:
         waiting = waiting.filter(organization=organization)
-    rows = waiting.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
-    found, now = list(rows), clock.now()
-    for start in range(0, len(found), _CHUNK):
-        Delivery.objects.filter(pk__in=found[start : start + _CHUNK]).update(
-            state=Delivery.State.CANCELLED, outcome=why, settled_at=now, due_at=None
-        )
+    found, now = lock_deliveries(waiting.values_list("pk", flat=True)), clock.now()
+    for some in bulk.in_chunks(found):
+        Delivery.objects.filter(pk__in=some).cancel(why, now)
 
 
 def _end_mails(organizations: Collection[Organization], user: User, why: str, *, named: bool) -> None:
@@ -94,19 +89,17 @@ def _end_mails(organizations: Collection[Organization], user: User, why: str, *,
     hooks = list(Hook.objects.existing().filter(organization__in=organizations, kind=Hook.Kind.EMAIL))
     naming = {hook.public_id for hook in hooks if named and lower in map(str.lower, hook.notify_addresses)}
     active = {hook.public_id for hook in hooks if hook.enabled and not hook.paused}
-    pending = Delivery.objects.filter(organization__in=organizations, state=Delivery.State.PENDING)
-    waiting = pending.filter(endpoint__kind=Endpoint.Kind.EMAIL, endpoint__address__iexact=lower)
-    waiting = waiting.select_related("endpoint").defer("endpoint__secrets")
-    # Of all organizations at once, in this order: so do workers, which write mails of several organizations together.
-    found = list(waiting.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+    waiting = Delivery.objects.pending().filter(organization__in=organizations).mailed_to(lower)
+    # Of all organizations at once, by id: workers write the results of mails of several organizations together.
+    found = lock_deliveries(waiting.with_endpoint())
     for delivery in found:
         delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
         if not delivery.reasons:
             delivery.state, delivery.outcome = Delivery.State.CANCELLED, why
-            delivery.settled_at = now
+            delivery.settled_at, delivery.quiet_until = now, None
         delivery.due_at = delivery.due_at if _may_be_sent(delivery, active) else None
-    columns = ["reasons", "state", "outcome", "settled_at", "due_at"]
-    Delivery.objects.bulk_update(found, columns, batch_size=_CHUNK)
+    columns = ["reasons", "state", "outcome", "settled_at", "due_at", "quiet_until"]
+    Delivery.objects.bulk_update(found, columns, batch_size=bulk.CHUNK)
 
 
 def hold_for_hook(hook: Hook) -> None:
@@ -143,8 +136,7 @@ def disable(endpoint: Endpoint, why: str) -> None:
     """
     endpoint.disabled_at, endpoint.disabled_reason = clock.now(), shorten(why, 200)
     endpoint.save(update_fields=["disabled_at", "disabled_reason"])
-    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    waiting.filter(_NO_TEST).update(due_at=None)
+    Delivery.objects.pending_for(endpoint).filter(_NO_TEST).update(due_at=None)
 
 
 def reactivate(endpoint: Endpoint) -> None:
@@ -180,27 +172,21 @@ def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
     channel = Channel.objects.filter(endpoint=endpoint).select_related("user").first()
     until = quiet_until(channel, channel.user.time_zone, now) if channel else None
     if channel and until:
-        waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
         passing = Urgent.objects.filter(user=channel.user_id).values("event_type")
-        held = waiting.filter(due_at__isnull=True).exclude(event__type__in=passing)
+        held = Delivery.objects.pending_for(endpoint).held().exclude(event__type__in=passing)
         held.update(quiet_until=until, due_at=until + DIGEST_GRACE)
 
 
 def _release(endpoint: Endpoint, now: Any) -> None:
-    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    waiting.filter(due_at__isnull=True).update(due_at=_due_after_quiet_time(now))
+    Delivery.objects.pending_for(endpoint).held().update(due_at=_due_after_quiet_time(now))
     lanes.touch({endpoint.lane_id})
 
 
 def _release_mail(endpoint: Endpoint, now: Any) -> None:
     """Let go what waited for an e-mail address, but for what a paused hook alone asked for."""
-    waiting = Delivery.objects.filter(lane=endpoint.lane_id, endpoint=endpoint, state=Delivery.State.PENDING)
-    held = waiting.filter(due_at__isnull=True).select_related("endpoint").defer("endpoint__secrets")
     active = _active_hooks(endpoint.organization_id)
-    rows = held.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    may_go = [
-        _Held(row.pk, row.event_id, endpoint.address) for row in rows.iterator(_CHUNK) if _may_be_sent(row, active)
-    ]
+    held = lock_each_delivery(Delivery.objects.pending_for(endpoint).held().with_endpoint())
+    may_go = [_Held(row.pk, row.event_id, endpoint.address) for row in held if _may_be_sent(row, active)]
     members = members_among(endpoint.organization, [endpoint.address.lower()])
     _Receivers.read(endpoint.organization, list(members.values()), now).let_go(may_go, now)
     lanes.touch({endpoint.lane_id})
@@ -229,8 +215,7 @@ class _Receivers:
 
     def let_go(self, held: Sequence[_Held], now: datetime) -> None:
         """Each at once, or as what was not held while its receiver has a quiet time (`hooks.deliveries.digests`)."""
-        for start in range(0, len(held), _CHUNK):
-            some = held[start : start + _CHUNK]
+        for some in bulk.in_chunks(held):
             ends = self._ends(some)
             at_once = [each.pk for each in some if each.pk not in ends]
             Delivery.objects.filter(pk__in=at_once).update(due_at=now, quiet_until=None)
@@ -258,25 +243,22 @@ def _due_after_quiet_time(now: datetime) -> Case:
     return Case(When(quiet_until__gt=now, then=F("quiet_until") + Value(DIGEST_GRACE)), default=Value(now))
 
 
-def _pending(hook: Hook) -> QuerySet[Delivery]:
-    pending = Delivery.objects.filter(organization=hook.organization_id, state=Delivery.State.PENDING)
+def _pending(hook: Hook) -> DeliveryQuerySet:
+    pending = Delivery.objects.pending().filter(organization=hook.organization_id)
     return (
         pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport=Transport.SMTP)
     )
 
 
 def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
-    """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked: what is read here is written back.
-
-    Workers that write results lock theirs in the same order.
-    """
+    """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked, as they are written back."""
     after: UUID | None = None
-    waiting = _pending(hook).select_related("endpoint").defer("endpoint__secrets")
+    waiting = _pending(hook).with_endpoint()
     if only:
         waiting = waiting.filter(endpoint=only)
     while True:
         rows = waiting if after is None else waiting.filter(pk__gt=after)
-        chunk = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk")[:_CHUNK])
+        chunk = lock_deliveries(rows, limit=bulk.CHUNK)
         if not chunk:
             return
         after = chunk[-1].pk

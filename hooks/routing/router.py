@@ -20,9 +20,10 @@ from django.db.models import QuerySet
 from events.models import Event
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE
-from hooks.endpoints.lookup import endpoint_refs, mail_endpoints, request_confirmations
+from hooks.endpoints.lookup import lock_endpoint_refs, mail_endpoints, request_confirmations
+from hooks.locking import lock_idle_organization
 from hooks.messages import Reason
-from hooks.models import Delivery, Endpoint
+from hooks.models import Delivery
 from hooks.models.work import id_of
 from hooks.queue import lanes
 from hooks.routing.rules import OrganizationRules, PlannedDelivery
@@ -118,8 +119,7 @@ def route() -> int:
 
 @transaction.atomic
 def _route_organization(owner: UUID) -> int:
-    locked = Organization.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=owner)
-    organization = locked.first()
+    organization = lock_idle_organization(owner)
     if organization is None:
         return 0  # another router is at it
     waiting = _round.waiting().filter(organization=organization)
@@ -147,9 +147,7 @@ def _store(organization: Organization, owed: Sequence[PlannedDelivery], now: dat
     """Insert the deliveries in bulk; the lanes in which work is now due."""
     mails = mail_endpoints(organization, {each.address.lower(): each.address for each in owed if not each.endpoint})
     if stopped := [to.pk for to in mails.values() if to.disabled_at]:
-        # As in `hold_what_is_disabled`: what is held would wait for ever if its endpoint were enabled meanwhile.
-        locked = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=stopped).order_by("pk")
-        mails |= {to.address.lower(): to for to in endpoint_refs(locked)}
+        mails |= {to.address.lower(): to for to in lock_endpoint_refs(stopped).values()}
     # Most are owed for the same reasons as others: one list for all of those is written as JSON only once.
     alike: dict[tuple[int, ...], list[Reason]] = {}
     owner, pending = organization.pk, str(Delivery.State.PENDING)

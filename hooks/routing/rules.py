@@ -15,7 +15,7 @@ from hooks import clock
 from hooks.audience.choices import Breadth, Choices, Decision, kinds
 from hooks.audience.quiet_times import Quiet
 from hooks.audience.recipients import Member, OptOuts, members_of, named_by
-from hooks.endpoints.lookup import EndpointRef, endpoint_refs
+from hooks.endpoints.lookup import EndpointRef, endpoint_refs, lock_endpoint_refs
 from hooks.messages import Reason, RuleKind
 from hooks.models import Channel, Endpoint, Hook
 from hooks.routing.channel_endpoints import ChannelEndpoints
@@ -85,14 +85,10 @@ class OrganizationRules:
         }
 
     def hold_what_is_disabled(self) -> None:
-        """Lock the endpoints that are disabled, and see whether they still are.
-
-        A delivery that is held would wait for ever if its endpoint were enabled between that look and the commit.
-        """
+        """Lock the endpoints that are disabled, and see whether they still are."""
         disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
         if disabled := [*disabled, *self.reach.disabled()]:
-            rows = Endpoint.objects.select_for_update(no_key=True).filter(pk__in=disabled).order_by("pk")
-            fresh = {endpoint.pk: endpoint for endpoint in endpoint_refs(rows)}
+            fresh = lock_endpoint_refs(disabled)
             self.endpoints |= {pk: to for pk, to in fresh.items() if pk in self.endpoints}
             self.reach.replace(fresh)
 

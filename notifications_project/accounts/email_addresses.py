@@ -22,7 +22,8 @@ from django.utils import timezone, translation
 
 from notifications_project.accounts import audit, outgoing, quotas
 from notifications_project.accounts.languages import find_message_language, get_message_language
-from notifications_project.accounts.models import EmailChange, Organization, User
+from notifications_project.accounts.locking import lock_organizations_of
+from notifications_project.accounts.models import EmailChange, User
 from notifications_project.accounts.signals import email_changed
 
 VALID_FOR = timedelta(days=1)
@@ -69,10 +70,7 @@ def change_email(*, user: User, email: str, actor: User | None) -> None:
     Sessions and links for a new password end, pending deliveries go to the new address, and both addresses get a mail.
     `email` is in the stored form (`mail.addresses.normalize`), and the user or the operator has confirmed it.
     """
-    # In another order of locks than everywhere else there would be dead-locks: organizations first, under whose lock
-    # routing reads members and addresses.
-    owners = Organization.objects.select_for_update(no_key=True).filter(memberships__user=user)
-    organizations = list(owners.order_by("pk"))
+    organizations = lock_organizations_of([user.pk])  # first: routing reads members and addresses under these locks
     current = User.objects.select_for_update().get(pk=user.pk)
     before = current.email
     if email == before and not find_strayed().filter(pk=user.pk).exists():

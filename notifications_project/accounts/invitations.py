@@ -20,6 +20,7 @@ from django.utils import timezone, translation
 
 from notifications_project.accounts import audit, outgoing, quotas
 from notifications_project.accounts.languages import find_message_language
+from notifications_project.accounts.locking import lock_organization
 from notifications_project.accounts.models import Invitation, Membership, Organization, User
 from notifications_project.accounts.organizations import create_user, refuse_personal
 from notifications_project.accounts.roles import Permission, allows
@@ -277,9 +278,9 @@ def _hash(token: str) -> str:
 
 
 def _lock(organization: Organization) -> None:
-    # Every change of members locks this row first: else two requests could invite one address twice, or one request
-    # could accept an invitation while another revokes it.
-    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    # Without this lock two requests could invite one address twice, or one request could accept an invitation while
+    # another revokes it.
+    lock_organization(organization.pk)
 
 
 def _open(invitation: Invitation) -> Invitation:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications_project.accounts import audit
+from notifications_project.accounts.locking import lock_organization
 from notifications_project.accounts.models import ApiToken, Invitation, Membership, Organization, User
 from notifications_project.accounts.roles import Permission, Role, allows
 from notifications_project.accounts.signals import member_removed, organization_created
@@ -122,8 +123,7 @@ def _revoke_invitations_by(inviter: User, organization: Organization, actor: Use
 
 
 def _locked(organization: Organization, user: User) -> Membership:
-    # Without this lock two administrators who demote each other at once could both succeed.
-    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    lock_organization(organization.pk)  # without it two administrators who demote each other at once both succeed
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:
         raise MembershipError(f"{user} is not a member.")

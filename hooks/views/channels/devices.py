@@ -41,12 +41,9 @@ def remove(request: HttpRequest, device: UUID) -> HttpResponse:
         devices.remove(found)
         messages.success(request, f"{found.name} was removed.")
         return redirect("hooks:channels")
-    waiting = Delivery.objects.filter(
-        lane=found.endpoint.lane_id, endpoint=found.endpoint, state=Delivery.State.PENDING
-    )
     context = {
         "device": found,
-        "waiting": waiting.count(),
+        "waiting": Delivery.objects.pending_for(found.endpoint).count(),
         "is_last": not Device.objects.filter(user=found.user).exclude(pk=found.pk).exists(),
     }
     return render(request, "hooks/channels/device_remove.html", context)

@@ -7,7 +7,6 @@ from functools import wraps
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -123,11 +122,11 @@ def _owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
 
 
 def _endpoint(pk: UUID) -> Endpoint:
-    mails = Endpoint.objects.filter(kind=Endpoint.Kind.EMAIL).select_related("organization").defer("secrets")
+    mails = Endpoint.objects.mails().select_related("organization").without_secrets()
     found = mails.filter(pk=pk).first()
     if found is not None and found.deleted_at:  # another spelling of an address, which has become one with this
-        of_organization = mails.filter(organization=found.organization_id).annotate(lower=Lower("address"))
-        found = of_organization.filter(lower=comparable(found.address)).exclude(pk=pk).first()
+        of_organization = mails.filter(organization=found.organization_id)
+        found = of_organization.for_addresses([comparable(found.address)]).exclude(pk=pk).first()
     if found is None:
         raise BadLink
     return found

@@ -233,7 +233,8 @@ def test_an_organization_with_more_due_lanes_than_are_looked_at_does_not_hide_th
     other = olga.organizations.get(name="Other")
     rules.create_webhook(organization=other, actor=None, name="Late", url="http://127.0.0.1:9/")
     intake.record(other, [intake.NewEvent(type="git.push")])
-    router.route()
+    while router.route():
+        pass  # a turn may end before the other organization has had its own
     late = Lane.objects.get(organization=other, transport="http")
     Lane.objects.filter(pk=late.pk).update(next_at=clock.now())  # behind the ten
     claimed = lanes.claim(4, ["http"])
