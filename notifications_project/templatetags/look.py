@@ -40,6 +40,12 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+def manual(slug: str, anchor: str) -> str:
+    """Return the address of a section of the manual: `{% manual "webhooks" "signatures" %}`."""
+    return f"{reverse('manual:page', args=[slug])}#{anchor}"
+
+
+@register.simple_tag
 def moment(when: datetime | None, never: str = "") -> SafeString | str:
     """Show a time relative to now, with the exact time on hover: `{% moment event.occurred_at %}`."""
     if when is None:

@@ -92,3 +92,28 @@ def test_html_in_a_page_is_shown_as_text(tmp_path, monkeypatch):
     page = manual.read_pages.__wrapped__()["index"]
     assert "<script>" not in page.html
     assert [heading.anchor for heading in page.headings] == ["", "a-heading"]
+
+
+def links_of_templates():
+    """The sections of the manual that pages link to, with the name of the template."""
+    for template in sorted((settings.BASE_DIR / "templates").rglob("*.html")):
+        for slug, anchor in re.findall(r'{% manual "([^"]+)" "([^"]+)" %}', template.read_text()):
+            yield pytest.param(slug, anchor, id=f"{template.stem}-{anchor}")
+
+
+@pytest.mark.parametrize(("slug", "anchor"), list(links_of_templates()))
+def test_every_section_that_a_page_links_to_is_there(slug, anchor, client):
+    assert f'id="{anchor}"' in client.get(reverse("manual:page", args=[slug])).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("hooks:my-notifications", "/docs/who-is-told/#without-any-hook"),
+        ("hooks:channels", "/docs/who-is-told/#your-own-channels"),
+        ("hooks:snooze", "/docs/who-is-told/#quiet-times"),
+        ("accounts:tokens", "/docs/api/#recording-events"),
+    ],
+)
+def test_a_page_links_to_what_explains_it(page, link, alice, client_of):
+    assert f'href="{link}"' in pages.get(client_of(alice), reverse(page))
