@@ -47,7 +47,7 @@ READ_ONLY = frozenset(
 
 
 def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
-    """Return the kind, and the arguments of `rules.create_webhook` or `rules.create_email_hook`."""
+    """Return the kind, and the fields of a `WebhookSpec` or the arguments of `rules.create_email_hook`."""
     data = dict(body(sent))
     kind = data.pop("kind", None)
     if kind not in Hook.Kind.values:

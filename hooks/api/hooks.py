@@ -79,7 +79,9 @@ class HookList(HookAPIView):
         shown: dict[str, Any] = {}
         with _by_the_rules():
             if kind == Hook.Kind.WEBHOOK:
-                hook, shown["secret"] = rules.create_webhook(organization=self.organization, actor=self.user, **sent)
+                hook, shown["secret"] = rules.create_webhook(
+                    organization=self.organization, actor=self.user, spec=rules.WebhookSpec.of(**sent)
+                )
             else:
                 hook = rules.create_email_hook(organization=self.organization, actor=self.user, **sent)
         return Response(self.json(self.hook(hook.pk)) | shown, status=status.HTTP_201_CREATED)

@@ -15,6 +15,7 @@ from events.models import Resource
 from hooks.endpoints.options import shown_url
 from hooks.forms.destination import DestinationForm
 from hooks.manage.rules import InvalidRule, Notify, RateLimit
+from hooks.manage.specs import WebhookSpec
 from hooks.models import Hook
 from hooks.presentation import sentences
 from notifications_project.accounts.models import Organization
@@ -214,7 +215,7 @@ class HookForm(forms.Form):
         return changed | {name: None for lifted, name in _LIFTED.items() if self.cleaned_data.get(lifted)}
 
     def values(self) -> dict[str, Any]:
-        """Return the arguments for `rules.create_…`; without a choice there is no restriction."""
+        """Return all values; without a choice there is no restriction."""
         return self.cleaned_data | {name: self.cleaned_data.get(name) or None for name in _LIFTED.values()}
 
     def refuse(self, problem: InvalidRule) -> None:
@@ -268,10 +269,11 @@ class WebhookForm(HookForm, DestinationForm):
         """Tell whether order or rate is set, or has an error: then the page shows them open."""
         return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
 
-    def values(self) -> dict[str, Any]:
+    def spec(self) -> WebhookSpec:
+        """The webhook that is to be made, for `rules.create_webhook`."""
         own = self.options.names
-        values = {name: value for name, value in super().values().items() if name not in own}
-        return values | {"options": self.options.typed(values["format"])}
+        values = {name: value for name, value in self.values().items() if name not in own}
+        return WebhookSpec.of(**values, options=self.options.typed(values["format"]))
 
     def changes(self) -> dict[str, Any]:
         own = self.options.names

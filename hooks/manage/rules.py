@@ -19,6 +19,7 @@ from hooks.endpoints.options import is_shown_url, options_after
 from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
 from hooks.locking import lock_endpoint, lock_organization
 from hooks.manage.changes import changed_fields
+from hooks.manage.specs import HookFilter, Switches, WebhookSpec
 from hooks.manage.validation import (
     Notify,
     RateLimit,
@@ -41,29 +42,11 @@ DEFAULT_HOOK_NAME = "Default deployment result e-mails"
 _REPLACED = {"replaced": "a secret that no key in ENCRYPTION_KEYS reads"}
 
 
-def create_webhook(
-    *,
-    organization: Organization,
-    actor: User | None,
-    name: str,
-    url: str,
-    format: str = "raw",
-    options: dict[str, Any] | None = None,
-    events: Sequence[str] | None = None,
-    resources: Sequence[UUID] | None = None,
-    paused: bool = False,
-    enabled: bool = True,
-    ordered: bool = False,
-    rate_limit: RateLimit | None = None,
-) -> tuple[Hook, str]:
-    """A new webhook and its signing secret, which is shown this once. Raises InvalidRule.
-
-    `events`, `resources`: None is no restriction, an empty list nothing.
-    `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
-    """
-    name = one_spelling(name)
-    url, found = webhooks.adopt(format, url)
-    options = {**found, **(options or {})}
+def create_webhook(*, organization: Organization, actor: User | None, spec: WebhookSpec) -> tuple[Hook, str]:
+    """A new webhook and its signing secret, which is shown this once. Raises InvalidRule."""
+    name, format = one_spelling(spec.name), spec.destination.format
+    url, found = webhooks.adopt(format, spec.destination.url)
+    options = {**found, **spec.destination.options}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
     url, problem = read_url(url or webhooks.default_url(format))
     check(
@@ -71,14 +54,15 @@ def create_webhook(
         | destination_problem(url, format, options)
         | problem
         | format_problem(format, options)
-        | events_problem(events)
-        | resources_problem(organization, resources)
+        | events_problem(spec.filter.events)
+        | resources_problem(organization, spec.filter.resources)
     )
-    check(rate_problem(rate_limit))
+    check(rate_problem(spec.pace.rate_limit))
     with transaction.atomic():
-        pace = {"ordered": ordered, **_rate_fields(rate_limit)}
+        pace = {"ordered": spec.pace.ordered, **_rate_fields(spec.pace.rate_limit)}
         endpoint, secret = webhooks.create_endpoint(organization, url, format, options, **pace)
-        hook = _create(organization, Hook.Kind.WEBHOOK, name, events, resources, paused, enabled, endpoint=endpoint)
+        new = Hook(organization=organization, kind=Hook.Kind.WEBHOOK, name=name, endpoint=endpoint)
+        hook = _create(new, spec.filter, spec.switches)
         audit.record(organization, actor, "hook.created", name, kind="webhook")
     return hook, secret
 
@@ -103,7 +87,8 @@ def create_email_hook(
         | events_problem(events)
         | resources_problem(organization, resources)
     )
-    hook = _create(organization, Hook.Kind.EMAIL, name, events, resources, paused, enabled, **_notify_fields(notify))
+    new = Hook(organization=organization, kind=Hook.Kind.EMAIL, name=name, **_notify_fields(notify))
+    hook = _create(new, HookFilter(events, resources), Switches(paused, enabled))
     hook.notify_users.set(User.objects.filter(pk__in=notify.users))
     confirming.ask(hook)
     audit.record(organization, actor, "hook.created", name, kind="email")
@@ -228,28 +213,14 @@ def _locked(hook: Hook) -> Hook:
     return current
 
 
-def _create(
-    organization: Organization,
-    kind: str,
-    name: str,
-    events: Sequence[str] | None,
-    resources: Sequence[UUID] | None,
-    paused: bool,
-    enabled: bool,
-    **fields: Any,
-) -> Hook:
-    hook = Hook.objects.create(
-        organization=organization,
-        kind=kind,
-        name=name,
-        events=None if events is None else list(events),
-        restricted=resources is not None,
-        paused=paused,
-        paused_at=timezone.now() if paused else None,
-        enabled=enabled,
-        **fields,
-    )
-    hook.resources.set(Resource.objects.filter(pk__in=resources or ()))
+def _create(hook: Hook, filter: HookFilter, switches: Switches) -> Hook:
+    """Save a new hook with what it is about, and its switches."""
+    hook.events = None if filter.events is None else list(filter.events)
+    hook.restricted = filter.resources is not None
+    hook.paused, hook.enabled = switches.paused, switches.enabled
+    hook.paused_at = timezone.now() if switches.paused else None
+    hook.save()
+    hook.resources.set(Resource.objects.filter(pk__in=filter.resources or ()))
     return hook
 
 
@@ -297,6 +268,7 @@ __all__ = [
     "InvalidRule",
     "Notify",
     "RateLimit",
+    "WebhookSpec",
     "create_default_hook",
     "create_email_hook",
     "create_webhook",

@@ -48,7 +48,9 @@ def test_two_spellings_of_a_name_are_one_application(other: str, acme: Organizat
 def test_a_hook_made_by_one_spelling_hears_of_the_other(acme: Organization, alice: User) -> None:
     cafe = resources.create(organization=acme, kind="application", name=SPLIT, actor=None)
     hook, _ = rules.create_webhook(
-        organization=acme, actor=None, name=SPLIT, url="http://127.0.0.1:9/in", resources=[cafe.pk]
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name=SPLIT, url="http://127.0.0.1:9/in", resources=[cafe.pk]),
     )
     assert hook.name == CAFE
     assert record(acme, [about(CAFE)])[0].resource_id == cafe.pk

@@ -82,7 +82,9 @@ class Arena:
         )  # fmt: skip
 
     def webhook(self, name: str, url: str) -> Hook:
-        return rules.create_webhook(organization=self.acme, actor=None, name=name, url=url, events=[TYPE])[0]
+        return rules.create_webhook(
+            organization=self.acme, actor=None, spec=rules.WebhookSpec.of(name=name, url=url, events=[TYPE])
+        )[0]
 
     def only(self, urls: Sequence[str]) -> list[Hook]:
         """Replace all webhooks by webhooks to these URLs."""

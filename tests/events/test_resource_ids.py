@@ -79,6 +79,8 @@ def test_a_page_after_a_resource_of_another_organization_is_not_found(
 
 def test_within_the_console_a_plain_id_will_do(acme: Organization, resource: Resource) -> None:
     hook, _ = rules.create_webhook(
-        organization=acme, actor=None, name="Receiver", url="http://127.0.0.1:9/", resources=[resource.pk]
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name="Receiver", url="http://127.0.0.1:9/", resources=[resource.pk]),
     )
     assert list(Hook.objects.get(pk=hook.pk).resources.all()) == [resource]

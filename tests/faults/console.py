@@ -130,10 +130,7 @@ class Console:
             rules.create_webhook(
                 organization=self.organization,
                 actor=None,
-                name=name,
-                url=self.receiver.url(name),
-                events=[EVENT_TYPE],
-                ordered=ordered,
+                spec=rules.WebhookSpec.of(name=name, url=self.receiver.url(name), events=[EVENT_TYPE], ordered=ordered),
             )
             self.hooks.append(name)
 

@@ -38,7 +38,9 @@ FIELDS = [
 def right_values(acme: Organization, alice: User) -> dict[str, list[str]]:
     """Return existing values for each name in the paths of routes."""
     hook, _ = rules.create_webhook(
-        organization=acme, actor=None, name="Receiver", url="http://127.0.0.1:9/", events=["git.push"]
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name="Receiver", url="http://127.0.0.1:9/", events=["git.push"]),
     )
     event = intake.record(acme, [intake.NewEvent(type="git.push", resource=None, data={})])[0]
     return {

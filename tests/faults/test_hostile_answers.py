@@ -188,7 +188,9 @@ def test_workers_record_what_each_request_was_answered(
             path = f"{name}/{script}"
             hostile.fixed[path] = script
             rules.create_webhook(
-                organization=organization, actor=None, name=script, url=hostile.url(path), events=[EVENT_TYPE]
+                organization=organization,
+                actor=None,
+                spec=rules.WebhookSpec.of(name=script, url=hostile.url(path), events=[EVENT_TYPE]),
             )
     worker = Worker(**SETTINGS | {"DATABASE_URL": database_url, "DELIVERY_TIMEOUT": "2"})
     try:

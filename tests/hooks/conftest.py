@@ -52,7 +52,7 @@ def webhook(acme: Organization, receiver: Receiver) -> Callable[..., Hook]:
 
     def create(**fields: Any) -> Hook:
         fields = {"name": "Receiver", "url": receiver.url, **fields}
-        return rules.create_webhook(organization=acme, actor=None, **fields)[0]
+        return rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(**fields))[0]
 
     return create
 

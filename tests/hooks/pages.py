@@ -19,7 +19,7 @@ FILLED = {"name": "Audit trail", "url": "http://127.0.0.1:9/in", "format": "raw"
 
 def add_webhook(acme: Organization, name: str = "Receiver", **fields: object) -> Hook:
     fields = {"url": "http://ann:secret@127.0.0.1:9/in?token=t0p", **fields}
-    return rules.create_webhook(organization=acme, actor=None, name=name, **fields)[0]  # type: ignore[arg-type]
+    return rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(name=name, **fields))[0]
 
 
 def page_of(home: str, hook: Hook, rest: str = "") -> str:

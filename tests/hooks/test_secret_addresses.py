@@ -93,7 +93,9 @@ def test_nothing_that_lets_anybody_post_is_readable_in_a_dump_or_in_the_log(
         options = OPTIONS.get(known.name, {})
         url = url_of(receiver, user=not known.authorizes(options))
         made = rules.create_webhook(
-            organization=acme, actor=alice, name=known.label, url=url, format=known.name, options=options
+            organization=acme,
+            actor=alice,
+            spec=rules.WebhookSpec.of(name=known.label, url=url, format=known.name, options=options),
         )
         hooks.append(made[0])
     services.set_up(alice, "webhook", url=url_of(receiver, user=True), options={})
@@ -128,7 +130,9 @@ def test_who_does_not_manage_hooks_reads_the_host_alone(
 ) -> None:  # fmt: skip
     receiver.status = 500
     url = receiver.server.url_for("/hooks/catch/123/b3kx9z1/")
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Zap", url=url, events=["git.push"])
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Zap", url=url, events=["git.push"])
+    )
     record("git.push")
     pump()
     delivery, home = hook.deliveries.get(), f"/organizations/{acme.public_id}"
@@ -157,7 +161,9 @@ def test_of_a_short_secret_nothing_is_shown_or_kept_in_the_open(
     echo(receiver)
     receiver.status = 500
     hook, _ = rules.create_webhook(
-        organization=acme, actor=None, name="Short", url=receiver.url, format=format, options=options
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name="Short", url=receiver.url, format=format, options=options),
     )
     record("git.push")
     pump()
@@ -172,7 +178,9 @@ def test_a_secret_that_was_masked_by_former_rules_stays_when_it_is_sent_back(
     acme: Organization, alice: User, api: Callable[..., Api]
 ) -> None:
     hook, _ = rules.create_webhook(
-        organization=acme, actor=None, name="Push", url="https://ntfy.invalid", format="ntfy", options={"topic": "q7xz"}
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name="Push", url="https://ntfy.invalid", format="ntfy", options={"topic": "q7xz"}),
     )
     Endpoint.objects.filter(hook=hook).update(options={"topic": f"q7xz{DOTS}"})
     one = f"/api/v1/organizations/{acme.public_id}/hooks/{hook.public_id}/"
@@ -187,7 +195,7 @@ def test_a_url_that_is_sent_back_as_it_is_shown_stays(
     api: Callable[..., Api],
 ) -> None:  # fmt: skip
     url = url_of(receiver, user=True)
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Mine", url=url)
+    hook, _ = rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Mine", url=url))
     path = f"/organizations/{acme.public_id}/hooks/{hook.public_id}/"
     if by == "API":
         read = api(alice).get(f"/api/v1{path}").json()
@@ -203,14 +211,18 @@ def test_a_url_that_is_sent_back_as_it_is_shown_stays(
 
 
 def test_a_masked_url_that_was_edited_is_refused(acme: Organization, receiver: Receiver) -> None:
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Mine", url=url_of(receiver, user=True))
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Mine", url=url_of(receiver, user=True))
+    )
     with pytest.raises(rules.InvalidRule) as refusal:
         rules.update_hook(hook, None, url=f"http://elsewhere.invalid/{DOTS}")
     assert "whole URL" in refusal.value.errors["url"]
 
 
 def test_a_change_of_the_path_alone_is_a_move(acme: Organization, receiver: Receiver) -> None:
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Mine", url=f"{receiver.url}/a")
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Mine", url=f"{receiver.url}/a")
+    )
     before = Endpoint.objects.get(hook=hook).address_key
     rules.update_hook(hook, None, url=f"{receiver.url}/b")
     after = Endpoint.objects.get(hook=hook)
@@ -220,7 +232,9 @@ def test_a_change_of_the_path_alone_is_a_move(acme: Organization, receiver: Rece
 def test_hooks_are_found_by_their_host(
     acme: Organization, alice: User, client_of: Callable[[User], Client], receiver: Receiver
 ) -> None:
-    rules.create_webhook(organization=acme, actor=None, name="Mine", url=url_of(receiver, user=True))
+    rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Mine", url=url_of(receiver, user=True))
+    )
     page = f"/organizations/{acme.public_id}/notifications/webhooks/"
     assert "Mine" in get(client_of(alice), f"{page}?q=127.0.0")
     assert "Mine</" not in get(client_of(alice), f"{page}?q=SECRET")
@@ -260,9 +274,11 @@ def test_what_was_stored_before_is_encrypted_and_masked_and_can_be_done_again(
 ) -> None:
     migration = import_module("hooks.migrations.0015_encrypt_addresses")
     url = url_of(receiver, user=True)
-    raw, _ = rules.create_webhook(organization=acme, actor=None, name="Raw", url=url)
+    raw, _ = rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Raw", url=url))
     ntfy, _ = rules.create_webhook(
-        organization=acme, actor=None, name="Push", url=receiver.url, format="ntfy", options=OPTIONS["ntfy"]
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name="Push", url=receiver.url, format="ntfy", options=OPTIONS["ntfy"]),
     )
     device, _ = devices.register(alice, DEVICE, "Phone")
     receiver.status = 500
@@ -301,7 +317,7 @@ def test_a_url_whose_secret_was_lost_already_is_kept_until_it_is_rotated(
 ) -> None:
     migration = import_module("hooks.migrations.0015_encrypt_addresses")
     url = url_of(receiver, user=False)
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Raw", url=url)
+    hook, _ = rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Raw", url=url))
     as_it_was(hook.endpoint, url)
     settings.ENCRYPTION_KEYS = ["another key, of which nothing here was made"]
     migration.encrypt_endpoints(apps, None)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def hook_and_secret(acme: Organization, alice: User) -> tuple[Hook, str]:
-    return rules.create_webhook(organization=acme, actor=alice, name="To the Inbox", url=URL)
+    return rules.create_webhook(organization=acme, actor=alice, spec=rules.WebhookSpec.of(name="To the Inbox", url=URL))
 
 
 def signed(secret: str, *, when: datetime | None = None, body: str = BODY) -> dict[str, str]:
@@ -73,7 +73,9 @@ def test_a_signature_made_with_the_hooks_secret_verifies(hook_and_secret: tuple[
 
 
 def test_the_hooks_address_may_lack_the_slash(acme: Organization, alice: User) -> None:
-    _, secret = rules.create_webhook(organization=acme, actor=alice, name="No slash", url=URL.rstrip("/"))
+    _, secret = rules.create_webhook(
+        organization=acme, actor=alice, spec=rules.WebhookSpec.of(name="No slash", url=URL.rstrip("/"))
+    )
 
     assert send(signed(secret)).signature == Message.Signature.VERIFIED
 

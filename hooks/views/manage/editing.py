@@ -43,7 +43,7 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
     if form.is_valid() and not form.proposes():
         try:
-            hook, secret = rules.create_webhook(organization=organization, actor=signed_in(request), **form.values())
+            hook, secret = rules.create_webhook(organization=organization, actor=signed_in(request), spec=form.spec())
         except InvalidRule as problem:
             form.refuse(problem)
         else:

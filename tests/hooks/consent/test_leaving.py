@@ -148,7 +148,7 @@ def test_only_a_deactivation_ends_what_waits(reachable: User, acme: Organization
 def test_the_webhooks_of_a_deactivated_user_s_own_space_go_on(dave: User, receiver: Receiver) -> None:
     """Webhooks are rules of the space, and lead to programs."""
     space = Organization.objects.get(pk=dave.pk)
-    rules.create_webhook(organization=space, actor=dave, name="Receiver", url=receiver.url)
+    rules.create_webhook(organization=space, actor=dave, spec=rules.WebhookSpec.of(name="Receiver", url=receiver.url))
     intake.record(space, [intake.NewEvent(type="git.push")])
     route()
     dave.is_active = False

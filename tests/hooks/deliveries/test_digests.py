@@ -491,7 +491,7 @@ def test_what_was_told_before_digests_had_keys_is_still_told(waited: Channel) ->
 
 def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: Receiver) -> None:
     space = Organization.objects.get(pk=alice.pk)
-    rules.create_webhook(organization=space, actor=alice, name="All", url=receiver.url)
+    rules.create_webhook(organization=space, actor=alice, spec=rules.WebhookSpec.of(name="All", url=receiver.url))
     digests.send_due()
     event = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
     explanation = people.Explanation(event, list(space.memberships.select_related("user")), alice.pk)

@@ -20,9 +20,13 @@ ENDED = "http://127.0.0.1.webhook.office.com/webhookb2/1"
 
 def test_a_teams_url_that_has_ended_is_refused_and_an_older_hook_says_so(acme: Organization) -> None:
     with pytest.raises(rules.InvalidRule) as refused:
-        rules.create_webhook(organization=acme, actor=None, name="Ops", url=ENDED, format="teams")
+        rules.create_webhook(
+            organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Ops", url=ENDED, format="teams")
+        )
     assert "make a workflow" in refused.value.errors["url"]
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Ops", url="http://127.0.0.1:9/", format="teams")
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Ops", url="http://127.0.0.1:9/", format="teams")
+    )
     assert hook.endpoint
     hook.endpoint.secrets = {**hook.endpoint.secrets, "address": ENDED}
     hook.endpoint.save(update_fields=["secrets"])
@@ -36,11 +40,15 @@ def test_a_teams_url_that_has_ended_is_refused_and_an_older_hook_says_so(acme: O
 def test_pagerduty_is_paced_unless_somebody_chose_a_pace(acme: Organization) -> None:
     keys = {"routing_key": "0" * 32}
     url = "http://127.0.0.1:9/v2/enqueue"
-    rules.create_webhook(organization=acme, actor=None, name="Page", url=url, format="pagerduty", options=keys)
+    rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Page", url=url, format="pagerduty", options=keys)
+    )
     assert list(Lane.objects.values_list("rate", "burst")) == [(2.0, 10)]
     own = rules.RateLimit(0.5)
     other, _ = rules.create_webhook(
-        organization=acme, actor=None, name="Slow", url=url, format="pagerduty", options=keys, rate_limit=own
+        organization=acme,
+        actor=None,
+        spec=rules.WebhookSpec.of(name="Slow", url=url, format="pagerduty", options=keys, rate_limit=own),
     )
     assert rules.RateLimit.of(Lane.objects.get(endpoints__hook=other)) == own
 
@@ -63,7 +71,9 @@ def test_what_pagerduty_takes_by_no_key_is_cancelled_with_the_reason(
 def test_a_pasted_telegram_url_gives_its_token(acme: Organization) -> None:
     token = f"123456789:{'A' * 35}"
     url = f"http://127.0.0.1:9/bot{token}/sendMessage?chat_id=-1001"
-    hook, _ = rules.create_webhook(organization=acme, actor=None, name="Ops", url=url, format="telegram")
+    hook, _ = rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Ops", url=url, format="telegram")
+    )
     endpoint = Endpoint.objects.get(hook=hook)
     assert endpoint.address == "http://127.0.0.1:9"
     assert endpoint.secrets["options"] == {"token": token}

@@ -97,7 +97,9 @@ def test_a_channel_is_told_in_its_users_language_and_a_webhook_of_the_organizati
     turn(alice, "stack.redeploy.fail", "hipchat", True)
     turn(alice, "stack.redeploy.fail", "email", False)
     rules.create_webhook(
-        organization=acme, actor=alice, name="Room", url=hipchat.url, format="hipchat", options=dict(OPTIONS)
+        organization=acme,
+        actor=alice,
+        spec=rules.WebhookSpec.of(name="Room", url=hipchat.url, format="hipchat", options=dict(OPTIONS)),
     )
     told()
     assert len(hipchat.posted) == 2

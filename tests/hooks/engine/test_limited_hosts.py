@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -57,7 +58,9 @@ def other(webhook: Make, receiver: Receiver, alice: User) -> Organization:
     other = Organization.objects.create(name="Other")
     for hook in Hook.objects.existing().filter(organization=other):
         rules.delete_hook(hook, None)
-    rules.create_webhook(organization=other, actor=None, name="Theirs", url=receiver.url, format="slack")
+    rules.create_webhook(
+        organization=other, actor=None, spec=rules.WebhookSpec.of(name="Theirs", url=receiver.url, format="slack")
+    )
     return other
 
 
@@ -98,7 +101,7 @@ def test_a_global_limit_holds_everybodys_webhooks_there_and_no_others(
     assert (delivery.state, delivery.tries) == ("pending", 0), "it is not about this delivery: no try is used up"
     # Another organization's, in another format, waits as well; what goes to another host does not.
     receiver.status, receiver.headers = 204, {}
-    rules.create_webhook(organization=other, actor=None, name="Elsewhere", url=elsewhere)
+    rules.create_webhook(organization=other, actor=None, spec=rules.WebhookSpec.of(name="Elsewhere", url=elsewhere))
     tell(other)
     pump()
     assert sorted(each.state for each in deliveries(other)) == ["delivered", "pending"]
@@ -321,8 +324,8 @@ def test_webhooks_that_were_there_before_keep_to_the_limits(
 
     def make(url: str, format: str, **more: object) -> Lane:
         options = key if format == "pagerduty" else {}
-        fields = {"name": url[:40], "url": url, "format": format, "options": options, **more}
-        endpoint = rules.create_webhook(organization=acme, actor=None, **fields)[0].endpoint  # type: ignore[arg-type]
+        fields: dict[str, Any] = {"name": url[:40], "url": url, "format": format, "options": options, **more}
+        endpoint = rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(**fields))[0].endpoint
         assert endpoint
         return endpoint.lane
 

@@ -167,14 +167,14 @@ def test_a_failing_channel_offers_what_can_work(
     alice: User, settings: LazySettings, receiver: Receiver, client_of: ClientOf
 ) -> None:
     channel, _ = services.set_up(alice, "webhook", url=receiver.url, options={})
-    Endpoint.objects.filter(pk=channel.endpoint_id).update(failing_since=clock.now(), last_answer="500")
+    Endpoint.objects.filter(channel=channel).update(failing_since=clock.now(), last_answer="500")
     page = "/account/notifications/channels/"
     assert "Test now" in get(client_of(alice), page)
     lose_the_key(settings)
     html = get(client_of(alice), page)
     assert "Test now" not in html
     assert "Enter the URL again" in html
-    Endpoint.objects.filter(pk=channel.endpoint_id).update(format="slack")
+    Endpoint.objects.filter(channel=channel).update(format="slack")
     html = get(client_of(alice), page)
     assert "Test now" not in html
     assert "Enter the URL again" in html

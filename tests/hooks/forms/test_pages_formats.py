@@ -154,7 +154,9 @@ def test_no_page_and_no_record_shows_a_secret(
     for version in ("1", "2"):
         options = {"token": TOKEN, "room": "Ops", "version": version}
         rules.create_webhook(
-            organization=acme, actor=None, name=f"Room {version}", url=receiver.url, format="hipchat", options=options
+            organization=acme,
+            actor=None,
+            spec=rules.WebhookSpec.of(name=f"Room {version}", url=receiver.url, format="hipchat", options=options),
         )
     record("job.fail")
     pump()

@@ -216,7 +216,9 @@ def test_organizations_take_turns_however_many_lanes_one_has(webhook: Make, reco
     record("git.push")
     router.route()
     other = olga.organizations.get(name="Other")
-    rules.create_webhook(organization=other, actor=None, name="Late", url="http://127.0.0.1:9/")
+    rules.create_webhook(
+        organization=other, actor=None, spec=rules.WebhookSpec.of(name="Late", url="http://127.0.0.1:9/")
+    )
     intake.record(other, [intake.NewEvent(type="git.push")])
     router.route()
     late = Lane.objects.get(organization=other, transport="http")
@@ -231,7 +233,9 @@ def test_an_organization_with_more_due_lanes_than_are_looked_at_does_not_hide_th
         webhook(name=f"Hook {number}")
     record("git.push")
     other = olga.organizations.get(name="Other")
-    rules.create_webhook(organization=other, actor=None, name="Late", url="http://127.0.0.1:9/")
+    rules.create_webhook(
+        organization=other, actor=None, spec=rules.WebhookSpec.of(name="Late", url="http://127.0.0.1:9/")
+    )
     intake.record(other, [intake.NewEvent(type="git.push")])
     while router.route():
         pass  # a turn may end before the other organization has had its own

@@ -133,9 +133,9 @@ def test_a_senseless_rate_is_refused(acme: Organization, per_second: float, burs
         rules.create_webhook(
             organization=acme,
             actor=None,
-            name="Paced",
-            url="http://127.0.0.1:9/",
-            rate_limit=rules.RateLimit(per_second, burst),
+            spec=rules.WebhookSpec.of(
+                name="Paced", url="http://127.0.0.1:9/", rate_limit=rules.RateLimit(per_second, burst)
+            ),
         )
     assert set(refusal.value.errors) == {"rate_limit"}
 

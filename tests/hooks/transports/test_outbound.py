@@ -53,7 +53,9 @@ def test_the_operator_may_allow_a_network(settings: LazySettings) -> None:
 )
 def test_however_it_is_spelt_a_hook_into_the_machine_is_refused(acme: Organization, host: str) -> None:
     with pytest.raises(rules.InvalidRule) as refusal:
-        rules.create_webhook(organization=acme, actor=None, name="Inside", url=f"http://{host}:8000/")
+        rules.create_webhook(
+            organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Inside", url=f"http://{host}:8000/")
+        )
     assert "not permitted" in refusal.value.errors["url"]
 
 
@@ -62,7 +64,7 @@ def test_however_it_is_spelt_a_hook_into_the_machine_is_refused(acme: Organizati
 )
 def test_what_is_no_web_address_is_refused(acme: Organization, url: str) -> None:
     with pytest.raises(rules.InvalidRule) as refusal:
-        rules.create_webhook(organization=acme, actor=None, name="Nowhere", url=url)
+        rules.create_webhook(organization=acme, actor=None, spec=rules.WebhookSpec.of(name="Nowhere", url=url))
     assert set(refusal.value.errors) == {"url"}
 
 

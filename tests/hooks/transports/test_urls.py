@@ -27,9 +27,9 @@ OPTIONS: dict[str, dict[str, str]] = {
 
 
 def make(acme: Organization, url: str, format: str = "raw", **options: Any) -> Any:
-    return rules.create_webhook(organization=acme, actor=None, name="A hook", url=url, format=format, options=options)[
-        0
-    ]
+    return rules.create_webhook(
+        organization=acme, actor=None, spec=rules.WebhookSpec.of(name="A hook", url=url, format=format, options=options)
+    )[0]
 
 
 def test_query_and_path_arrive_as_they_were_typed(acme: Organization, receiver: Receiver) -> None:
