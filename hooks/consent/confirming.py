@@ -23,14 +23,14 @@ from django_q.tasks import async_task
 from hooks import clock, mail_links
 from hooks.audience import recipients
 from hooks.endpoints import health, lookup
-from hooks.formats.mail import domain
+from hooks.formats.mail import find_domain
 from hooks.locking import lock_endpoint, lock_organization
 from hooks.messages import Answer, Message, Transport, Verdict
 from hooks.models import Endpoint, Hook
 from hooks.queue import wakeup
 from hooks.queue.outcomes import FAILING_DISABLED_AFTER, judge
 from hooks.transports import smtp
-from hooks.transports.mail_connections import connected
+from hooks.transports.mail_connections import open_connection
 from hooks.wording import mailing
 from notifications_project.accounts import audit, quotas
 from notifications_project.accounts.models import Organization, User
@@ -102,7 +102,7 @@ def send_due() -> int:
     if not waiting:
         return 0
     begun, taken = time.monotonic(), 0
-    with connected() as connection:
+    with open_connection() as connection:
         for pk in waiting:
             away = False
             with isolated(f"address {pk} cannot be asked to confirm; it is put aside", partial(_put_aside, pk)):
@@ -172,7 +172,7 @@ def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:
         body=render_to_string("mail/confirm.txt", context).encode(),
         content_type="text/plain",
         headers={
-            "Message-ID": f"<confirm.{endpoint.pk}.{int(clock.now().timestamp())}@{domain()}>",
+            "Message-ID": f"<confirm.{endpoint.pk}.{int(clock.now().timestamp())}@{find_domain()}>",
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
         },

@@ -25,12 +25,12 @@ from django.db.models.expressions import Combinable
 from hooks import clock
 from hooks.engine import lanes, record, unread
 from hooks.engine.relay import Transports
-from hooks.formats.mail import domain
+from hooks.formats.mail import find_domain
 from hooks.messages import Answer, Message, Transport, Verdict
 from hooks.queue import outcomes
 from hooks.remarks import Remark, RemarkCode
 from hooks.transports import smtp
-from hooks.transports.mail_connections import connected
+from hooks.transports.mail_connections import open_connection
 from notifications_project.accounts.models import AccountMail
 from notifications_project.encryption import CannotDecrypt
 
@@ -113,7 +113,7 @@ class AccountMails:
         answer = None
         try:
             if self._may_start():
-                with connected() as connection:
+                with open_connection() as connection:
                     answer = smtp.post(connection, content["address"], _written(mail, content), started)
         except Exception as error:  # one mail's defect is its own: it counts as a try, and the others go on
             logger.exception("a mail about an account cannot be sent")
@@ -153,7 +153,7 @@ def _settle(sent: _Sent) -> None:
 
 def _written(mail: UUID, content: dict[str, Any]) -> Message:
     headers = {
-        "Message-ID": f"<account.{mail}@{domain()}>",
+        "Message-ID": f"<account.{mail}@{find_domain()}>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
     }

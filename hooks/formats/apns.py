@@ -37,21 +37,21 @@ class Apns(Format):
         if story.outcome != Outcome.NEUTRAL:
             aps["sound"] = "default"
         payload = {"aps": aps, "event_type": plain.name(notification.event_type)}
-        if parts.utf8(story.url) <= _URL:
+        if parts.count_bytes(story.url) <= _URL:
             payload["url"] = story.url
         text = "\n".join(filter(None, [story.note, story.line]))
-        alert["body"] = parts.fit(text, MOST - len(parts.encoded(payload)), size=_in_json)
+        alert["body"] = parts.fit(text, MOST - len(parts.encode_json(payload)), size=_count_in_json)
         return parts.json_message(
             payload,
             headers={
                 "apns-push-type": "alert",
                 "apns-priority": _PRIORITIES[story.outcome],
                 # An application's newest alert replaces the one before: otherwise outdated ones would pile up.
-                "apns-collapse-id": parts.fit(story.thread, _COLLAPSE_ID, size=parts.utf8),
+                "apns-collapse-id": parts.fit(story.thread, _COLLAPSE_ID, size=parts.count_bytes),
             },
         )
 
 
-def _in_json(text: str) -> int:
+def _count_in_json(text: str) -> int:
     """Count the bytes of a text as a JSON string, without its quotation marks."""
     return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")) - 2

@@ -27,23 +27,23 @@ _BROKEN = "\\g<0>\u200b"
 Write = Callable[[str], str]
 
 
-def harmless(text: str) -> str:
+def defuse(text: str) -> str:
     """Break all mentions and named links in a text, without a visible change."""
     return _CALLS.sub(_BROKEN, text)
 
 
-def summary(story: Story) -> str:
+def summarize(story: Story) -> str:
     """Return the one line that a notification on a phone shows."""
     return f"{'[Test] ' if story.is_test else ''}{story.title}"
 
 
-def facts(notification: Notification, story: Story) -> list[tuple[str, str]]:
+def list_facts(notification: Notification, story: Story) -> list[tuple[str, str]]:
     """Return the facts without a leading organization: the footer of these messages names it already."""
     told = list(story.facts)
     return told[1:] if told and told[0][1] == plain.name(notification.organization) else told
 
 
-def fields(told: Iterable[tuple[str, str]], room: int, label: Write, value: Write) -> list[dict[str, Any]]:
+def make_fields(told: Iterable[tuple[str, str]], room: int, label: Write, value: Write) -> list[dict[str, Any]]:
     """Return fields for the first facts, as many as fit into `room` characters of JSON."""
     found: list[dict[str, Any]] = []
     for name, text in told:
@@ -52,13 +52,13 @@ def fields(told: Iterable[tuple[str, str]], room: int, label: Write, value: Writ
             "value": parts.fit(text, LONGEST_VALUE, value),
             "short": len(text) <= _SHORT,
         }
-        room -= length(field)
+        room -= measure(field)
         if room < 0:
             break
         found.append(field)
     return found
 
 
-def length(part: Any) -> int:
+def measure(part: Any) -> int:
     """Count the characters of a message's part as JSON."""
-    return parts.utf16(json.dumps(part, ensure_ascii=False))
+    return parts.count_utf16(json.dumps(part, ensure_ascii=False))

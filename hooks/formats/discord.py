@@ -68,8 +68,8 @@ class Discord(Format):
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         embed: dict[str, Any] = {
-            "title": parts.fit(story.title, _TITLE, escaped),
-            "description": parts.fit(story.line, _DESCRIPTION, escaped),
+            "title": parts.fit(story.title, _TITLE, escape),
+            "description": parts.fit(story.line, _DESCRIPTION, escape),
             "color": COLOURS[story.outcome],
             "timestamp": notification.occurred_at.isoformat(),
         }
@@ -77,8 +77,8 @@ class Discord(Format):
             embed["url"] = story.url
         if story.note:
             embed["footer"] = {"text": parts.fit(story.note, _FOOTER)}  # plain text: escapes would be visible
-        used = sum(map(parts.utf16, (embed["title"], embed["description"], story.note)))
-        embed["fields"] = _fields(story.facts, _MOST - used)
+        used = sum(map(parts.count_utf16, (embed["title"], embed["description"], story.note)))
+        embed["fields"] = _make_fields(story.facts, _MOST - used)
         body: dict[str, Any] = {"embeds": [embed], "allowed_mentions": {"parse": []}}
         title = self.option(notification, "thread_name")
         if title and not parts.has_parameter(notification.address, "thread_id"):
@@ -88,20 +88,20 @@ class Discord(Format):
     def _url(self, address: str) -> str:
         """Add `wait`, else Discord reports no errors, and the current API version unless the URL names one."""
         if self.is_meant_by(address):
-            address = parts.with_path(address, lambda path: re.sub(r"^/api/(?=webhooks/)", _CURRENT, path))
-        return parts.with_query(address, wait="true")
+            address = parts.replace_path(address, lambda path: re.sub(r"^/api/(?=webhooks/)", _CURRENT, path))
+        return parts.set_query(address, wait="true")
 
     def understand(self, answer: Answer) -> Answer:
-        said = parts.said(answer)
-        message = parts.words(said.get("message"))
+        said = parts.read_object(answer)
+        message = parts.read_words(said.get("message"))
         if answer.status == 404 and said.get("code") == _UNKNOWN_WEBHOOK:
             return replace(answer, meaning=Verdict.GONE, text=f"This Discord webhook was deleted. {_NEW_URL}")
-        if answer.status == 400 and (problem := _ABOUT_THREADS.get(parts.number(said.get("code")))):
+        if answer.status == 400 and (problem := _ABOUT_THREADS.get(parts.read_integer(said.get("code")))):
             return replace(answer, meaning=Verdict.RETRY, text=problem)
         if answer.status == 401:
             return replace(answer, meaning=Verdict.GONE, text=f"Discord knows no webhook with this token. {_NEW_URL}")
         if answer.status == 429:
-            return replace(answer, retry_after=_wait(answer, said.get("retry_after")))
+            return replace(answer, retry_after=_find_wait(answer, said.get("retry_after")))
         if message and answer.status and answer.status >= 400:
             return replace(answer, text=message)
         return answer
@@ -114,10 +114,10 @@ class Discord(Format):
         if answer.status != 429:
             return answer
         headers = {name.lower(): text.lower() for name, text in answer.response.get("headers", {}).items()}
-        said = parts.said(answer)
+        said = parts.read_object(answer)
         is_global = headers.get("x-ratelimit-global") == "true" or headers.get("x-ratelimit-scope") == "global"
         if is_global or said.get("global") is True:
-            wait = _wait(answer, said.get("retry_after"))
+            wait = _find_wait(answer, said.get("retry_after"))
             text = "Discord limits all that this server sends"
             return replace(answer, transport_down=True, retry_after=wait, text=text)
         if "retry_after" in said:
@@ -126,26 +126,26 @@ class Discord(Format):
         return replace(answer, transport_down=True, text=text)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Escape a text so that Discord shows it unchanged."""
     return _MARKUP.sub(r"\\\g<0>", text)
 
 
-def _fields(facts: tuple[tuple[str, str], ...], room: int) -> list[dict[str, Any]]:
+def _make_fields(facts: tuple[tuple[str, str], ...], room: int) -> list[dict[str, Any]]:
     """Return fields for the first facts, as many as fit into `room` characters."""
     fields: list[dict[str, Any]] = []
     for label, value in facts[:_MOST_FIELDS]:
-        name, text = parts.fit(label, _NAME, escaped), parts.fit(value, _VALUE, escaped)
-        room -= parts.utf16(name) + parts.utf16(text)
+        name, text = parts.fit(label, _NAME, escape), parts.fit(value, _VALUE, escape)
+        room -= parts.count_utf16(name) + parts.count_utf16(text)
         if room < 0:
             break
         fields.append({"name": name, "value": text, "inline": len(value) <= _SHORT})
     return fields
 
 
-def _wait(answer: Answer, given: Any) -> float | None:
+def _find_wait(answer: Answer, given: Any) -> float | None:
     """Return the seconds to wait: from the body, which is exact, else from the header, which is rounded up."""
-    wait = parts.seconds(given)
+    wait = parts.read_seconds(given)
     if wait is None:
         return answer.retry_after
     version = _VERSIONED.match(path_of(str(answer.request.get("url", ""))))

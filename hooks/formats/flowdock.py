@@ -18,8 +18,8 @@ from urllib.parse import parse_qs
 from django.conf import settings
 
 from hooks.formats.base import Format, Option
-from hooks.formats.kinds import Kind, kind_of
-from hooks.formats.parts import fit, inner, json_message, said, words
+from hooks.formats.kinds import Kind, classify
+from hooks.formats.parts import fit, get_object, json_message, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
 from notifications_project.network.web_address import parse
@@ -64,7 +64,7 @@ class Flowdock(Format):
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         token = self.option(notification, "flow_token")
-        body = _writer(notification.address, token)(notification, story)
+        body = _choose_writer(notification.address, token)(notification, story)
         if token and body.get("event") == "activity":
             body["flow_token"] = token
         return json_message(body)
@@ -72,118 +72,118 @@ class Flowdock(Format):
     def understand(self, answer: Answer) -> Answer:
         if answer.arrived:
             return answer
-        reason = _reason(answer)
+        reason = _read_reason(answer)
         text = f"{answer.text}: {reason}" if reason else answer.text
         if answer.status == 404:
             return replace(answer, meaning=Verdict.RETRY, text=f"404 {text}. {_UNKNOWN}")
         return replace(answer, text=text)
 
 
-def _writer(address: str, token: str) -> Callable[[Notification, Story], dict[str, Any]]:
+def _choose_writer(address: str, token: str) -> Callable[[Notification, Story], dict[str, Any]]:
     """Return the function that writes for the API which the URL selects."""
     found = parse(address)
     path = f"{found.path.rstrip('/')}/"
     if "/messages/chat/" in path:
-        return _chat
+        return _write_chat
     if "/messages/team_inbox/" in path:
-        return _inbox
+        return _write_inbox
     if path.endswith("/messages/") or token or "flow_token" in parse_qs(found.query or ""):
-        return _activity
-    return _inbox
+        return _write_activity
+    return _write_inbox
 
 
-def _inbox(notification: Notification, story: Story) -> dict[str, Any]:
+def _write_inbox(notification: Notification, story: Story) -> dict[str, Any]:
     name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    facts = "".join(f"<li><b>{_text(label)}</b>{story.colon}{_text(value)}</li>" for label, value in story.facts)
-    link = f'<p><a href="{escape(story.url)}">{_text(story.link)}</a></p>'
+    facts = "".join(f"<li><b>{_escape(label)}</b>{story.colon}{_escape(value)}</li>" for label, value in story.facts)
+    link = f'<p><a href="{escape(story.url)}">{_escape(story.link)}</a></p>'
     body = {
         "source": SOURCE,
         "from_address": address,
         "from_name": name or SOURCE,
         "subject": story.title,
-        "content": _told(story) + (f"<ul>{facts}</ul>" if facts else "") + link,
+        "content": _write_body(story) + (f"<ul>{facts}</ul>" if facts else "") + link,
         "format": "html",
-        "tags": _tags(notification, story),
+        "tags": _list_tags(notification, story),
         "link": story.url,
     }
-    project = _project(notification.resource or "")
+    project = _make_project(notification.resource or "")
     return {**body, "project": project} if project else body
 
 
-def _chat(notification: Notification, story: Story) -> dict[str, Any]:
+def _write_chat(notification: Notification, story: Story) -> dict[str, Any]:
     facts = (f"{label}{story.colon}{value}" for label, value in story.facts)
     lines = [*filter(None, [story.note]), story.title, story.line, *facts]
-    content = fit("\n".join(lines), LONGEST_CHAT - len(story.url) - 1, _uncalled)
+    content = fit("\n".join(lines), LONGEST_CHAT - len(story.url) - 1, _break_mentions)
     return {
         "content": f"{content}\n{story.url}",
         "external_user_name": SOURCE,
-        "tags": _tags(notification, story),
+        "tags": _list_tags(notification, story),
     }
 
 
-def _activity(notification: Notification, story: Story) -> dict[str, Any]:
+def _write_activity(notification: Notification, story: Story) -> dict[str, Any]:
     name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     about = plain.name(notification.resource or "") or plain.name(notification.organization) or story.subject
     return {
         "event": "activity",
         "author": {"name": name or SOURCE, "email": address},
-        "title": f'<a href="{escape(story.url)}">{_text(story.title)}</a>',
-        "body": _told(story),
+        "title": f'<a href="{escape(story.url)}">{_escape(story.title)}</a>',
+        "body": _write_body(story),
         "external_thread_id": story.thread,
-        "tags": _tags(notification, story),
+        "tags": _list_tags(notification, story),
         "thread": {
-            "title": _text(about),
+            "title": _escape(about),
             "external_url": story.url,
-            "fields": [{"label": _text(label), "value": _text(value)} for label, value in story.facts],
+            "fields": [{"label": _escape(label), "value": _escape(value)} for label, value in story.facts],
             "status": {
-                "value": _text(_state(notification, story)),
-                "color": _COLOURS[kind_of(notification.event_type, story.outcome)],
+                "value": _escape(_describe_state(notification, story)),
+                "color": _COLOURS[classify(notification.event_type, story.outcome)],
             },
         },
     }
 
 
-def _told(story: Story) -> str:
-    note = f"<p><em>{_text(story.note)}</em></p>" if story.note else ""
-    return f"{note}<p>{_text(story.line)}</p>"
+def _write_body(story: Story) -> str:
+    note = f"<p><em>{_escape(story.note)}</em></p>" if story.note else ""
+    return f"{note}<p>{_escape(story.line)}</p>"
 
 
-def _state(notification: Notification, story: Story) -> str:
+def _describe_state(notification: Notification, story: Story) -> str:
     """Return the subject without the resource's name, which is the title of the thread already."""
     about = f"{plain.name(notification.resource or '')}{story.colon}"
     return plain.cut(story.subject.removeprefix(about) or story.subject, 100)
 
 
-def _tags(notification: Notification, story: Story) -> list[str]:
-    return [tag for tag in (_slug(notification.event_type), story.outcome.value) if tag]
+def _list_tags(notification: Notification, story: Story) -> list[str]:
+    return [tag for tag in (_make_slug(notification.event_type), story.outcome.value) if tag]
 
 
-def _slug(text: str) -> str:
+def _make_slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text[:100].lower()).strip("-")
 
 
-def _project(name: str) -> str:
+def _make_project(name: str) -> str:
     """Reduce a name to the characters of a Flowdock project: ASCII letters and digits, underscores and spaces."""
     ascii_only = unicodedata.normalize("NFKD", name[:400]).encode("ascii", "ignore").decode()
     return " ".join(re.sub(r"[^A-Za-z0-9_ ]", " ", ascii_only.replace("-", "_")).split())[:100].strip()
 
 
-def _uncalled(text: str) -> str:
+def _break_mentions(text: str) -> str:
     """Break the mentions and tags in a text of the chat, without a visible change."""
     return _CALLS.sub(_UNCALLED, text)
 
 
-def _text(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(text, quote=False)
 
 
-def _reason(answer: Answer) -> str:
+def _read_reason(answer: Answer) -> str:
     """Return the error in Flowdock's words: `{"message": "Validation error", "errors": {"content": ["…"]}}`."""
-    found = said(answer)
+    found = read_object(answer)
     problems = [
         f"{field} {problem}"
-        for field, listed in inner(found, "errors").items()
+        for field, listed in get_object(found, "errors").items()
         for problem in (listed if isinstance(listed, list) else [listed])
         if isinstance(problem, str)
     ]
-    return words(": ".join(filter(None, [words(found.get("message")), ", ".join(problems)])), 200)
+    return read_words(": ".join(filter(None, [read_words(found.get("message")), ", ".join(problems)])), 200)

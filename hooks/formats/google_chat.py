@@ -35,20 +35,20 @@ class GoogleChat(Format):
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         facts = list(story.facts)
-        body = _message(story, facts)
-        while facts and len(parts.encoded(body)) > _MOST:
+        body = _write_message(story, facts)
+        while facts and len(parts.encode_json(body)) > _MOST:
             facts.pop()
-            body = _message(story, facts)
+            body = _write_message(story, facts)
         url = notification.address
         if not parts.has_parameter(url, "messageReplyOption"):
-            url = parts.with_query(url, messageReplyOption=_THREADS)
+            url = parts.set_query(url, messageReplyOption=_THREADS)
         return parts.json_message(body, url=url)
 
     def understand(self, answer: Answer) -> Answer:
         if answer.status is None or answer.status < 400:
             return answer
-        error = parts.inner(parts.said(answer), "error")
-        problem = parts.words(error.get("message"))
+        error = parts.get_object(parts.read_object(answer), "error")
+        problem = parts.read_words(error.get("message"))
         if answer.status in {401, 403} or _is_about_the_key(answer.status, error):
             text = f"Google Chat does not accept the key or the token in the URL. {_NEW_URL}"
             return replace(answer, meaning=Verdict.RETRY, text=text)
@@ -59,12 +59,12 @@ class GoogleChat(Format):
         return replace(answer, text=problem) if problem else answer
 
 
-def harmless(text: str) -> str:
+def defuse(text: str) -> str:
     """Break mentions and named links in a text, without a visible change: each begins with `<`."""
     return text.replace("<", f"<{_NO_LINK}")
 
 
-def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
+def _write_message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
     widgets: list[dict[str, Any]] = [{"textParagraph": {"text": html.escape(story.line, quote=False)}}]
     widgets += [
         {"decoratedText": {"topLabel": label, "text": html.escape(value, quote=False), "wrapText": True}}
@@ -75,7 +75,7 @@ def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
     button = {"text": story.link, "onClick": {"openLink": {"url": story.url}}}
     widgets.append({"buttonList": {"buttons": [button]}})
     return {
-        "text": harmless(story.title),
+        "text": defuse(story.title),
         "cardsV2": [{"cardId": "event", "card": {"sections": [{"widgets": widgets}]}}],
         "thread": {"threadKey": story.thread},
     }

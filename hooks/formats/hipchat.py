@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode
 
 from events.catalogue import Outcome
 from hooks.formats.base import Format, Option
-from hooks.formats.kinds import Kind, kind_of
-from hooks.formats.parts import inner, json_message, said, utf16, words
+from hooks.formats.kinds import Kind, classify
+from hooks.formats.parts import count_utf16, get_object, json_message, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import parse
@@ -76,13 +76,13 @@ class HipChat(Format):
         bad = story.outcome == Outcome.BAD
         fields: dict[str, Any] = {
             "from": SENDER,
-            "message": _message(story),
+            "message": _write_message(story),
             "message_format": "html",
-            "color": _COLOURS[kind_of(notification.event_type, story.outcome)],
+            "color": _COLOURS[classify(notification.event_type, story.outcome)],
         }
         if self.option(notification, "version") == "2":
-            return _version_2(notification.address, token, room, {**fields, "notify": bad})
-        return _version_1(notification.address, token, room, {**fields, "notify": "1" if bad else "0"})
+            return _write_version_2(notification.address, token, room, {**fields, "notify": bad})
+        return _write_version_1(notification.address, token, room, {**fields, "notify": "1" if bad else "0"})
 
     def authorizes(self, options: Mapping[str, Any]) -> bool:
         return options.get("version") == "2"
@@ -90,12 +90,12 @@ class HipChat(Format):
     def understand(self, answer: Answer) -> Answer:
         if answer.arrived:
             return answer
-        reason = _reason(answer)
+        reason = _read_reason(answer)
         text = f"{answer.text}: {reason}" if reason else answer.text
         if answer.status in _ADVICE:
             return replace(answer, meaning=Verdict.RETRY, text=f"{answer.status} {text}. {_ADVICE[answer.status]}")
         if answer.status == 429 and answer.retry_after is None:
-            return replace(answer, text=text, retry_after=_wait(answer))
+            return replace(answer, text=text, retry_after=_find_wait(answer))
         return replace(answer, text=text)
 
     def can_verify(self) -> bool:
@@ -108,41 +108,41 @@ class HipChat(Format):
             return None
         asked = {"auth_test": "true"}
         if options.get("version") == "2":
-            return _version_2(address or self.default_url, token, room, {}, asked)
-        return _version_1(address or self.default_url, token, room, {"from": SENDER}, asked)
+            return _write_version_2(address or self.default_url, token, room, {}, asked)
+        return _write_version_1(address or self.default_url, token, room, {"from": SENDER}, asked)
 
     def verified(self, answer: Answer) -> tuple[bool, str]:
         if answer.status is None:
             return False, f"{answer.text.rstrip('.')}. Whether the token is valid is not known."
-        if answer.status == 202 or (answer.status == 200 and "success" in said(answer)):
+        if answer.status == 202 or (answer.status == 200 and "success" in read_object(answer)):
             return True, "The server accepts this token. Nothing was posted."
         if answer.status in _ADVICE:
             return False, self.understand(answer).text
-        text = ": ".join(filter(None, (f"{answer.status} {answer.text}".strip(), _reason(answer))))
+        text = ": ".join(filter(None, (f"{answer.status} {answer.text}".strip(), _read_reason(answer))))
         if answer.status < 300 or answer.status == 400:
             return False, f"{text}. The server does not say whether the token is valid: send a test instead."
         return False, f"{text}. Whether the token is valid is not known."
 
 
-def _version_1(
+def _write_version_1(
     address: str, token: str, room: str, fields: dict[str, str], query: Mapping[str, str] | None = None
 ) -> Message:
-    form = {"auth_token": token, "room_id": _one_line(room), **fields}
+    form = {"auth_token": token, "room_id": _join_lines(room), **fields}
     return Message(
         body=urlencode(form, errors="replace").encode(),
         content_type="application/x-www-form-urlencoded",
-        url=_url(address, "/v1/rooms/message", {"format": "json", **(query or {})}),
+        url=_make_url(address, "/v1/rooms/message", {"format": "json", **(query or {})}),
     )
 
 
-def _version_2(
+def _write_version_2(
     address: str, token: str, room: str, fields: dict[str, Any], query: Mapping[str, str] | None = None
 ) -> Message:
-    path = f"/v2/room/{quote(_one_line(room), safe='', errors='replace')}/notification"
-    return json_message(fields, _url(address, path, query or {}), {"Authorization": f"Bearer {token}"})
+    path = f"/v2/room/{quote(_join_lines(room), safe='', errors='replace')}/notification"
+    return json_message(fields, _make_url(address, path, query or {}), {"Authorization": f"Bearer {token}"})
 
 
-def _url(address: str, path: str, query: Mapping[str, str]) -> str:
+def _make_url(address: str, path: str, query: Mapping[str, str]) -> str:
     """Return the URL of an API path on a server; `address` may have a path, a final slash or be a whole API URL."""
     found = parse(address)
     own = (each for each in (found.query or "").split("&") if each and each.partition("=")[0] not in _OURS)
@@ -150,34 +150,34 @@ def _url(address: str, path: str, query: Mapping[str, str]) -> str:
     return str(replace(found, path=_API.sub("", found.path).rstrip("/") + path, query=asked or None))
 
 
-def _one_line(room: str) -> str:
+def _join_lines(room: str) -> str:
     return room.replace("\r", "").replace("\n", "")
 
 
-def _message(story: Story) -> str:
+def _write_message(story: Story) -> str:
     """Return the story in the HTML that HipChat allows. In HTML it parses neither mentions nor emoticons."""
-    parts = [f'<a href="{escape(story.url)}"><b>{_text(story.title)}</b></a>', _text(story.line)]
+    parts = [f'<a href="{escape(story.url)}"><b>{_escape(story.title)}</b></a>', _escape(story.line)]
     if story.note:
-        parts.insert(0, f"<i>{_text(story.note)}</i>")
-    parts += [f"<b>{_text(label)}</b>{story.colon}{_text(value)}" for label, value in story.facts]
+        parts.insert(0, f"<i>{_escape(story.note)}</i>")
+    parts += [f"<b>{_escape(label)}</b>{story.colon}{_escape(value)}" for label, value in story.facts]
     message = parts[0]
     for part in parts[1:]:
-        if utf16(message) + utf16(part) + len("<br>") > LONGEST - len(_CUT):
+        if count_utf16(message) + count_utf16(part) + len("<br>") > LONGEST - len(_CUT):
             return message + _CUT
         message += f"<br>{part}"
     return message
 
 
-def _text(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(text, quote=False)
 
 
-def _reason(answer: Answer) -> str:
+def _read_reason(answer: Answer) -> str:
     """Return the error in HipChat's words: `{"error": {"code": 401, "type": "Unauthorized", "message": "…"}}`."""
-    return words(inner(said(answer), "error").get("message"))
+    return read_words(get_object(read_object(answer), "error").get("message"))
 
 
-def _wait(answer: Answer) -> float | None:
+def _find_wait(answer: Answer) -> float | None:
     """Return the seconds until every exhausted limit is reset. The headers give that as seconds since 1970."""
     headers = {name.lower(): value.strip() for name, value in answer.response.get("headers", {}).items()}
     waits = [

@@ -18,7 +18,7 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-def kind_of(event_type: str, outcome: Outcome) -> Kind:
+def classify(event_type: str, outcome: Outcome) -> Kind:
     """Return the kind of an event: its outcome if good or bad, else its subject."""
     if outcome != Outcome.NEUTRAL:
         return Kind.GOOD if outcome == Outcome.GOOD else Kind.BAD

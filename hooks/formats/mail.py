@@ -39,7 +39,7 @@ class Mail(Format):
         }
         # Clients thread an application's mails by References. Gmail threads only mails with equal subjects; the subject
         # names the news all the same, else a list of mails would not show what failed.
-        thread = f"<{story.thread}@{domain()}>"
+        thread = f"<{story.thread}@{find_domain()}>"
         subject = (
             f"{'[Test] ' if story.is_test else ''}[{unlinked(plain.name(notification.organization))}] {story.subject}"
         )
@@ -48,12 +48,12 @@ class Mail(Format):
             content_type="text/plain",
             headers={
                 # Equal on every attempt: otherwise a client would show a repeated mail twice.
-                "Message-ID": f"<{notification.webhook_id}@{domain()}>",
+                "Message-ID": f"<{notification.webhook_id}@{find_domain()}>",
                 # The root mail does not exist. Every mail about an application refers to it, so clients thread them.
                 "In-Reply-To": thread,
                 "References": thread,
-                "List-Id": f"<{story.thread}.{domain()}>",
-                **(_unsubscribing(leave) if leave else {}),
+                "List-Id": f"<{story.thread}.{find_domain()}>",
+                **(_make_unsubscribe_headers(leave) if leave else {}),
                 "Auto-Submitted": "auto-generated",
                 "X-Auto-Response-Suppress": "All",
             },
@@ -69,11 +69,11 @@ def _is_about_access(notification: Notification) -> bool:
     return known is not None and known.category == Category.ACCESS
 
 
-def _unsubscribing(url: str) -> dict[str, str]:
+def _make_unsubscribe_headers(url: str) -> dict[str, str]:
     """Return the headers of one-click unsubscribing (RFC 8058). Mail clients require an https URL (PUBLIC_URL)."""
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
-def domain() -> str:
+def find_domain() -> str:
     """Return the domain of the sender in ASCII. In a Message-ID other characters would become an encoded word."""
     return ascii_domain(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> "))

@@ -71,27 +71,27 @@ class Mattermost(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        line = parts.fit(story.line, attachments.LONGEST_TEXT, escaped)
+        line = parts.fit(story.line, attachments.LONGEST_TEXT, escape)
         box: dict[str, Any] = {
-            "fallback": parts.fit(attachments.summary(story), attachments.LONGEST_FOOTER, attachments.harmless),
+            "fallback": parts.fit(attachments.summarize(story), attachments.LONGEST_FOOTER, attachments.defuse),
             "color": attachments.COLOURS[story.outcome],
             # Mattermost shows a linked title and labels as plain text: escapes would be visible.
-            "title": parts.fit(story.title, attachments.LONGEST_TITLE, attachments.harmless),
+            "title": parts.fit(story.title, attachments.LONGEST_TITLE, attachments.defuse),
             "title_link": story.url,
-            "text": f"**{escaped(story.note)}**\n{line}" if story.note else line,
-            "footer": parts.fit(_foot(notification, story), attachments.LONGEST_FOOTER, unmarked),
+            "text": f"**{escape(story.note)}**\n{line}" if story.note else line,
+            "footer": parts.fit(_write_footer(notification, story), attachments.LONGEST_FOOTER, unmark),
         }
         body = {"attachments": [box]}
-        room = attachments.MOST - attachments.length(body)
-        told = attachments.facts(notification, story)
-        box["fields"] = attachments.fields(told, room, attachments.harmless, escaped)
+        room = attachments.MOST - attachments.measure(body)
+        told = attachments.list_facts(notification, story)
+        box["fields"] = attachments.make_fields(told, room, attachments.defuse, escape)
         return parts.json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
         """Judge an answer by its `id`; an unknown one keeps Mattermost's own `message`."""
         if answer.arrived:
             return answer
-        said = parts.said(answer)
+        said = parts.read_object(answer)
         name = said.get("id")
         if not isinstance(name, str):
             return answer
@@ -99,15 +99,15 @@ class Mattermost(Format):
             return replace(answer, meaning=Verdict.GONE, text=_GONE[name])
         if name in _FAILED:
             return replace(answer, meaning=Verdict.FAILED, text=_FAILED[name])
-        return replace(answer, text=parts.words(said.get("message")) or answer.text)
+        return replace(answer, text=parts.read_words(said.get("message")) or answer.text)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Escape a text so that Mattermost shows it unchanged."""
-    return _MARKUP.sub(_escape, attachments.harmless(text))
+    return _MARKUP.sub(_escape_match, attachments.defuse(text))
 
 
-def _escape(found: re.Match[str]) -> str:
+def _escape_match(found: re.Match[str]) -> str:
     sign = found.group()
     match found.lastgroup:
         case "entity":
@@ -122,21 +122,21 @@ def _escape(found: re.Match[str]) -> str:
             return sign
 
 
-def unmarked(text: str) -> str:
+def unmark(text: str) -> str:
     """Change a text so that it looks the same as markdown and as plain text.
 
     Mattermost reads footers as markdown since 11.7, as plain text before. An escape would be visible in plain text, so
     zero-width spaces break the markup, and look-alikes replace the two signs that these do not break.
     """
-    found = _IN_FOOTER.sub(_unmark, attachments.harmless(text))
+    found = _IN_FOOTER.sub(_unmark_match, attachments.defuse(text))
     return f"{_NO_WIDTH}{found}" if _BEGINS_BLOCK.match(found) else found
 
 
-def _unmark(found: re.Match[str]) -> str:
+def _unmark_match(found: re.Match[str]) -> str:
     sign = found.group()
     return _LOOK_ALIKE.get(sign) or f"{_NO_WIDTH}{sign}{_NO_WIDTH}"
 
 
-def _foot(notification: Notification, story: Story) -> str:
+def _write_footer(notification: Notification, story: Story) -> str:
     """Return the footer, organization and time: Mattermost ignores the time field of an attachment."""
     return " · ".join(each for each in (plain.name(notification.organization), story.when[1]) if each)

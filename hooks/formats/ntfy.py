@@ -60,13 +60,13 @@ class Ntfy(Format):
         topic, token = self.option(notification, "topic"), self.option(notification, "token")
         body: dict[str, Any] = {
             "topic": topic,
-            "title": parts.fit(story.title, _TITLE, size=parts.utf8),
-            "message": parts.fit(_text(story), _MOST, size=parts.utf8),
+            "title": parts.fit(story.title, _TITLE, size=parts.count_bytes),
+            "message": parts.fit(_write_text(story), _MOST, size=parts.count_bytes),
             "tags": [_TAGS[story.outcome], *(["test"] if story.is_test else [])],
             "priority": _PRIORITIES[story.outcome],
             "click": story.url,
         }
-        url = parts.with_path(notification.address, lambda path: _base(path, topic))
+        url = parts.replace_path(notification.address, lambda path: _strip_topic(path, topic))
         return parts.json_message(body, url=url, headers={"Authorization": f"Bearer {token}"} if token else None)
 
     def authorizes(self, options: Mapping[str, Any]) -> bool:
@@ -78,16 +78,16 @@ class Ntfy(Format):
             if answer.status == 401:
                 text = "The server does not know this access token. Make a new one on its account page."
             return replace(answer, meaning=Verdict.RETRY, text=text)
-        problem = parts.words(parts.said(answer).get("error"))
+        problem = parts.read_words(parts.read_object(answer).get("error"))
         return replace(answer, text=problem) if problem and answer.status and answer.status >= 400 else answer
 
 
-def _text(story: Story) -> str:
+def _write_text(story: Story) -> str:
     """Return the story as plain text, as ntfy shows markup unrendered."""
     facts = "\n".join(f"{label}{story.colon}{value}" for label, value in story.facts)
     return "\n\n".join(filter(None, (story.line, facts, story.note)))
 
 
-def _base(path: str, topic: str) -> str:
+def _strip_topic(path: str, topic: str) -> str:
     """Return the path of the server's root, also if the URL of the topic was given."""
     return f"{path.rstrip('/').removesuffix(f'/{topic}').rstrip('/')}/"

@@ -83,20 +83,20 @@ class PagerDuty(Format):
         story = tell(notification)
         key = self.option(notification, "routing_key")
         links = [{"href": story.url, "text": story.link}]
-        action = _action(notification.event_type, story.outcome)
+        action = _choose_action(notification.event_type, story.outcome)
         body: dict[str, Any]
         if action is None:
-            body = {"routing_key": key, "payload": _payload(notification, story), "links": links}
-            message = parts.json_message(body, url=parts.with_path(notification.address, _changes))
+            body = {"routing_key": key, "payload": _make_payload(notification, story), "links": links}
+            message = parts.json_message(body, url=parts.replace_path(notification.address, _find_changes_path))
             return replace(message, unsent=_NO_CHANGES) if key.startswith(_ORCHESTRATION) else message
         body = {
             "routing_key": key,
             "event_action": action,
-            "dedup_key": dedup_key(notification),
+            "dedup_key": make_dedup_key(notification),
             "payload": {
-                **_payload(notification, story),
+                **_make_payload(notification, story),
                 "severity": _SEVERITIES[story.outcome],
-                **_context(notification),
+                **_make_context(notification),
             },
             "links": links,
             "client": "Notifications",
@@ -107,37 +107,37 @@ class PagerDuty(Format):
     def understand(self, answer: Answer) -> Answer:
         if answer.status != 400:
             return answer
-        said = parts.said(answer)
+        said = parts.read_object(answer)
         errors = said.get("errors")
-        listed = ", ".join(filter(None, map(parts.words, errors[:5]))) if isinstance(errors, list) else ""
-        problem = ": ".join(filter(None, (parts.words(said.get("message")), listed)))
+        listed = ", ".join(filter(None, map(parts.read_words, errors[:5]))) if isinstance(errors, list) else ""
+        problem = ": ".join(filter(None, (parts.read_words(said.get("message")), listed)))
         return replace(answer, meaning=Verdict.FAILED, text=f"PagerDuty refused it: {problem}.") if problem else answer
 
 
-def dedup_key(notification: Notification) -> str:
+def make_dedup_key(notification: Notification) -> str:
     """Return the key that the opening and the resolving event of one trouble share.
 
     It names the organization, the kind of trouble and the server, job or other thing. A test has its own keys:
     otherwise it could resolve a real alert.
     """
     trouble = _TROUBLES.get(notification.event_type, notification.event_type)
-    key = [notification.organization_id, trouble, _which(trouble, notification)]
-    parted = [part if _FITS.fullmatch(part) else _digest(part) for part in key]
+    key = [notification.organization_id, trouble, _identify(trouble, notification)]
+    parted = [part if _FITS.fullmatch(part) else _hash(part) for part in key]
     return "/".join(["test", *parted] if notification.is_test else parted)
 
 
-def is_ended(event_type: str) -> bool:
+def has_resolving_event(event_type: str) -> bool:
     """Tell whether some event resolves the alert that this type of bad news opens."""
     return event_type in _TROUBLES
 
 
-def _action(event_type: str, outcome: Outcome) -> str | None:
+def _choose_action(event_type: str, outcome: Outcome) -> str | None:
     if outcome == Outcome.BAD:
         return "trigger"
     return "resolve" if outcome == Outcome.GOOD and event_type in _TROUBLES else None
 
 
-def _payload(notification: Notification, story: Story) -> dict[str, Any]:
+def _make_payload(notification: Notification, story: Story) -> dict[str, Any]:
     details = {"message": story.line, **dict(story.facts)}
     if story.note:
         details["test"] = story.note
@@ -149,7 +149,7 @@ def _payload(notification: Notification, story: Story) -> dict[str, Any]:
     }
 
 
-def _context(notification: Notification) -> dict[str, str]:
+def _make_context(notification: Notification) -> dict[str, str]:
     context = {
         "component": plain.name(notification.resource),
         "group": plain.name(notification.organization),
@@ -158,28 +158,28 @@ def _context(notification: Notification) -> dict[str, str]:
     return {name: text for name, text in context.items() if text}
 
 
-def _which(trouble: str, notification: Notification) -> str:
-    data = _data(notification.representation)
+def _identify(trouble: str, notification: Notification) -> str:
+    data = _read_data(notification.representation)
     for name in _IDS.get(trouble, ()):
-        if found := _id(data.get(name)):
+        if found := _read_id(data.get(name)):
             return found
-    names = [_id(data.get(name)) for name in _NAMES.get(trouble, ())]
-    about = _id(data.get("resource")) or _id(data.get("uid")) or plain.name(notification.resource)
+    names = [_read_id(data.get(name)) for name in _NAMES.get(trouble, ())]
+    about = _read_id(data.get("resource")) or _read_id(data.get("uid")) or plain.name(notification.resource)
     return ":".join(filter(None, (about, *names))) or "-"
 
 
-def _id(given: Any) -> str:
+def _read_id(given: Any) -> str:
     """Return the id of a thing in an event's data, given as an id or as an object; empty if there is none."""
     if isinstance(given, dict):
         given = next((given[name] for name in ("id", "uid", "uuid", "name") if given.get(name)), "")
     return str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
 
 
-def _digest(text: str) -> str:
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
 
 
-def _data(representation: str) -> dict[str, Any]:
+def _read_data(representation: str) -> dict[str, Any]:
     try:
         data = json_text.parse(representation)
     except ValueError:
@@ -187,6 +187,6 @@ def _data(representation: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _changes(path: str) -> str:
+def _find_changes_path(path: str) -> str:
     """Return the path for change events, from the path for alerts on the same host."""
     return f"{path.removesuffix('enqueue')}change/enqueue" if path.endswith("/enqueue") else "/v2/change/enqueue"

@@ -78,7 +78,7 @@ class Slack(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        body = _blocks if self.is_meant_by(notification.address) else _plain
+        body = _write_blocks if self.is_meant_by(notification.address) else _write_plain
         return parts.json_message(body(notification, story))
 
     def understand(self, answer: Answer) -> Answer:
@@ -90,35 +90,35 @@ class Slack(Format):
         return replace(answer, meaning=meaning, text=text)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Escape a text so that Slack shows it unchanged. `&` goes first, as the other escapes contain it."""
-    shown = attachments.harmless(text)
+    shown = attachments.defuse(text)
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _text(text: str, most: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": parts.fit(text, most, escaped), "emoji": False}
+def _make_text(text: str, most: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": parts.fit(text, most, escape), "emoji": False}
 
 
-def _markup(text: str) -> dict[str, Any]:
+def _make_markup(text: str) -> dict[str, Any]:
     """Return a text in Slack's markup. Without `verbatim` Slack would turn look-alikes into links and mentions."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 # --- For Slack -------------------------------------------------------------------------------------------------
-def _blocks(notification: Notification, story: Story) -> dict[str, Any]:
-    header = {"type": "header", "text": _text(story.title, attachments.LONGEST_TITLE)}
-    above: list[dict[str, Any]] = [{"type": "section", "text": _text(story.line, attachments.LONGEST_TEXT)}]
+def _write_blocks(notification: Notification, story: Story) -> dict[str, Any]:
+    header = {"type": "header", "text": _make_text(story.title, attachments.LONGEST_TITLE)}
+    above: list[dict[str, Any]] = [{"type": "section", "text": _make_text(story.line, attachments.LONGEST_TEXT)}]
     if story.note:
-        above.insert(0, {"type": "context", "elements": [_markup(f"*{escaped(story.note)}*")]})
+        above.insert(0, {"type": "context", "elements": [_make_markup(f"*{escape(story.note)}*")]})
     foot = [each for each in (plain.name(notification.organization), story.when[1]) if each]
     below = [
-        {"type": "context", "elements": [_text(each, attachments.LONGEST_FOOTER) for each in foot]},
-        {"type": "section", "text": _markup(f"<{_address(story.url)}|{escaped(story.link)}>")},
+        {"type": "context", "elements": [_make_text(each, attachments.LONGEST_FOOTER) for each in foot]},
+        {"type": "section", "text": _make_markup(f"<{_escape_url(story.url)}|{escape(story.link)}>")},
     ]
-    room = attachments.MOST - attachments.length([header, *above, *below])
-    box = [*above, *_sections(attachments.facts(notification, story), room), *below]
-    short = parts.fit(attachments.summary(story), attachments.LONGEST_TEXT, escaped)
+    room = attachments.MOST - attachments.measure([header, *above, *below])
+    box = [*above, *_make_sections(attachments.list_facts(notification, story), room), *below]
+    short = parts.fit(attachments.summarize(story), attachments.LONGEST_TEXT, escape)
     return {
         "text": short,
         "blocks": [header],
@@ -126,13 +126,13 @@ def _blocks(notification: Notification, story: Story) -> dict[str, Any]:
     }
 
 
-def _sections(told: list[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
+def _make_sections(told: list[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
     """Yield sections with as many facts as fit, each label above its value, in two columns."""
     texts = []
     for label, value in told[: _MOST_FIELDS * _MOST_SECTIONS]:
-        name = f"*{parts.fit(label, attachments.LONGEST_TITLE, escaped)}*\n"
-        text = _markup(name + parts.fit(value, attachments.LONGEST_VALUE - parts.utf16(name), escaped))
-        room -= attachments.length(text)
+        name = f"*{parts.fit(label, attachments.LONGEST_TITLE, escape)}*\n"
+        text = _make_markup(name + parts.fit(value, attachments.LONGEST_VALUE - parts.count_utf16(name), escape))
+        room -= attachments.measure(text)
         if room < 0:
             break
         texts.append(text)
@@ -140,25 +140,25 @@ def _sections(told: list[tuple[str, str]], room: int) -> Iterator[dict[str, Any]
         yield {"type": "section", "fields": texts[first : first + _MOST_FIELDS]}
 
 
-def _address(url: str) -> str:
+def _escape_url(url: str) -> str:
     """Escape a URL of the console for `<…|…>`."""
-    return escaped(url).replace("|", "%7C")
+    return escape(url).replace("|", "%7C")
 
 
 # --- For others that take Slack's messages ---------------------------------------------------------------------
-def _plain(notification: Notification, story: Story) -> dict[str, Any]:
-    short = parts.fit(attachments.summary(story), attachments.LONGEST_TEXT, escaped)
-    line = parts.fit(story.line, attachments.LONGEST_TEXT, escaped)
+def _write_plain(notification: Notification, story: Story) -> dict[str, Any]:
+    short = parts.fit(attachments.summarize(story), attachments.LONGEST_TEXT, escape)
+    line = parts.fit(story.line, attachments.LONGEST_TEXT, escape)
     box: dict[str, Any] = {
         "fallback": short,
         "color": attachments.COLOURS[story.outcome],
-        "title": parts.fit(story.title, attachments.LONGEST_TITLE, escaped),
+        "title": parts.fit(story.title, attachments.LONGEST_TITLE, escape),
         "title_link": story.url,
-        "text": f"{escaped(story.note)}\n{line}" if story.note else line,
-        "footer": parts.fit(plain.name(notification.organization), attachments.LONGEST_FOOTER, escaped),
+        "text": f"{escape(story.note)}\n{line}" if story.note else line,
+        "footer": parts.fit(plain.name(notification.organization), attachments.LONGEST_FOOTER, escape),
         "ts": int(notification.occurred_at.timestamp()),
     }
     body = {"text": short, "attachments": [box]}
-    room = attachments.MOST - attachments.length(body)
-    box["fields"] = attachments.fields(attachments.facts(notification, story), room, escaped, escaped)
+    room = attachments.MOST - attachments.measure(body)
+    box["fields"] = attachments.make_fields(attachments.list_facts(notification, story), room, escape, escape)
     return body

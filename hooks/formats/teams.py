@@ -55,21 +55,21 @@ class Teams(Format):
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         facts = [*story.facts, story.when]  # a card shows no time unless a fact does
-        body = _message(story, facts)
-        while facts and len(parts.encoded(body)) > _MOST:
+        body = _write_message(story, facts)
+        while facts and len(parts.encode_json(body)) > _MOST:
             facts.pop()
-            body = _message(story, facts)
+            body = _write_message(story, facts)
         return parts.json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
         if _is_retired(str(answer.request.get("url", ""))):
-            return _of_connector(answer)
+            return _judge_connector(answer)
         if answer.status == 202:
             return replace(answer, text="Accepted: the workflow posts it, and does not tell whether it was displayed")
         if answer.status is None or answer.status < 400:
             return answer
-        error = parts.inner(parts.said(answer), "error")
-        problem = parts.words(error.get("message")) or parts.words(error.get("code"))
+        error = parts.get_object(parts.read_object(answer), "error")
+        problem = parts.read_words(error.get("message")) or parts.read_words(error.get("code"))
         if answer.status in {401, 403}:
             text = "The workflow does not let us trigger it. In its trigger let anyone do so, and copy its URL again."
             return replace(answer, meaning=Verdict.RETRY, text=text)
@@ -78,26 +78,26 @@ class Teams(Format):
         return replace(answer, text=problem) if problem else answer
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Escape a text so that a card shows it unchanged."""
     return _MARKUP.sub(r"\\\g<0>", text)
 
 
-def _message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
+def _write_message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]:
     title: dict[str, Any] = {
         "type": "TextBlock",
-        "text": escaped(story.title),
+        "text": escape(story.title),
         "weight": "Bolder",
         "size": "Medium",
         "wrap": True,
         "color": COLOURS[story.outcome],
     }
-    told: list[dict[str, Any]] = [title, {"type": "TextBlock", "text": escaped(story.line), "wrap": True}]
+    told: list[dict[str, Any]] = [title, {"type": "TextBlock", "text": escape(story.line), "wrap": True}]
     if facts:
-        listed = [{"title": escaped(label), "value": escaped(value)} for label, value in facts]
+        listed = [{"title": escape(label), "value": escape(value)} for label, value in facts]
         told.append({"type": "FactSet", "facts": listed})
     if story.note:
-        told.append({"type": "TextBlock", "text": escaped(story.note), "isSubtle": True, "wrap": True})
+        told.append({"type": "TextBlock", "text": escape(story.note), "isSubtle": True, "wrap": True})
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -115,11 +115,13 @@ def _is_retired(url: str) -> bool:
     return any(host == old or host.endswith(f".{old}") for old in _RETIRED)
 
 
-def _of_connector(answer: Answer) -> Answer:
+def _judge_connector(answer: Answer) -> Answer:
     body = str(answer.response.get("body") or "").strip()
     status = answer.status or 0
     if 200 <= status < 300 and not body.isdecimal():
-        return replace(answer, meaning=Verdict.RETRY, text=f"{parts.words(body) or 'It was not posted'}. {_INSTEAD}")
+        return replace(
+            answer, meaning=Verdict.RETRY, text=f"{parts.read_words(body) or 'It was not posted'}. {_INSTEAD}"
+        )
     if 400 <= status < 500 and status not in {408, 425, 429}:
         return replace(answer, meaning=Verdict.GONE, text=_INSTEAD)
     return answer

@@ -65,14 +65,14 @@ class Telegram(Format):
         story = tell(notification)
         body: dict[str, Any] = {
             "chat_id": self.option(notification, "chat"),
-            "text": _text(story),
+            "text": _write_text(story),
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
         if topic := self.option(notification, "topic"):
             body["message_thread_id"] = int(topic)
         token = self.option(notification, "token")
-        url = parts.with_path(notification.address, lambda path: f"{_base(path)}/bot{token}/sendMessage")
+        url = parts.replace_path(notification.address, lambda path: f"{_strip_method(path)}/bot{token}/sendMessage")
         return parts.json_message(body, url=url)
 
     def adopt(self, url: str) -> tuple[str, dict[str, str]]:
@@ -89,11 +89,11 @@ class Telegram(Format):
         return str(replace(address, path=_METHOD.sub("", address.path), query=None)), options
 
     def understand(self, answer: Answer) -> Answer:
-        said = parts.said(answer)
-        problem = parts.words(said.get("description"))
-        parameters = parts.inner(said, "parameters")
+        said = parts.read_object(answer)
+        problem = parts.read_words(said.get("description"))
+        parameters = parts.get_object(said, "parameters")
         if answer.status == 429:
-            wait = parts.seconds(parameters.get("retry_after"))
+            wait = parts.read_seconds(parameters.get("retry_after"))
             return replace(answer, retry_after=answer.retry_after if wait is None else wait)
         if said.get("ok") is not False or answer.status is None:
             return answer
@@ -104,16 +104,16 @@ class Telegram(Format):
             text = f"Telegram says: {problem or 'Forbidden'}. Let the bot write there again, then enable the hook."
             return replace(answer, meaning=Verdict.GONE, text=text)
         if answer.status == 400:
-            return _of_chat(answer, problem, parameters.get("migrate_to_chat_id"))
+            return _judge_bad_request(answer, problem, parameters.get("migrate_to_chat_id"))
         return replace(answer, text=problem) if problem else answer
 
 
-def _base(path: str) -> str:
+def _strip_method(path: str) -> str:
     """Return the path before `/bot…`, also if a whole API URL was pasted."""
     return _METHOD.sub("", path).rstrip("/")
 
 
-def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
+def _judge_bad_request(answer: Answer, problem: str, moved_to: object) -> Answer:
     """Judge a 400: an error about the chat concerns every message, any other error only this one."""
     reason = problem.lower()
     if isinstance(moved_to, int) and not isinstance(moved_to, bool) and abs(moved_to) < 10**20:
@@ -132,29 +132,29 @@ def _of_chat(answer: Answer, problem: str, moved_to: object) -> Answer:
     return replace(answer, text=problem) if problem else answer
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Escape a text so that Telegram shows it unchanged, and break its mentions."""
-    return html.escape(_unmentioned(text), quote=False)
+    return html.escape(_break_mentions(text), quote=False)
 
 
-def _text(story: Story) -> str:
+def _write_text(story: Story) -> str:
     """Return the story as HTML, with as many facts as fit."""
-    room = _MOST - _length(story.title, story.line, story.note, story.link)
+    room = _MOST - _count(story.title, story.line, story.note, story.link)
     facts: list[str] = []
     for label, value in story.facts:
-        room -= _length(label, story.colon, value)
+        room -= _count(label, story.colon, value)
         if room < 0:
             break
-        facts.append(f"{escaped(label)}{story.colon}<b>{escaped(value)}</b>")
-    told = f"<b>{escaped(story.title)}</b>\n{escaped(story.line)}"
-    link = f'<a href="{html.escape(story.url)}">{escaped(story.link)}</a>'
-    return "\n\n".join(filter(None, (told, "\n".join(facts), escaped(story.note), link)))
+        facts.append(f"{escape(label)}{story.colon}<b>{escape(value)}</b>")
+    told = f"<b>{escape(story.title)}</b>\n{escape(story.line)}"
+    link = f'<a href="{html.escape(story.url)}">{escape(story.link)}</a>'
+    return "\n\n".join(filter(None, (told, "\n".join(facts), escape(story.note), link)))
 
 
-def _unmentioned(text: str) -> str:
+def _break_mentions(text: str) -> str:
     return _MENTION.sub(f"@{_NO_LINK}", text)
 
 
-def _length(*texts: str) -> int:
+def _count(*texts: str) -> int:
     """Count characters as Telegram does, with two line ends after each text."""
-    return sum(parts.utf16(_unmentioned(text)) + 2 for text in texts)
+    return sum(parts.count_utf16(_break_mentions(text)) + 2 for text in texts)

@@ -27,7 +27,7 @@ from hooks.endpoints.webhooks import new_secret
 from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.models import Endpoint, Hook
-from hooks.transports.http import headers_of
+from hooks.transports.http import make_headers
 from notifications_project import ids, json_text
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
@@ -115,7 +115,7 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
     if known.transport == Transport.SMTP:
         return _mail(known, notification, message)
     secrets = masked_options(secret_options(draft.format, draft.options))
-    headers = headers_of(notification, message, signed=known.signed)
+    headers = make_headers(notification, message, signed=known.signed)
     text = without(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.
     hidden = mask if draft.is_typed else mask_to_host

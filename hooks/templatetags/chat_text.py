@@ -64,7 +64,7 @@ def pairs(found: object) -> list[tuple[object, object]]:
 @register.filter
 def is_ended(event_type: object) -> bool:
     """Whether some event resolves the alert that this type opens in PagerDuty."""
-    return pagerduty.is_ended(str(event_type))
+    return pagerduty.has_resolving_event(str(event_type))
 
 
 @register.filter

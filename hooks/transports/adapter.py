@@ -28,7 +28,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.exceptions import SSLError as NameInCertificateError
 
 from hooks.transports import authorities, outbound
-from hooks.transports.replies import Reply, is_quiet, read_reply, says_something, write_request
+from hooks.transports.replies import Reply, has_bytes, is_quiet, read_reply, write_request
 from hooks.transports.target import Target
 from notifications_project.network import lookups
 
@@ -52,7 +52,7 @@ class Trace:
 
 
 class Prepared(requests.PreparedRequest):
-    """A POST as bytes, built on what `target` has parsed once for all requests to its URL.
+    """A POST as bytes, built on what `parse_target` has parsed once for all requests to its URL.
 
     `owner` is the id of the sending organization: organizations never share a connection. `authorities` are PEM
     certificates that are trusted in addition to the public ones. Raises an error of `requests` for a bad header.
@@ -95,7 +95,7 @@ class _Checked(HTTPConnection):
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(self, str(error)) from error
         trace.sock, trace.dialled = sock, self.dialled
-        trace.timings["connect"] = ms(begun)
+        trace.timings["connect"] = measure_ms(begun)
         sock.settimeout(max(0.001, trace.deadline - time.monotonic()))  # limits TLS too
         return sock
 
@@ -105,7 +105,7 @@ class _CheckedTLS(_Checked, HTTPSConnection):
         trace = self.trace
         begun = time.monotonic()
         super().connect()
-        trace.timings["tls"] = max(0, ms(begun) - trace.timings.get("connect", 0))
+        trace.timings["tls"] = max(0, measure_ms(begun) - trace.timings.get("connect", 0))
 
 
 class Adapter:
@@ -141,7 +141,7 @@ class Adapter:
             reply = read_reply(sock)
         except Exception as error:
             connection.close()
-            raise _translated(error, request) from error
+            raise _translate(error, request) from error
         reply.doubtful = reply.doubtful or not in_turn
         return reply
 
@@ -162,7 +162,10 @@ class Adapter:
                 self.connections.popitem(last=False)[1].close()
             if scheme == "https":
                 connection = _CheckedTLS(
-                    host, port, ssl_context=authorities.context(request.authorities), cert_reqs="CERT_REQUIRED"
+                    host,
+                    port,
+                    ssl_context=authorities.get_context(request.authorities),
+                    cert_reqs="CERT_REQUIRED",
                 )
             else:
                 connection = _Checked(host, port)
@@ -192,12 +195,12 @@ def _is_distrusted(key: _Key) -> bool:
 
 def _forget(connection: _Checked, key: _Key) -> None:
     """Close a connection, and distrust its receiver if that sent bytes without a request."""
-    if connection.sock is not None and not is_quiet(connection.sock) and says_something(connection.sock):
+    if connection.sock is not None and not is_quiet(connection.sock) and has_bytes(connection.sock):
         _distrust(key)
     connection.close()
 
 
-def _translated(error: Exception, request: requests.PreparedRequest) -> Exception:
+def _translate(error: Exception, request: requests.PreparedRequest) -> Exception:
     """Return the error of `requests` for one of urllib3, ssl or socket; any other error unchanged."""
     kinds: tuple[tuple[Any, type[RequestException]], ...] = (
         (NewConnectionError, RequestsConnectionError),
@@ -213,5 +216,5 @@ def _translated(error: Exception, request: requests.PreparedRequest) -> Exceptio
     return error
 
 
-def ms(since: float) -> int:
+def measure_ms(since: float) -> int:
     return int((time.monotonic() - since) * 1000)

@@ -22,7 +22,7 @@ from hooks import formats
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.transports.apns_connection import Broken, Connection, Late, Reply, Trace, Unreachable
 from hooks.transports.apns_token import ProviderToken
-from hooks.transports.http import retry_after
+from hooks.transports.http import parse_retry_after
 from hooks.wording import plain
 from notifications_project import json_text
 from notifications_project.masking import DOTS, mask
@@ -99,7 +99,7 @@ _provider: _Provider | None = None
 _changing = threading.Lock()
 
 
-def provider() -> _Provider:
+def get_provider() -> _Provider:
     """Return the provider of this process, made anew when the process has forked or the settings have changed."""
     global _provider
     key = (
@@ -134,7 +134,7 @@ def push(notification: Notification) -> Answer:
     started = time.monotonic()
     trace = Trace(started + settings.DELIVERY_TIMEOUT)
     message = formats.FORMATS[notification.format].write(notification)
-    headers = _headers(notification, message)
+    headers = _make_headers(notification, message)
     request = {
         "method": "POST",
         # The token is masked: more people may read the record than may push to the device.
@@ -158,10 +158,10 @@ def push(notification: Notification) -> Answer:
         return answer("time-out", f"Apple did not answer within {settings.DELIVERY_TIMEOUT} s")
     except Broken:
         return answer("connection", "Apple closed the connection without an answer")
-    return answer(str(reply.status), **_understood(reply, notification))
+    return answer(str(reply.status), **_judge(reply, notification))
 
 
-def _headers(notification: Notification, message: Message) -> dict[str, str]:
+def _make_headers(notification: Notification, message: Message) -> dict[str, str]:
     return {
         "apns-id": str(notification.delivery),  # equal on every attempt, so that Apple drops a repeated push
         "apns-topic": settings.APNS_TOPIC,
@@ -173,17 +173,17 @@ def _headers(notification: Notification, message: Message) -> dict[str, str]:
 
 def _exchange(notification: Notification, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
     """Post one push and return the answer. If our token has expired, renew it and post once more."""
-    us, path = provider(), f"/3/device/{notification.address}"
+    us, path = get_provider(), f"/3/device/{notification.address}"
     token = us.token.current()
     reply = us.connection.post(path, {**headers, "authorization": f"bearer {token}"}, body, trace)
-    if _said(reply).get("reason") == "ExpiredProviderToken" and (newer := us.token.renewed(token)):
+    if _read_json(reply).get("reason") == "ExpiredProviderToken" and (newer := us.token.renewed(token)):
         reply = us.connection.post(path, {**headers, "authorization": f"bearer {newer}"}, body, trace)
     return reply
 
 
-def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
+def _judge(reply: Reply, notification: Notification) -> dict[str, Any]:
     """Judge a reply; return the fields of an `Answer`."""
-    wait = retry_after(reply.headers.get("retry-after", ""))
+    wait = parse_retry_after(reply.headers.get("retry-after", ""))
     kept = {name: value[:200] for name, value in reply.headers.items() if name.startswith("apns-")}
     if wait is not None:
         kept["retry-after"] = reply.headers["retry-after"][:200]
@@ -195,7 +195,7 @@ def _understood(reply: Reply, notification: Notification) -> dict[str, Any]:
     }
     if 200 <= reply.status < 300:
         return {**fields, "text": "Accepted by Apple"}
-    said = _said(reply)
+    said = _read_json(reply)
     name = said.get("reason")
     reason = REASONS.get(name) if isinstance(name, str) else None
     if reason is None:
@@ -217,7 +217,7 @@ def _is_news(since: Any, notification: Notification) -> bool:
     return isinstance(since, int | float) and since > registered
 
 
-def _said(reply: Reply) -> dict[str, Any]:
+def _read_json(reply: Reply) -> dict[str, Any]:
     if reply.status == 200:
         return {}
     try:

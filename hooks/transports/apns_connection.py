@@ -153,7 +153,7 @@ class Connection:
             return await self._exchange(link, path, headers, body, trace)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self._retire(link)
-            raise Unreachable(_words(error)) from error
+            raise Unreachable(_describe(error)) from error
         except (httpx.TransportError, H2Error, anyio.EndOfStream):
             self._retire(link)
             return None
@@ -168,7 +168,7 @@ class Connection:
         url, extensions = f"{self.address}{path}", {"trace": trace.note}
         read = bytearray()
         async with link.client.stream("POST", url, content=body, headers=headers, extensions=extensions) as response:
-            trace.dialled = _server(response) or trace.dialled
+            trace.dialled = _find_server(response) or trace.dialled
             async for chunk in response.aiter_raw():
                 read += chunk
                 if len(read) > _READ:
@@ -207,7 +207,7 @@ class Connection:
             task.add_done_callback(self._closing.discard)
 
 
-def _server(response: httpx.Response) -> str:
+def _find_server(response: httpx.Response) -> str:
     """Return the server's address as text; empty if the connection is closed already."""
     try:
         found = response.extensions["network_stream"].get_extra_info("server_addr")
@@ -219,5 +219,5 @@ def _server(response: httpx.Response) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__

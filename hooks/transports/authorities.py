@@ -14,13 +14,13 @@ from urllib3.util.ssl_ import create_urllib3_context
 _UNKNOWN_AUTHORITY = {18, 19, 20, 21}
 
 
-def context(pem: str) -> ssl.SSLContext:
+def get_context(pem: str) -> ssl.SSLContext:
     """Return a TLS context that also trusts the certificates in `pem`; equal `pem` gives the same object."""
-    return _context(settings.OUTBOUND_CA_FILE, pem)
+    return _make_context(settings.OUTBOUND_CA_FILE, pem)
 
 
 @lru_cache(maxsize=64)  # reading the authorities takes longer than a TLS handshake
-def _context(operators_file: str, pem: str) -> ssl.SSLContext:
+def _make_context(operators_file: str, pem: str) -> ssl.SSLContext:
     made = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     made.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     if operators_file:

@@ -48,7 +48,7 @@ _deadlines: _Deadlines | None = None
 _starting = threading.Lock()
 
 
-def watcher() -> _Deadlines:
+def get_watcher() -> _Deadlines:
     """Return the watching thread of this process. It starts at first use, as a thread does not survive a fork."""
     global _deadlines
     if _deadlines is None:

@@ -15,13 +15,13 @@ _ZLIB_OR_GZIP, _RAW_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 _NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
 
 
-def text_of(body: bytes, codings: Sequence[str], content_type: str, most: int) -> str:
+def decode_body(body: bytes, codings: Sequence[str], content_type: str, most: int) -> str:
     """Return the beginning of a body as text that every database can store, with � for what cannot be decoded.
 
     `codings` are the names from Content-Encoding in the order of application; `most` limits the unpacked bytes.
     """
     unpacked = _unpack(body, codings)
-    charset = "utf-8" if unpacked.startswith(codecs.BOM_UTF8) else _charset(content_type)
+    charset = "utf-8" if unpacked.startswith(codecs.BOM_UTF8) else _find_charset(content_type)
     decoder = codecs.getincrementaldecoder(charset)("replace")
     try:
         text = decoder.decode(unpacked[:most], final=len(unpacked) <= most)
@@ -52,7 +52,7 @@ def _inflate(packed: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _charset(content_type: str) -> str:
+def _find_charset(content_type: str) -> str:
     """Return the Python codec for the charset that a content type names; UTF-8 if it names none that is known."""
     header = Message()
     header["Content-Type"] = content_type

@@ -29,11 +29,11 @@ from hooks.formats.base import authorities_of
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.remarks import Remark, RemarkCode, change_texts
 from hooks.transports import deadlines, outbound
-from hooks.transports.adapter import Adapter, Prepared, Trace, ms
+from hooks.transports.adapter import Adapter, Prepared, Trace, measure_ms
 from hooks.transports.authorities import is_unknown
-from hooks.transports.decoding import text_of
+from hooks.transports.decoding import decode_body
 from hooks.transports.replies import NoReply
-from hooks.transports.target import target
+from hooks.transports.target import parse_target
 from notifications_project import graphemes
 from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
 from notifications_project.network.lookups import TooSlow
@@ -47,7 +47,7 @@ _local = threading.local()
 _webhook = lru_cache(maxsize=1024)(Webhook)  # one object for each signing key
 
 
-def _adapter() -> Adapter:
+def _get_adapter() -> Adapter:
     try:
         return cast(Adapter, _local.adapter)
     except AttributeError:
@@ -79,22 +79,24 @@ def post(notification: Notification) -> Answer:
         known = formats.FORMATS[notification.format]
         hidden |= masked_options(known.secret_options(notification.options))
         message = known.write(notification)
-        headers = headers_of(notification, message, signed=known.signed)
+        headers = make_headers(notification, message, signed=known.signed)
         request["headers"] = {name: without(text, hidden) for name, text in headers.items()}
         body = message.body.decode()
         if body != notification.representation:
             request["body"] = without(body, hidden)
         if message.unsent:
             request["url"] = mask_to_host(notification.address)
-            return Answer("unsent", message.unsent, started, ms(started), request=request, meaning=Verdict.UNSENT)
-        to = target(message.url or notification.address)
+            return Answer(
+                "unsent", message.unsent, started, measure_ms(started), request=request, meaning=Verdict.UNSENT
+            )
+        to = parse_target(message.url or notification.address)
         prepared = Prepared(
             to, headers, message.body, notification.organization_id, authorities_of(notification.options)
         )
     except (RequestException, ValueError, UnicodeError) as error:
         request["url"] = mask_to_host(notification.address)
-        return Answer("invalid", without(_words(error), hidden), started, ms(started), request=request)
-    answer = _attempt(_adapter(), prepared, request, started, hidden, known.understand)
+        return Answer("invalid", without(_shorten_error(error), hidden), started, measure_ms(started), request=request)
+    answer = _attempt(_get_adapter(), prepared, request, started, hidden, known.understand)
     request["url"] = mask_to_host(notification.address)
     return answer
 
@@ -109,9 +111,9 @@ def ask(message: Message, hidden: Mapping[str, str], owner: str = "", authoritie
     started = time.monotonic()
     hidden = {**secrets_of(message.url), **hidden}
     try:
-        prepared = Prepared(target(message.url), _headers(message), message.body, owner, authorities)
+        prepared = Prepared(parse_target(message.url), _make_headers(message), message.body, owner, authorities)
     except (RequestException, ValueError, UnicodeError) as error:
-        return Answer("invalid", without(_words(error), hidden), started, ms(started))
+        return Answer("invalid", without(_shorten_error(error), hidden), started, measure_ms(started))
     adapter = Adapter()
     try:
         return _attempt(adapter, prepared, {}, started, hidden, lambda answer: answer)
@@ -128,17 +130,19 @@ def _attempt(
     understand: Callable[[Answer], Answer],
 ) -> Answer:
     trace = Trace(started + settings.DELIVERY_TIMEOUT, prepared.owner)
-    watcher = deadlines.watcher()
+    watcher = deadlines.get_watcher()
     watcher.watch(trace)
     try:
         answer = _exchange(adapter, prepared, request, trace, started)
-        return understand(_unechoed(answer, hidden) if hidden else answer)
+        return understand(_mask_echoes(answer, hidden) if hidden else answer)
     except outbound.ForbiddenAddress as error:
-        return Answer("refused", error.remark, started, ms(started), request=request)
+        return Answer("refused", error.remark, started, measure_ms(started), request=request)
     except Exception as error:
-        code, text = _problem(error, trace)
+        code, text = _describe_error(error, trace)
         text = change_texts(text, lambda said: without(said, hidden))
-        return Answer(code, text, started, ms(started), request=request, timings=trace.timings, dialled=trace.dialled)
+        return Answer(
+            code, text, started, measure_ms(started), request=request, timings=trace.timings, dialled=trace.dialled
+        )
     finally:
         watcher.forget(trace)
 
@@ -147,27 +151,27 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
     adapter.trace = trace
     reply = adapter.send(prepared)
     timings = trace.timings
-    timings["wait"] = max(0, ms(started) - timings.get("connect", 0) - timings.get("tls", 0))
+    timings["wait"] = max(0, measure_ms(started) - timings.get("connect", 0) - timings.get("tls", 0))
     body = reply.read(_READ, trace.deadline)
     adapter.release(prepared, reply)
     status = reply.status
-    text = _printable(reply.reason or _PHRASES.get(status, ""))
-    shown = text_of(body, reply.codings, reply.get("content-type"), _KEEP)
+    text = _remove_nul(reply.reason or _PHRASES.get(status, ""))
+    shown = decode_body(body, reply.codings, reply.get("content-type"), _KEEP)
     return Answer(
         str(status),
         graphemes.begin(text, 100),
         started,
-        ms(started),
+        measure_ms(started),
         status=status,
         request=request,
-        response={"status": status, "headers": _few(reply.headers), "body": shown},
+        response={"status": status, "headers": _limit_headers(reply.headers), "body": shown},
         timings=timings,
         dialled=trace.dialled,
-        retry_after=retry_after(reply.get("retry-after")),
+        retry_after=parse_retry_after(reply.get("retry-after")),
     )
 
 
-def _unechoed(answer: Answer, hidden: Mapping[str, str]) -> Answer:
+def _mask_echoes(answer: Answer, hidden: Mapping[str, str]) -> Answer:
     """Mask the secrets in an answer: some services repeat the request in their errors."""
     response = answer.response
     headers = {without(name, hidden): without(text, hidden) for name, text in response["headers"].items()}
@@ -176,15 +180,15 @@ def _unechoed(answer: Answer, hidden: Mapping[str, str]) -> Answer:
     return replace(answer, text=text, response={**response, "headers": headers, "body": body})
 
 
-def headers_of(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
+def make_headers(notification: Notification, message: Message, *, signed: bool) -> dict[str, str]:
     """Return all headers of a request except Host, Content-Length and a URL's Authorization, which the adapter adds."""
-    headers = _headers(message)
+    headers = _make_headers(message)
     if signed and notification.signing_keys:
-        headers |= signature(notification.webhook_id, message.body, notification.signing_keys)
+        headers |= sign(notification.webhook_id, message.body, notification.signing_keys)
     return headers
 
 
-def _headers(message: Message) -> dict[str, str]:
+def _make_headers(message: Message) -> dict[str, str]:
     return {
         "Content-Type": message.content_type,
         "User-Agent": USER_AGENT,
@@ -193,7 +197,7 @@ def _headers(message: Message) -> dict[str, str]:
     }
 
 
-def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, str]:
+def sign(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, str]:
     """Return the three Standard Webhooks headers; during a rotation the body is signed with each key."""
     now, text = datetime.now(UTC), body.decode()
     signatures = [_webhook(key).sign(webhook_id, now, text) for key in keys]
@@ -204,7 +208,7 @@ def signature(webhook_id: str, body: bytes, keys: Sequence[str]) -> dict[str, st
     }
 
 
-def retry_after(value: str) -> float | None:
+def parse_retry_after(value: str) -> float | None:
     """Return the seconds that a Retry-After header asks for, as a number or a date; None if it is empty or invalid."""
     value = value.strip()
     if not value:
@@ -217,7 +221,7 @@ def retry_after(value: str) -> float | None:
     return None
 
 
-def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
+def _describe_error(error: Exception, trace: Trace) -> tuple[str, str]:
     """Return a code and words for a library's error. Tenants read them, so they must not reveal our network."""
     seconds = settings.DELIVERY_TIMEOUT
     if trace.cut or isinstance(error, ReadTimeout):
@@ -230,7 +234,7 @@ def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
     if isinstance(error, SSLError) and is_unknown(error.args[0]):
         return "tls", Remark(RemarkCode.TLS_UNKNOWN, error=error.args[0].verify_message)
     if isinstance(error, SSLError):
-        return "tls", Remark(RemarkCode.TLS_FAILED, error=_words(error))
+        return "tls", Remark(RemarkCode.TLS_FAILED, error=_shorten_error(error))
     if isinstance(error, RequestsConnectionError):
         if isinstance(error.args[0], NameResolutionError):
             return "dns", Remark(RemarkCode.NAME_NOT_FOUND)
@@ -241,22 +245,22 @@ def _problem(error: Exception, trace: Trace) -> tuple[str, str]:
         return "connection", Remark(RemarkCode.CONNECTION_FAILED)
     if isinstance(error, HTTPError | RequestException):
         return "protocol", Remark(RemarkCode.NOT_HTTP)
-    return "error", f"{type(error).__name__}: {_words(error)}"
+    return "error", f"{type(error).__name__}: {_shorten_error(error)}"
 
 
-def _words(error: Exception) -> str:
+def _shorten_error(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _few(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _limit_headers(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return at most 40 headers, each cut: otherwise a receiver could fill the database."""
     kept: dict[str, str] = {}
     for name, value in headers[:40]:
-        name = _printable(name[:100])
-        kept[name] = _printable(f"{kept[name]}, {value}" if name in kept else value)[:500]
+        name = _remove_nul(name[:100])
+        kept[name] = _remove_nul(f"{kept[name]}, {value}" if name in kept else value)[:500]
     return kept
 
 
-def _printable(text: str) -> str:
+def _remove_nul(text: str) -> str:
     """Remove NUL, which PostgreSQL cannot store in a text."""
     return text.replace("\x00", "")

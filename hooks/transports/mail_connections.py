@@ -34,12 +34,12 @@ _looks_in: int | None = None  # the process whose timer will close old connectio
 
 
 @contextmanager
-def connected() -> Iterator[Any]:
+def open_connection() -> Iterator[Any]:
     """Give a connection of Django's mail backend, either open already or opened by the first mail.
 
     The relay may have closed it meanwhile: the sender must then open it again.
     """
-    relay = _relay()
+    relay = _identify_relay()
     # The watching thread cannot cut a connection before it is open, so no step of opening may take the whole deadline.
     connection = _take(relay) or get_connection(timeout=settings.DELIVERY_TIMEOUT * 2 / 3)
     try:
@@ -54,7 +54,7 @@ def connected() -> Iterator[Any]:
         _keep(relay, connection)
 
 
-def _relay() -> tuple[object, ...]:
+def _identify_relay() -> tuple[object, ...]:
     return os.getpid(), settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_HOST_USER
 
 
@@ -74,10 +74,10 @@ def _keep(relay: tuple[object, ...], connection: Any) -> None:
     with _lock:
         _kept.append(_Kept(relay, connection, time.monotonic()))
         if _looks_in != os.getpid():
-            _look_later()
+            _schedule_closing()
 
 
-def _look_later() -> None:
+def _schedule_closing() -> None:
     global _looks_in
     _looks_in = os.getpid()
     timer = threading.Timer(KEPT_FOR, _close_old)
@@ -93,7 +93,7 @@ def _close_old() -> None:
         _kept[:] = [kept for kept in _kept if kept not in old]
         _looks_in = None
         if _kept:
-            _look_later()
+            _schedule_closing()
     for kept in old:
         if kept.relay[0] == os.getpid():
             _close(kept.connection)

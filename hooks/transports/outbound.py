@@ -69,7 +69,7 @@ class ForbiddenAddress(Exception):
         super().__init__(str(self.remark))
 
 
-def permitted(address: Address) -> bool:
+def is_permitted(address: Address) -> bool:
     """Tell whether an address may be dialled: the operator has allowed it, or it is public."""
     inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     if any((inner or address) in network for network in settings.OUTBOUND_ALLOWED_NETWORKS):
@@ -92,7 +92,7 @@ def resolve(host: str, port: int) -> list[SockAddr]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses: list[SockAddr] = [(family, sockaddr) for family, _, _, _, sockaddr in found]
     for _, sockaddr in addresses:
-        if not permitted(ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])):
+        if not is_permitted(ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])):
             raise ForbiddenAddress
     check_port(port)
     return addresses

@@ -27,7 +27,7 @@ class Refusal:
     down: bool = False
 
 
-def refusal(error: Exception) -> Refusal:
+def judge_error(error: Exception) -> Refusal:
     """Judge a failed call of the provider, given one of django-anymail's errors."""
     if isinstance(error, AnymailRecipientsRefused):
         return Refusal("refused", Remark(RemarkCode.PROVIDER_SUPPRESSES), meaning=Verdict.GONE)

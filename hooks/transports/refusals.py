@@ -24,7 +24,7 @@ _OF_THE_SENDER = {"7", "8"}  # in 5.1.x
 _ADDRESS = {550, 551, 553, 556}
 
 
-def stops_the_address(code: int, words: str) -> bool:
+def is_about_address(code: int, words: str) -> bool:
     """Tell whether a reply to RCPT, `code` and `words`, means that no mail can ever reach the address."""
     if not 500 <= code <= 599:
         return False

@@ -59,7 +59,7 @@ class Reply:
         said = _STATUS_LINE.fullmatch(lines[0])
         if said is None:
             raise NoReply
-        self.status, self.reason = int(said[2]), _text(said[3] or b"").strip()
+        self.status, self.reason = int(said[2]), _decode_header(said[3] or b"").strip()
         self.headers: list[tuple[str, str]] = []
         self.doubtful = not head.count(b"\r") == head.count(b"\n") == head.count(b"\r\n") or b"\x00" in head
         self.complete = False
@@ -71,7 +71,7 @@ class Reply:
 
     def get(self, name: str) -> str:
         """Return the first header of this name, in lower case, among those in `_UNDERSTOOD`; empty if there is none."""
-        return _text(self._understood.get(name.encode(), [b""])[0])
+        return _decode_header(self._understood.get(name.encode(), [b""])[0])
 
     @property
     def is_interim(self) -> bool:
@@ -113,7 +113,7 @@ class Reply:
             self.doubtful = True
             if self.headers:
                 folded, before = self.headers[-1]
-                self.headers[-1] = folded, f"{before} {_text(line.strip())}"[:_HEADER]
+                self.headers[-1] = folded, f"{before} {_decode_header(line.strip())}"[:_HEADER]
             return
         name, colon, value = line.partition(b":")
         if not colon or not _TOKEN.fullmatch(name):
@@ -123,7 +123,7 @@ class Reply:
         if (known := name.lower()) in _UNDERSTOOD:
             self._understood.setdefault(known, []).append(value[:_HEADER])
         if len(self.headers) < _HEADERS:
-            self.headers.append((name.decode("ascii")[:_HEADER], _text(value[:_HEADER])))
+            self.headers.append((name.decode("ascii")[:_HEADER], _decode_header(value[:_HEADER])))
 
     def _list(self, name: bytes) -> list[bytes]:
         """Return the comma-separated parts of all headers of this name, in lower case."""
@@ -278,7 +278,7 @@ def is_quiet(sock: socket.socket) -> bool:
     return not poll.poll(0)
 
 
-def says_something(sock: socket.socket) -> bool:
+def has_bytes(sock: socket.socket) -> bool:
     """Tell whether a connection that is not quiet has more to read than its end. It cannot be used any more."""
     try:
         sock.settimeout(0)
@@ -287,7 +287,7 @@ def says_something(sock: socket.socket) -> bool:
         return False
 
 
-def _text(value: bytes) -> str:
+def _decode_header(value: bytes) -> str:
     """Decode a header: UTF-8 as most servers send it, else Latin-1."""
     try:
         return value.decode()

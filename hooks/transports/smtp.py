@@ -23,7 +23,7 @@ from hooks import formats
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.remarks import Remark, RemarkCode, change_texts, shorten
 from hooks.transports import deadlines, refusals
-from hooks.transports.mail_connections import connected
+from hooks.transports.mail_connections import open_connection
 from hooks.wording import plain
 from notifications_project.mail.addresses import BadMailAddress, normalize
 
@@ -45,7 +45,7 @@ def send(notifications: Sequence[Notification], may_start: Callable[[], bool]) -
 
     Stops when the relay is away (`transport_down`), and when an address is gone: the next mail may be for the same one.
     """
-    with connected() as connection:
+    with open_connection() as connection:
         for notification in notifications:
             if not may_start():
                 return
@@ -62,11 +62,11 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
 
     `started` is the monotonic time in seconds from which the deadline runs.
     """
-    request = _record(address, message)
+    request = _make_record(address, message)
     try:
         address = normalize(address)
     except BadMailAddress as error:  # an address stored under older, laxer rules
-        return _answer("address", str(error), started, request, meaning=Verdict.GONE)
+        return _make_answer("address", str(error), started, request, meaning=Verdict.GONE)
     attempt = _Attempt(started + settings.DELIVERY_TIMEOUT)
     for last in (False, True):
         opened = False
@@ -74,45 +74,54 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
             connection.open()
             opened = True
             with _watched(connection, attempt):
-                _mail(connection, address, message).send()
+                _make_mail(connection, address, message).send()
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
             connection.connection = None
             if attempt.cut or isinstance(error, TimeoutError):
                 text = Remark(RemarkCode.RELAY_TIME_OUT)
-                return _answer("time-out", text, started, request, down=not attempt.on_the_wire)
+                return _make_answer("time-out", text, started, request, down=not attempt.on_the_wire)
             # A relay may drop an idle or long-used connection. If it drops a new one too, something is wrong.
             if not last and not attempt.on_the_wire:
                 continue
             text = Remark(RemarkCode.RELAY_CLOSED)
-            return _answer("connection", text, started, request, down=not attempt.on_the_wire)
+            return _make_answer("connection", text, started, request, down=not attempt.on_the_wire)
         except smtplib.SMTPRecipientsRefused as error:
             code, reply = next(iter(error.recipients.values()))
             _reset(connection)
-            meaning = Verdict.GONE if refusals.stops_the_address(code, _words(reply)) else None
+            meaning = Verdict.GONE if refusals.is_about_address(code, _decode_reply(reply)) else None
             down = code in _SIGN_IN_FIRST
-            return _answer(f"smtp {code}", _words(reply), started, request, status=code, meaning=meaning, down=down)
+            return _make_answer(
+                f"smtp {code}", _decode_reply(reply), started, request, status=code, meaning=meaning, down=down
+            )
         except smtplib.SMTPResponseException as error:
-            down = not opened or _about_the_relay(error)
+            down = not opened or _is_about_relay(error)
             _reset(connection)
-            return _answer(
-                f"smtp {error.smtp_code}", _words(error.smtp_error), started, request, status=error.smtp_code, down=down
+            return _make_answer(
+                f"smtp {error.smtp_code}",
+                _decode_reply(error.smtp_error),
+                started,
+                request,
+                status=error.smtp_code,
+                down=down,
             )
         except Exception as error:
             if type(error).__module__.startswith("anymail."):
-                return _of_provider(error, started, request)
+                return _judge_provider_error(error, started, request)
             if opened and not isinstance(error, OSError | smtplib.SMTPException):
                 raise
             # An error before the first command about a mail comes from the set-up: every mail would meet it.
             connection.connection = None
             text = Remark(RemarkCode.RELAY_UNREACHABLE, error=str(error))
-            return _answer("connection", text, started, request, down=not attempt.on_the_wire)
+            return _make_answer("connection", text, started, request, down=not attempt.on_the_wire)
         if isinstance(connection, EmailBackend):
-            return _answer("smtp 250", Remark(RemarkCode.RELAY_ACCEPTED), started, request, status=250)
-        return _answer("accepted", Remark(RemarkCode.PROVIDER_ACCEPTED), started, request, meaning=Verdict.DELIVERED)
+            return _make_answer("smtp 250", Remark(RemarkCode.RELAY_ACCEPTED), started, request, status=250)
+        return _make_answer(
+            "accepted", Remark(RemarkCode.PROVIDER_ACCEPTED), started, request, meaning=Verdict.DELIVERED
+        )
     raise AssertionError("unreachable: the second round always returns")
 
 
-def _record(address: str, message: Message) -> dict[str, Any]:
+def _make_record(address: str, message: Message) -> dict[str, Any]:
     """Return the record of a mail, without its private link, as more people than the recipient may read it."""
 
     def shown(text: str) -> str:
@@ -127,13 +136,15 @@ def _record(address: str, message: Message) -> dict[str, Any]:
     }
 
 
-def _of_provider(error: Exception, started: float, request: dict[str, Any]) -> Answer:
+def _judge_provider_error(error: Exception, started: float, request: dict[str, Any]) -> Answer:
     """Return the answer for an error of a mail provider's API."""
-    from hooks.transports.provider import refusal  # imports django-anymail, which is optional
+    from hooks.transports.provider import judge_error  # imports django-anymail, which is optional
 
-    found = refusal(error)
+    found = judge_error(error)
     words = change_texts(found.words, lambda said: plain.line(said, 300))
-    return _answer(found.code, words, started, request, status=found.status, down=found.down, meaning=found.meaning)
+    return _make_answer(
+        found.code, words, started, request, status=found.status, down=found.down, meaning=found.meaning
+    )
 
 
 @contextmanager
@@ -151,15 +162,15 @@ def _watched(connection: Any, attempt: _Attempt) -> Iterator[None]:
 
     server.data, attempt.sock = handing_over, server.sock
     server.sock.settimeout(settings.DELIVERY_TIMEOUT)
-    deadlines.watcher().watch(attempt)
+    deadlines.get_watcher().watch(attempt)
     try:
         yield
     finally:
-        deadlines.watcher().forget(attempt)
+        deadlines.get_watcher().forget(attempt)
         server.data, attempt.sock = data, None
 
 
-def _about_the_relay(error: smtplib.SMTPResponseException) -> bool:
+def _is_about_relay(error: smtplib.SMTPResponseException) -> bool:
     """Tell whether the relay refuses everything from us, not just this message."""
     if error.smtp_code in _SIGN_IN_FIRST:
         return True
@@ -176,7 +187,7 @@ class _Mail(EmailMultiAlternatives):
         return mail
 
 
-def _mail(connection: Any, address: str, message: Message) -> EmailMultiAlternatives:
+def _make_mail(connection: Any, address: str, message: Message) -> EmailMultiAlternatives:
     mail = _Mail(
         message.subject,
         message.body.decode(),
@@ -198,7 +209,7 @@ def _reset(connection: Any) -> None:
         connection.connection = None  # forget the closed one, so that the next mail opens another
 
 
-def _answer(
+def _make_answer(
     code: str,
     text: str,
     started: float,
@@ -221,5 +232,5 @@ def _answer(
     )
 
 
-def _words(reply: bytes | str) -> str:
+def _decode_reply(reply: bytes | str) -> str:
     return plain.line(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply, 1000)

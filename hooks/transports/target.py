@@ -18,7 +18,7 @@ class Target(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def target(address: str) -> Target:
+def parse_target(address: str) -> Target:
     """Parse a URL into a target. Raises BadAddress if it is not a URL to post to."""
     found = parse(address)
     host = f"[{found.host}]" if ":" in found.host else found.host.rstrip(".")

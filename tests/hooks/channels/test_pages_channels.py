@@ -23,7 +23,7 @@ from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSettin
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import Choice, Scope
 from hooks.preview import preview
-from hooks.transports.http import headers_of
+from hooks.transports.http import make_headers
 from hooks.views.preferences.cells import Cell
 from notifications_project import ids
 from notifications_project.accounts.models import AuditEntry, Organization, User
@@ -381,9 +381,9 @@ def test_the_preview_of_a_webhook_is_signed_with_its_secret(
 
     def noted(about: Notification, *args: Any, **kwargs: Any) -> dict[str, str]:
         used.append(about.signing_keys)
-        return headers_of(about, *args, **kwargs)
+        return make_headers(about, *args, **kwargs)
 
-    monkeypatch.setattr(preview, "headers_of", noted)
+    monkeypatch.setattr(preview, "make_headers", noted)
     fields = {"url": URL, "format": "raw", "event_type": "job.fail"}
     new = words(assert_strict(client.post(f"{CHANNELS}webhook/preview/", fields)))
     assert "the secret is made when the channel is set up" in new

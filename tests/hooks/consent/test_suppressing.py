@@ -14,7 +14,7 @@ from hooks.endpoints import lookup
 from hooks.manage import rules
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.routing import router
-from hooks.transports.refusals import stops_the_address
+from hooks.transports.refusals import is_about_address
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Api
 from tests.hooks.conftest import Mailbox
@@ -67,7 +67,7 @@ def of(user: User) -> Endpoint:
 )
 def test_a_refusal_stops_the_address_if_it_is_about_the_mailbox(reply: str, stops: bool) -> None:
     code, _, words = reply.partition(" ")
-    assert stops_the_address(int(code), words) is stops
+    assert is_about_address(int(code), words) is stops
 
 
 @real_mail

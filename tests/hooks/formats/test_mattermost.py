@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from markdown_it import MarkdownIt
 
 from hooks.formats import FORMATS, proposed_for
-from hooks.formats.mattermost import escaped
+from hooks.formats.mattermost import escape
 from hooks.messages import Notification
 from hooks.wording import plain, tell
 from tests.hooks.formats.anything import HOSTILE, TEXTS, notifications
@@ -127,7 +127,7 @@ def test_data_calls_nobody_and_makes_no_markup(hostile: str) -> None:
     ],
 )
 def test_markup_is_escaped(given: str, written: str) -> None:
-    assert escaped(given) == written
+    assert escape(given) == written
 
 
 @settings(max_examples=60, deadline=None)
@@ -139,7 +139,7 @@ def test_any_data_makes_a_post_within_the_limits(about: Notification) -> None:
 @settings(max_examples=100, deadline=None)
 @given(given_text=TEXTS.map(plain.line).filter(bool))
 def test_any_text_is_shown_as_it_is(given_text: str) -> None:
-    assert shown(escaped(given_text)) == given_text
+    assert shown(escape(given_text)) == given_text
 
 
 # --- What Mattermost answers -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from events import catalogue, samples
 from events.catalogue import Outcome
 from hooks.formats import FORMATS, proposed_for
-from hooks.formats.pagerduty import is_ended
+from hooks.formats.pagerduty import has_resolving_event
 from hooks.models import Attempt
 from hooks.wording import tell
 from tests.conftest import Receiver
@@ -90,8 +90,8 @@ def test_it_is_known_which_trouble_no_event_ends() -> None:
     resolved = {body["dedup_key"].split("/")[1] for body in bodies if body.get("event_action") == "resolve"}
     for event_type, body in zip(TYPES, bodies, strict=True):
         if body.get("event_action") == "trigger":
-            assert is_ended(event_type) == (body["dedup_key"].split("/")[1] in resolved), event_type
-    assert not is_ended("process.down")
+            assert has_resolving_event(event_type) == (body["dedup_key"].split("/")[1] in resolved), event_type
+    assert not has_resolving_event("process.down")
 
 
 def test_troubles_of_different_things_are_kept_apart() -> None:

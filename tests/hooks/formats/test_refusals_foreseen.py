@@ -59,14 +59,14 @@ def test_discord_says_what_is_missing_for_a_forum() -> None:
 
 @pytest.mark.parametrize("text", ["a_b_c", "Acme · 22 November 2026, 12:00:00 UTC", "R&D", "ops@example.org"])
 def test_what_is_no_markup_stays_in_a_mattermost_footer(text: str) -> None:
-    assert mattermost.unmarked(text).replace("\u200b", "") == text
+    assert mattermost.unmark(text).replace("\u200b", "") == text
 
 
 def test_markup_in_a_mattermost_footer_shows_as_it_is_in_old_and_new_versions() -> None:
-    shown = mattermost.unmarked("*x* _y_ ~~z~~ #ops :tada: `c` \\* &amp; ~town")
+    shown = mattermost.unmark("*x* _y_ ~~z~~ #ops :tada: `c` \\* &amp; ~town")
     assert not any(sign in shown for sign in ("*", "`", "~~", "#ops", ":tada:", " _y_ ", "\\*", "&amp;", "~town"))
     assert "\\\\" not in shown, "an escape would be seen by versions that show plain text"
-    assert mattermost.unmarked("# Ops") == "\u200b# Ops" or mattermost.unmarked("- Ops") == "\u200b- Ops"
+    assert mattermost.unmark("# Ops") == "\u200b# Ops" or mattermost.unmark("- Ops") == "\u200b- Ops"
 
 
 def test_pagerduty_takes_no_changes_by_a_key_of_an_orchestration() -> None:

@@ -17,7 +17,7 @@ from slack_sdk.models.blocks import Block
 
 from events.catalogue import EVENT_TYPES
 from hooks.formats import FORMATS, proposed_for
-from hooks.formats.slack import escaped
+from hooks.formats.slack import escape
 from hooks.messages import Notification
 from hooks.models import Attempt, Delivery, Endpoint
 from hooks.wording import tell
@@ -125,9 +125,9 @@ def test_slack_takes_every_type(
     assert not caplog.records, "slack_sdk knows every key"
     shown = "\n".join(texts(body))
     for part in (story.title, story.line, story.when[1], story.link, story.note, "Acme"):
-        assert escaped(part) in shown
+        assert escape(part) in shown
     for label, value in story.facts[1:]:
-        assert f"*{escaped(label)}*\n{escaped(value)}" in shown
+        assert f"*{escape(label)}*\n{escape(value)}" in shown
     assert links(shown) == 1
     assert f"<{story.url}|" in shown
     assert body["text"].startswith("[Test] ") == is_test
@@ -141,9 +141,9 @@ def test_others_get_the_same_facts_without_blocks(event_type: str, language: str
     story, body = tell(about), FOR_OTHERS.body(event_type)
     box = body["attachments"][0]
     assert box["title_link"] == story.url
-    assert (box["title"], box["text"]) == (escaped(story.title), escaped(story.line))
+    assert (box["title"], box["text"]) == (escape(story.title), escape(story.line))
     assert [(field["title"], field["value"]) for field in box["fields"]] == [
-        (escaped(label), escaped(value)) for label, value in story.facts[1:]
+        (escape(label), escape(value)) for label, value in story.facts[1:]
     ]
     assert (box["footer"], box["ts"]) == ("Acme", int(about.occurred_at.timestamp()))
 
@@ -193,11 +193,11 @@ def test_data_calls_nobody_and_makes_no_link(hostile: str, service: Service) -> 
 
 
 def test_the_three_characters_are_escaped_once() -> None:
-    assert escaped("a & b < c > d &amp;") == "a &amp; b &lt; c &gt; d &amp;amp;"
+    assert escape("a & b < c > d &amp;") == "a &amp; b &lt; c &gt; d &amp;amp;"
 
 
 def test_addresses_of_people_stay_as_they_are() -> None:
-    assert escaped("grace@example.com") == "grace@example.com"
+    assert escape("grace@example.com") == "grace@example.com"
 
 
 @settings(max_examples=60, deadline=None)

@@ -69,10 +69,10 @@ def test_the_operators_authority_is_trusted_by_all(
 
 
 def test_the_public_authorities_are_trusted_beside_them(authority: Authority) -> None:
-    public = authorities.context("").cert_store_stats()["x509_ca"]
+    public = authorities.get_context("").cert_store_stats()["x509_ca"]
     assert public > 50
-    assert authorities.context(authority.pem).cert_store_stats()["x509_ca"] == public + 1
-    assert authorities.context(authority.pem) is authorities.context(authority.pem)
+    assert authorities.get_context(authority.pem).cert_store_stats()["x509_ca"] == public + 1
+    assert authorities.get_context(authority.pem) is authorities.get_context(authority.pem)
 
 
 # --- Hooks and channels --------------------------------------------------------------------------------------

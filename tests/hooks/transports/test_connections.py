@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hooks import formats
 from hooks.messages import Message, Notification
 from hooks.transports import adapter, authorities, http, outbound
-from hooks.transports.target import target
+from hooks.transports.target import parse_target
 from tests.hooks.transports import test_hostile_receivers as receivers
 from tests.hooks.transports.test_hostile_receivers import OK, Server, Talk, notification, until_closed
 
@@ -229,9 +229,9 @@ def over_tls(certificate: Path, serve: Serve) -> Server:
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(authorities, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
-    authorities._context.cache_clear()
+    authorities._make_context.cache_clear()
     yield
-    authorities._context.cache_clear()
+    authorities._make_context.cache_clear()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(names: None, over_tls: Server) -> None:
@@ -292,7 +292,7 @@ def test_a_receiver_that_never_begins_tls_is_left_at_the_deadline(serve: Serve) 
     ],
 )
 def test_an_address_is_told_as_http_wants_it(address: str, path: str, host: str) -> None:
-    assert target(address).head == f"POST {path} HTTP/1.1\r\nHost: {host}\r\n".encode()
+    assert parse_target(address).head == f"POST {path} HTTP/1.1\r\nHost: {host}\r\n".encode()
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_a_proxy_from_the_environment_is_not_used(
     [("120", 120), ("0", 0), ("-1", None), ("soon", None), ("", None), ("Fri, 01 Jan 2100 00:00:00 GMT", 86400)],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
-    read = http.retry_after(header)
+    read = http.parse_retry_after(header)
     assert read == seconds if seconds is None or seconds < 86400 else read is not None and read > seconds
 
 

@@ -42,7 +42,7 @@ REASONS = some.lists(
 def test_any_data_is_one_mail_with_our_headers(about: Notification) -> None:
     written = FORMATS["mail"].write(about)
     connection = get_connection("django.core.mail.backends.locmem.EmailBackend")
-    mail: Any = smtp._mail(connection, ADDRESS, written).message()
+    mail: Any = smtp._make_mail(connection, ADDRESS, written).message()
     wire = mail.as_bytes(linesep="\r\n")
 
     head, _, _ = wire.partition(b"\r\n\r\n")

@@ -33,19 +33,19 @@ def nothing_allowed(settings: LazySettings) -> None:
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_what_lies_inside_is_not_dialled(address: str) -> None:
-    assert not outbound.permitted(ipaddress.ip_address(address))
+    assert not outbound.is_permitted(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_what_lies_outside_may_be_dialled(address: str) -> None:
-    assert outbound.permitted(ipaddress.ip_address(address))
+    assert outbound.is_permitted(ipaddress.ip_address(address))
 
 
 def test_the_operator_may_allow_a_network(settings: LazySettings) -> None:
     settings.OUTBOUND_ALLOWED_NETWORKS = [ipaddress.ip_network("10.1.0.0/16")]
-    assert outbound.permitted(ipaddress.ip_address("10.1.2.3"))
-    assert outbound.permitted(ipaddress.ip_address("::ffff:10.1.2.3"))
-    assert not outbound.permitted(ipaddress.ip_address("10.2.2.3"))
+    assert outbound.is_permitted(ipaddress.ip_address("10.1.2.3"))
+    assert outbound.is_permitted(ipaddress.ip_address("::ffff:10.1.2.3"))
+    assert not outbound.is_permitted(ipaddress.ip_address("10.2.2.3"))
 
 
 @pytest.mark.parametrize(
