@@ -13,6 +13,7 @@ from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
+from django.contrib.messages import constants as message_levels
 
 from notifications_project import environment
 
@@ -123,6 +124,14 @@ TEMPLATES = [
     }
 ]
 FORM_RENDERER = "notifications_project.forms.Renderer"
+# What a message is tagged with is the class of the note that shows it.
+MESSAGE_TAGS = {
+    message_levels.DEBUG: "info",
+    message_levels.INFO: "info",
+    message_levels.SUCCESS: "good",
+    message_levels.WARNING: "warn",
+    message_levels.ERROR: "bad",
+}
 
 # --- Where it is kept ----------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,12 @@ LINTERS = {
     "mypy": ["-m", "mypy"],
     "import-linter": ["-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"],
     "djlint": ["-m", "djlint", "templates", "--lint", "--quiet"],
+    "djangofmt": ["djangofmt", "--check", "templates"],
     "translations": ["manage.py", "translations", "--check"],
     "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
 }
+
+PROGRAMS = {"djangofmt"}  # those that are not Python modules
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,5 +45,10 @@ def main(arguments: Sequence[str]) -> int:
 def run(name: str, command: Sequence[str], environment: dict[str, str]) -> str:
     print(f"\n=== {name}", flush=True)
     began = time.monotonic()
-    code = subprocess.run([sys.executable, *command], cwd=BASE, env=environment, check=False).returncode
+    code = subprocess.run([*_program(command[0]), *command[1:]], cwd=BASE, env=environment, check=False).returncode
     return f"{'FAILED' if code else 'passed'} in {time.monotonic() - began:.0f} s"
+
+
+def _program(word: str) -> list[str]:
+    """Return what to start: a program of the environment, or its Python with this first argument."""
+    return [str(Path(sysconfig.get_path("scripts"), word))] if word in PROGRAMS else [sys.executable, word]

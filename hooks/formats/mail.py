@@ -6,13 +6,16 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from events import catalogue
-from events.catalogue import Category
+from events.catalogue import Category, Outcome
 from hooks import mail_links
 from hooks.formats.base import Format
 from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.wording import mailing, plain, tell
 from notifications_project.mail.addresses import ascii_domain
 from notifications_project.mail.unlinking import unlinked
+
+# The line beside the title: good, bad or neither. (A mail has no stylesheet that every client reads.)
+_EDGES = {Outcome.GOOD: "#15734a", Outcome.BAD: "#b42424", Outcome.NEUTRAL: "#8a877e"}
 
 
 class Mail(Format):
@@ -34,6 +37,7 @@ class Mail(Format):
             "facts": [*story.facts, story.when],
             "language": story.language,
             "tone": story.outcome.value,
+            "edge": _EDGES[story.outcome],
             "footer": mailing.footer(notification, story.language),
             "leave": leave,
         }

@@ -50,6 +50,12 @@ def tone(colour: object) -> str:
 
 
 @register.filter
+def alert_tone(action: object) -> str:
+    """Return the class for what a message does to an alert of PagerDuty: bad, good or nothing."""
+    return {"trigger": "bad", "resolve": "good"}.get(str(action), "")
+
+
+@register.filter
 def emoji(tag: object) -> str:
     """What ntfy draws for a tag; empty if it is a word."""
     return _EMOJI.get(str(tag), "")

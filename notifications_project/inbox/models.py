@@ -67,3 +67,9 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def signature_tone(self) -> str:
+        """Return the class of the signature's badge."""
+        tones: dict[str, str] = {self.Signature.VERIFIED: "good", self.Signature.WRONG: "bad"}
+        return tones.get(self.signature, "warn")

@@ -46,6 +46,12 @@ def manual(slug: str, anchor: str) -> str:
 
 
 @register.simple_tag
+def note_icon(tone: str) -> SafeString:
+    """Show the symbol of a note: `{% note_icon "good" %}`."""
+    return icon({"good": "check", "info": "info"}.get(tone, "warn"))
+
+
+@register.simple_tag
 def moment(when: datetime | None, never: str = "") -> SafeString | str:
     """Show a time relative to now, with the exact time on hover: `{% moment event.occurred_at %}`."""
     if when is None:

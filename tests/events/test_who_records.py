@@ -13,6 +13,7 @@ from events.representation import Source
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission
 from tests.conftest import Api
+from tests.pages import read
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +96,7 @@ def test_only_admins_have_the_right(acme: Organization) -> None:
 
 
 def test_the_page_of_event_types_says_so(client_of: Callable[[User], object], dave: User, acme: Organization) -> None:
-    html = client_of(dave).get(f"/organizations/{acme.public_id}/event-types/").content.decode()  # type: ignore[attr-defined]
+    html = read(client_of(dave).get(f"/organizations/{acme.public_id}/event-types/"))  # type: ignore[attr-defined]
     assert html.count("Recorded by the console alone") == sum(
         name in EVENT_TYPES and EVENT_TYPES[name].offered for name in CONSOLES
     )

@@ -10,6 +10,7 @@ from django.test import Client
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 from notifications_project.accounts.models import User
+from tests.pages import read
 
 PAGE = "/account/notifications/"
 HTMX = {"HX-Request": "true"}
@@ -21,7 +22,7 @@ def press(client: Client, wish: str, scope: str = "") -> str:
     """Press a button of the grid; return the next page."""
     answer = client.post(f"{PAGE}set/", {"set": wish, "scope": scope}, follow=True)
     assert answer.status_code == 200
-    return markup.unescape(answer.content.decode())
+    return markup.unescape(read(answer))
 
 
 def button(html: str, name: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def undo_of(html: str) -> str:
 
 def undo(client: Client, html: str) -> str:
     answer = client.post(f"{PAGE}undo/", {"undo": undo_of(html), "scope": ""}, follow=True)
-    return markup.unescape(answer.content.decode())
+    return markup.unescape(read(answer))
 
 
 def chosen(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]:

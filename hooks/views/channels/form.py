@@ -65,6 +65,7 @@ def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | No
         "card": cards.card(channel, timezone.now()) if channel else None,
         "cell": cell,
         "query": cell.query if cell else "",
+        "back": cell.page if cell else reverse("hooks:channels"),
         "types": catalogue.by_category(),
         "verify_page": reverse("hooks:channel-verify", args=[kind]),
     }

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -81,8 +82,11 @@ def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> 
     found = find_delivery(organization, delivery)
     if privacy.is_private(found):
         return _private(request, organization, found)
+    page = reverse("hooks:explain", args=[organization.public_id, found.event.public_id])
+    is_mail = found.endpoint.kind == Endpoint.Kind.EMAIL
     context = described(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
         "organization": organization,
+        "why_page": f"{page}?{urlencode({'q': found.endpoint.address})}" if is_mail else page,
         "redeliver_page": reverse("hooks:redeliver", args=[organization.public_id, found.public_id])
         if may(request, Permission.TEST_HOOKS)
         else "",

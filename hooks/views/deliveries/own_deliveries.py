@@ -49,6 +49,7 @@ def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
         "target": f"your {cards.kind_of(found)}",
         "organization": found.organization,
         "own": True,
+        "why_page": reverse("hooks:explain", args=[found.organization.public_id, found.event.public_id]) + "?who=me",
         "digest": digests.told_in(found),
         "redeliver_page": reverse("hooks:own-redeliver", args=[found.public_id]),
     }

@@ -98,6 +98,7 @@ def shown_result(
         "attempt": result,
         "waiting": waiting,
         "enables": enables,
+        "enables_tone": "good" if delivery.state == Delivery.State.DELIVERED else "info" if waiting else "",
         "no_worker": waiting and not no_mail and not no_push and not workers_running(request),
         "no_mail": waiting and no_mail,
         "no_push": waiting and no_push,

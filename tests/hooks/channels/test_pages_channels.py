@@ -31,7 +31,7 @@ from tests.conftest import Receiver
 from tests.hooks.formats.hipchat_server import OPTIONS, ROOM, TOKEN, HipChatServer
 from tests.hooks.pages import ClientOf
 from tests.hooks.people import application
-from tests.pages import assert_strict, get
+from tests.pages import assert_strict, get, read
 
 pytestmark = pytest.mark.django_db
 CHANNELS = "/account/notifications/channels/"
@@ -228,7 +228,7 @@ def test_a_url_proposes_its_format(client: Client) -> None:
     answer = client.post(f"{CHANNELS}webhook/", slack)
     assert "so the format Slack is chosen now" in assert_strict(answer)
     assert not Channel.objects.exists()
-    shown = client.post(f"{CHANNELS}advice/", slack).content.decode()
+    shown = read(client.post(f"{CHANNELS}advice/", slack))
     assert "This is an address of Slack" in shown
 
 
@@ -277,7 +277,7 @@ def test_save_and_test_sends_through_the_real_workers(
     page = words(get(client, answer["Location"]))
     assert "Waiting" in page
     assert "Back to my notifications" in page
-    fragment = client.get(answer["Location"], headers=HTMX).content.decode()
+    fragment = read(client.get(answer["Location"], headers=HTMX))
     assert fragment.lstrip().startswith("<section") or "{#" not in fragment
     assert "<html" not in fragment
 
@@ -333,11 +333,11 @@ def test_one_of_several_devices_is_tested(client: Client, alice: User) -> None:
     answer = client.post(f"{CHANNELS}ios/test/", {"device": second.public_id})
     assert Delivery.objects.get().endpoint_id == second.endpoint_id
     assert "waits for a push key (APNS_KEY)" in words(get(client, answer["Location"]))
-    assert "Choose one of your devices." in words(client.post(f"{CHANNELS}ios/test/", {"device": "x"}).content.decode())
+    assert "Choose one of your devices." in words(read(client.post(f"{CHANNELS}ios/test/", {"device": "x"})))
 
 
 def test_an_unknown_type_is_not_tested(client: Client, room: Channel) -> None:
-    page = client.post(f"{CHANNELS}hipchat/test/", {"event_type": "no.such"}).content.decode()
+    page = read(client.post(f"{CHANNELS}hipchat/test/", {"event_type": "no.such"}))
     assert "Unknown event type: no.such." in page
     assert not Delivery.objects.exists()
 
@@ -350,7 +350,7 @@ def test_only_a_test_of_the_channel_is_shown_as_its_result(client: Client, room:
 
 def test_a_token_is_verified_in_the_form_and_on_the_tab(client: Client, hipchat: HipChatServer, alice: User) -> None:
     fields = {**ROOM_FIELDS, "url": hipchat.url, "form": "1"}
-    shown = client.post(f"{CHANNELS}hipchat/verify/", fields, headers=HTMX).content.decode()
+    shown = read(client.post(f"{CHANNELS}hipchat/verify/", fields, headers=HTMX))
     assert "The server accepts this token. Nothing was posted." in shown
     whole = assert_strict(client.post(f"{CHANNELS}hipchat/verify/", fields))
     assert "The server accepts this token." in whole
@@ -359,14 +359,14 @@ def test_a_token_is_verified_in_the_form_and_on_the_tab(client: Client, hipchat:
     assert client.post(f"{CHANNELS}hipchat/verify/").status_code == 404
     services.set_up(alice, "hipchat", url=hipchat.url, options=OPTIONS)
     answer = client.post(f"{CHANNELS}hipchat/verify/", follow=True)
-    assert "The server accepts this token." in answer.content.decode()
+    assert "The server accepts this token." in read(answer)
     assert "channel.token_verified" in actions(alice)
     assert hipchat.posted == []
 
 
 def test_the_preview_shows_what_would_be_sent_and_sends_nothing(client: Client, hipchat: HipChatServer) -> None:
     fields = {**ROOM_FIELDS, "url": hipchat.url, "event_type": "job.fail"}
-    shown = client.post(f"{CHANNELS}hipchat/preview/", fields, headers=HTMX).content.decode()
+    shown = read(client.post(f"{CHANNELS}hipchat/preview/", fields, headers=HTMX))
     assert "/v1/rooms/message" in shown
     assert TOKEN not in shown
     assert_strict(client.post(f"{CHANNELS}hipchat/preview/", fields))
@@ -406,7 +406,7 @@ def test_a_new_secret_is_shown_once(client: Client, webhook: Channel, room: Chan
     assert keys[0] not in get(client, answer["Location"])
     assert client.get(f"{CHANNELS}hipchat/secret/").status_code == 404
     refused = client.post(f"{CHANNELS}hipchat/rotate-secret/", follow=True)
-    assert "What it sends is not signed." in refused.content.decode()
+    assert "What it sends is not signed." in read(refused)
 
 
 def test_a_removed_channel_asks_first_and_says_what_goes_quiet(
@@ -489,7 +489,7 @@ def test_ios_says_how_to_register_and_turns_the_cell_on_once_there_is_a_device(
     page = f"{CHANNELS}ios/?type=job.fail"
     assert "/api/v1/me/devices/" in get(client, page)
     early = client.post(page, follow=True)
-    assert "iOS is not set up." in early.content.decode()
+    assert "iOS is not set up." in read(early)
     devices.register(alice, DEVICE, "iPhone")
     assert "Turn Job run failed: iOS on" in words(get(client, page))
     assert client.post(page)["Location"].endswith("#job.fail-ios")

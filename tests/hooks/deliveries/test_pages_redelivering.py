@@ -13,7 +13,7 @@ from hooks.routing import router
 from notifications_project.accounts.models import User
 from tests.conftest import Receiver
 from tests.hooks.pages import ClientOf, Record, Webhook
-from tests.pages import get
+from tests.pages import get, read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,13 +109,10 @@ def test_nothing_ticked_or_nowhere_to_send_to_is_said(
     pump()
     client = client_of(mary)
     again = f"{home}/deliveries/redeliver/"
-    assert "Nothing was selected" in client.post(again, follow=True).content.decode()
+    assert "Nothing was selected" in read(client.post(again, follow=True))
     Endpoint.objects.filter(hook=hook).update(disabled_at=timezone.now())
     ticked = {"delivery": [Delivery.objects.get(hook=hook).public_id]}
-    assert (
-        "1 delivery was not sent again. Its address was stopped."
-        in client.post(again, ticked, follow=True).content.decode()
-    )
+    assert "1 delivery was not sent again. Its address was stopped." in read(client.post(again, ticked, follow=True))
     assert client.post(again, {"delivery": ["nonsense"]}).status_code == 404
 
 
@@ -139,7 +136,7 @@ def test_what_went_to_a_deleted_hook_cannot_be_sent_again(
     assert "(deleted)" in html
     assert "/redeliver/" not in html
     answer = client.post(f"{page}redeliver/", follow=True)
-    assert "The hook was deleted" in answer.content.decode()
+    assert "The hook was deleted" in read(answer)
     assert len(receiver.requests) == 1
 
 

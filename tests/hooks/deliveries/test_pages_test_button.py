@@ -16,7 +16,7 @@ from hooks.models import Delivery, Hook, Lane, Pump
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.pages import ClientOf, Record, Webhook
-from tests.pages import get
+from tests.pages import get, read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def press_test(client: Client, home: str, hook: Hook, event_type: str = "job.fail") -> str:
     """Press the button; return the path of the result."""
     answer = client.post(f"{home}/hooks/{hook.public_id}/test/", {"event_type": event_type})
-    assert answer.status_code == 302, answer.content.decode()
+    assert answer.status_code == 302, read(answer)
     return str(answer.headers["Location"])
 
 
@@ -52,7 +52,7 @@ def test_a_test_shows_waiting_then_request_and_answer(
 def test_htmx_gets_only_the_result(home: str, webhook: Webhook, dave: User, client_of: ClientOf) -> None:
     client = client_of(dave)
     result = press_test(client, home, webhook())
-    html = client.get(result, headers={"HX-Request": "true"}).content.decode()
+    html = read(client.get(result, headers={"HX-Request": "true"}))
     assert html.lstrip().startswith("<section")
     assert "<html" not in html
 
@@ -104,7 +104,7 @@ def test_a_failed_test_says_what_to_check(
 
 def test_an_unknown_type_is_refused_at_the_field(home: str, webhook: Webhook, dave: User, client_of: ClientOf) -> None:
     answer = client_of(dave).post(f"{home}/hooks/{webhook().public_id}/test/", {"event_type": "no.such"})
-    assert 'id="event_type_error"' in answer.content.decode()
+    assert 'id="event_type_error"' in read(answer)
     assert not Delivery.objects.exists()
 
 

@@ -28,7 +28,7 @@ from notifications_project.accounts import organizations
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.conftest import Receiver
 from tests.hooks.pages import ClientOf
-from tests.pages import get
+from tests.pages import get, read
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
 Run = Callable[[], None]
@@ -152,7 +152,7 @@ def test_other_pages_of_the_organization_say_nothing_of_it(
         assert_private(get(client, f"{home}/{path}"), told)
     for path in ("hooks/", "events/", "formats/"):
         answer = api(alice).get(f"/api/v1{home}/{path}" if path != "formats/" else "/api/v1/formats/")
-        assert_private(answer.content.decode(), told)
+        assert_private(read(answer), told)
     assert_private(str(list(AuditEntry.objects.filter(organization=told.webhook.organization).values())), told)
 
 
@@ -200,7 +200,7 @@ def test_an_administrator_cannot_send_it_again(
         with pytest.raises(resending.CannotRedeliver, match="only that member can send it again"):
             resending.redeliver(delivery, alice)
         answer = client.post(f"{home}/deliveries/{delivery.public_id}/redeliver/", follow=True)
-        assert "only that member can send it again" in answer.content.decode()
+        assert "only that member can send it again" in read(answer)
         assert api(alice).post(f"/api/v1{home}/deliveries/{delivery.public_id}/redeliver/").status_code == 409
     refused = api(alice).post(f"/api/v1{home}/deliveries/redeliver/", {"ids": [each.public_id for each in told.all]})
     assert refused.json()["sent"] == []
@@ -221,11 +221,11 @@ def test_the_member_sends_it_again(told: Told, dave: User, client_of: ClientOf, 
     receiver.status = 204
     client = client_of(dave)
     page = client.post(f"{OWN}{told.webhook.public_id}/redeliver/", follow=True)
-    assert "It is on its way." in page.content.decode()
+    assert "It is on its way." in read(page)
     listed = "/account/notifications/channels/hipchat/deliveries/"
     assert told.hipchat.public_id in get(client, listed)
     answer = client.post(f"{listed}redeliver/", {"delivery": [told.hipchat.public_id]}, follow=True)
-    assert "1 delivery is on the way." in answer.content.decode()
+    assert "1 delivery is on the way." in read(answer)
     pump()
     assert {Delivery.objects.get(pk=each.pk).state for each in (told.webhook, told.hipchat)} == {"delivered"}
     own = AuditEntry.objects.filter(action="delivery.redelivered")
@@ -234,7 +234,7 @@ def test_the_member_sends_it_again(told: Told, dave: User, client_of: ClientOf, 
 
 def test_nothing_selected_nothing_sent(told: Told, dave: User, client_of: ClientOf) -> None:
     page = "/account/notifications/channels/webhook/deliveries/redeliver/"
-    assert "Nothing was selected." in client_of(dave).post(page, follow=True).content.decode()
+    assert "Nothing was selected." in read(client_of(dave).post(page, follow=True))
     assert client_of(dave).post(page, {"delivery": ["dlv_1"]}).status_code == 404
 
 

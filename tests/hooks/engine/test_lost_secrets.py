@@ -26,7 +26,7 @@ from notifications_project.encryption import CannotDecrypt
 from notifications_project.inbox import signature
 from tests.conftest import Api, Receiver
 from tests.hooks.conftest import Mailbox
-from tests.pages import get
+from tests.pages import get, read
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
 ClientOf = Callable[[User], Client]
@@ -109,7 +109,7 @@ def test_a_new_secret_and_the_url_given_again_heal_and_what_waited_goes_out(
         secret = answer.json()["secret"]
     else:
         client = client_of(alice)
-        html = client.post(f"{home}/hooks/{lost.public_id}/rotate-secret/", follow=True).content.decode()
+        html = read(client.post(f"{home}/hooks/{lost.public_id}/rotate-secret/", follow=True))
         assert "The one before could not be read" in html
         secret = Endpoint.objects.get(hook=lost).secrets["signing"][0]["key"]
         assert secret in html

@@ -14,7 +14,7 @@ from hooks.models import Delivery, Hook
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.pages import FILLED, ClientOf, Record, add_webhook, page_of
-from tests.pages import assert_strict, get
+from tests.pages import assert_strict, get, read
 
 TOKEN = "tOkEn-4711-of-the-room"
 URL = "http://127.0.0.1:9"
@@ -97,7 +97,7 @@ def test_without_a_url_a_format_goes_where_it_always_goes(client: Client, add: s
     client.post(page_of(home, hook), HIPCHAT | {"option_hipchat_token": "", "url": ""})
     hook.endpoint.refresh_from_db()
     assert hook.endpoint.address == "https://api.hipchat.com"
-    advice = client.post(add.replace("add/", "advice/"), {"url": "", "format": "hipchat"}).content.decode()
+    advice = read(client.post(add.replace("add/", "advice/"), {"url": "", "format": "hipchat"}))
     assert "https://" in advice
     assert "api.hipchat.com" in advice
 
@@ -121,7 +121,7 @@ def test_a_stored_secret_is_kept_when_its_field_is_left_empty(client: Client, ho
 
 def test_saving_without_a_change_changes_nothing(client: Client, home: str, room: Hook) -> None:
     answer = client.post(page_of(home, room), HIPCHAT | {"option_hipchat_token": ""}, follow=True)
-    assert "Nothing was changed." in answer.content.decode()
+    assert "Nothing was changed." in read(answer)
 
 
 def test_a_stored_secret_that_is_not_needed_can_be_removed(client: Client, home: str, acme: Organization) -> None:

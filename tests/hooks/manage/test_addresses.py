@@ -11,6 +11,7 @@ from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api
 from tests.hooks.pages import ClientOf
+from tests.pages import read
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def test_what_cannot_be_mailed_is_refused(
     assert "is not an e-mail address" in error["message"]
     page = f"/organizations/{acme.public_id}/notifications/emails/add/"
     typed = {"name": "On call", "notify_addresses": f"ops@example.org\r\n{address}"}
-    assert "is not an e-mail address" in client_of(alice).post(page, typed).content.decode()
+    assert "is not an e-mail address" in read(client_of(alice).post(page, typed))
     assert not Hook.objects.filter(name="On call").exists()
 
 

@@ -12,7 +12,7 @@ from events.models import Resource
 from hooks.models import Endpoint, Hook, Lane
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.pages import FILLED, ClientOf, add_webhook, page_of
-from tests.pages import assert_strict, get
+from tests.pages import assert_strict, get, read
 
 
 def test_a_webhook_is_added_and_its_secret_shown_this_once(
@@ -102,7 +102,7 @@ def test_order_and_rate_are_chosen_shown_and_taken_back(
     assert re.search(r'name="rate_limit_rate" value="0.5"', html)
 
     typed = FILLED | {"ordered": "on", "rate_limit_rate": "0.5", "rate_limit_burst": "4"}
-    assert "Nothing was changed." in client.post(page_of(home, hook), typed, follow=True).content.decode()
+    assert "Nothing was changed." in read(client.post(page_of(home, hook), typed, follow=True))
     client.post(page_of(home, hook), FILLED | {"rate_limit_rate": "", "rate_limit_burst": ""})
     lane.refresh_from_db()
     assert (lane.ordered, lane.rate, lane.burst) == (False, None, 1)

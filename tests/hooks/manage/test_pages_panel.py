@@ -19,7 +19,7 @@ from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import Choice
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.pages import ClientOf, add_webhook, page_of
-from tests.pages import get
+from tests.pages import get, read
 
 
 def test_an_empty_list_says_what_to_do_next(home: str, alice: User, client_of: ClientOf) -> None:
@@ -176,7 +176,7 @@ def test_the_confirmation_counts_what_would_be_cancelled(
 def test_an_email_hook_has_no_secret_to_rotate(home: str, acme: Organization, alice: User, client_of: ClientOf) -> None:
     default = Hook.objects.get(organization=acme)
     answer = client_of(alice).post(page_of(home, default, "rotate-secret/"), follow=True)
-    assert "An e-mail hook has no secret." in answer.content.decode()
+    assert "An e-mail hook has no secret." in read(answer)
 
 
 def test_people_who_are_told_twice_are_counted_once(acme: Organization, alice: User, client_of: ClientOf) -> None:

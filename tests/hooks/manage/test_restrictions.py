@@ -20,7 +20,7 @@ from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api
 from tests.hooks.pages import FILLED, ClientOf, Record, Webhook, add_webhook, page_of
-from tests.pages import get
+from tests.pages import get, read
 
 pytestmark = pytest.mark.django_db
 
@@ -137,7 +137,7 @@ def test_taking_the_last_choice_away_is_refused_unless_everything_is_ticked(
 ) -> None:
     hook = add_webhook(acme, events=["job.fail"], resources=[shop.pk], url=URL)
     client, typed = client_of(alice), FILLED | {"name": hook.name, "url": URL}
-    html = client.post(page_of(home, hook), typed).content.decode()
+    html = read(client.post(page_of(home, hook), typed))
     assert "Choose at least one, or tick “Tell about every event from now on”." in html
     assert "Choose at least one, or tick “Tell about every application and add-on from now on”." in html
     hook.refresh_from_db()

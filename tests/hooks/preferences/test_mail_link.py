@@ -20,7 +20,7 @@ from hooks.routing import router
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.conftest import Mailbox
 from tests.hooks.pages import ClientOf
-from tests.pages import get
+from tests.pages import get, read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_default_mail")]
 Record = Callable[..., Event]
@@ -112,7 +112,7 @@ def test_every_member_may_follow_the_links_of_a_mail(
         [link] = [each for each in links if place in each]
         response = client_of(user).get(link, follow=True)
         assert response.status_code == 200
-        assert f'id="{place}"' in response.content.decode() or hook.name in response.content.decode()
+        assert f'id="{place}"' in read(response) or hook.name in read(response)
     assert any(f"?scope={shop.public_id}#git.push-email" in each for each in links)
 
 

@@ -23,7 +23,7 @@ from notifications_project.accounts import audit, organizations
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.grid import DOWN, EMAIL, HTMX, PAGE, button, chosen, press, undo, undo_of
 from tests.hooks.pages import ClientOf
-from tests.pages import get
+from tests.pages import get, read
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_without_scripts_the_page_comes_back_to_the_cell(client: Client) -> None
 
 def test_htmx_gets_the_cell_and_what_follows_from_it_and_nothing_else(client: Client) -> None:
     answer = client.post(f"{PAGE}set/", {"set": f"{DOWN} email off"}, headers=HTMX)
-    html = answer.content.decode()
+    html = read(answer)
     assert answer.status_code == 200
     assert "<html" not in html
     assert html.count('class="spot"') == 1
@@ -221,7 +221,7 @@ def test_undoing_is_of_the_scope_of_the_change(client: Client, dave: User, acme:
 def test_an_undo_is_of_who_made_the_change(client: Client, alice: User, client_of: ClientOf) -> None:
     token = undo_of(press(client, f"{DOWN} email off"))
     for bad in (token, token[:-3], "", "x"):
-        html = client_of(alice).post(f"{PAGE}undo/", {"undo": bad}, follow=True).content.decode()
+        html = read(client_of(alice).post(f"{PAGE}undo/", {"undo": bad}, follow=True))
         assert "This cannot be undone any more" in html
     assert not NotificationSetting.objects.filter(user=alice).exists()
 
@@ -250,10 +250,10 @@ def test_bad_news_can_pass_a_snooze_and_nothing_else(client: Client, dave: User)
     answer = client.post(f"{PAGE}always/", {"always": always["value"]})
     assert answer["Location"] == f"{PAGE}#{DOWN}"
     assert button(get(client, PAGE), "Process is down: even when snoozed")["aria-pressed"] == "true"
-    html = client.post(f"{PAGE}always/", {"always": f"{DOWN} off"}, headers=HTMX).content.decode()
+    html = read(client.post(f"{PAGE}always/", {"always": f"{DOWN} off"}, headers=HTMX))
     assert set(re.findall(r'id="([^"]+)"[^>]*hx-swap-oob', html)) >= {f"{DOWN}-always", "said"}
     assert not Urgent.objects.filter(user=dave).exists()
-    html = client.post(f"{PAGE}always/", {"always": "git.push on"}, follow=True).content.decode()
+    html = read(client.post(f"{PAGE}always/", {"always": "git.push on"}, follow=True))
     assert "Only bad news can pass quiet times." in html
 
 
@@ -281,7 +281,7 @@ def test_who_is_not_signed_in_is_asked_to(db: None) -> None:
 )
 def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(client: Client, wish: str, problem: str) -> None:
     assert problem in press(client, wish)
-    html = client.post(f"{PAGE}set/", {"set": wish}, headers=HTMX).content.decode()
+    html = read(client.post(f"{PAGE}set/", {"set": wish}, headers=HTMX))
     assert problem in markup.unescape(html)
     assert not NotificationSetting.objects.exists()
 

@@ -16,7 +16,7 @@ from hooks.formats import webhook_formats
 from hooks.models import Delivery, Hook
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.pages import FILLED, ClientOf, add_webhook, page_of
-from tests.pages import assert_strict, get
+from tests.pages import assert_strict, get, read
 
 SECRET = "sEcReT/4711+of&the=room-0123456789"
 PLAIN = "0123456789abcdef0123456789abcdef"
@@ -199,7 +199,7 @@ def test_an_email_is_shown_as_text_and_in_a_frame_of_its_own(client: Client, hom
     assert frame
     mail = client.get(unescape(frame[1]))
     assert mail.status_code == 200
-    assert "<html" in mail.content.decode()
+    assert "<html" in read(mail)
     policy = mail.headers["Content-Security-Policy"]
     assert "frame-ancestors 'self'" in policy
     assert "sandbox" in policy
@@ -213,7 +213,7 @@ def test_an_email_hook_is_looked_at_before_it_is_saved(client: Client, home: str
     assert 'value="job.fail" selected' in html
     frame = re.search(r'<iframe[^>]*src="([^"]+)"', html)
     assert frame
-    assert "On call" in client.get(unescape(frame[1])).content.decode()
+    assert "On call" in read(client.get(unescape(frame[1])))
     assert client.get(f"{page}mail/").status_code == 404
 
 

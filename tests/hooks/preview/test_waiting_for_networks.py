@@ -18,6 +18,7 @@ from hooks.transports import http, outbound
 from notifications_project.accounts.models import Organization, User
 from notifications_project.runtime.waiting import Busy, Seats, without_database
 from tests.conftest import Api
+from tests.pages import read
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_the_page_says_so_too(
     with verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk):
         answer = client_of(alice).post(reverse("hooks:channel-verify", args=["hipchat"]))
     assert answer.status_code == 429
-    assert "3 of your verifications are running" in answer.content.decode()
+    assert "3 of your verifications are running" in read(answer)
 
 
 def test_seats_are_bounded_in_all_and_given_back() -> None:

@@ -19,6 +19,7 @@ from tests.conftest import Api
 from tests.hooks.private_authority import Authority
 from tests.hooks.transports import test_hostile_receivers as receivers
 from tests.hooks.transports.test_hostile_receivers import Server, Talk, notification
+from tests.pages import read
 
 serve = receivers.serve
 Serve = Callable[[Talk], Server]
@@ -151,7 +152,7 @@ def test_the_form_asks_for_it_and_shows_what_is_wrong_with_it(
 ) -> None:
     client, add = client_of(alice), f"{home}/notifications/webhooks/add/"
     typed = {"name": "Ours", "url": url, "format": "raw", "enabled": "on", "option_raw_ca_certificates": "nonsense"}
-    page = client.post(add, typed).content.decode()
+    page = read(client.post(add, typed))
     assert "This is no certificate in PEM" in page
     assert ">\nnonsense</textarea>" in page
     client.post(add, typed | {"option_raw_ca_certificates": authority.pem})

@@ -17,6 +17,7 @@ from hooks.transports import apns as transport
 from notifications_project.accounts.models import AuditEntry, User
 from tests.hooks.fake_apns import FakeApns, Push, Reply
 from tests.hooks.pushing import TOKEN, again
+from tests.pages import read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Owe = Callable[..., Delivery]
@@ -201,7 +202,7 @@ def test_what_is_wrong_with_our_settings_is_no_device_s_fault(
     assert (circuit.pk, circuit.failures) == ("apns", 1)
     assert reason in circuit.last_error
     Circuit.objects.update(failures=3)
-    page = client_of(alice).get(f"/organizations/{alice.public_id}/deliveries/").content.decode()
+    page = read(client_of(alice).get(f"/organizations/{alice.public_id}/deliveries/"))
     assert f"({reason}): check" in page
     apns.answer = lambda push: Reply()
     again(device.endpoint.lane_id)
