@@ -1,4 +1,4 @@
-"""What holds for every template of the project."""
+"""Every template of the project keeps these rules."""
 
 from __future__ import annotations
 
