@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from notifications_project.accounts import devices, outgoing
 from notifications_project.accounts.languages import find_browser_language, find_message_language
@@ -28,8 +29,10 @@ from notifications_project.mail.addresses import BadMailAddress, normalize
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": "This address and this password do not belong together. Check both and try again.",
-        "too_many_login_attempts": "Too many tries. Wait a few minutes, then try again.",
+        "email_password_mismatch": _(
+            "This address and this password do not belong together. Check both and try again."
+        ),
+        "too_many_login_attempts": _("Too many tries. Wait a few minutes, then try again."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
 from notifications_project import ids
@@ -111,8 +112,8 @@ class Organization(models.Model):  # type: ignore[django-manager-missing]
     """An owner of hooks, events and resources. A personal space has its user's id, one member and no invitations."""
 
     class Kind(models.TextChoices):
-        TEAM = "team", "Organization"
-        PERSONAL = "personal", "Personal space"
+        TEAM = "team", _("Organization")
+        PERSONAL = "personal", _("Personal space")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.TEAM)

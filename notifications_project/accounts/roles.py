@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Role(models.TextChoices):
-    ADMIN = "admin", "Admin"
-    MANAGER = "manager", "Manager"
-    DEVELOPER = "developer", "Developer"
-    ACCOUNTING = "accounting", "Accounting"
+    ADMIN = "admin", _("Admin")
+    MANAGER = "manager", _("Manager")
+    DEVELOPER = "developer", _("Developer")
+    ACCOUNTING = "accounting", _("Accounting")
 
 
 class Permission(models.TextChoices):

@@ -11,6 +11,7 @@ from allauth.account.adapter import get_adapter
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from notifications_project.accounts.models import User
 from notifications_project.mail.addresses import normalize_if_valid
@@ -23,7 +24,7 @@ class _OurWords:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]
         for name in fields.keys() & {"login", "email"}:
-            fields[name].label = "E-mail"
+            fields[name].label = gettext("E-mail")
         for field in fields.values():  # the library's placeholders only repeat the labels
             field.widget.attrs.pop("placeholder", None)
         if "login" in fields:

@@ -13,8 +13,10 @@ async function copy(button) {
   const text = button.parentElement.querySelector("pre, code").textContent;
   await navigator.clipboard.writeText(text);
   const label = button.querySelector("span");
-  label.textContent = "Copied";
-  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+  const before = label.textContent;
+  if (before === button.dataset.copy) return;
+  label.textContent = button.dataset.copy;
+  setTimeout(() => { label.textContent = before; }, 2000);
 }
 
 function closeMenus(except) {
@@ -81,7 +83,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 for (const failure of ["htmx:responseError", "htmx:sendError"]) {
   document.addEventListener(failure, (event) => {
     const said = document.getElementById("said");
-    if (said && !event.detail.boosted) said.textContent = "That did not work, and nothing was changed. Load the page again.";
+    if (said && !event.detail.boosted) said.textContent = document.body.dataset.failed;
   });
 }
 
