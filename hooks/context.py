@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext
 
 from hooks import clock, engine
 from hooks.formats import FORMATS, LIMITED_HOSTS
@@ -50,14 +51,14 @@ def workers_running(request: HttpRequest) -> bool:
 def _worker_notices(request: HttpRequest) -> list[Notice]:
     if workers_running(request):
         return []
-    return [Notice("No worker is running: what is due waits. Start one with manage.py worker.", "bad")]
+    return [Notice(gettext("No worker is running: what is due waits. Start one with manage.py worker."), "bad")]
 
 
 def _mail_notices() -> list[Notice]:
     if not settings.MAIL_CONFIGURED:
-        return [Notice("No mail server is configured (EMAIL_URL): e-mails wait until there is one.")]
+        return [Notice(gettext("No mail server is configured (EMAIL_URL): e-mails wait until there is one."))]
     if Circuit.objects.filter(transport=Transport.SMTP, failures__gte=_DOWN).exists():
-        return [Notice("The mail server cannot be reached: e-mails wait and go out when it answers again.")]
+        return [Notice(gettext("The mail server cannot be reached: e-mails wait and go out when it answers again."))]
     return []
 
 
@@ -69,7 +70,8 @@ def _push_notices() -> list[Notice]:
         .values_list("last_error", flat=True)
         .first()
     )
-    return [Notice(f"{away}. Pushes to iPhones and iPads wait meanwhile.")] if away else []
+    text = gettext("%(trouble)s. Pushes to iPhones and iPads wait meanwhile.") % {"trouble": away}
+    return [Notice(text)] if away else []
 
 
 def _host_notices() -> list[Notice]:
@@ -77,7 +79,12 @@ def _host_notices() -> list[Notice]:
     held = Circuit.objects.filter(pk__in=LIMITED_HOSTS, failures__gt=0, not_before__gt=clock.in_query())
     return [
         Notice(
-            f"{circuit.last_error}. What is for {FORMATS[circuit.pk].label} waits until {circuit.not_before:%H:%M} UTC."
+            gettext("%(trouble)s. What is for %(service)s waits until %(time)s UTC.")
+            % {
+                "trouble": circuit.last_error,
+                "service": FORMATS[circuit.pk].label,
+                "time": f"{circuit.not_before:%H:%M}",
+            }
         )
         for circuit in held
     ]
