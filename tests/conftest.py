@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import django
 
@@ -18,6 +19,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 from pytest_httpserver import HTTPServer
 from rest_framework.test import APIClient
 from werkzeug import Request, Response
@@ -25,6 +27,7 @@ from werkzeug import Request, Response
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
+from tests import databases
 from tests.faults.table import pytest_terminal_summary  # noqa: F401  (a hook: the table of faults, also under xdist)
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -34,6 +37,7 @@ NEEDED = {
     "redis": ("Redis", lambda: shutil.which("redis-server") is not None),
 }
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+databases.empty_tables_quickly()
 
 
 # --- Which tests run -----------------------------------------------------------------------------------------
@@ -44,8 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     other = "sqlite_only" if on_postgresql() else "postgresql_only"
     again = os.environ.get("TEST_AGAIN") == "true"
-    left_out = [item for item in items if item.get_closest_marker(other) or (again and not uses_a_database(item))]
-    config.hook.pytest_deselected(items=left_out)
+    left_out = {item for item in items if item.get_closest_marker(other) or (again and not uses_a_database(item))}
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     for mark, (name, installed) in NEEDED.items():
         if not installed():
@@ -83,6 +87,18 @@ def django_db_modify_db_settings(
     """Test SQLite as it runs in production: a file in WAL mode, which threads and other processes can open too."""
     if not on_postgresql():
         settings.DATABASES["default"]["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
+) -> None:
+    """Begin with a copy of a migrated database. It goes with the directory, or the private server, that it is in."""
+    with django_db_blocker.unblock():
+        if on_postgresql():
+            databases.make_postgresql()
+        else:
+            databases.make_sqlite(Path(settings.DATABASES["default"]["TEST"]["NAME"]))
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests import databases
 from tests.browser import visitor
 from tests.browser.demo import Demo
 
@@ -21,18 +23,24 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def start_demo(directory: Path) -> Demo:
+    """Start a demo whose tables are made; tests/project/test_up.py starts those that have to make them."""
+    databases.copy_migrated(directory / "console.sqlite3")
+    return Demo(directory).start()
+
+
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Run a console that the tests of this package share."""
-    running = Demo(tmp_path_factory.mktemp("demo")).start()
+    running = start_demo(tmp_path_factory.mktemp("demo"))
     yield running
     running.stop()
 
 
 @pytest.fixture
 def new_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Run a new console for one test."""
-    running = Demo(tmp_path_factory.mktemp("new_demo")).start()
+    """Run a console in which nothing has happened, for one test."""
+    running = start_demo(tmp_path_factory.mktemp("new_demo"))
     yield running
     running.stop()
 

@@ -31,8 +31,12 @@ from tests.hooks.pushing import apns, apns_certificate, device, owe  # noqa: F40
 
 @pytest.fixture
 def pump(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Run the workers' task in the test: route, deliver and record until nothing is due. It waits for no retry."""
+    """Run the workers' task in the test: route, deliver and record until nothing is due.
+
+    It waits for no retry, nor for half a second in case that more comes: nothing does.
+    """
     monkeypatch.setattr(pumping, "STAYS_FOR", 0.0)
+    monkeypatch.setattr(pumping, "_LINGER", 0.0)
     return tasks.pump
 
 
