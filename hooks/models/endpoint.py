@@ -64,15 +64,15 @@ class Lane(models.Model):
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def without_secrets(self) -> EndpointQuerySet:
-        """Leave the secrets where they are: decrypting them takes time, and most have no need of them."""
+        """Defer the secrets: decrypting them takes time, and most callers do not need them."""
         return self.defer("secrets")
 
     def mails(self) -> EndpointQuerySet:
-        """Those of e-mail addresses, to be looked up by `lower`, which has an index, as `iexact` has not."""
+        """Filter e-mail addresses and alias `lower`: look-ups by it use an index, those by `iexact` would not."""
         return self.filter(kind=Endpoint.Kind.EMAIL).alias(lower=Lower("address"))
 
     def for_addresses(self, addresses: Iterable[str]) -> EndpointQuerySet:
-        """Those of these e-mail addresses, whatever their case."""
+        """Filter the endpoints of e-mail addresses, in any case."""
         return self.mails().filter(Q(lower__in=[address.lower() for address in addresses]))
 
 

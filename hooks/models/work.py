@@ -23,24 +23,24 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=Delivery.State.PENDING)
 
     def pending_for(self, endpoint: Endpoint) -> DeliveryQuerySet:
-        """What waits for an endpoint: found by its lane, as endpoints have no index here."""
+        """Filter pending deliveries to an endpoint, by its lane too: the column of endpoints has no index."""
         return self.pending().filter(lane=endpoint.lane_id, endpoint=endpoint)
 
     def held(self) -> DeliveryQuerySet:
-        """What waits for its hook to be resumed, or its endpoint to be enabled."""
+        """Filter deliveries that wait until a hook is resumed or an endpoint is enabled."""
         return self.pending().filter(due_at__isnull=True)
 
     def mailed_to(self, address: str) -> DeliveryQuerySet:
-        """Those that are mails to an address, whatever its case."""
+        """Filter mails to an address, in any case."""
         mails = self.filter(endpoint__kind=Endpoint.Kind.EMAIL).alias(lower=Lower("endpoint__address"))
         return mails.filter(lower=address.lower())
 
     def with_endpoint(self) -> DeliveryQuerySet:
-        """Loaded with their endpoints, but for the secrets of these."""
+        """Load the endpoints too, without their secrets."""
         return self.select_related("endpoint").defer("endpoint__secrets")
 
     def cancel(self, why: str, now: datetime, digest: Delivery | None = None) -> int:
-        """Settle deliveries as cancelled, which end their quiet time too; return how many.
+        """Settle deliveries as cancelled and end their quiet times; return how many.
 
         `digest` is the delivery in which they are told instead.
         """
