@@ -134,7 +134,8 @@ class ProfileForm(forms.ModelForm[User]):
     language = forms.ChoiceField(
         label=_("Language"),
         choices=settings.LANGUAGES,
-        required=False,  # what does not say it changes it not
+        required=False,  # a form sent without it changes nothing
+        widget=forms.Select(attrs={"required": True}),
         help_text=_("Pages, e-mails and messages to your own channels are in this language."),
     )
     time_zone = forms.ChoiceField(
