@@ -154,7 +154,7 @@ def describe_silent(silent: Sequence[SkippedAddress]) -> str:
 
 def who_has(role: Role) -> str:
     """People with a role: "Admins", "Accounting"."""
-    return role.label if role == Role.ACCOUNTING else f"{role.label}s"
+    return str(role.label) if role == Role.ACCOUNTING else f"{role.label}s"
 
 
 def hook_state(hook: Hook) -> ConditionBadge:

@@ -88,4 +88,4 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(_value(each) for each in value)
-    return Role(value).label if value in Role.values else str(value if value is not None else "")
+    return str(Role(value).label if value in Role.values else value if value is not None else "")
