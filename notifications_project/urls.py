@@ -19,7 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("notifications_project.api.urls")),
 ]
 if settings.EMAIL_PROVIDER and settings.ANYMAIL.get("WEBHOOK_SECRET"):
-    urlpatterns.append(path("anymail/", include("hooks.provider_urls")))
+    urlpatterns.append(path("anymail/", include("hooks.urls.providers")))
 if settings.DEMO:
     urlpatterns.append(path("", include("notifications_project.inbox.urls")))
 

@@ -60,7 +60,7 @@ my_notifications_urls: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("organizations/<owner:owner>/", include(of_organization)),
-    path("account/notifications/", include("hooks.own_urls")),
+    path("account/notifications/", include("hooks.urls.own")),
     path("account/notifications/", include(my_notifications_urls)),
     # The addresses of `mail_links`.
     path("unsubscribe/<str:token>/", mail_links.unsubscribe, name="unsubscribe"),
