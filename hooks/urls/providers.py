@@ -1,4 +1,4 @@
-"""Where the configured mail provider tells of bounces: the one address of django-anymail's that is its own."""
+"""The address at which the configured mail provider tells of bounces: of all of django-anymail's, its own alone."""
 
 from __future__ import annotations
 
