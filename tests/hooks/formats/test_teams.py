@@ -126,15 +126,15 @@ def test_an_answer_is_understood(case: Case, delivering: Delivering) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "meaning"),
     [
-        (200, "1", ""),
+        (200, "1", None),
         (200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 400", "retry"),
         (400, "Bad payload", "gone"),
         (410, "", "gone"),
-        (429, "", ""),
-        (503, "", ""),
+        (429, "", None),
+        (503, "", None),
     ],
 )
-def test_of_a_retired_connector_it_is_told_what_to_do(status: int, body: str, meaning: str) -> None:
+def test_of_a_retired_connector_it_is_told_what_to_do(status: int, body: str, meaning: str | None) -> None:
     answer = SERVICE.understand(status, body, **CONNECTOR)
     assert answer.meaning == meaning
     assert answer.arrived == (body == "1")
