@@ -158,7 +158,13 @@ REDIS_URL = environment.redis("REDIS_URL")
 CACHES = {"default": {"BACKEND": "notifications_project.accounts.counters.CounterCache"}}  # limits of sign-in pages
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "notifications_project.versioned_files.VersionedFiles"},
+}
 WHITENOISE_USE_FINDERS = True  # served from where they are written; there is nothing to collect
+# Longer is not safe: while a new version is rolled out, an old process may answer for a new address.
+WHITENOISE_MAX_AGE = 3600
 
 # --- Who signs in --------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -16,7 +16,9 @@ async function copy(button) {
   const before = label.textContent;
   if (before === button.dataset.copy) return;
   label.textContent = button.dataset.copy;
-  setTimeout(() => { label.textContent = before; }, 2000);
+  setTimeout(() => {
+    label.textContent = before;
+  }, 2000);
 }
 
 function closeMenus(except) {
@@ -31,7 +33,7 @@ function choose(button) {
   if (!radio) return;
   radio.checked = true;
   radio.dispatchEvent(new Event("change", { bubbles: true }));
-  if (button === document.activeElement) radio.focus();  // the button goes
+  if (button === document.activeElement) radio.focus(); // the button goes
 }
 
 function propose(root) {

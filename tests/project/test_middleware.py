@@ -42,7 +42,8 @@ def test_private_pages_and_answers_stay_out_of_caches(
 
 
 def test_what_is_static_may_be_kept(client: Client) -> None:
-    assert "no-store" not in client.get("/static/look.css").headers["Cache-Control"]
+    assert "no-store" not in client.get("/static/base.css").headers["Cache-Control"]
+    assert "max-age=3600" in client.get("/static/base.css").headers["Cache-Control"]
 
 
 # --- Addresses -----------------------------------------------------------------------------------------------
@@ -197,5 +198,5 @@ def test_a_request_that_cannot_be_read_is_answered_with_a_page_in_the_look(clien
     assert answer.status_code == 400
     html = answer.content.decode()
     assert "This request cannot be read" in html
-    assert "look.css" in html
+    assert "tokens.css" in html
     assert "one of this console’s" in html
