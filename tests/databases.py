@@ -41,7 +41,7 @@ def empty_tables_quickly() -> None:
     `flush` empties every table, which takes PostgreSQL a tenth of a second and more, and then writes all
     permissions anew: most of the time that such a test takes.
     """
-    TransactionTestCase._fixture_teardown = lambda self: empty_tables()  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = lambda self: empty_tables()  # type: ignore[attr-defined]
 
 
 def empty_tables() -> None:
@@ -72,7 +72,7 @@ def make_sqlite(database: Path) -> None:
 
 def make_postgresql() -> None:
     """Make the test database: the first process of a run migrates one and leaves a copy, the others begin with that."""
-    name = connection.ops.quote_name(connection.creation._get_test_db_name())
+    name = connection.ops.quote_name(connection.creation._get_test_db_name())  # type: ignore[attr-defined]
     with connection._nodb_cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # given back with the connection
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE])
