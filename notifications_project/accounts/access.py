@@ -9,13 +9,14 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from rest_framework.exceptions import NotFound
 from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
-from notifications_project.accounts.roles import Permission, allows, who_may
+from notifications_project.accounts.roles import Permission, allows, list_roles_with
 from notifications_project.ids import PublicId
 
 P = ParamSpec("P")
@@ -36,7 +37,11 @@ def signed_in(request: HttpRequest | Request) -> User:
 
 
 def refusal(permission: Permission) -> str:
-    return f"Your role does not allow to {permission.label}; {who_may(permission)} may."
+    """Return why a role may not do something, for people: what it may not do, and which roles may."""
+    return gettext("Your role does not allow you to %(permission)s. Roles that may: %(roles)s.") % {
+        "permission": permission.label,
+        "roles": list_roles_with(permission),
+    }
 
 
 def organization_page(

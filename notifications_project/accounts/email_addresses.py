@@ -19,6 +19,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from notifications_project.accounts import audit, outgoing, quotas
 from notifications_project.accounts.languages import find_message_language, get_message_language
@@ -42,9 +43,10 @@ def request_change(*, user: User, email: str) -> None:
     not reveal who has an account.
     """
     if email == user.email:
-        raise EmailChangeError("This is your address already.")
+        raise EmailChangeError(gettext("This is your address already."))
     if not settings.MAIL_CONFIGURED:
-        raise EmailChangeError("This console cannot send mail yet. Whoever runs it can change your address.")
+        message = gettext("This console cannot send mail yet. The person who runs it can change your address.")
+        raise EmailChangeError(message)
     with transaction.atomic():
         _count(user, email)
         token = secrets.token_urlsafe(32)
@@ -74,9 +76,9 @@ def change_email(*, user: User, email: str, actor: User | None) -> None:
     current = User.objects.select_for_update().get(pk=user.pk)
     before = current.email
     if email == before and not find_strayed().filter(pk=user.pk).exists():
-        raise EmailChangeError(f"{email} is the address already.")
+        raise EmailChangeError(gettext("%(address)s is the address already.") % {"address": email})
     if _others(current, email).exists():
-        raise EmailChangeError(f"Another user has the address {email}.")
+        raise EmailChangeError(gettext("Another user has the address %(address)s.") % {"address": email})
     User.objects.filter(pk=user.pk).update(email=email, session_generation=models.F("session_generation") + 1)
     # Without this, links would stay valid: those that confirm the old address name its row, password links hold it.
     EmailAddress.objects.filter(user=user).delete()
@@ -110,17 +112,17 @@ def _count(user: User, email: str) -> None:
         (quotas.TO_ADDRESS, email.lower(), settings.MAX_UNREQUESTED_PER_ADDRESS),
     ):
         if quotas.free_at(name, subject, most):
-            raise EmailChangeError("Enough such mails were sent today. Try again tomorrow.")
+            raise EmailChangeError(gettext("Enough such mails were sent today. Try again tomorrow."))
         quotas.take(name, subject, most)
 
 
 def _mail(address: str, language: str, name: str, link: str, **context: str) -> None:
-    subjects = {
-        "change": "Confirm your new address",
-        "change_taken": "You have an account already",
-        "changed": "The address of your account was changed",
-    }
     with translation.override(language):
+        subjects = {
+            "change": gettext("Confirm your new address"),
+            "change_taken": gettext("You have an account already"),
+            "changed": gettext("The address of your account was changed"),
+        }
         text = render_to_string(f"mail/email_{name}.txt", {"link": link, "console": settings.PUBLIC_URL, **context})
         outgoing.queue_mail(address=address, subject=subjects[name], text=text, useful_for=VALID_FOR)
 

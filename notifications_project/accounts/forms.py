@@ -23,25 +23,30 @@ LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelt
 
 def role_choices() -> list[tuple[str, str]]:
     """Return the roles as choices, each with its permissions in words."""
-    label = '<span><b>{}</b><span class="help">May {}.</span></span>'
-    return [(role.value, format_html(label, role.label, _in_words(PERMISSIONS[role]))) for role in Role]
+    label = '<span><b>{}</b><span class="help">{}</span></span>'
+    return [(role.value, format_html(label, role.label, _describe(PERMISSIONS[role]))) for role in Role]
 
 
-def _in_words(permissions: frozenset[Permission]) -> str:
-    labels = [str(permission.label) for permission in Permission if permission in permissions]
-    return ", ".join(labels)
+def _describe(permissions: frozenset[Permission]) -> str:
+    labels = ", ".join(str(permission.label) for permission in Permission if permission in permissions)
+    return gettext("May %(permissions)s.") % {"permissions": labels}
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}))
+    role = forms.ChoiceField(
+        label=_("Role"), choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"})
+    )
 
 
 class InviteForm(RoleForm):
     email = MailAddressField(
-        label="E-mail address", help_text="They sign in here with this address, or make an account with it."
+        label=_("E-mail address"), help_text=_("They sign in here with this address, or make an account with it.")
     )
     role = forms.ChoiceField(
-        choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"}), initial=Role.DEVELOPER
+        label=_("Role"),
+        choices=role_choices,
+        widget=forms.RadioSelect(attrs={"class": "choices"}),
+        initial=Role.DEVELOPER,
     )
     field_order = ["email", "role"]
 
@@ -49,11 +54,16 @@ class InviteForm(RoleForm):
 class NewAccountForm(forms.Form):
     """Form for the new account of an invited person; the address is the invitation's."""
 
-    name = forms.CharField(max_length=100, help_text="How others see you: in lists of members and in the audit log.")
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        help_text=_("How others see you: in lists of members and in the audit log."),
+    )
     password = forms.CharField(
+        label=_("Password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 8 characters.",
+        help_text=_("At least 8 characters."),
     )
 
     def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
@@ -70,9 +80,9 @@ class NewAccountForm(forms.Form):
 
 
 class EmailChangeForm(forms.Form):
-    email = MailAddressField(label="New e-mail address")
+    email = MailAddressField(label=_("New e-mail address"))
     password = forms.CharField(
-        label="Your password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label=_("Your password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
@@ -82,23 +92,25 @@ class EmailChangeForm(forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         if not self.user.check_password(password):
-            raise forms.ValidationError("This is not your password.")
+            raise forms.ValidationError(gettext("This is not your password."))
         return password
 
 
 class OrganizationForm(forms.Form):
-    name = forms.CharField(max_length=100)
+    name = forms.CharField(label=_("Name"), max_length=100)
 
     def clean_name(self) -> str:
         return visible(self.cleaned_data["name"])
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="What it is for, such as “deployment script”.")
-    organization = forms.ChoiceField(help_text="A token for one organization opens nothing else, should it ever leak.")
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What it is for, such as “deployment script”."))
+    organization = forms.ChoiceField(
+        label=_("Organization"), help_text=_("A token for one organization opens nothing else, should it ever leak.")
+    )
     lifetime = forms.ChoiceField(
-        label="Expires",
-        choices=[("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days"), ("never", "Never")],
+        label=_("Expires"),
+        choices=[("30", _("In 30 days")), ("90", _("In 90 days")), ("365", _("In 365 days")), ("never", _("Never"))],
         initial="90",
     )
 
@@ -107,12 +119,13 @@ class TokenForm(forms.Form):
         self.user = user
         self.organizations = {organization.public_id: organization for organization in organizations}
         choices = [(public_id, each.name) for public_id, each in self.organizations.items()]
-        self.fields["organization"].choices = [*choices, ("all", "All my organizations")]  # type: ignore[attr-defined]
+        self.fields["organization"].choices = [*choices, ("all", _("All my organizations"))]  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         name = visible(self.cleaned_data["name"])
         if any(not token.is_expired for token in ApiToken.objects.filter(user=self.user, name=name)):
-            raise forms.ValidationError("You have a token of this name. Choose another name, or revoke that one first.")
+            message = gettext("You have a token of this name. Choose another name, or revoke that one first.")
+            raise forms.ValidationError(message)
         return name
 
     @property

@@ -17,7 +17,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
+from notifications_project import words
 from notifications_project.accounts import audit, outgoing, quotas
 from notifications_project.accounts.languages import find_message_language
 from notifications_project.accounts.locking import lock_organization
@@ -53,7 +55,8 @@ class AlreadyInvited(InvitationError):
 
     def __init__(self, invitation: Invitation) -> None:
         super().__init__(
-            f"{invitation.email} is invited already. You can send that invitation again, or revoke it first."
+            gettext("%(address)s is invited already. You can send that invitation again, or revoke it first.")
+            % {"address": invitation.email}
         )
         self.invitation = invitation
 
@@ -68,13 +71,14 @@ def invite(*, organization: Organization, email: str, role: str, actor: User) ->
     _lock(organization)
     member = organization.memberships.select_related("user").filter(user__email__iexact=email).first()
     if member is not None:
-        raise InvitationError(f"{member.user} is a member already.")
+        raise InvitationError(gettext("%(name)s is a member already.") % {"name": member.user})
     open_ones = Invitation.objects.filter(organization=organization).open()
     former = open_ones.of_address(email).first()
     if former is not None and former.state == "pending":
         raise AlreadyInvited(former)
     if open_ones.valid().count() >= MOST_OPEN:
-        raise InvitationError(f"{MOST_OPEN} invitations are open. Revoke some of them first.")
+        message = gettext("%(number)s invitations are open. Revoke some of them first.")
+        raise InvitationError(message % {"number": MOST_OPEN})
     _count(organization, actor)
     now = timezone.now()
     if former is not None:  # it has expired, and a constraint allows an address one open invitation
@@ -99,14 +103,16 @@ def resend(*, invitation: Invitation, actor: User) -> Invitation:
     current = _open(invitation)
     now = timezone.now()
     if current.mail_due_at:
-        raise InvitationError(f"The invitation of {current.email} waits to be sent.")
+        raise InvitationError(gettext("The invitation of %(address)s waits to be sent.") % {"address": current.email})
     if current.sent_at and now - current.sent_at < AGAIN_AFTER:
         raise QuotaExceeded(
-            f"{current.email} was sent an invitation a moment ago. Wait ten minutes before you send another.",
+            gettext("%(address)s got an invitation a moment ago. Wait ten minutes before you send another one.")
+            % {"address": current.email},
             current.sent_at + AGAIN_AFTER,
         )
     if current.resent >= MOST_RESENT:
-        raise InvitationError(f"{current.email} was sent this invitation {MOST_RESENT + 1} times. Revoke it instead.")
+        message = gettext("%(address)s got this invitation %(number)s times. Revoke it instead.")
+        raise InvitationError(message % {"address": current.email, "number": MOST_RESENT + 1})
     _count(current.organization, actor)
     current.resent += 1
     current.expires_at = now + VALID_FOR
@@ -158,14 +164,16 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
     _lock(invitation.organization)
     current = _open(invitation)
     if current.state == "expired":
-        raise InvitationError("This invitation is too old. Ask for another one.")
+        raise InvitationError(gettext("This invitation is too old. Ask for another one."))
     if not user.is_active or user.email.lower() != current.email.lower():
-        raise InvitationError(f"This invitation is for {current.email}. Sign in with that address to accept it.")
+        message = gettext("This invitation is for %(address)s. Sign in with that address to accept it.")
+        raise InvitationError(message % {"address": current.email})
     if not _may_still_invite(current):
-        raise InvitationError(
-            f"Whoever sent this invitation does not manage the members of {current.organization} any more. "
+        message = gettext(
+            "The person who sent this invitation no longer manages the members of %(organization)s. "
             "Ask for another one."
         )
+        raise InvitationError(message % {"organization": current.organization})
     membership, _ = Membership.objects.get_or_create(
         organization=current.organization, user=user, defaults={"role": current.role}
     )
@@ -177,7 +185,8 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 def accept_as_new_user(*, invitation: Invitation, password: str, name: str) -> User:
     """Create an account for the invited address, which the link has confirmed, and accept. Raises InvitationError."""
     if User.objects.filter(email__iexact=invitation.email).exists():
-        raise InvitationError(f"{invitation.email} has an account here. Sign in to accept the invitation.")
+        message = gettext("%(address)s has an account here. Sign in to accept the invitation.")
+        raise InvitationError(message % {"address": invitation.email})
     user = create_user(email=invitation.email, password=password, name=name)
     accept(invitation=invitation, user=user)
     return user
@@ -251,12 +260,12 @@ def _write(invitation: Invitation, link: str, language: str) -> dict[str, str]:
         "language": language,
         "organization": unlinked(invitation.organization.name),
         "by": unlinked(str(by)) if by else "",
-        "role": invitation.get_role_display().lower(),
+        "role": invitation.get_role_display(),
         "link": link,
         "invitation": invitation,
     }
     return {
-        "subject": f"{context['organization']} invites you to its notifications",
+        "subject": gettext("%(organization)s invites you to its notifications") % context,
         "text": render_to_string("mail/invitation.txt", context),
         "html": render_to_string("mail/invitation.html", context),
     }
@@ -286,9 +295,9 @@ def _lock(organization: Organization) -> None:
 def _open(invitation: Invitation) -> Invitation:
     current = Invitation.objects.select_related("organization").get(pk=invitation.pk)
     ended = {
-        "accepted": "This invitation was accepted already.",
-        "declined": "This invitation was declined.",
-        "revoked": "This invitation was revoked. Ask for another one.",
+        "accepted": gettext("This invitation was accepted already."),
+        "declined": gettext("This invitation was declined."),
+        "revoked": gettext("This invitation was revoked. Ask for another one."),
     }
     if current.state in ended:
         raise InvitationError(ended[current.state])
@@ -314,12 +323,17 @@ def _count(organization: Organization, actor: User) -> None:
     most = settings.MAX_INVITATIONS_PER_DAY
     for name, subject in ((BY_ORGANIZATION, organization.pk), (BY_USER, actor.pk)):
         if free_at := quotas.free_at(name, subject, most):
-            local = timezone.localtime(free_at)
-            whose = f"{organization} has" if name == BY_ORGANIZATION else "You have"
-            raise QuotaExceeded(
-                f"{whose} sent {most} invitations in a day, which is the limit. "
-                f"The next is possible on {local.day} {local:%B at %H:%M %Z}.",
-                free_at,
-            )
+            if name == BY_ORGANIZATION:
+                message = gettext(
+                    "%(organization)s has sent %(number)s invitations in a day, which is the limit. "
+                    "The next one is possible at this time: %(time)s."
+                )
+            else:
+                message = gettext(
+                    "You have sent %(number)s invitations in a day, which is the limit. "
+                    "The next one is possible at this time: %(time)s."
+                )
+            told = {"organization": organization, "number": most, "time": words.exact(free_at)}
+            raise QuotaExceeded(message % told, free_at)
     quotas.take(BY_ORGANIZATION, organization.pk, most)
     quotas.take(BY_USER, actor.pk, most)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from notifications_project.accounts import audit
 from notifications_project.accounts.locking import lock_organization
@@ -68,12 +69,13 @@ def add_member(*, organization: Organization, email: str, role: str, actor: User
     refuse_personal(organization)
     user = User.objects.filter(email__iexact=normalize_if_valid(email), is_active=True).first()
     if user is None:
-        raise MembershipError(f"Nobody signs in here as {email}. Make the user first (create_user), or invite them.")
+        message = gettext("Nobody signs in here as %(address)s. Make the user first (create_user), or invite them.")
+        raise MembershipError(message % {"address": email})
     membership, created = Membership.objects.get_or_create(
         organization=organization, user=user, defaults={"role": role}
     )
     if not created:
-        raise MembershipError(f"{user} is a member already.")
+        raise MembershipError(gettext("%(name)s is a member already.") % {"name": user})
     audit.record(organization, actor, "member.added", user.email, role=role)
     return membership
 
@@ -108,7 +110,7 @@ def remove_member(*, organization: Organization, user: User, actor: User) -> Non
 def refuse_personal(organization: Organization) -> None:
     """Raise MembershipError for a personal space."""
     if organization.is_personal:
-        raise MembershipError("A personal space has one member. Create an organization to work together.")
+        raise MembershipError(gettext("A personal space has one member. Create an organization to work together."))
 
 
 def _revoke_invitations_by(inviter: User, organization: Organization, actor: User) -> None:
@@ -126,11 +128,12 @@ def _locked(organization: Organization, user: User) -> Membership:
     lock_organization(organization.pk)  # without it two administrators who demote each other at once both succeed
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:
-        raise MembershipError(f"{user} is not a member.")
+        raise MembershipError(gettext("%(name)s is not a member.") % {"name": user})
     return membership
 
 
 def _keep_an_admin(organization: Organization, leaving: Membership) -> None:
     others = Membership.objects.filter(organization=organization, role=Role.ADMIN).exclude(pk=leaving.pk)
     if leaving.role == Role.ADMIN and not others.exists():
-        raise MembershipError("An organization needs an admin: make somebody else admin first.")
+        message = gettext("An organization needs an administrator. Give somebody else that role first.")
+        raise MembershipError(message)

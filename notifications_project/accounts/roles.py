@@ -7,20 +7,20 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Role(models.TextChoices):
-    ADMIN = "admin", _("Admin")
+    ADMIN = "admin", _("Administrator")
     MANAGER = "manager", _("Manager")
     DEVELOPER = "developer", _("Developer")
     ACCOUNTING = "accounting", _("Accounting")
 
 
 class Permission(models.TextChoices):
-    READ = "read", "see everything in the organization"
-    RECORD_EVENTS = "record_events", "record events"
-    RECORD_ACCESS_EVENTS = "record_access_events", "record events about access, accounts and organizations"
-    TEST_HOOKS = "test_hooks", "test hooks and redeliver"
-    MANAGE_HOOKS = "manage_hooks", "manage hooks"
-    MANAGE_RESOURCES = "manage_resources", "manage applications and add-ons"
-    MANAGE_MEMBERS = "manage_members", "manage members"
+    READ = "read", _("see everything in the organization")
+    RECORD_EVENTS = "record_events", _("record events")
+    RECORD_ACCESS_EVENTS = "record_access_events", _("record events about access, accounts and organizations")
+    TEST_HOOKS = "test_hooks", _("test hooks and send deliveries again")
+    MANAGE_HOOKS = "manage_hooks", _("manage hooks")
+    MANAGE_RESOURCES = "manage_resources", _("manage applications and add-ons")
+    MANAGE_MEMBERS = "manage_members", _("manage members")
 
 
 _DEVELOPER = {Permission.READ, Permission.RECORD_EVENTS, Permission.TEST_HOOKS, Permission.MANAGE_RESOURCES}
@@ -38,7 +38,12 @@ def allows(role: str, permission: Permission) -> bool:
     return permission in PERMISSIONS.get(role, frozenset())
 
 
+def list_roles_with(permission: Permission) -> str:
+    """Return the roles with a permission in words, such as "Administrator, Manager"."""
+    return ", ".join(str(role.label) for role in Role if allows(role, permission))
+
+
 def who_may(permission: Permission) -> str:
-    """Return the roles with a permission in words, such as "admins and managers"."""
+    """Return the roles with a permission as the English of the API has them, such as "administrators and managers"."""
     names = [f"{role.label.lower()}s" for role in Role if allows(role, permission)]
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from notifications_project import paging
-from notifications_project.accounts import audit
 from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.audit_words import write_particulars, write_sentence
 from notifications_project.accounts.models import AuditEntry, Organization
 
 
@@ -24,6 +24,6 @@ def audit_log(request: HttpRequest, organization: Organization) -> HttpResponse:
         )
     except ValueError:
         raise Http404("No such page.") from None
-    rows = [(entry, audit.phrase(entry.action), audit.particulars(entry)) for entry in page.items]
+    rows = [(entry, write_sentence(entry), write_particulars(entry)) for entry in page.items]
     context = {"organization": organization, "rows": rows, "next": page.next, "before": before}
     return render(request, "accounts/audit.html", context)

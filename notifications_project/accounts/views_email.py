@@ -8,6 +8,7 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -31,9 +32,8 @@ def change_email(request: HttpRequest) -> HttpResponse:
         except EmailChangeError as error:
             form.add_error("email", str(error))
         else:
-            messages.success(
-                request, f"A mail with a link is on its way to {email}. Until you follow it, nothing changes."
-            )
+            told = gettext("A mail with a link is on its way to %(address)s. Until you follow it, nothing changes.")
+            messages.success(request, told % {"address": email})
             return redirect("accounts:profile")
     return render(request, "accounts/email_change.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -53,7 +53,7 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             problem = str(error)
         else:
             update_session_auth_hash(request, user)  # else this session would end with all others
-            messages.success(request, f"Your address is now {user.email}.")
+            messages.success(request, gettext("Your address is now %(address)s.") % {"address": user.email})
             return redirect("accounts:profile")
     status = 409 if problem else 200 if change else 404
     return render(request, "accounts/email_confirm.html", {"change": change, "problem": problem}, status=status)

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -36,7 +37,8 @@ def invite(request: HttpRequest, organization: Organization) -> HttpResponse:
             form.add_error(None if isinstance(error, QuotaExceeded) else "email", str(error))
             status = 429 if isinstance(error, QuotaExceeded) else 422
         else:
-            messages.success(request, f"{made.email} is invited, and becomes a member by accepting.")
+            told = gettext("%(address)s is invited, and becomes a member by accepting.")
+            messages.success(request, told % {"address": made.email})
             return redirect("accounts:members", organization.public_id)
     elif form.errors:
         status = 422
@@ -51,7 +53,8 @@ def resend(request: HttpRequest, organization: Organization, invitation: UUID) -
     except InvitationError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{sent.email} is sent another mail. Its link works for a week, the one before ends.")
+        told = gettext("%(address)s gets another mail. Its link works for a week; the earlier link no longer works.")
+        messages.success(request, told % {"address": sent.email})
     return redirect("accounts:members", organization.public_id)
 
 
@@ -64,7 +67,8 @@ def revoke(request: HttpRequest, organization: Organization, invitation: UUID) -
     except InvitationError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"The invitation of {found.email} is revoked. Its link opens nothing any more.")
+        told = gettext("The invitation of %(address)s is revoked. Its link no longer works.")
+        messages.success(request, told % {"address": found.email})
     return redirect("accounts:members", organization.public_id)
 
 
@@ -129,7 +133,7 @@ def _for_a_new_user(request: HttpRequest, invitation: Invitation) -> HttpRespons
         except InvitationError as error:
             messages.error(request, str(error))
             return redirect(request.path)
-        messages.success(request, f"You are now a member of {invitation.organization}.")
+        _welcome(request, invitation)
         home = redirect("accounts:organization", invitation.organization.public_id).url
         return perform_login(request, user, email_verification="none", redirect_url=home)  # type: ignore[no-any-return]
     context = {"invitation": invitation, "form": form}
@@ -142,8 +146,13 @@ def _accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     except InvitationError as error:
         messages.error(request, str(error))
         return redirect("accounts:my_invitations")
-    messages.success(request, f"You are now a member of {invitation.organization}.")
+    _welcome(request, invitation)
     return redirect("accounts:organization", invitation.organization.public_id)
+
+
+def _welcome(request: HttpRequest, invitation: Invitation) -> None:
+    told = gettext("You are now a member of %(organization)s.") % {"organization": invitation.organization}
+    messages.success(request, told)
 
 
 def _decline(request: HttpRequest, invitation: Invitation, actor: User | str) -> HttpResponse:
@@ -152,6 +161,7 @@ def _decline(request: HttpRequest, invitation: Invitation, actor: User | str) ->
     except InvitationError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"You have declined the invitation of {invitation.organization}.")
+        told = gettext("You have declined the invitation of %(organization)s.")
+        messages.success(request, told % {"organization": invitation.organization})
     signed = request.user.is_authenticated
     return redirect("accounts:my_invitations" if signed else settings.LOGIN_URL)

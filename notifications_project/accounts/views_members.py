@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from notifications_project.accounts import invitations, organizations
@@ -48,7 +49,8 @@ def change_role(request: HttpRequest, organization: Organization, user: UUID) ->
         except MembershipError as error:
             form.add_error("role", str(error))
         else:
-            messages.success(request, f"{membership.user} now has the role {membership.get_role_display().lower()}.")
+            told = gettext("%(name)s now has this role: %(role)s.")
+            messages.success(request, told % {"name": membership.user, "role": membership.get_role_display()})
             return redirect("accounts:members", organization.public_id)
     context = {"organization": organization, "membership": membership, "form": form}
     context["invitations_end"] = invitations.has_open_by(membership)
@@ -59,14 +61,16 @@ def change_role(request: HttpRequest, organization: Organization, user: UUID) ->
 @organization_page(Permission.MANAGE_MEMBERS)
 def remove_member(request: HttpRequest, organization: Organization, user: UUID) -> HttpResponse:
     membership = _membership(organization, user)
-    return _end(request, membership, f"{membership.user} is no longer a member of {organization}.")
+    done = gettext("%(name)s is no longer a member of %(organization)s.")
+    return _end(request, membership, done % {"name": membership.user, "organization": organization})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 def leave(request: HttpRequest, organization: Organization) -> HttpResponse:
     refuse_personal_space(organization)
-    return _end(request, _me(request), f"You have left {organization}.")
+    done = gettext("You have left %(organization)s.") % {"organization": organization}
+    return _end(request, _me(request), done)
 
 
 def _end(request: HttpRequest, membership: Membership, done: str) -> HttpResponse:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from notifications_project.accounts import organizations
@@ -21,7 +22,8 @@ def add_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if form.is_valid():
         made = organizations.create_organization(name=form.cleaned_data["name"], admin=signed_in(request))
-        messages.success(request, f"{made} is there, and you are its admin. Invite the people you work with.")
+        told = gettext("%(organization)s is there, and you are its administrator. Invite the people you work with.")
+        messages.success(request, told % {"organization": made})
         return redirect("accounts:members", made.public_id)
     return render(request, "accounts/organization_add.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -36,7 +38,7 @@ def edit_organization(request: HttpRequest, organization: Organization) -> HttpR
             name=form.cleaned_data["name"],
             actor=signed_in(request),
         )
-        messages.success(request, f"The name is now {organization}.")
+        messages.success(request, gettext("The name is now %(name)s.") % {"name": organization})
         return redirect("accounts:members", organization.public_id)
     context = {"organization": organization, "form": form}
     return render(request, "accounts/organization_edit.html", context, status=422 if form.errors else 200)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
@@ -59,7 +60,8 @@ def revoke(request: HttpRequest, key: str) -> HttpResponse:
     token = _own(request, key)
     if request.method == "POST":
         revoke_token(token)
-        messages.success(request, f"The token {token.name} is revoked. Nothing opens with it any more.")
+        told = gettext("The token %(name)s is revoked. Programs that use it are refused.")
+        messages.success(request, told % {"name": token.name})
         return redirect("accounts:tokens")
     return render(request, "accounts/token_revoke.html", {"token": token})
 

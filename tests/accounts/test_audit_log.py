@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
+from django.utils.html import strip_tags
 
 from notifications_project import paging
 from notifications_project.accounts import audit, organizations
-from notifications_project.accounts.audit import particulars, phrase
+from notifications_project.accounts.audit_words import has_sentence, write_particulars, write_sentence
 from notifications_project.accounts.models import AuditEntry
 from tests import pages
 
+BASE_DIR = settings.BASE_DIR
 pytestmark = pytest.mark.django_db
+
+
+CONSTANT = re.compile(r"""audit\.record\(.{0,120}?"([a-z_]+\.[a-z_]+)\"""", re.DOTALL)
+COMPOSED = (
+    *(f"{kind}.{done}" for kind in ("addon", "application") for done in ("added", "archived", "renamed", "restored")),
+    *(f"channel.{done}" for done in ("awake", "quiet_hours_ended", "quiet_hours_set", "snoozed", "tested")),
+    *(f"invitation.{done}" for done in ("accepted", "declined", "revoked")),
+    "device.tested",
+    "member.left",
+    "member.email_changed",
+    "user.email_changed",
+)
 
 
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        ("hook.created", "created the hook"),
-        ("hook.secret_rotated", "made a new secret for the hook"),
-        ("member.role_changed", "changed the role of"),
-        ("addon.archived", "archived the add-on"),
-        ("token.revoked", "revoked the API token"),
-        ("gadget.put_away", "put away the gadget"),
+        ("hook.created", "Ada created the hook Ops"),
+        ("hook.secret_rotated", "Ada made a new secret for the hook Ops"),
+        ("member.role_changed", "Ada changed the role of Ops"),
+        ("addon.archived", "Ada archived the add-on Ops"),
+        ("token.revoked", "Ada revoked the API token Ops"),
+        ("gadget.put_away", "Ada changed Ops (gadget.put_away)"),
     ],
 )
-def test_actions_read_as_words(action, words):
-    assert phrase(action) == words
+def test_entries_read_as_sentences(action, words):
+    entry = AuditEntry(actor_name="Ada", action=action, target="Ops")
+    assert strip_tags(write_sentence(entry)) == words
+
+
+def test_every_action_has_a_sentence():
+    sources = [
+        path for name in ("hooks", "events", "notifications_project") for path in (BASE_DIR / name).rglob("*.py")
+    ]
+    recorded = {action for path in sources for action in CONSTANT.findall(path.read_text())}
+    assert {"hook.created", "token.revoked", "device.renamed"} <= recorded
+    assert [action for action in sorted(recorded | set(COMPOSED)) if not has_sentence(action)] == []
+
+
+def test_sentences_are_in_the_language_of_the_page():
+    changed = AuditEntry(actor_name="Ada", action="member.role_changed", target="Grace")
+    changed.detail = {"before": "developer", "after": "admin"}
+    disabled = AuditEntry(actor_name="system", action="hook.disabled", target="Ops")
+    with translation.override("fr"):
+        assert strip_tags(write_sentence(changed)) == "Ada a modifié le rôle de Grace"
+        assert write_particulars(changed) == "de Développeur à Administrateur"
+        assert strip_tags(write_sentence(disabled)) == "Système a désactivé le hook Ops"
 
 
 def test_details_read_as_words():
     def words(**detail):
-        return particulars(AuditEntry(detail=detail))
+        return write_particulars(AuditEntry(detail=detail))
 
     assert words() == ""
-    assert words(before="developer", after="admin") == "from Developer to Admin"
+    assert words(before="developer", after="admin") == "from Developer to Administrator"
     assert words(role="manager") == "as Manager"
     assert words(after="Apex") == "to Apex"
     assert words(kept=["a", "b"], sent=True, nothing=None) == "(kept: a, b, sent: yes)"

@@ -88,7 +88,7 @@ def test_who_leaves_loses_the_tokens_of_that_organization_only(acme, alice, dave
 def test_the_last_admin_stays(acme, alice, mary, client_of, name, data):
     args = [acme.public_id] if name == "leave" else [acme.public_id, alice.public_id]
     response = client_of(alice).post(reverse(f"accounts:{name}", args=args), data)
-    assert "needs an admin" in pages.assert_strict(response)
+    assert "needs an administrator" in pages.assert_strict(response)
     assert role_of(alice, acme) == Role.ADMIN
 
 

@@ -62,7 +62,7 @@ def test_events_about_access_and_accounts_take_an_admin(
     for user in (mary, dave):
         answer = api(user).post(events_of(acme), {"type": event_type})
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (403, "type")
-        assert answer.json()["errors"][0]["message"] == "Is recorded by admins only."
+        assert answer.json()["errors"][0]["message"] == "Is recorded by administrators only."
     assert not Event.objects.exists()
     assert api(alice).post(events_of(acme), {"type": event_type}).status_code == 202
 
@@ -100,4 +100,4 @@ def test_the_page_of_event_types_says_so(client_of: Callable[[User], object], da
     assert html.count("Recorded by the console alone") == sum(
         name in EVENT_TYPES and EVENT_TYPES[name].offered for name in CONSOLES
     )
-    assert html.count("Recorded by admins only") == len(ACCESS)
+    assert html.count("Recorded by administrators only") == len(ACCESS)

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from events import catalogue
 from events.models import Resource
@@ -19,7 +20,8 @@ from hooks.channels import services
 from hooks.models import Channel, Endpoint, NotificationSetting, Urgent
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import Choice, Scope
-from notifications_project.accounts import audit, organizations
+from notifications_project.accounts import organizations
+from notifications_project.accounts.audit_words import write_particulars, write_sentence
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.grid import DOWN, EMAIL, HTMX, PAGE, button, chosen, press, undo, undo_of
 from tests.hooks.pages import ClientOf
@@ -109,14 +111,14 @@ def test_back_to_the_default_is_one_small_button(client: Client, dave: User) -> 
 def test_a_change_is_written_to_the_audit_log_in_words(client: Client, dave: User) -> None:
     press(client, f"{DOWN} email off")
     entry = AuditEntry.objects.filter(organization=dave.pk).latest("pk")
-    told = f"{entry.actor_name} {audit.phrase(entry.action)} {entry.target} {audit.particulars(entry)}"
+    told = f"{strip_tags(write_sentence(entry))} {write_particulars(entry)}"
     assert told == f"Dave changed the notification settings for everything ({EMAIL})"
     press(client, "* email off")
     entry = AuditEntry.objects.filter(organization=dave.pk).latest("pk")
-    assert audit.particulars(entry).endswith(f" and {len(catalogue.OFFERED) - 4} more)")
+    assert write_particulars(entry).endswith(f" and {len(catalogue.OFFERED) - 4} more)")
     client.post(f"{PAGE}always/", {"always": f"{DOWN} on"})
     entry = AuditEntry.objects.filter(organization=dave.pk).latest("pk")
-    assert audit.phrase(entry.action) == "is told even when snoozed of"
+    assert strip_tags(write_sentence(entry)) == "Dave is notified even during quiet times: Process is down"
 
 
 # --- Channels that do not work yet ---------------------------------------------------------------------------

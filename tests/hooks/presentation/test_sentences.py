@@ -101,7 +101,7 @@ def test_an_email_hook_has_no_pace(acme: Organization) -> None:
     [
         (Notify(members=True), "Every member"),
         (Notify(members=True, addresses=["ops@example.org"]), "Every member and ops@example.org"),
-        (Notify(roles=["admin", "accounting"]), "Admins and accounting"),
+        (Notify(roles=["admin", "accounting"]), "Administrators and accounting"),
         (Notify(addresses=["ops@example.org"]), "ops@example.org"),
     ],
 )
