@@ -1,8 +1,10 @@
-"""What can be done about an address that an e-mail hook names and that is not told: one function for page and API."""
+"""The actions for an address that an e-mail hook names but does not tell; page and API share them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from django.utils.translation import gettext
 
 from hooks.audience import recipients
 from hooks.audience.recipients import SkippedAddress, SkipReason
@@ -13,25 +15,26 @@ from notifications_project.mail.addresses import comparable
 
 
 class UnknownAddress(Exception):
-    """There is nothing of the kind to be done about this address; the message says so, for people."""
+    """Raised if the action does not fit the address; the message says so, for people."""
 
 
 def resubscribe(hook: Hook, address: str, actor: User) -> None:
     """Undo that an address unsubscribed from the hook. Raises UnknownAddress."""
-    silent = _silent(hook, address, SkipReason.UNSUBSCRIBED, "has not unsubscribed from this hook")
+    silent = _silent(hook, address, SkipReason.UNSUBSCRIBED)
     unsubscribing.resubscribe(_endpoint(hook, silent), [hook.pk], actor)
 
 
 def ask_again(hook: Hook, address: str, actor: User) -> None:
     """Send the mail that asks for confirmation once more. Raises UnknownAddress."""
-    silent = _silent(hook, address, SkipReason.UNCONFIRMED, "does not wait for confirmation")
+    silent = _silent(hook, address, SkipReason.UNCONFIRMED)
     if not confirming.ask_again(hook.organization, silent.address, actor):
-        raise UnknownAddress(f"{silent.address} was sent a mail a moment ago. Wait ten minutes before the next.")
+        text = gettext("%(address)s was sent a mail a moment ago. Wait ten minutes before the next.")
+        raise UnknownAddress(text % {"address": silent.address})
 
 
 def try_again(hook: Hook, address: str, actor: User) -> None:
     """Have mail tried at an address that the mail server refused. Raises UnknownAddress."""
-    silent = _silent(hook, address, SkipReason.STOPPED, "is not stopped")
+    silent = _silent(hook, address, SkipReason.STOPPED)
     suppressing.try_again(_endpoint(hook, silent), actor)
 
 
@@ -42,11 +45,21 @@ ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
 }
 
 
-def _silent(hook: Hook, address: str, why: SkipReason, otherwise: str) -> SkippedAddress:
+def _silent(hook: Hook, address: str, why: SkipReason) -> SkippedAddress:
     for silent in recipients.skipped_addresses(hook.organization, [hook]).get(hook.pk, []):
         if silent.why == why and silent.address.lower() == comparable(address):
             return silent
-    raise UnknownAddress(f"{address or 'No address'} {otherwise}.")
+    if not address:
+        raise UnknownAddress(gettext("Give an address."))
+    raise UnknownAddress(_describe_refusal(why) % {"address": address})
+
+
+def _describe_refusal(why: SkipReason) -> str:
+    if why == SkipReason.UNSUBSCRIBED:
+        return gettext("%(address)s has not unsubscribed from this hook.")
+    if why == SkipReason.UNCONFIRMED:
+        return gettext("%(address)s does not wait for confirmation.")
+    return gettext("%(address)s still gets mail.")
 
 
 def _endpoint(hook: Hook, silent: SkippedAddress) -> Endpoint:

@@ -6,6 +6,7 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization
@@ -23,5 +24,5 @@ def hook_list_url(organization: Organization, kind: str) -> str:
 @register.simple_tag
 def hook_list_link(organization: Organization, kind: str) -> SafeString:
     """Return a link to that list, for the path above a page's title."""
-    label = "E-mails" if kind == Hook.Kind.EMAIL else "Webhooks"
+    label = gettext("E-mails") if kind == Hook.Kind.EMAIL else gettext("Webhooks")
     return format_html('<a href="{}">{}</a>', hook_list_url(organization, kind), label)

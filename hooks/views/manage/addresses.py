@@ -1,4 +1,4 @@
-"""What an administrator does about an address that a hook names and that is not told."""
+"""The buttons beside an address that a hook names but does not tell."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from hooks.manage import address_actions
@@ -17,9 +18,9 @@ from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 _DONE = {
-    "resubscribe": "{} is told again.",
-    "ask-again": "A mail with a link is on its way to {}.",
-    "try-again": "Mail to {} is tried again, first what has waited.",
+    "resubscribe": _("%(address)s is told again."),
+    "ask-again": _("A mail with a link is on its way to %(address)s."),
+    "try-again": _("Mail to %(address)s is tried again. What waited is sent first."),
 }
 
 
@@ -35,5 +36,5 @@ def change(request: HttpRequest, organization: Organization, hook: UUID, action:
         except UnknownAddress as problem:
             messages.error(request, str(problem))
         else:
-            messages.success(request, _DONE[action].format(address))
+            messages.success(request, _DONE[action] % {"address": address})
     return redirect("hooks:hook", organization.public_id, found.public_id)

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from events import catalogue
@@ -49,7 +50,9 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
         else:
             if hook_rows.is_signed(hook):
                 return show_secret(request, hook, secret, created=True)
-            messages.success(request, f"{hook.name} was added. A test shows whether it arrives.")
+            messages.success(
+                request, gettext("%(name)s was added. A test shows whether it arrives.") % {"name": hook.name}
+            )
             return redirect("hooks:test", organization.public_id, hook.public_id)
     return form_page(request, organization, form, Hook.Kind.WEBHOOK)
 
@@ -64,7 +67,7 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
         except InvalidRule as problem:
             form.refuse(problem)
         else:
-            messages.success(request, f"{hook.name} was added.")
+            messages.success(request, gettext("%(name)s was added.") % {"name": hook.name})
             return redirect("hooks:emails", organization.public_id)
     return form_page(request, organization, form, Hook.Kind.EMAIL)
 
@@ -87,9 +90,10 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         except InvalidRule as problem:
             form.refuse(problem)
         else:
-            messages.success(request, f"{found.name} was saved." if changes else "Nothing was changed.")
+            saved = gettext("%(name)s was saved.") % {"name": found.name}
+            messages.success(request, saved if changes else gettext("Nothing was changed."))
             if "format" in changes and hook_rows.is_signed(found):
-                messages.info(request, "Its requests are signed now: rotate the secret to see one.")
+                messages.info(request, gettext("Its requests are signed now. Rotate the secret to see a new one."))
             return redirect(list_of(found), organization.public_id)
     return form_page(request, organization, form, Hook.Kind(found.kind), found)
 

@@ -52,6 +52,7 @@ def _panel(request: HttpRequest, organization: Organization, kind: Hook.Kind) ->
         "counts": counts,
         "in_trouble": [row for row in rows if row.attention],
         "default_name": DEFAULT_HOOK_NAME,
+        "results_label": catalogue.GROUPS["deployment-result"].label,
         "has_default": any(row.hook.name == DEFAULT_HOOK_NAME for row in rows),
         "deployments_told": any(_tells(row.hook, results) for row in rows),
     }

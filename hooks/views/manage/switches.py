@@ -12,8 +12,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from events import catalogue
 from hooks.manage import deletion_impact, rules
 from hooks.manage.rules import InvalidRule
 from hooks.presentation import hook_rows, sentences
@@ -27,25 +29,27 @@ from notifications_project.accounts.roles import Permission
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def pause(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, "{} is paused: what it is told about waits.", paused=True)
+    return _switch(request, organization, hook, gettext("%(name)s is paused: its deliveries wait."), paused=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def resume(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, "{} goes on, first with what has waited.", paused=False)
+    return _switch(
+        request, organization, hook, gettext("%(name)s is resumed. What waited is sent first."), paused=False
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def enable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, "{} is enabled.", enabled=True)
+    return _switch(request, organization, hook, gettext("%(name)s is enabled."), enabled=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def disable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, "{} is disabled: it matches nothing any more.", enabled=False)
+    return _switch(request, organization, hook, gettext("%(name)s is disabled: it matches no events."), enabled=False)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,7 +79,7 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         except InvalidRule as problem:
             messages.error(request, " ".join(problem.errors.values()))
         else:
-            messages.success(request, f"{found.name} was deleted.")
+            messages.success(request, gettext("%(name)s was deleted.") % {"name": found.name})
         return redirect(list_of(found), organization.public_id)
     lost = deletion_impact.impact_of_deleting(found)
     context = {
@@ -85,6 +89,7 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         "loss": sentences.describe_loss(found, lost.stop),
         "keep": lost.keep,
         "is_default": found.name == rules.DEFAULT_HOOK_NAME,
+        "results_label": catalogue.GROUPS["deployment-result"].label,
     }
     return render(request, "hooks/manage/delete.html", context)
 
@@ -98,5 +103,5 @@ def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: st
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
     else:
-        messages.success(request, said.format(hook.name))
+        messages.success(request, said % {"name": hook.name})
     return redirect(list_of(hook), organization.public_id)

@@ -350,7 +350,8 @@ def test_an_address_that_did_not_unsubscribe_is_said_to_be_none(
 ) -> None:
     for address in (alice.email, "", "nobody@example.org"):
         response = client_of(alice).post(page_of(home, team, "resubscribe/"), {"address": address}, follow=True)
-        assert "has not unsubscribed from this hook" in response.text
+        said = f"{address} has not unsubscribed from this hook." if address else "Give an address."
+        assert said in response.text
 
 
 def test_the_api_names_who_unsubscribed_and_undoes_it(

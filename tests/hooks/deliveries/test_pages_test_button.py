@@ -132,7 +132,7 @@ def test_one_click_tests_a_stopped_hook_and_success_puts_it_to_work_again(
     html = get(client, f"{home}/notifications/webhooks/")
     assert "Test and re-enable" in html
     assert f'<form method="post" action="{home}/hooks/{hook.public_id}/test/"' in html
-    assert "Ops room was stopped." in get(client, f"{home}/hooks/{hook.public_id}/test/")
+    assert "Ops room was disabled." in get(client, f"{home}/hooks/{hook.public_id}/test/")
 
     result = press_test(client, home, hook, "")
     assert "If the test succeeds, it is put to work again." in get(client, result)

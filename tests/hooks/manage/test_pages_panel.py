@@ -149,7 +149,7 @@ def test_the_confirmation_says_what_stops(
     notification_settings.choose(anna, [Choice(name, "email", False) for name in types])
     html = get(client, page_of(home, default, "delete/"))
     assert "1 member stops getting e-mails about: Result of deployments (success/fail)" in html
-    assert "1 person keeps getting these e-mails, by default or because they chose them in their own settings" in html
+    assert "1 person keeps getting these e-mails, by default or because of their own settings" in html
     assert Hook.objects.existing().filter(pk=default.pk).exists()
     client.post(page_of(home, default, "delete/"))
     assert not Hook.objects.existing().filter(pk=default.pk).exists()
@@ -168,7 +168,7 @@ def test_the_confirmation_counts_what_would_be_cancelled(
         reasons=[{"rule": "hook", "id": hook.public_id, "name": hook.name}],
     )
     client = client_of(alice)
-    assert "1 delivery that waits is cancelled" in get(client, page_of(home, hook, "delete/"))
+    assert "1 waiting delivery is cancelled" in get(client, page_of(home, hook, "delete/"))
     client.post(page_of(home, hook, "delete/"))
     assert Delivery.objects.get(hook=hook).state == Delivery.State.CANCELLED
 
