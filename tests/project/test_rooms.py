@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from django.conf import settings
@@ -42,3 +43,21 @@ def test_pages_templates_and_tests_are_divided_like_the_rooms() -> None:
     assert divided - rooms == {"mail_links"}  # pages behind links in mails: hooks/mail_links.py makes these
     tested = {path.name for path in (settings.BASE_DIR / "tests" / "hooks").iterdir() if path.is_dir()}
     assert tested - rooms - {"__pycache__"} == set()
+
+
+def test_rows_are_locked_in_one_module() -> None:
+    """Locks elsewhere could be taken in another order, so that two transactions wait for each other."""
+    own = {
+        "locking.py",
+        "account_mails.py",
+        "set_back.py",
+    }  # the latter two lock mails and heartbeats, which stand alone
+    modules = [path for path in HOOKS.rglob("*.py") if "migrations" not in path.parts and path.name not in own]
+    assert len(modules) > 100
+    assert [path.name for path in modules if "select_for_update" in path.read_text()] == []
+
+
+def test_deliveries_are_cancelled_in_one_statement() -> None:
+    """Another statement could leave them due, or with a quiet time that has no end."""
+    written = re.compile(r"update\([^()]*State\.CANCELLED")
+    assert [path.name for path in HOOKS.rglob("*.py") if written.search(path.read_text())] == []
