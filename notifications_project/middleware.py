@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import is_valid_path
+from django.utils.translation import gettext, gettext_noop
 
 from notifications_project.runtime.logs import mask_keys
 from notifications_project.runtime.waiting import Busy
@@ -73,11 +74,11 @@ class NoNulMiddleware:
         if request.method != "POST" or getattr(view, "csrf_exempt", False):  # the API reads the body itself
             return None
         if any("\0" in f"{name}{value}" for name, values in request.POST.lists() for value in values):
-            return render(request, "refused.html", {"text": _NO_NUL}, status=422)
+            return render(request, "refused.html", {"text": gettext(_NO_NUL)}, status=422)
         return None
 
 
-_NO_NUL = "Must not contain the character NUL."
+_NO_NUL = gettext_noop("Must not contain the character NUL.")
 
 
 class BusyMiddleware:

@@ -17,7 +17,7 @@ from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
 from notifications_project.runtime.waiting import Seats, without_database
 
-_seats = Seats("verifications", each=3, total=20)
+_seats = Seats(each=3, total=20)
 
 
 def can_be_verified(hook: Hook) -> bool:

@@ -15,6 +15,7 @@ from django.core.exceptions import BadRequest, DisallowedHost, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
+from django.utils import translation
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -95,7 +96,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
         message = _UNKNOWN_HOST if isinstance(exception, DisallowedHost) else "The request cannot be read."
         return JsonResponse({"errors": [error(message)]}, status=400)
     _read_form(request)
-    return defaults.bad_request(request, exception)
+    # A bad host name is found before the middleware that knows the user's language.
+    with translation.override(translation.get_language_from_request(request)):
+        return defaults.bad_request(request, exception)
 
 
 _UNKNOWN_HOST = "The host name of this request is not one of this console's."

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from rest_framework import parsers, status
 from rest_framework.exceptions import APIException, ParseError
 
-TOO_LONG = "The body is longer than 1 MiB."
+TOO_LONG = gettext_noop("The body is longer than 1 MiB.")
 _MOST_DIGITS = 1000  # Python reads no more than 4300
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from notifications_project import ids
+
+# Titles that are stored for messages that have none.
+UNTITLED_EMAIL = "(no subject)"
+UNTITLED_JSON, UNTITLED_BODY, NO_BODY = "A JSON body", "A request", "A request without a body"
 
 
 class Box(models.Model):
@@ -15,9 +21,9 @@ class Box(models.Model):
     class Answer(models.TextChoices):
         OK = "ok", "200 OK"
         ERROR = "error", "500 Internal Server Error"
-        BUSY = "busy", "429 Too Many Requests, try again in 30 s"
+        BUSY = "busy", _("429 Too Many Requests, try again in 30 s")
         GONE = "gone", "410 Gone"
-        SLOW = "slow", "200 OK, but only after 20 s"
+        SLOW = "slow", _("200 OK, but only after 20 s")
 
     name = models.SlugField(max_length=50, unique=True)
     answer = models.CharField(max_length=10, choices=Answer, default=Answer.OK)
@@ -42,14 +48,14 @@ class Message(models.Model):
     """A webhook or an e-mail, as it arrived. `headers` is a list of [name, value]; an e-mail's are in its body."""
 
     class Kind(models.TextChoices):
-        WEBHOOK = "webhook", "Webhook"
-        EMAIL = "email", "E-mail"
+        WEBHOOK = "webhook", _("Webhook")
+        EMAIL = "email", _("E-mail")
 
     class Signature(models.TextChoices):
-        VERIFIED = "verified", "Signature verified"
-        WRONG = "wrong", "Wrong signature"
-        UNSIGNED = "unsigned", "Not signed"
-        UNKNOWN = "unknown", "Sender unknown"
+        VERIFIED = "verified", _("Signature verified")
+        WRONG = "wrong", _("Wrong signature")
+        UNSIGNED = "unsigned", _("Not signed")
+        UNKNOWN = "unknown", _("Sender unknown")
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)
@@ -67,6 +73,17 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def shown_title(self) -> str:
+        """Return the title, in the language of the page if the message had none of its own."""
+        untitled = {
+            UNTITLED_EMAIL: gettext("(no subject)"),
+            UNTITLED_JSON: gettext("A JSON body"),
+            UNTITLED_BODY: gettext("A request"),
+            NO_BODY: gettext("A request without a body"),
+        }
+        return untitled.get(self.title, self.title)
 
     @property
     def signature_tone(self) -> str:

@@ -8,6 +8,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
 
+from django.utils.translation import gettext
+
 from notifications_project import json_text
 
 
@@ -31,7 +33,7 @@ def read_mail(raw: bytes) -> Mail:
     try:
         return _read(message_from_bytes(raw, policy=policy.default))
     except Exception:  # the standard library's parsers raise anything on malformed input
-        return Mail("", [], [Part("Not readable as an e-mail", raw.decode(errors="replace"))])
+        return Mail("", [], [Part(gettext("Not readable as an e-mail"), raw.decode(errors="replace"))])
 
 
 def _read(message: EmailMessage) -> Mail:
@@ -45,11 +47,11 @@ def read_body(body: bytes) -> tuple[str, str]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return "Bytes", body.hex(" ")
+        return gettext("Bytes"), body.hex(" ")
     try:
         return "JSON", json_text.indent(text)
     except ValueError:
-        return "Text", text
+        return gettext("Text"), text
 
 
 def _header(message: EmailMessage, name: str, raw: str) -> str:
@@ -63,12 +65,17 @@ def _part(part: EmailMessage) -> Part:
     kind = part.get_content_type()
     name = part.get_filename()
     if name or not kind.startswith("text/"):
-        return Part(" ".join(filter(None, ["Attachment", name, f"({kind})"])), f"{len(_content(part))} bytes")
+        size = gettext("%(number)s bytes") % {"number": len(_content(part))}
+        if name:
+            return Part(gettext("Attachment %(name)s (%(kind)s)") % {"name": name, "kind": kind}, size)
+        return Part(gettext("Attachment (%(kind)s)") % {"kind": kind}, size)
     try:
         text = str(part.get_content())
     except (LookupError, ValueError):  # an unknown charset, or bytes that do not fit it
         text = _content(part).decode("latin-1")
-    return Part("HTML, as text", html_as_text(text)) if kind == "text/html" else Part("Text", text.strip())
+    if kind == "text/html":
+        return Part(gettext("HTML, as text"), html_as_text(text))
+    return Part(gettext("Text"), text.strip())
 
 
 def _content(part: EmailMessage) -> bytes:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from notifications_project import graphemes, json_text
 from notifications_project.inbox import reading
-from notifications_project.inbox.models import Box, Message
+from notifications_project.inbox.models import NO_BODY, UNTITLED_BODY, UNTITLED_EMAIL, UNTITLED_JSON, Box, Message
 from notifications_project.inbox.signature import judge
 
 KEPT = 200
@@ -38,7 +38,7 @@ def email(sender: str, recipients: Sequence[str], body: bytes) -> Message:
     return _keep(
         Message(
             kind=Message.Kind.EMAIL,
-            title=graphemes.begin(reading.read_mail(body).subject, 300) or "(no subject)",
+            title=graphemes.begin(reading.read_mail(body).subject, 300) or UNTITLED_EMAIL,
             body=body,
             sender=sender[:254],
             recipients=list(recipients),
@@ -60,6 +60,6 @@ def _title(body: bytes) -> str:
     try:
         content = json_text.parse(body)
     except ValueError:
-        return "A request" if body else "A request without a body"
+        return UNTITLED_BODY if body else NO_BODY
     kind = content.get("event_type") or content.get("type") if isinstance(content, dict) else None
-    return graphemes.begin(str(kind), 300) if kind else "A JSON body"
+    return graphemes.begin(str(kind), 300) if kind else UNTITLED_JSON

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -29,7 +30,7 @@ LARGEST_BODY = 1024 * 1024
 SLOWNESS = 20.0
 RETRY_AFTER = 30
 SHOWN = 50
-TABS = {"": "All", Message.Kind.WEBHOOK: "Webhooks", Message.Kind.EMAIL: "E-mails"}
+TABS = {"": _("All"), Message.Kind.WEBHOOK: _("Webhooks"), Message.Kind.EMAIL: _("E-mails")}
 
 
 @csrf_exempt
@@ -55,7 +56,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
     body = request.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
         return JsonResponse({"error": "The Inbox takes up to 1 MiB."}, status=413)
-    box, _ = Box.objects.get_or_create(name=name)
+    box, _created = Box.objects.get_or_create(name=name)
     addresses = {
         f"{base}{path}"
         for base in (settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}")
@@ -76,7 +77,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def messages(request: HttpRequest, name: str = "") -> HttpResponse:
     """List the messages, newest first, of all boxes or of one. htmx asks for the list again and again."""
-    box, _ = Box.objects.get_or_create(name=name or FIRST_BOX)
+    box, _created = Box.objects.get_or_create(name=name or FIRST_BOX)
     tab = request.GET.get("show", "")
     found = Message.objects.select_related("box").defer("body").order_by("-pk")
     if name:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import idna
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.utils.translation import gettext
 
 LONGEST = 254  # characters of an address that SMTP can carry (RFC 5321, 4.5.3.1.3)
 _LONGEST_NAME = 64  # before the @
@@ -26,24 +27,28 @@ class BadMailAddress(ValueError):
 def normalize(written: str) -> str:
     """Return the stored form of an address. Raises BadMailAddress."""
     address = written.strip()
-    shown = repr(address if len(address) <= _SHOWN else f"{address[: _SHOWN - 1]}…")
+    shown = {"address": repr(address if len(address) <= _SHOWN else f"{address[: _SHOWN - 1]}…")}
     name, at, domain = address.rpartition("@")
     if not (at and name and domain):
-        raise BadMailAddress(f"{shown} is not an e-mail address.")
+        raise BadMailAddress(gettext("%(address)s is not an e-mail address.") % shown)
     if not address.isprintable():
-        raise BadMailAddress(f"{shown} is not an e-mail address: it contains an invisible character.")
+        message = gettext("%(address)s is not an e-mail address: it contains an invisible character.")
+        raise BadMailAddress(message % shown)
     if not name.isascii():
-        raise BadMailAddress(f"{shown} cannot be used: before the @ only ASCII letters, digits and signs are possible.")
+        message = gettext("%(address)s cannot be used: before the @ only ASCII letters, digits and signs are possible.")
+        raise BadMailAddress(message % shown)
     try:
         found = f"{name}@{ascii_domain(domain)}"
     except ValueError:
-        raise BadMailAddress(f"{shown} is not an e-mail address: its domain is not valid.") from None
+        message = gettext("%(address)s is not an e-mail address: its domain is not valid.")
+        raise BadMailAddress(message % shown) from None
     try:
         _validate_syntax(found)
     except ValidationError:
-        raise BadMailAddress(f"{shown} is not an e-mail address.") from None
+        raise BadMailAddress(gettext("%(address)s is not an e-mail address.") % shown) from None
     if name == '""' or len(name) > _LONGEST_NAME or len(found) > LONGEST:
-        raise BadMailAddress(f"{shown} is not an e-mail address: it is too long or empty before the @.")
+        message = gettext("%(address)s is not an e-mail address: it is too long or empty before the @.")
+        raise BadMailAddress(message % shown)
     return found
 
 

@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest, parse_cookie
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext
 
 from notifications_project.api.errors import error
 from notifications_project.api.parsing import TOO_LONG
@@ -97,11 +99,26 @@ def _refusal(scope: dict[str, Any], status: int, message: str) -> tuple[bytes, b
     """Return the media type and the body: for programs in the API's form, a page for a browser, else the words."""
     if scope["path"].startswith("/api/"):
         return b"application/json", json.dumps({"errors": [error(message)]}).encode()
-    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    if b"text/html" not in accepted:
+    if "text/html" not in _get_header(scope, b"accept"):
         return b"text/plain; charset=utf-8", message.encode()
-    context = {"title": HTTPStatus(status).phrase, "text": f"{message} Nothing was changed."}
-    return b"text/html; charset=utf-8", render_to_string("400.html", context).encode()
+    with translation.override(_find_language(scope)):
+        titles = {413: gettext("Too much was sent"), 415: gettext("This text encoding is not supported")}
+        nothing_changed = gettext("Nothing was changed.")
+        text = f"{gettext(message)} {nothing_changed}"
+        page = render_to_string("400.html", {"title": titles.get(status), "text": text})
+    return b"text/html; charset=utf-8", page.encode()
+
+
+def _find_language(scope: dict[str, Any]) -> str:
+    """Return the code of the language that the cookie or the browser asks for: no middleware has run yet."""
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT_LANGUAGE"] = _get_header(scope, b"accept-language")
+    request.COOKIES = parse_cookie(_get_header(scope, b"cookie"))
+    return translation.get_language_from_request(request)
+
+
+def _get_header(scope: dict[str, Any], wanted: bytes) -> str:
+    return b",".join(value for name, value in scope["headers"] if name == wanted).decode("latin-1")
 
 
 async def _discard(receive: Receive) -> None:

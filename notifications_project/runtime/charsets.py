@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext_noop
+
 from notifications_project.api.errors import error
 from notifications_project.runtime.bodies import Application, Receive, Send, refuse
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-NOT_UTF_8 = "Requests must be in UTF-8."
+NOT_UTF_8 = gettext_noop("Requests must be in UTF-8.")
 _CHARSET = re.compile(rb'(;\s*charset)\s*=\s*(?:"([^"]*)"|([^\s;]*))', re.IGNORECASE)
 _EXTENDED = re.compile(rb";\s*[\w.-]+\*[\d*]*\s*=")
 _UTF_8 = {b"utf-8", b"utf8"}

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext_noop
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ _logged: dict[int, float] = {}
 
 @dataclass(frozen=True)
 class Outage:
+    """An outage with its title and text in English, as the log and the API have them; the page translates both."""
+
     status: int
     title: str
     text: str
@@ -33,15 +37,17 @@ class Outage:
 
 AWAY = Outage(
     503,
-    "The database does not answer",
-    "What was stored stays stored. Try again in a moment.",
+    gettext_noop("The database does not answer"),
+    gettext_noop("What was stored stays stored. Try again in a moment."),
     retry_after=5,
 )
 FULL = Outage(
     507,
-    "Nothing can be stored",
-    "The disk of this console's database is full or cannot be written to. Whoever runs the console has to make room; "
-    "until then nobody can sign in, and no changes are kept.",
+    gettext_noop("Nothing can be stored"),
+    gettext_noop(
+        "The disk of this console's database is full or cannot be written to. Whoever runs the console has to make "
+        "room; until then nobody can sign in, and no changes are kept."
+    ),
 )
 
 
@@ -69,7 +75,9 @@ def answer(request: HttpRequest, outage: Outage, error: BaseException) -> HttpRe
         errors = {"errors": [{"field": None, "message": message}]}
         response: HttpResponse = JsonResponse(errors, status=outage.status)
     else:
-        response = render(None, "outage.html", {"outage": outage}, status=outage.status)
+        # The user cannot be read now, so the language is that of the cookie or the browser.
+        with translation.override(translation.get_language_from_request(request)):
+            response = render(None, "outage.html", {"outage": outage}, status=outage.status)
     if outage.retry_after:
         response["Retry-After"] = str(outage.retry_after)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would add the traceback

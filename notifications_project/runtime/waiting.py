@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 from django.db import connections
+from django.utils.translation import gettext
 
 from notifications_project.runtime.turns import end_turn
 
@@ -40,10 +41,10 @@ def without_database() -> Iterator[None]:
 
 
 class Seats:
-    """A bounded number of seats in this process, `total` in all and `each` for one user; `what` names them."""
+    """A bounded number of seats in this process, for checks: `total` in all, `each` for one user."""
 
-    def __init__(self, what: str, *, each: int, total: int) -> None:
-        self._what, self._each, self._total = what, each, total
+    def __init__(self, *, each: int, total: int) -> None:
+        self._each, self._total = each, total
         self._taken: Counter[Hashable] = Counter()
         self._lock = threading.Lock()
 
@@ -52,9 +53,10 @@ class Seats:
         """Hold a seat while the block runs. Raises Busy."""
         with self._lock:
             if self._taken[who] >= self._each:
-                raise Busy(429, f"{self._each} of your {self._what} are running. Wait until one of them has ended.")
+                message = gettext("You have %(number)s checks running. Wait until one of them has ended.")
+                raise Busy(429, message % {"number": self._each})
             if self._taken.total() >= self._total:
-                raise Busy(503, f"Too many {self._what} are running just now. Try again in a moment.")
+                raise Busy(503, gettext("Too many checks are running just now. Try again in a moment."))
             self._taken[who] += 1
         try:
             yield

@@ -70,7 +70,6 @@ NOT_YET = {
     "hooks:snooze",
     "hooks:test",
     "hooks:webhooks",
-    "inbox:messages",
 }
 DATA = {"English", "Français", "Notifications", "Webhook", "HipChat", "iOS", "JSON", "URL", "API"}
 

@@ -42,7 +42,7 @@ def test_no_more_than_three_verifications_of_one_user_run_at_once(
         answer = caller.post("/api/v1/me/channels/hipchat/verify/", {})
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "5"
-    assert "3 of your verifications are running" in answer.json()["errors"][0]["message"]
+    assert "You have 3 checks running" in answer.json()["errors"][0]["message"]
 
 
 def test_the_page_says_so_too(
@@ -52,11 +52,11 @@ def test_the_page_says_so_too(
     with verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk):
         answer = client_of(alice).post(reverse("hooks:channel-verify", args=["hipchat"]))
     assert answer.status_code == 429
-    assert "3 of your verifications are running" in read(answer)
+    assert "You have 3 checks running" in read(answer)
 
 
 def test_seats_are_bounded_in_all_and_given_back() -> None:
-    seats = Seats("tests", each=1, total=2)
+    seats = Seats(each=1, total=2)
     with seats.taken_by("a"), seats.taken_by("b"), pytest.raises(Busy) as refused, seats.taken_by("c"):
         pass
     assert refused.value.status == 503
