@@ -21,7 +21,7 @@ def check_engine(app_configs: object, **kwargs: object) -> list[CheckMessage]:
 
 
 def cluster_problems(cluster: Mapping[str, Any]) -> Iterator[Error]:
-    """What is wrong with Q_CLUSTER."""
+    """Report what is wrong with Q_CLUSTER."""
     timeout, retry = cluster.get("timeout"), cluster.get("retry", 60)
     if timeout is None or retry <= timeout:
         yield Error(
@@ -44,7 +44,7 @@ def cluster_problems(cluster: Mapping[str, Any]) -> Iterator[Error]:
 
 
 def database_problems(database: Mapping[str, Any]) -> Iterator[Error]:
-    """What is wrong with the database that workers use."""
+    """Report what is wrong with the database that workers use."""
     options = database.get("OPTIONS", {})
     if database["ENGINE"] == _POSTGRESQL:
         if database.get("CONN_MAX_AGE") == 0:

@@ -1,4 +1,4 @@
-"""What every page says about deliveries: how many hooks fail, and what holds up all of them."""
+"""Facts about deliveries for every page: how many hooks fail, and what holds up all of them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 
 class Verdict(StrEnum):
-    """What an attempt came to: what the table of outcomes judges, or what a service is known to mean."""
+    """The verdict on an attempt: what the table of outcomes judges, or what a service is known to mean."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -20,7 +20,10 @@ class Verdict(StrEnum):
 
 
 class Transport(StrEnum):
-    """What carries messages. A service that limits all requests of one sender is a transport of its own by its name."""
+    """The carriers of messages.
+
+    A service that limits all requests of one sender is a transport of its own by its name.
+    """
 
     HTTP = "http"
     SMTP = "smtp"
@@ -28,7 +31,7 @@ class Transport(StrEnum):
 
 
 class RuleKind(StrEnum):
-    """What sort of rule asked for a delivery."""
+    """The kinds of rules that ask for a delivery."""
 
     HOOK = "hook"
     SETTING = "setting"  # a member's own
@@ -39,7 +42,7 @@ class RuleKind(StrEnum):
 
 
 class Reason(TypedDict):
-    """One rule that asked for a delivery, as it is stored. Names are those of that time."""
+    """A rule that asked for a delivery, as it is stored. Names are those of that time."""
 
     rule: RuleKind
     name: str

@@ -1,4 +1,4 @@
-"""What happens here when others tell: an event was stored, an organization was made, the database was migrated."""
+"""Receivers of signals: an event was stored, an organization was made, the database was migrated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_the_default_hook(sender: object, organization: Organization, **kwargs: A
 
 @receiver(member_removed)
 def tell_who_left_no_more(sender: object, organization: Organization, user: User, **kwargs: Any) -> None:
-    """Who left is not told any more: neither by hooks that chose them by name, nor of what waits."""
+    """Stop telling members who left: hooks no longer name them, and their waiting deliveries are cancelled."""
     for hook in Hook.objects.existing().filter(organization=organization, notify_users=user):
         hook.notify_users.remove(user)
     pending.forget_member(organization, user)

@@ -1,4 +1,4 @@
-"""What django-q2 calls, nothing else."""
+"""Tasks for django-q2, and nothing else."""
 
 from __future__ import annotations
 

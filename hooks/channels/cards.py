@@ -1,4 +1,4 @@
-"""What the tab *Channels* says of each channel of a user."""
+"""The facts that the tab *Channels* shows of each channel of a user."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FactKind(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of a card: `kind` says how its value is shown."""
+    """A line of a card: `kind` says how its value is shown."""
 
     label: str
     value: str
@@ -106,7 +106,7 @@ def cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
 
 
 def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> Card:
-    """One of them. A channel that is not set up is one that is not stored."""
+    """A user's channel of one kind, stored or not: a channel that is not set up has no row."""
     endpoint = channel.endpoint
     waiting = services.waiting_for(channel).count()
     mine = list(_devices(channel.user)) if channel.kind == Kind.IOS else []
@@ -144,7 +144,7 @@ def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], b
 
 
 def kind_of(delivery: Delivery) -> str:
-    """What a delivery of the user's own goes to: "HipChat", "e-mail address", a device by its name."""
+    """Return what a delivery of the user's own goes to: "HipChat", "e-mail address", a device by its name."""
     endpoint = delivery.endpoint
     if endpoint.kind == Endpoint.Kind.EMAIL:
         return "e-mail address"
@@ -201,7 +201,7 @@ def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
 
 
 def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:
-    """What is wrong with it, if anything is, and what becomes of what waits."""
+    """Return what is wrong with the channel, if anything is, and what becomes of waiting deliveries."""
     wait = f"{plural(waiting, 'delivery waits,deliveries wait')}" if waiting else "Nothing waits"
     if endpoint.disabled_at:
         why = f" {endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""

@@ -26,13 +26,13 @@ def deliveries(user: User) -> QuerySet[Delivery]:
 
 
 def loaded(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """With what pages show of them."""
+    """Load with the deliveries all that pages show of them."""
     related = ("organization", "event__resource", "endpoint", "hook")
     return delivery_lists.with_back_off(found).select_related(*related).defer("endpoint__secrets")
 
 
 def endpoints_by_kind(user: User) -> dict[str, list[UUID]]:
-    """Where each of the user's channels leads."""
+    """List the addresses or devices of each of the user's channels."""
     there: dict[str, Channel] = {**_always(user), **services.channels_of(user)}
     return {kind: list(services.endpoints_of(channel).values_list("pk", flat=True)) for kind, channel in there.items()}
 

@@ -38,7 +38,7 @@ LONGEST_SNOOZE = timedelta(days=366)
 
 @dataclass(frozen=True)
 class RemovalImpact:
-    """What goes quiet when a channel is removed: what is chosen for it, and what waits."""
+    """The consequences of removing a channel: choices without effect, and deliveries cancelled."""
 
     chosen: list[NotificationSetting] = field(default_factory=list)  # with their organizations and resources
     waiting: int = 0
@@ -118,7 +118,10 @@ def enable(channel: Channel) -> None:
 
 
 def removal_impact(channel: Channel) -> RemovalImpact:
-    """What goes quiet if it is removed. Of where its user is no member, nothing comes anyway."""
+    """Return what removing the channel ends, in organizations of which its user is a member.
+
+    Nothing comes from others.
+    """
     chosen = NotificationSetting.objects.filter(user=channel.user, channel=channel.kind, enabled=True)
     owners = channel.user.memberships.values("organization")
     everything = Q(organization=None, resource=None)
@@ -197,7 +200,7 @@ def waiting_for(channel: Channel) -> DeliveryQuerySet:
 
 
 def endpoints_of(channel: Channel) -> EndpointQuerySet:
-    """Where the channel leads: for e-mail, the user's address in each organization."""
+    """List the addresses of the channel: for e-mail, the user's address in each organization."""
     if channel.kind == Kind.EMAIL:
         owners = channel.user.memberships.values("organization")
         return Endpoint.objects.for_addresses([channel.user.email]).filter(organization__in=owners)

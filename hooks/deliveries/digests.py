@@ -1,4 +1,4 @@
-"""What waited for a channel goes as one message when its quiet time is over.
+"""Digests: the deliveries that waited for a channel go as one message when its quiet time is over.
 
 `send_due` serves one channel of one user after the other, each in a transaction of its own. It locks the user's
 personal space, as does whatever the user decides; then the channel's endpoint and the deliveries. If the channel is
@@ -113,7 +113,7 @@ class _Row(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """Where a digest would go, an endpoint of a channel or of a device, or (e-mail) an address wherever it is known."""
+    """The target of a digest: an endpoint of a channel or of a device, or (e-mail) an address wherever it is known."""
 
     endpoint: UUID | None
     address: str
@@ -124,7 +124,10 @@ class _Target(NamedTuple):
 
 
 def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
-    """What is to be told at once and where, one digest after the other: all that waits there, up to `MOST`."""
+    """Yield the deliveries to be told at once with their target, one digest after the other.
+
+    All that waits there, up to `MOST`.
+    """
     for targets in _batches(_targets(user)):
         found: dict[_Target, list[UUID]] = {target: [] for target in targets}
         rows = _deliveries_for(_waiting(clock.now()), targets).order_by("quiet_until", "pk")
@@ -138,7 +141,7 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
 
 
 def _targets(user: User | None) -> Counter[_Target]:
-    """Where whatever waits for a quiet time that is over would go, and how much; who waits longest comes first."""
+    """List targets whose quiet time is over, with the number of their deliveries; the longest wait comes first."""
     rows = _of_user(_waiting(clock.now()), user).values_list("endpoint", "endpoint__kind", "endpoint__address")
     found = rows.annotate(first=Min("quiet_until"), number=Count("pk")).order_by("first", "endpoint_id")
     numbers: Counter[_Target] = Counter()
@@ -148,7 +151,7 @@ def _targets(user: User | None) -> Counter[_Target]:
 
 
 def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
-    """As many targets at a time as have `_FOUND` deliveries; one at least."""
+    """Yield groups of targets, each of as many as have `_FOUND` deliveries together, but of one target at least."""
     batch: list[_Target] = []
     total = 0
     for target, number in numbers.items():
@@ -162,7 +165,7 @@ def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
 
 
 def _deliveries_for(deliveries: QuerySet[Delivery], targets: Collection[_Target]) -> QuerySet[Delivery]:
-    """Those of deliveries that would go to one of these targets."""
+    """Return the deliveries that would go to one of these targets."""
     endpoints = [target.endpoint for target in targets if target.endpoint]
     mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower__in=[each.address for each in targets if not each.endpoint])
     return deliveries.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__in=endpoints) | mails)
@@ -176,14 +179,17 @@ def _of_user(deliveries: QuerySet[Delivery], user: User | None) -> QuerySet[Deli
 
 
 def _waiting(now: datetime) -> QuerySet[Delivery]:
-    """What waits for a quiet time that is over, and what no pump holds or may take soon."""
+    """Return deliveries whose quiet time is over, and which no pump holds or may take soon."""
     pending = Delivery.objects.pending().filter(quiet_until__lte=now)
     return pending.filter(tries=0, due_at__gt=now + _MARGIN)
 
 
 @transaction.atomic
 def _forget_what_no_longer_waits() -> None:
-    """What is held, or was tried, goes when its own time comes: it would be looked at each minute for nothing."""
+    """Take the quiet time off deliveries that are held or were tried: each sweep would look at them for nothing.
+
+    They go when their own time comes.
+    """
     passed = Delivery.objects.pending().filter(quiet_until__lte=clock.now())
     idle = passed.filter(Q(due_at__isnull=True) | Q(tries__gt=0)).order_by("pk")
     for some in in_chunks(lock_idle_deliveries(idle.values_list("pk", flat=True), MOST)):
@@ -191,9 +197,9 @@ def _forget_what_no_longer_waits() -> None:
 
 
 def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
-    """What nobody came to goes no sooner one by one: many quiet times may end at the same moment.
+    """Let deliveries that this sweep did not reach wait for the next: many quiet times may end at the same moment.
 
-    But for what cannot be told at once: that goes one by one.
+    Those that cannot be told together (`stuck`) go one by one.
     """
     ends, more = time.monotonic() + _KEEPING, True
     while more:
@@ -235,7 +241,10 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
 
 
 def _channel(target: _Target) -> tuple[Channel | None, Endpoint | None]:
-    """Whose channel it is, and its endpoint; none for e-mail, which the user has wherever it came from."""
+    """Return the channel of a target, and its endpoint.
+
+    There is no endpoint for e-mail, whose address may be known in many organizations.
+    """
     if target.endpoint is None:
         user = User.objects.annotate(lower=Lower("email")).filter(lower=target.address).first()
         return (_channel_of(user, Channel.Kind.EMAIL) if user else None), None
@@ -251,7 +260,10 @@ def _channel_of(user: User, kind: str) -> Channel:
 
 
 def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
-    """Those that still wait, locked, and the moment after that: only what is due well after it may be told."""
+    """Lock the deliveries that still wait.
+
+    Return them with the moment after that: only those due well after it may be told.
+    """
     due: dict[_Row, datetime | None] = {}
     for some in in_chunks(deliveries):
         rows = _waiting(clock.now()).filter(pk__in=some).values_list(*_Row._fields, "due_at")

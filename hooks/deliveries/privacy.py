@@ -21,17 +21,17 @@ _STATES = {
 
 
 def is_private(delivery: Delivery) -> bool:
-    """Whether it goes to a member's own channel. Give one with its endpoint loaded."""
+    """Return True if the delivery goes to a member's own channel. Its endpoint must be loaded."""
     return delivery.endpoint.organization_id != delivery.organization_id
 
 
 def is_owner(delivery: Delivery, user: User) -> bool:
-    """Whether it goes to a channel of this user. (A personal space has its user's id.)"""
+    """Return True if the delivery goes to a channel of this user, whose personal space has the user's id."""
     return delivery.endpoint.organization_id == user.pk
 
 
 def state(delivery: Delivery) -> str:
-    """What goes on with it, and nothing of what came back."""
+    """Return the state of a delivery in words, and nothing of the receiver's answer."""
     return _STATES[Delivery.State(delivery.state)]
 
 

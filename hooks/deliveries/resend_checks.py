@@ -1,4 +1,4 @@
-"""Whether a mail that was owed once may be sent again: not to who is nobody here any more, or does not want it."""
+"""Checks before a mail is sent again: its address must still belong to a member or hook that wants it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TURNED_OFF = "The member has turned such e-mails off."
 def reasons_not_to_resend(
     deliveries: Collection[Delivery], endpoints: Mapping[UUID, Endpoint], actor: User
 ) -> dict[UUID, str]:
-    """Why mails among the deliveries are not to be sent again, by id; a few queries for each organization.
+    """Return why mails among the deliveries may not be sent again, by id; takes a few queries for each organization.
 
     Tests go out whatever is, and so does the actor's own mail. Give the endpoints with their organizations.
     """

@@ -43,7 +43,7 @@ def redeliver(delivery: Delivery, actor: User) -> None:
 def redeliver_many(
     organization: Organization, ids: Collection[UUID], actor: User
 ) -> tuple[list[Delivery], dict[UUID, str]]:
-    """As `redeliver`, for up to 100 of an organization's deliveries: what goes out, and why the others do not, by id.
+    """Send up to 100 of an organization's deliveries again. Return those that go out, and why the others do not, by id.
 
     Raises CannotRedeliver, and sends nothing, if there are more.
     """
@@ -57,7 +57,7 @@ def redeliver_many(
 
 @transaction.atomic
 def redeliver_these(deliveries: Collection[Delivery], actor: User) -> tuple[list[Delivery], dict[UUID, str]]:
-    """The same for deliveries that were found already, of whatever organizations."""
+    """Send deliveries again that were looked up before, of whatever organizations."""
     endpoints = _locked_endpoints(deliveries)
     refused = _obstacles(deliveries, endpoints, actor)
     sent = sorted((each for each in deliveries if each.pk not in refused), key=lambda each: each.pk)
@@ -81,14 +81,14 @@ def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
 
 
 def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
-    """Why `actor` cannot have some of them sent, by id."""
+    """Return why `actor` may not have some of them sent, by id."""
     unwanted = resend_checks.reasons_not_to_resend(deliveries, endpoints, actor)
     found = {each.pk: _obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
     return {pk: problem for pk, first in found.items() if (problem := first or unwanted.get(pk, ""))}
 
 
 def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
-    """Why `actor` cannot have it sent there; empty if that is possible."""
+    """Return why `actor` may not have the delivery sent there; empty if it is allowed."""
     is_personal = endpoint.organization.is_personal and endpoint.kind != Endpoint.Kind.EMAIL
     if endpoint.organization_id not in {delivery.organization_id, actor.pk}:
         return "It goes to a member's own channel: only that member can send it again."

@@ -17,7 +17,7 @@ from notifications_project.accounts.models import Organization, User
 
 
 class CannotTest(Exception):
-    """It cannot be tested with this; the message says why, for people."""
+    """The endpoint cannot be tested by this event type or person; the message says why, for people."""
 
 
 @transaction.atomic
@@ -40,7 +40,10 @@ def send_hook_test(hook: Hook, event_type: str, actor: User) -> Delivery:
 
 @transaction.atomic
 def send_endpoint_test(endpoint: Endpoint, event_type: str, actor: User) -> Delivery:
-    """As `send_hook_test`, to one channel of a user or one device, in the personal space that it belongs to."""
+    """Send a test to one channel or device of a user, within the personal space that it belongs to.
+
+    See `send_hook_test`.
+    """
     if endpoint.deleted_at:
         raise CannotTest("It was removed.")
     kind, name, public_id = _of_user(endpoint)
@@ -50,7 +53,7 @@ def send_endpoint_test(endpoint: Endpoint, event_type: str, actor: User) -> Deli
 
 
 def _of_user(endpoint: Endpoint) -> tuple[str, str, str]:
-    """What of a user the endpoint is of: "device" or "channel", its name and its id."""
+    """Return which part of a user's settings the endpoint belongs to: "device" or "channel", its name and its id."""
     if endpoint.kind == Endpoint.Kind.DEVICE:
         return "device", endpoint.device.name, endpoint.device.public_id
     channel = Channel.objects.filter(endpoint=endpoint).first()

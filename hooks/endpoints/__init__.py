@@ -1,1 +1,1 @@
-"""Where deliveries go: addresses, their options, secrets and health."""
+"""Endpoints: the addresses of receivers, their options, secrets and health."""

@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[0-9a-f]{64,200}")  # Apple says that its length may chang
 
 
 class InvalidDevice(Exception):
-    """What is wrong with a device as it was sent: `errors` maps a field's name to a message for people."""
+    """A device was sent with faults: `errors` maps a field's name to a message for people."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
@@ -38,7 +38,7 @@ class InvalidDevice(Exception):
 
 
 def explanation() -> str:
-    """Why nothing is pushed to any device; empty if it is."""
+    """Return why nothing can be pushed to any device; empty if pushing works."""
     return "" if settings.PUSH_CONFIGURED else NOT_CONFIGURED
 
 
@@ -85,7 +85,7 @@ def rename(device: Device, name: str) -> None:
 
 @transaction.atomic
 def remove(device: Device) -> None:
-    """Its user no longer wants to be told on it: what waits for it is cancelled. The channel stays."""
+    """Remove a device for its user: deliveries that wait for it are cancelled. The channel stays."""
     lock_organizations_of([device.user_id])
     _end(device, device.user, Remark(RemarkCode.DEVICE_REMOVED))
 
@@ -119,7 +119,7 @@ def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
 
 
 def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
-    """That of the token in this space: the one that it had before, or a new one."""
+    """Return the endpoint of a device token in this space: the one it had before, or a new one."""
     known = Endpoint.objects.filter(organization=space, kind=Endpoint.Kind.DEVICE, address_key__in=keyed_hashes(token))
     endpoint = next(iter(lock_endpoints(known.without_secrets())), None)
     if endpoint is None:
@@ -148,12 +148,15 @@ def _replace_unreadable(user: User, name: str) -> None:
 
 
 def _options(registered_at: datetime) -> dict[str, int]:
-    """What the transport has to know: Apple says in milliseconds since when a token is dead."""
+    """Return what the transport has to know of a device: Apple says in milliseconds since when a token is dead."""
     return {"registered_at": int(registered_at.timestamp() * 1000)}
 
 
 def _wait_for_others(token: str) -> None:
-    """So that two users who register one token at the same time do not both have it. (SQLite has one writer anyway.)"""
+    """Lock a token, so that two users who register it at the same time do not both have it.
+
+    (SQLite has one writer anyway.)
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {keyed_hash(token)}"])

@@ -33,7 +33,10 @@ _LEARNT = [
 
 
 def all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
-    """They delivered, and nobody was told that they do not. They are locked by the caller's transaction."""
+    """Mark endpoints as delivering again, if nobody was told of their failing.
+
+    The caller's transaction has locked them.
+    """
     Endpoint.objects.filter(pk__in=endpoints).update(
         last_attempt_at=now, last_answer=answer, last_delivered_at=now,
         failing_since=None, failed=0, failed_since=None,
@@ -42,7 +45,7 @@ def all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one attempt at an endpoint came to: the outcome, and the answer in short."""
+    """The result of one attempt at an endpoint: the outcome, and the answer in short."""
 
     outcome: Outcome
     answer: str
@@ -94,7 +97,10 @@ def _failed(endpoint: Endpoint, told: Told, now: datetime) -> None:
 
 
 def _is_hopeless(endpoint: Endpoint, now: datetime) -> bool:
-    """Whether it failed for too long. What rare deliveries show only now is told first."""
+    """Return True if the endpoint has failed for too long.
+
+    A rare delivery may show that only now; then it is told first.
+    """
     if not endpoint.failing_since or now - endpoint.failing_since < FAILING_DISABLED_AFTER:
         return False
     return not endpoint.failed or bool(endpoint.warned_at and now - endpoint.warned_at >= LEAST_NOTICE)

@@ -69,7 +69,7 @@ def mail_endpoint(organization: Organization, address: str) -> Endpoint:
 
 
 class EndpointRef(NamedTuple):
-    """Of an endpoint, what its deliveries need."""
+    """The columns of an endpoint that its deliveries need."""
 
     pk: UUID
     lane_id: int

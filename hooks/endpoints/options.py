@@ -16,7 +16,7 @@ from notifications_project.masking import mask
 
 
 def secret_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are kept encrypted."""
+    """Return the options that are kept encrypted."""
     return FORMATS[format].secret_options(options) if format in FORMATS else {}
 
 
@@ -52,12 +52,12 @@ def options_after(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | Non
 
 
 def shown_url(endpoint: Endpoint) -> str:
-    """Its URL, masked, as who may change it reads it."""
+    """Return the endpoint's URL, masked, for readers who may change it."""
     return mask(endpoint.whole_address) or endpoint.address
 
 
 def is_shown_url(endpoint: Endpoint, sent: str) -> bool:
-    """Whether a URL is sent back as it was shown: then the one that is stored stays."""
+    """Return True if a URL comes back from a form as it was shown: then the stored one stays."""
     return sent in (shown_url(endpoint), endpoint.address)
 
 

@@ -1,4 +1,4 @@
-"""What may stand in an endpoint's address, format and options; problems are given by field."""
+"""Rules for an endpoint's address, format and options; problems are given by field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifications_project.network.web_address import BadAddress, parse
 
 
 class InvalidRule(Exception):
-    """What is wrong with a hook as it was asked for: `errors` maps a field's name to a message for people."""
+    """A hook was asked for with faults: `errors` maps a field's name to a message for people."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))

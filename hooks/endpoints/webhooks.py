@@ -98,12 +98,12 @@ def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
 
 
 def has_lost_secret(endpoint: Endpoint | None) -> bool:
-    """Whether no key of ENCRYPTION_KEYS reads its secret: nothing can be signed until there is a new one."""
+    """Return True if no key of ENCRYPTION_KEYS reads the secret: nothing can be signed until there is a new one."""
     return endpoint is not None and (isinstance(endpoint.secrets, Unreadable) or not endpoint.secrets.get("signing"))
 
 
 def has_lost_url(endpoint: Endpoint | None) -> bool:
-    """Whether no key of ENCRYPTION_KEYS reads its URL: nothing can be sent until there is a new one."""
+    """Return True if no key of ENCRYPTION_KEYS reads the URL: nothing can be sent until there is a new one."""
     return endpoint is not None and not endpoint.whole_address
 
 
@@ -118,5 +118,5 @@ def adopt(format: str, url: str) -> tuple[str, dict[str, str]]:
 
 
 def default_url(format: str) -> str:
-    """Where a format goes if no URL is given; empty if it needs one."""
+    """Return the URL of a format that is used if none is given; empty if the format needs one."""
     return FORMATS[format].default_url if format in FORMATS else ""

@@ -1,4 +1,4 @@
-"""How wake-ups travel: in the database's queue, or with `REDIS_URL` over Redis, and in the queue while Redis is away.
+"""Brokers for wake-ups: in the database's queue, or with `REDIS_URL` over Redis, and in the queue while it is away.
 
 PostgreSQL announces what is queued (NOTIFY), so that waiting costs two queries a second, and a wake-up no delay.
 
@@ -34,7 +34,7 @@ Taken = list[tuple[Any, Any]] | None
 
 
 class _Redis:
-    """What this process knows of Redis."""
+    """The state of Redis as this process knows it."""
 
     def __init__(self) -> None:
         self.until = 0.0  # not asked again before that
@@ -58,7 +58,7 @@ class Queue(ORM):  # type: ignore[misc]
         return key
 
     def dequeue(self) -> Taken:
-        """What is queued, or None after a while."""
+        """Return tasks that are queued, or None after a while."""
         connection = connections[Conf.ORM]
         try:
             if connection.vendor == "postgresql":
@@ -75,7 +75,7 @@ class Queue(ORM):  # type: ignore[misc]
         return taken
 
     def take(self) -> Taken:
-        """What is queued, and nobody else has taken meanwhile."""
+        """Return the queued tasks that no other process has taken meanwhile."""
         queue = OrmQ.objects.using(Conf.ORM)
         found = queue.filter(key=self.list_key, lock__lt=timezone.now())[: Conf.BULK]
         return [
@@ -144,7 +144,7 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         self._ask(lambda: super(WakeUps, self).set_stat(key, value, timeout))
 
     def _ask(self, redis: Callable[[], Any]) -> Any:
-        """What Redis answers; None while it is away."""
+        """Return what Redis answers; None while it is away."""
         if not _is_here():
             return None
         try:

@@ -40,7 +40,7 @@ class LeasedLane:
 
     @property
     def take(self) -> int:
-        """How many deliveries to take of it."""
+        """Return how many deliveries to take of the lane."""
         if self.lease.circuit_open or self.lease.probe:
             return 1
         if self.lease.transport in LIMITED_HOSTS:
@@ -49,11 +49,14 @@ class LeasedLane:
 
     @property
     def share(self) -> float:
-        """How much of the interpreter one of its runs uses: all of it where the receiver answers at once."""
+        """Return the share of the interpreter that one of its runs uses.
+
+        All of it where the receiver answers at once.
+        """
         return 0.0 if self.latency is None else min(1.0, _INTERPRETER / max(self.latency, _INTERPRETER))
 
     def startable(self) -> int:
-        """How many runs could begin now."""
+        """Return how many runs could begin now."""
         return 0 if self.stopped else max(0, min(self.lease.seats - self.running, len(self.waiting)))
 
     def run_length(self) -> int:

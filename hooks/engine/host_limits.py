@@ -42,18 +42,21 @@ class _Grant:
 
 
 class Paces:
-    """What one pump may send to such services, asked of the database now and then while there is something to send."""
+    """Limits of one pump towards services that limit a sender.
+
+    Read from the database now and then while something is to be sent.
+    """
 
     def __init__(self) -> None:
         self._grants = {name: _Grant() for name in LIMITED_HOSTS}
 
     def room(self, leases: Iterable[Lease], transports: Collection[str]) -> list[tuple[str, int]]:
-        """How many more lanes of each of these services may be held beside `leases`."""
+        """Return how many more lanes of each of these services may be held beside `leases`."""
         held = Counter(lease.transport for lease in leases)
         return [(name, _LANES - held[name]) for name in transports if name in LIMITED_HOSTS and held[name] < _LANES]
 
     def allowed(self, lease: Lease) -> int:
-        """How many deliveries of this lane may begin now."""
+        """Return how many deliveries of this lane may begin now."""
         limit = LIMITED_HOSTS.get(lease.transport)
         if limit is None or lease.probe:
             return _UNLIMITED
@@ -66,7 +69,7 @@ class Paces:
         return known.left
 
     def is_held(self, lease: Lease) -> bool:
-        """Whether nothing may go to its service, as far as this pump knows."""
+        """Return True if nothing may go to the lane's service, as far as this pump knows."""
         return not lease.probe and lease.transport in self._grants and self._grants[lease.transport].is_held
 
     def spend(self, lease: Lease, deliveries: int) -> None:

@@ -94,7 +94,7 @@ def _in_turns(lanes: Iterable[tuple[int, UUID, datetime]], held: Counter[UUID]) 
 
 
 def claim_probe(transport: str) -> list[Lease]:
-    """One lane of a transport that was away, for one attempt; empty if another has it, or nothing is due.
+    """Lease one lane of a transport that was away, for one attempt; empty if another pump has it, or nothing is due.
 
     Until it has answered, or its lease is over, nobody else tries the transport.
     """
@@ -107,14 +107,14 @@ def claim_probe(transport: str) -> list[Lease]:
 
 
 def take_probe(transport: str) -> bool:
-    """Whether the caller is the one who may try a transport that was away."""
+    """Return True if the caller is the one pump that may try a transport that was away."""
     now = clock.now()
     away = Circuit.objects.filter(pk=transport, failures__gt=0, not_before__lte=now)
     return bool(away.update(not_before=now + timedelta(seconds=lease_seconds())))
 
 
 def due_within(seconds: float, transports: Collection[str]) -> bool:
-    """Whether a lane that nobody holds has something to do soon."""
+    """Return True if a lane that nobody holds has something to do soon."""
     now = clock.now()
     soon = now + timedelta(seconds=seconds)
     return Lane.objects.filter(_free(now), next_at__lte=soon, transport__in=transports).exists()
@@ -183,7 +183,7 @@ def release(leases: Collection[Lease]) -> set[int]:
 
 
 def _settle(lane: Lane, lease: Lease, due: datetime | None, now: datetime) -> None:
-    """What a lane is like after a lease of it. `due`: when the first of what waits in it is due, if anything does."""
+    """Return the state of a lane after a lease. `due`: when the first of its waiting deliveries is due, if any is."""
     if lane.token == lease.token:
         # By the database's clock as it is now: it may have been set meanwhile.
         rests_until = now + (lease.not_before - lease.now()) if lease.not_before else None

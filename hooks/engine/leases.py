@@ -57,7 +57,7 @@ class Lease:
         self.barred = self.barred or barred
 
     def allowed(self) -> int:
-        """How many deliveries the rate limit lets begin now."""
+        """Return how many deliveries the rate limit lets begin now."""
         if self.rate is None:
             return 1_000_000
         now = time.monotonic()
@@ -71,7 +71,7 @@ class Lease:
             self.allowance -= deliveries
 
     def seconds_to_next(self) -> float:
-        """How long until the rate limit lets one begin."""
+        """Return the seconds until the rate limit lets one begin."""
         return 0.0 if self.rate is None else max(0.0, (1 - self.allowance) / self.rate)
 
     def may_start(self) -> bool:

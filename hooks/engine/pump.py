@@ -120,7 +120,7 @@ class Pump:
         return busy
 
     def _turn(self) -> bool:
-        """One round; True if there was something to do."""
+        """Do one round; return True if there was something to do."""
         if stop.asked():
             # Nothing more is begun; what is under way may end, for as long as the supervisor's patience lasts.
             self.closing = True
@@ -192,7 +192,7 @@ class Pump:
         return claimed
 
     def _wants_more(self) -> bool:
-        """Whether there are threads that have nothing to send, and the interpreter could run them."""
+        """Return True if threads have nothing to send, and the interpreter could run them."""
         free = THREADS - len(self.runs)
         open_lanes = [held for held in self.held.values() if held.waiting or held.running]
         if free <= 0 or len(open_lanes) >= THREADS:
@@ -204,7 +204,7 @@ class Pump:
         return sum(runs for runs, _ in startable) < free and loading < 2 * _INTERPRETERS
 
     def _load(self) -> float:
-        """How much of the interpreter runs want just now."""
+        """Return the share of the interpreter that the runs want just now."""
         now = time.monotonic()
         return sum(run.share for run in self.runs.values() if run.loads_until > now)
 

@@ -235,7 +235,7 @@ def _fail(pending: QuerySet[Delivery], result: Result, now: datetime) -> int:
 
 
 def _as_scheduled(result: Result, now: datetime) -> dict[str, Any]:
-    """When a delivery is tried again, seeing what happened to it while it was under way."""
+    """Return when a delivery is tried again, after a change to it while the attempt was under way."""
     again: Any = Value(now + timedelta(seconds=result.outcome.delay or 0))
     asked_for_meanwhile = [] if result.notification.asked_for else [When(due_at=AT_ONCE, then=F("due_at"))]
     if result.lease.ordered:
@@ -259,7 +259,7 @@ def _after_extra(result: Result, now: datetime) -> dict[str, Any]:
 
 
 def _held() -> Q:
-    """What was held meanwhile stays held; so is what a person sent again in spite of a pause."""
+    """Match deliveries that stay held: those held meanwhile, and those that a person sent again in spite of a pause."""
     stopped = _of_endpoint(Q(paused=True) | Q(endpoint__disabled_at__isnull=False))
     return Q(due_at__isnull=True) | Q(Exists(stopped))
 
@@ -270,7 +270,7 @@ def _of_endpoint(*conditions: Q, **more: bool) -> QuerySet[Hook]:
 
 @dataclass(slots=True)
 class _Answers:
-    """What one endpoint answered, in order. Its row is locked."""
+    """The answers of one endpoint, in order. Its row is locked."""
 
     endpoint: UUID
     address_key: str
@@ -279,7 +279,7 @@ class _Answers:
 
     @property
     def plain(self) -> bool:
-        """It answers as it should, and did so before: there is nothing to tell anybody."""
+        """Return True if the endpoint answers as it should and did so before: there is nothing to tell anybody."""
         return not self.in_trouble and all(
             result.outcome.verdict == Verdict.DELIVERED and result.notification.address_key == self.address_key
             for result in self.results
@@ -334,7 +334,7 @@ def _registered_since(results: Sequence[Result]) -> set[UUID]:
 
 
 def _elsewhere(result: Result) -> Result:
-    """What an address that the endpoint no longer has will not take is for the new one: it is tried there."""
+    """Return the result as a retry at once: the address that refused it is no longer the endpoint's."""
     if result.notification.is_test:
         return result
     return replace(result, outcome=replace(result.outcome, verdict=Verdict.RETRY, delay=0))
@@ -384,5 +384,5 @@ def _log(text: str, *values: str) -> None:
 
 
 def short_words(answer: Answer) -> str:
-    """What an answer says, as short as lists show it."""
+    """Return an answer as short as lists show it."""
     return shorten(outcomes.words_of(answer), 200)

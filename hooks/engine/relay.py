@@ -1,4 +1,4 @@
-"""Which transports may be tried, as one pump knows it: asked of the database once a second, not at every look."""
+"""The transports that may be tried, as one pump knows them: read from the database once a second, not at every look."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Transports:
         self._asked_at = -_KNOWN_FOR
 
     def free(self) -> list[str]:
-        """Those that may be tried freely."""
+        """Return the transports that may be tried freely."""
         return self._ask()[0]
 
     def to_probe(self) -> list[str]:
-        """Those that were away, when it is time for one attempt to look again."""
+        """Return the transports that were away, when it is time for one attempt to look again."""
         return self._ask()[1]
 
     def open(self) -> list[str]:
@@ -27,7 +27,7 @@ class Transports:
         return self.free() + self.to_probe()
 
     def forget(self) -> None:
-        """One of them was found away: ask again."""
+        """Forget what is known: a transport was found away, and has to be looked up again."""
         self._asked_at = -_KNOWN_FOR
 
     def _ask(self) -> tuple[list[str], list[str]]:

@@ -14,7 +14,7 @@ STOP_FD = "CONSOLE_STOP_FD"
 
 
 def asked() -> bool:
-    """Whether the supervisor has asked to stop (or is gone). Always False without a supervisor."""
+    """Return True if the supervisor has asked to stop (or is gone). Always False without a supervisor."""
     return _readable(0)
 
 

@@ -1,4 +1,4 @@
-"""What is due in leased lanes, read from the database ready to be sent: all lanes at once, in a few queries."""
+"""Due deliveries of leased lanes, read from the database ready to be sent: all lanes at once, in a few queries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Endpoint:
 
 
 def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
-    """What is due, in order, at most so many of each leased lane; nothing is written.
+    """Return due deliveries in order, at most so many of each leased lane; nothing is written.
 
     By lane. A lane with something that cannot be read is left out and rests, but for a lane that serves many addresses:
     there that delivery alone waits. The others are served.
@@ -153,7 +153,10 @@ _MEMBERS_LANGUAGE = Subquery(
 
 
 def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
-    """Where things go: address, format, options, the receiver's language, and the keys that are valid now."""
+    """Return where deliveries go.
+
+    Address, format, options, the receiver's language, and the keys that are valid now.
+    """
     if not wanted:
         return {}
     columns = ["pk", "address", "address_key", "format", "options", "language", *(["secrets"] if with_keys else [])]

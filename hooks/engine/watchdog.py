@@ -22,7 +22,7 @@ _STANDING = timedelta(seconds=30)  # then the cluster is replaced
 
 
 def work_is_due(since: timedelta = timedelta(0)) -> bool:
-    """Whether events wait to be routed, or free lanes or account mails to be served, for longer than `since`."""
+    """Return True if events wait to be routed, or free lanes or account mails to be served, for longer than `since`."""
     before = clock.in_query() - since
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=before)
     due = Lane.objects.filter(free, next_at__lt=before)
@@ -34,7 +34,10 @@ def work_is_due(since: timedelta = timedelta(0)) -> bool:
 
 
 def look() -> bool:
-    """What a supervisor calls every few seconds: wakes a pump if need be; whether the cluster should be replaced."""
+    """Wake a pump if need be.
+
+    Return True if the cluster should be replaced. A supervisor calls this every few seconds.
+    """
     if set_back.repair():
         wakeup.wake()
     nudge()
@@ -48,7 +51,7 @@ def nudge() -> None:
 
 
 def stands_still() -> bool:
-    """Whether the cluster should be replaced. Ask again only after it had time to start."""
+    """Return True if the cluster should be replaced. Ask again only after it had time to start."""
     now = clock.now()
     # What was seen in the future was seen before the clock was set back.
     seen = Pump.objects.filter(seen_at__lt=now + wakeup.FRESH).aggregate(last=Max("seen_at"))["last"]

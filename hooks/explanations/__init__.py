@@ -1,1 +1,1 @@
-"""Why somebody was told about an event, or not."""
+"""Explanations: why somebody was told about an event, or not."""

@@ -1,4 +1,4 @@
-"""Why: of one event, every hook, whether it was told and why; beside `explaining`, which is about people."""
+"""Explanations of hooks: every hook for one event, whether it was told and why; `people` has those of members."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class _Hooks:
         return Verdict(ToldState.NOT_TOLD, "It did not ask for this when it was recorded.", since)
 
     def _why_not(self, hook: Hook) -> str:
-        """Why it does not ask for the event now."""
+        """Return why the hook does not ask for the event now."""
         event = self.event
         if event.is_test:
             return TEST
@@ -134,7 +134,7 @@ def _state(counted: Counter[str]) -> ToldState:
 
 
 def _counted(counted: Counter[str], one: str, many: str) -> str:
-    """How many messages, and what became of them: "12 e-mails delivered", "14 e-mails: 12 delivered and 2 waiting"."""
+    """Count messages and their states: "12 e-mails delivered", "14 e-mails: 12 delivered and 2 waiting"."""
     total = sum(counted.values())
     messages = f"{total:,} {one if total == 1 else many}"
     found = [(counted[state], word) for state, word in _WORDS.items() if counted[state]]

@@ -1,4 +1,4 @@
-"""Why: of one event, every hook and every member, told or not told, with the reason.
+"""Explanations of people: every member for one event, told or not told, with the reason.
 
 What happened is what its deliveries say: their reasons are what was decided when the event was routed. What would
 happen now is what matching itself answers (`Rules.owed`), asked about the members of one page. Where the two differ
@@ -71,7 +71,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Explained:
-    """One person with what is said of each channel, e-mail first."""
+    """A person with an explanation of each channel, e-mail first."""
 
     person: Person
     verdicts: list[Verdict]
@@ -104,12 +104,12 @@ def find_members(
 
 
 def _own_channels(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Those to members' own channels: their endpoints belong to their personal spaces."""
+    """Return deliveries to members' own channels: their endpoints belong to their personal spaces."""
     return deliveries.filter(hook__isnull=True).exclude(endpoint__kind=Endpoint.Kind.EMAIL)
 
 
 class Explanation:
-    """What happened with an event, and what would now, for some members and for addresses that hooks name.
+    """The past and the present of an event: what happened and what would now, for some members and hooks' addresses.
 
     Give an event `matching.with_about`, with its organization and resource. `viewer` sees all of their own channels.
     """
@@ -141,7 +141,7 @@ class Explanation:
 
     # --- What there is ---------------------------------------------------------------------------------------
     def _read_now(self) -> None:
-        """What the rules would decide now, by person and channel; webhooks by hook."""
+        """Return what the rules would decide now, by person and channel; webhooks by hook."""
         owed = self.rules.owed(self.event)
         to = {each.endpoint.pk: each for each in owed if each.endpoint}
         self.webhooks = {each.hook: each for each in owed if each.endpoint and each.hook}
@@ -204,7 +204,10 @@ class Explanation:
         return person.membership is not None and person.membership.user_id == self.viewer
 
     def _is_open(self, person: Person, kind: str) -> bool:
-        """Whether the viewer may read more than that it was told: what ended it, or how the channel is set up."""
+        """Return True if the viewer may read more than that the person was told.
+
+        The result, or how the channel is set up.
+        """
         return kind == Kind.EMAIL or self._is_viewer(person)
 
     def _verdict(self, person: Person, kind: str) -> Verdict:
@@ -252,7 +255,7 @@ class Explanation:
         return Verdict(state, told, since, kind, seen)
 
     def _waits(self, person: Person, kind: str, until: datetime | None, held: bool) -> str:
-        """Why it does not go at once; empty if it does."""
+        """Return why the delivery does not go at once; empty if it does."""
         if until and until > self.now:
             channel = self.channels.get((person.membership.user_id, kind)) if person.membership else None
             snoozed = bool(channel and channel.snoozed_until and channel.snoozed_until >= until)
@@ -265,7 +268,7 @@ class Explanation:
 
     # --- Why not ---------------------------------------------------------------------------------------------
     def _why_not(self, person: Person, kind: str) -> str:
-        """Why the rules, as they are now, do not tell this person by this channel."""
+        """Return why the rules, as they are now, do not tell this person by this channel."""
         if self.event.is_test:
             return TEST
         if self.event.type not in catalogue.EVENT_TYPES:
@@ -293,7 +296,7 @@ class Explanation:
         return "not turned on for this"
 
     def _hooks_why_not(self, person: Person) -> str:
-        """Why no e-mail hook that names an address tells it; the default says nothing either."""
+        """Return why no e-mail hook that names an address tells it; the default says nothing either."""
         naming = [hook for hook in self._mailing() if self._names(hook, person)]
         for hook in naming:
             if hook.pk in self.asking:

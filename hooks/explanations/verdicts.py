@@ -1,4 +1,4 @@
-"""What an explanation says of one hook, or of one member by one channel, and its words."""
+"""Verdicts of an explanation on one hook, or on one member by one channel, and their words."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Verdict:
 
 
 def state_of(delivery: Delivery) -> ToldState:
-    """What was told in a digest was told."""
+    """Return the state of a delivery; one that was told in a digest counts as told."""
     return ToldState.TOLD if delivery.is_told_in_digest else OF_DELIVERY[Delivery.State(delivery.state)]
 
 
@@ -86,7 +86,7 @@ def in_words(kind: str) -> str:
 
 
 def scope(event: Event, breadth: str) -> str:
-    """How far a choice reaches, as people call it: "shop", "Acme", "everything"."""
+    """Return how far a choice reaches, as people call it: "shop", "Acme", "everything"."""
     if breadth == Breadth.RESOURCE:
         return event.resource.name if event.resource else "an application or add-on that is gone"
     return event.organization.name if breadth == Breadth.ORGANIZATION else str(breadth)
@@ -107,20 +107,20 @@ def _rule(event: Event, reason: Mapping[str, Any]) -> str:
 
 
 def same_rules(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the same rules asked: a hook that was renamed is the same."""
+    """Return True if the same rules asked; a hook that was renamed is the same."""
     keys = [{(reason.get("rule"), reason.get("id") or reason.get("name")) for reason in each} for each in (one, other)]
     return keys[0] == keys[1]
 
 
 def quiet(kind: str, until: datetime, snoozed: bool) -> str:
-    """As "e-mail is snoozed until 14:05", in the reader's own time."""
+    """Return text such as "e-mail is snoozed until 14:05", in the reader's own time."""
     local = timezone.localtime(until)
     when = f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local.day} {local:%b, %H:%M}"
     return f"{in_words(kind)} {'is snoozed' if snoozed else 'has quiet hours'} until {when}"
 
 
 def restriction(hook: Hook) -> str:
-    """Why a restricted hook does not ask for an event, to follow its name. Load its resources."""
+    """Return why a restricted hook does not ask for an event, to follow its name. Load its resources."""
     names = sorted(resource.name for resource in hook.resources.all())
     if not names:
         return "matches nothing: it is restricted to applications and add-ons, and to none that is there"
@@ -128,6 +128,6 @@ def restriction(hook: Hook) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop, if it has none."""
+    """Return the text with a capital, and with a full stop if it has none."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else f"{text}."

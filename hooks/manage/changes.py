@@ -1,4 +1,4 @@
-"""What of a change to a hook changes anything: consequences and the audit log are about that alone."""
+"""The changes to a hook that change anything: consequences and the audit log are about these alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hooks.models import Endpoint, Hook, Lane
 
 
 def changed_fields(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
-    """Those of `changes` (the names are those of `rules.update_hook`) by which the hook becomes another."""
+    """Return those of `changes` (the names are those of `rules.update_hook`) by which the hook becomes another."""
     stands = _current_values(hook, changes)
     return {
         name: value for name, value in changes.items() if name not in stands or _comparable(name, value) != stands[name]

@@ -1,4 +1,7 @@
-"""Who stops getting e-mails when a hook is deleted, and who keeps getting them all the same."""
+"""Consequences of deleting a hook.
+
+Recipients who stop getting e-mails, and those who keep getting them all the same.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class DeletionImpact(NamedTuple):
 
 
 def impact_of_deleting(hook: Hook) -> DeletionImpact:
-    """What deleting an e-mail hook means for the people whom it tells now; for no resource in particular."""
+    """Return the consequences of deleting an e-mail hook for the people it tells now; for no resource in particular."""
     if hook.kind != Hook.Kind.EMAIL:
         return DeletionImpact(0, 0)
     organization, members = hook.organization, members_of(hook.organization)

@@ -195,7 +195,7 @@ def rotate_secret(hook: Hook, actor: User | None) -> str:
 
 
 def has_lost_secret(hook: Hook) -> bool:
-    """Whether nothing can be signed until its secret is rotated."""
+    """Return True if nothing can be signed until the secret is rotated."""
     return webhooks.has_lost_secret(hook.endpoint)
 
 

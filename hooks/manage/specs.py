@@ -1,4 +1,4 @@
-"""What a new hook is to be: pages make it from a form, the API from JSON."""
+"""Specifications of new hooks: pages make them from a form, the API from JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Part = TypeVar("_Part")
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a webhook leads. An empty URL is that of the format, if it has one."""
+    """The destination of a webhook. An empty URL is that of the format, if it has one."""
 
     url: str = ""
     format: str = "raw"
@@ -24,7 +24,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class HookFilter:
-    """What a hook is about. None is no restriction, an empty list nothing."""
+    """The events and resources of a hook. None is no restriction, an empty list nothing."""
 
     events: Sequence[str] | None = None
     resources: Sequence[UUID] | None = None
@@ -32,7 +32,7 @@ class HookFilter:
 
 @dataclass(frozen=True)
 class Pace:
-    """How quickly a webhook is sent to.
+    """The pace at which a webhook is sent to.
 
     `ordered`: a delivery is not begun before the one before it is settled, however long that takes.
     """

@@ -1,4 +1,4 @@
-"""What may stand in a hook: every check, each giving problems by field, empty if there are none."""
+"""Rules for a hook: every check gives problems by field, empty if there are none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST = 100  # recipients of one kind, resources or events of one hook
 
 @dataclass(frozen=True)
 class Notify:
-    """Whom an e-mail hook tells; at least one of the four."""
+    """The recipients of an e-mail hook; at least one of the four."""
 
     members: bool = False
     roles: Sequence[str] = ()
@@ -38,7 +38,7 @@ class Notify:
 
     @classmethod
     def of(cls, hook: Hook) -> Notify:
-        """Whom a hook tells as it stands."""
+        """Return the recipients of a hook as it stands."""
         users = list(hook.notify_users.order_by("email").values_list("pk", flat=True))
         return cls(hook.notify_members, hook.notify_roles, users, hook.notify_addresses)
 
@@ -52,7 +52,7 @@ class RateLimit:
 
     @classmethod
     def of(cls, lane: Lane) -> RateLimit | None:
-        """What was chosen for a lane, a whole number as such."""
+        """Return the rate that was chosen for a lane, a whole number as such."""
         if lane.rate is None:
             return None
         return cls(int(lane.rate) if lane.rate.is_integer() else lane.rate, lane.burst)

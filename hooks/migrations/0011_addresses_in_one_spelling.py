@@ -72,7 +72,7 @@ def _respell_endpoint(apps, db, endpoint):
 
 
 def _was_mailed_elsewhere(address, stored):
-    """Whether mail to this spelling went to another domain, by the rules of 2003 (`faß` was `fass`)."""
+    """Return True if mail to this spelling went to another domain by the rules of 2003 (`faß` was `fass`)."""
     try:
         domain = address.rpartition("@")[2].encode("idna").decode()
     except UnicodeError:
@@ -87,7 +87,7 @@ def _move_unsubscriptions(apps, db, endpoint, kept):
 
 
 def _move_waiting(apps, db, endpoint, kept):
-    """What waits goes to the endpoint that is kept, but not what that is owed anyway."""
+    """Move waiting deliveries to the endpoint that is kept, except those that are owed there anyway."""
     deliveries = apps.get_model("hooks", "Delivery").objects.using(db)
     waiting = deliveries.filter(lane=endpoint.lane_id, endpoint=endpoint.pk, state="pending")
     twice = waiting.filter(Exists(deliveries.filter(endpoint=kept.pk, event=OuterRef("event"))))

@@ -20,7 +20,7 @@ _PACE = {"rate": 2.0, "burst": 10}
 
 
 def give_discord_its_transport(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Whatever its format, and by the host alone: this is what stands in the address in the clear."""
+    """Give lanes their transport by the host alone, whatever the format: only the host is in the clear in an address."""
     rows = apps.get_model("hooks", "Endpoint").objects.filter(kind="webhook", lane__transport="http")
     for batch in _batches(rows.filter(address__icontains="discord"), "address", "lane_id"):
         _update(apps, [lane for _, address, lane in batch if _is_discord(address)], transport="discord")

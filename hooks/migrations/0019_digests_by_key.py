@@ -1,4 +1,4 @@
-"""What was told in a digest names it by key, not in its words alone.
+"""Let deliveries that were told in a digest name it by key, not in their words alone.
 
 The digests of deliveries that are there are read from what their outcome says, for the last time. In small batches,
 each in a transaction of its own: if it is interrupted, it goes on where it was. Backwards, the words still say it.

@@ -1,4 +1,4 @@
-"""What the console says is stored by its code: these columns are texts without a limit of their own.
+"""Store the words of the console by their code: these columns become texts without a limit of their own.
 
 PostgreSQL writes no row anew for this. What is there is text already, and stays: it is shown as it is.
 """

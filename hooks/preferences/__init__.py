@@ -1,1 +1,1 @@
-"""What a user chose: notification settings and what follows from them."""
+"""Preferences of a user: notification settings and their effects."""

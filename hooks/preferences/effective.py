@@ -1,4 +1,4 @@
-"""How things stand for one user: of every event type and channel, whether it is on, who decided that, and why.
+"""Effective settings of one user: for every event type and channel, whether it is on, who decided that, and why.
 
 Read in a fixed number of queries, whatever the number of organizations. The page of settings shows it; `rule` is the
 same for counting what really happened.
@@ -46,7 +46,7 @@ class MissingKind(StrEnum):
 
 
 class Missing(NamedTuple):
-    """What a channel lacks to work: in short for the head of a column, and with what to do about it."""
+    """A gap in a channel's set-up: in short for the head of a column, and at length with what to do about it."""
 
     kind: MissingKind
     short: str
@@ -55,7 +55,7 @@ class Missing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SettingCell:
-    """One event type on one channel, in one scope.
+    """A cell of the grid: one event type on one channel, in one scope.
 
     `own`: chosen for just this scope; else what is wider decides, and `why` says what that is. `differs`: where
     narrower choices say otherwise. `usable`: the channel works; `why` says what is missing if it does not.
@@ -72,7 +72,7 @@ class SettingCell:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What holds for events of one type in one organization: `base`, but for the resources in `exceptions`."""
+    """The setting for events of one type in one organization: `base`, but for the resources in `exceptions`."""
 
     base: bool
     exceptions: Mapping[UUID, bool] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class EffectiveSettings:
         return cls(user, mine, own, _missing(user, own), hooks_naming(user, memberships), resources, chosen)
 
     def changed(self) -> dict[UUID | None, int]:
-        """How many choices there are for everything (None), for each organization and each resource."""
+        """Count the choices for everything (None), for each organization and each resource."""
         counts: dict[UUID | None, int] = defaultdict(int)
         for (event_type, _), by_scope in self.chosen.items():
             for scope in by_scope if catalogue.is_offered(event_type) else ():
@@ -133,7 +133,7 @@ class EffectiveSettings:
         )
 
     def rule(self, organization: UUID, event_type: str, channel: str) -> Rule:
-        """What holds for the events of a type in an organization."""
+        """Return the effective setting for the events of a type in an organization."""
         if channel in self.missing:
             return Rule(False)
         chosen = self.chosen.get((event_type, channel), {})
@@ -154,7 +154,7 @@ class EffectiveSettings:
     # --- What is wider -----------------------------------------------------------------------------------------
 
     def _inherited(self, event_type: str, channel: str, scope: Scope) -> CellState:
-        """What holds where nothing was chosen for just this scope."""
+        """Return the setting that holds where nothing was chosen for just this scope."""
         chosen = self.chosen.get((event_type, channel), {})
         if scope == EVERYTHING:
             return self._default_of_everything(event_type, channel)
@@ -202,7 +202,7 @@ class EffectiveSettings:
     # --- What is narrower --------------------------------------------------------------------------------------
 
     def _differs(self, event_type: str, channel: str, scope: Scope, told: CellState) -> str:
-        """Where narrower choices say otherwise: "differs in Acme (off) and for shop (on)"."""
+        """Return where narrower choices say otherwise: "differs in Acme (off) and for shop (on)"."""
         if scope.resource:
             return ""
         names = []
@@ -224,7 +224,7 @@ def scope_id(scope: Scope) -> UUID | None:
 
 
 def organization_of(scope: Scope) -> UUID:
-    """Of an organization or a resource: its organization."""
+    """Return the organization of a scope, which is an organization or a resource."""
     if scope.resource:
         return scope.resource.organization_id
     assert scope.organization
@@ -232,7 +232,7 @@ def organization_of(scope: Scope) -> UUID:
 
 
 def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
-    """Why channels do not work, by kind."""
+    """Return why channels do not work, by kind."""
     found = {
         kind.value: Missing(
             MissingKind.NOT_SET_UP, f"{kind.label} is not set up", f"{kind.label} is not set up: a click opens its form"
@@ -268,7 +268,7 @@ def _because_of_role(event_type: str, membership: Membership) -> str:
 def _by_hooks(
     name: str, whole: Sequence[Naming], some: Sequence[Naming], asking: Sequence[Naming], follows: bool
 ) -> CellState:
-    """What the e-mail hooks of an organization make of a default that is not on by itself."""
+    """Return the effect of an organization's e-mail hooks on a default that is not on by itself."""
     lead = f"Follows the e-mail hooks of {name}: " if follows else "Off by default, but "
     if whole:
         state, why = State.ON, f"on for {_called(whole)}" if follows else f"told by {_called(whole)} of {name}"
@@ -297,7 +297,7 @@ def _lead(event_type: str, channel: str) -> str:
 
 
 def _where(each: Sequence[tuple[str, CellState]]) -> str:
-    """As "on in Acme and Other, off in Ada"."""
+    """Return text such as "on in Acme and Other, off in Ada"."""
     by_state: dict[State, list[str]] = defaultdict(list)
     for name, told in each:
         by_state[told.state].append(name)

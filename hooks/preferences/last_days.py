@@ -1,4 +1,4 @@
-"""What would have reached a user in the last days, from what really happened and what the user has chosen now."""
+"""The messages that would have reached a user in the last days, by real events and the settings of now."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AT_ONCE = 400  # parts of one UNION: SQLite takes 500
 
 @dataclass(frozen=True)
 class Told:
-    """How many messages each channel would have carried. `more`: at least so many."""
+    """The number of messages that each channel would have carried. `more`: at least so many."""
 
     by_channel: Counter[str] = field(default_factory=Counter)
     happened: bool = False
@@ -124,7 +124,7 @@ class _Rules:
         return Case(When(resource_id__in=special, then=F("resource_id")), default=Value(None))
 
     def asked(self, organization: UUID) -> Q | None:
-        """Which of an organization's events any channel tells of; None if there are none."""
+        """Return a filter of an organization's events that any channel tells of; None if there are none."""
         always: list[str] = []
         asked = Q()
         for event_type, kinds in self.kinds.items():
@@ -149,6 +149,6 @@ def _owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
 
 
 def _recent(scope: Scope, now: datetime) -> QuerySet[Event]:
-    """What happened in these days: event ids sort by time, so that an index finds it."""
+    """Return the events of these days. Event ids sort by time, so that an index finds them."""
     recent = Event.objects.filter(pk__gte=ids.first_at(now - timedelta(days=DAYS)), is_test=False)
     return recent.filter(resource=scope.resource) if scope.resource else recent

@@ -23,13 +23,13 @@ Before = list[tuple[str, bool | None]]  # scopes, by their public ids (everythin
 
 
 def owner(endpoint: Endpoint) -> User | None:
-    """Whose address it is; nobody's if they changed it since."""
+    """Return the user of an address; None if they changed it since."""
     known = User.objects.filter(is_active=True).annotate(lower=Lower("email"))
     return known.filter(lower=endpoint.address.lower()).first()
 
 
 def is_off(user: User, event_type: str) -> bool:
-    """Whether the user turned it off, wherever it comes from."""
+    """Return True if the user turned the event type off, wherever it comes from."""
     stands = _chosen(user, event_type)
     return any(scope == EVERYTHING and not on for scope, on in stands) and not any(on for _, on in stands)
 
@@ -68,7 +68,7 @@ def turn_on(user: User, event_type: str, before: Sequence[tuple[str, bool | None
 
 
 def _chosen(user: User, event_type: str) -> list[tuple[Scope, bool]]:
-    """What the user chose about it, where the user is a member still."""
+    """Return what the user chose about the type, in organizations of which the user still is a member."""
     rows = NotificationSetting.objects.filter(user=user, event_type=event_type, channel=_EMAIL)
     mine = set(user.memberships.values_list("organization_id", flat=True))
     return [
@@ -79,7 +79,7 @@ def _chosen(user: User, event_type: str) -> list[tuple[Scope, bool]]:
 
 
 def _scopes(user: User, keys: Sequence[str]) -> Iterator[Scope]:
-    """Those of the scopes with these keys that the user has still."""
+    """Return the scopes with these keys that the user still has."""
     if "" in keys:
         yield EVERYTHING
     for organization in Organization.objects.filter(memberships__user=user):

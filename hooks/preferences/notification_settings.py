@@ -1,4 +1,4 @@
-"""What a user decides, written: event types on channels, for everything, one organization or one resource.
+"""Writes notification settings: event types on channels, for everything, one organization or one resource.
 
 Every change says what stood before, so that it can be undone; ends what waits that is no longer wanted; and leaves one
 audit entry in the user's personal space.
@@ -29,7 +29,7 @@ from notifications_project.bulk import in_chunks
 
 
 class InvalidSetting(Exception):
-    """What is wrong with a choice: `errors` maps a field (`event_type`, `channel`, `scope`) to words for people."""
+    """A choice is invalid: `errors` maps a field (`event_type`, `channel`, `scope`) to words for people."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
@@ -46,7 +46,7 @@ class NotSetUp(InvalidSetting):
 
 @dataclass(frozen=True)
 class Scope:
-    """What a choice is for: one resource, one organization, or (neither) everything."""
+    """The scope of a choice: one resource, one organization, or (neither) everything."""
 
     organization: Organization | None = None
     resource: Resource | None = None
@@ -81,7 +81,7 @@ def offered() -> list[str]:
 
 
 def chosen(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]:
-    """What the user chose for just this scope, by event type and channel."""
+    """Return what the user chose for just this scope, by event type and channel."""
     rows = NotificationSetting.objects.filter(user=user, **scope.key)
     return {(name, channel): on for name, channel, on in rows.values_list("event_type", "channel", "enabled")}
 
@@ -106,7 +106,7 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
 
 @transaction.atomic
 def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
-    """Whether bad news of a type passes snooze and quiet hours. Raises InvalidSetting."""
+    """Set that bad news of a type passes snooze and quiet hours, or does not. Raises InvalidSetting."""
     if not can_be_urgent(event_type):
         raise InvalidSetting({"event_type": "Only bad news can pass quiet times."})
     if urgent:
@@ -119,7 +119,7 @@ def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
 
 
 def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSetting]]:
-    """What is wrong with which of them, by their place."""
+    """Return the problems of choices, by the place of each."""
     known, there = set(offered()), services.channels_of(user)
     found: list[tuple[int, InvalidSetting]] = []
     for index, each in enumerate(wanted):

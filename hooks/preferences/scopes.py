@@ -11,7 +11,7 @@ EVERYTHING_KEY = "everything"
 
 
 class UnknownScope(Exception):
-    """There is no such scope, or it is not the user's; the message says which, for people."""
+    """The scope does not exist, or is not the user's; the message says which, for people."""
 
 
 def scope_key(scope: Scope) -> str:

@@ -32,7 +32,10 @@ def deliveries(
 
 
 def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """With what `sentences.next_try` looks at: the lane, the circuit of its transport, and whether a key reads."""
+    """Load with the deliveries what `sentences.next_try` reads.
+
+    These are the lane, the circuit of the transport, and whether a key reads.
+    """
     circuit = Circuit.objects.filter(pk=OuterRef("lane__transport"))
     held, why = Subquery(circuit.values("not_before")[:1]), Subquery(circuit.values("last_error")[:1])
     return deliveries.select_related("lane").annotate(

@@ -1,4 +1,4 @@
-"""What the list of hooks shows beside each hook, in a number of queries that does not grow with the list."""
+"""Facts that the list of hooks shows beside each hook, in a number of queries that does not grow with the list."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WIDTH, _HEIGHT, _STEP = 3.7, 32.0, 128 / _HOURS
 
 @dataclass(frozen=True)
 class Bar:
-    """One rectangle of a chart: `tone` is g (delivered), b (failed) or w (waiting)."""
+    """A rectangle of a chart: `tone` is g (delivered), b (failed) or w (waiting)."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""What pages, API and mails say about hooks and deliveries, in words. Pure: give a hook with its resources loaded."""
+"""Sentences about hooks and deliveries for pages, API and mails. Pure: give a hook with its resources loaded."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def listed(names: Sequence[str], most: int = _NAMED) -> str:
 
 
 def describe_hook(hook: Hook) -> str:
-    """What it is told about: "Process is down and Job run failed, for shop and shop-db"."""
+    """Return what the hook is told about: "Process is down and Job run failed, for shop and shop-db"."""
     if problem := hook.matching_problem:
         return _PROBLEMS[problem]
     events = "Every event" if hook.events is None else listed([catalogue.label(name) for name in hook.events])
@@ -118,7 +118,7 @@ def describe_hook(hook: Hook) -> str:
 
 
 def describe_pace(hook: Hook) -> str:
-    """How its deliveries follow each other, if somebody chose it: "In strict order, at most 5 a second"."""
+    """Return how its deliveries follow each other, if somebody chose it: "In strict order, at most 5 a second"."""
     lane = hook.endpoint.lane if hook.endpoint else None
     order = "in strict order" if lane and lane.ordered else ""
     rate = ""
@@ -130,7 +130,7 @@ def describe_pace(hook: Hook) -> str:
 
 
 def describe_recipients(hook: Hook) -> str:
-    """Whom an e-mail hook tells: "Every member", "Admins and managers, Ada and ops@example.org"."""
+    """Return the recipients of an e-mail hook: "Every member", "Admins and managers, Ada and ops@example.org"."""
     if hook.notify_members:
         return listed(["Every member", *hook.notify_addresses])
     roles = [who_has(role).lower() for role in Role if role.value in hook.notify_roles]
@@ -140,7 +140,7 @@ def describe_recipients(hook: Hook) -> str:
 
 
 def describe_silent(silent: Sequence[SkippedAddress]) -> str:
-    """How many of those whom a hook names are not told: "2 unsubscribed, 1 waits for confirmation"."""
+    """Count the recipients of a hook who are not told: "2 unsubscribed, 1 waits for confirmation"."""
     counts = Counter(each.why for each in silent)
     waiting, stopped, failing = counts[SkipReason.UNCONFIRMED], counts[SkipReason.STOPPED], counts[SkipReason.FAILING]
     words = [
@@ -177,7 +177,7 @@ def hook_state(hook: Hook) -> ConditionBadge:
 
 
 def has_lost_secret(endpoint: Endpoint) -> bool:
-    """Whether no key of ENCRYPTION_KEYS reads its secrets: nothing can be sent until there are new ones."""
+    """Return True if no key of ENCRYPTION_KEYS reads its secrets: nothing can be sent until there are new ones."""
     return endpoint.is_lost(endpoint.secrets)
 
 
@@ -196,7 +196,7 @@ def endpoint_state(endpoint: Endpoint) -> ConditionBadge:
 
 
 def needs_attention(hook: Hook) -> bool:
-    """Whether its endpoint is in trouble although it should be told."""
+    """Return True if the hook's endpoint is in trouble although it should be told."""
     endpoint = hook.endpoint
     if endpoint is None or not hook.enabled:
         return False
@@ -204,7 +204,7 @@ def needs_attention(hook: Hook) -> bool:
 
 
 def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) -> str:
-    """What goes on with a hook that needs attention; its name is said before: "has not answered well for 3 h …"."""
+    """Return the trouble of a hook, to follow its name: "has not answered well for 3 h …"."""
     endpoint = hook.endpoint
     assert endpoint is not None
     wait = f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}" if waiting else "Nothing waits"
@@ -219,12 +219,12 @@ def trouble(hook: Hook, waiting: int, next_try: datetime | None, now: datetime) 
 
 
 def describe_enabling(delivery: Delivery, hook: Hook) -> str:
-    """What a test means for an endpoint that was disabled when it was sent; empty for any other test."""
+    """Return what a test means for an endpoint that was disabled when it was sent; empty for any other test."""
     return describe_enabling_of(hook.name, hook.endpoint, delivery, paused=hook.paused)
 
 
 def describe_enabling_of(name: str, endpoint: Endpoint | None, delivery: Delivery, *, paused: bool = False) -> str:
-    """The same for an endpoint of that name."""
+    """Return what a test means for a disabled endpoint of that name."""
     if endpoint is None or not any(reason.get("enables") for reason in delivery.reasons):
         return ""
     if delivery.state == Delivery.State.DELIVERED and endpoint.disabled_at is None:
@@ -238,7 +238,7 @@ def describe_enabling_of(name: str, endpoint: Endpoint | None, delivery: Deliver
 
 
 def describe_loss(hook: Hook, people: int) -> str:
-    """What ends when the hook is deleted: "14 members stop getting e-mails about …"."""
+    """Return what ends when the hook is deleted: "14 members stop getting e-mails about …"."""
     if hook.matching_problem:
         return "It matches nothing at the moment, so nothing stops."
     about = describe_hook(hook)
@@ -253,7 +253,7 @@ def describe_loss(hook: Hook, people: int) -> str:
 
 
 def until(when: datetime, now: datetime) -> str:
-    """When something is: "now" or "in 4 min"."""
+    """Return a time in words: "now" or "in 4 min"."""
     return "now" if when <= now + timedelta(seconds=1) else f"in {span((when - now).total_seconds())}"
 
 
@@ -268,7 +268,7 @@ def where(endpoint: Endpoint, *, secret: bool = False) -> str:
 
 
 def describe_reason(reason: Mapping[str, Any], *, own: bool = False) -> str:
-    """One rule that asked for a delivery, to follow "Told because". `own`: said to whom it goes."""
+    """Return one rule that asked for a delivery, to follow "Told because". `own`: said to its recipient."""
     name, rule = reason.get("name"), reason.get("rule")
     if rule == RuleKind.HOOK:
         return f"the hook “{name}” asks for it"
@@ -305,9 +305,10 @@ def delivery_badge(state: str) -> Badge:
 
 
 def describe_state(delivery: Delivery, now: datetime | None = None, workers: Callable[[], bool] = lambda: True) -> str:
-    """What goes on with it: "Next try in 4 min, attempt 4 of 10". Knows its lane's back-off if that is loaded.
+    """Return the next step of a delivery: "Next try in 4 min, attempt 4 of 10".
 
-    `workers` says whether any is running; it is asked only if that decides.
+    It uses its lane's back-off if that is loaded. `workers` says whether any is running, and is asked only if that
+    decides.
     """
     now = now or timezone.now()
     if delivery.state == Delivery.State.DELIVERED:
@@ -339,7 +340,7 @@ def describe_state(delivery: Delivery, now: datetime | None = None, workers: Cal
 
 
 def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None:
-    """When it may next be tried: due, and neither its lane nor its transport backing off.
+    """Return when the delivery may next be tried: due, and neither its lane nor its transport backing off.
 
     None: nobody knows, because it is held, there is no mail server or push key for it, or it is settled.
     The back-off is known of deliveries that come from `overview.with_back_off`.
@@ -356,7 +357,7 @@ def next_try(delivery: Delivery, now: datetime | None = None) -> datetime | None
 
 
 def _why_held(delivery: Delivery, when: datetime) -> str:
-    """Why a service takes nothing of anybody until then, if that is what it waits for."""
+    """Return why a service takes nothing of anybody until then, if the delivery waits for that."""
     held: datetime | None = getattr(delivery, "transport_held", None)
     if held != when or delivery.lane.transport not in LIMITED_HOSTS:
         return ""
@@ -364,7 +365,7 @@ def _why_held(delivery: Delivery, when: datetime) -> str:
 
 
 def _is_quiet(delivery: Delivery) -> bool:
-    """Whether it waits for a quiet time to end, and not because of a try before."""
+    """Return True if the delivery waits for a quiet time to end, and not for a retry."""
     return delivery.quiet_until is not None and not delivery.tries
 
 
@@ -396,7 +397,7 @@ _ADVICE = {
 
 
 def advice(code: str, kind: str = Endpoint.Kind.WEBHOOK) -> str:
-    """What to check after an attempt that ended with `code`, where its explanation does not say so already.
+    """Return what to check after an attempt that ended with `code`, where its explanation does not say so already.
 
     `kind`, of the endpoint: people who are mailed or pushed to cannot check the way there.
     """

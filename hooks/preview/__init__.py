@@ -1,1 +1,1 @@
-"""What would be sent, and whether a token is valid, before anything is sent."""
+"""Previews of what would be sent, and checks of tokens, before anything is sent."""

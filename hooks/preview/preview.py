@@ -1,4 +1,4 @@
-"""What a hook would send: written as the real thing is, with a sample of an event type, and never sent.
+"""Previews of a hook's messages: written as the real thing is, with a sample of an event type, and never sent.
 
 Nobody reads a secret here: neither those of the options nor those in the address.
 """
@@ -55,7 +55,7 @@ class Draft:
 
     @classmethod
     def of(cls, hook: Hook, recipient: str) -> Draft:
-        """As it is stored. `recipient`: to whom an e-mail is addressed."""
+        """Return a preview of the hook as it is stored. `recipient`: to whom an e-mail is addressed."""
         endpoint = hook.endpoint
         resources = [str(each.pk) for each in hook.resources.all()]
         if endpoint is None:
@@ -75,7 +75,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would be sent, to be shown."""
+    """A message that would be sent, to be shown."""
 
     format: Format
     first: str  # the line before the headers
@@ -189,7 +189,10 @@ def _notification(organization: Organization, draft: Draft, event_type: str, lan
 
 
 def _resource(organization: Organization, draft: Draft, known: EventType) -> Resource | None:
-    """What it is about: one that the hook is restricted to, else one that there is, best the one of the sample."""
+    """Return the resource of a sample.
+
+    One that the hook is restricted to, else one that exists, best the sample's own.
+    """
     if known.subject in _WITHOUT_RESOURCE:
         return None
     kind = Resource.Kind.ADDON if known.subject == Subject.ADDON else Resource.Kind.APPLICATION
@@ -200,7 +203,7 @@ def _resource(organization: Organization, draft: Draft, known: EventType) -> Res
 
 
 def _signing_keys(endpoint: Endpoint | None) -> tuple[str, ...]:
-    """Those that sign now; where there are none yet, one that is made up."""
+    """Return the keys that sign now; where there are none yet, one that is made up."""
     if endpoint is None or isinstance(endpoint.secrets, Unreadable):
         return (new_secret(),)
     now = time.time()

@@ -21,18 +21,18 @@ _seats = Seats(each=3, total=20)
 
 
 def can_be_verified(hook: Hook) -> bool:
-    """Whether its service can be asked."""
+    """Return True if the hook's service can be asked."""
     return hook.endpoint is not None and can_verify(hook.endpoint.format)
 
 
 def can_verify(format: str) -> bool:
-    """Whether the service of a format can be asked."""
+    """Return True if the service of a format can be asked."""
     known = FORMATS.get(format)
     return known is not None and known.can_verify()
 
 
 def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "") -> tuple[bool, str]:
-    """Whether the service accepts the token, and in words for people, without any secret, what it answered.
+    """Ask the service about a token. Return True if it accepts it, and its answer in words without any secret.
 
     Takes as long as the service does, `DELIVERY_TIMEOUT` at the most: call it in no transaction. Stores nothing.
     `owner`: the organization that asks.
@@ -57,13 +57,13 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
 
 
 def verify_draft(draft: Draft, actor: User, owner: str) -> tuple[bool, str]:
-    """As `verify`, for a person who may have so many running at once. Raises Busy."""
+    """Call `verify` for a person who may have so many running at once. Raises Busy."""
     with _seats.taken_by(actor.pk):
         return verify(draft.format, draft.address, draft.options, owner)
 
 
 def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
-    """The same for a channel of a user, as it is saved or as it stands in its form."""
+    """Verify the token of a user's channel, as it is saved or as it stands in its form."""
     verified, words = verify_draft(draft, channel.user, str(channel.user.pk))
     space = ensure_personal_space(channel.user)
     told = {"url": mask_to_host(draft.address), "accepted": verified}
@@ -72,7 +72,7 @@ def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
 
 
 def verify_hook(hook: Hook, actor: User, draft: Draft) -> tuple[bool, str]:
-    """The same for a hook as it is saved or as it stands in its form. The audit log says who asked where."""
+    """Verify the token of a hook as it is saved or as it stands in its form. The audit log says who asked where."""
     verified, words = verify_draft(draft, actor, hook.organization.public_id)
     told = {"url": mask_to_host(draft.address), "accepted": verified}
     audit.record(hook.organization, actor, "hook.token_verified", hook.name, **told)

@@ -47,7 +47,7 @@ class Outcome:
 
 
 def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = False) -> Outcome:
-    """What the answer to the `tries`-th scheduled try means for the delivery. A test is tried once.
+    """Return what the answer to the `tries`-th scheduled try means for the delivery. A test is tried once.
 
     After an extra try the scheduled ones go on as if there had been none.
 

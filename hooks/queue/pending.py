@@ -1,4 +1,4 @@
-"""What happens to deliveries that wait when the rule behind them changes.
+"""Changes to waiting deliveries when the rule behind them changes.
 
 A delivery may have several reasons. When a rule goes away, what waits only because of it is cancelled; what
 has another reason stays (docs/who-is-told.md). A held delivery (`due_at` empty) waits for its rule to be resumed.
@@ -168,7 +168,7 @@ def forget_answers(endpoint: Endpoint) -> None:
 
 
 def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
-    """What was held for a channel that is snoozed now, or in its quiet hours, waits for the end of that."""
+    """Let held deliveries of a channel that is snoozed now, or in its quiet hours, wait for the end of that."""
     channel = Channel.objects.filter(endpoint=endpoint).select_related("user").first()
     until = quiet_until(channel, channel.user.time_zone, now) if channel else None
     if channel and until:
@@ -236,7 +236,7 @@ class _Receivers:
 
 
 def _due_after_quiet_time(now: datetime) -> Case:
-    """When what was held may go: now, or as what was not held while its receiver has a quiet time.
+    """Return when held deliveries may go: now, or at the end of their receiver's quiet time.
 
     Digests are made of the latter (`hooks.deliveries.digests`).
     """
@@ -271,7 +271,7 @@ def _active_hooks(organization: UUID) -> set[str]:
 
 
 def _may_be_sent(delivery: Delivery, active: set[str]) -> bool:
-    """Whether a reason is left that is no paused hook, and its address may be tried. Tests may go whatever is."""
+    """Return True if some reason other than a paused hook remains and the address is not stopped. Tests always go."""
     rules = {reason["rule"] for reason in delivery.reasons}
     if RuleKind.TEST in rules or delivery.endpoint.disabled_at:
         return RuleKind.TEST in rules

@@ -60,7 +60,7 @@ class Heartbeat:
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
-        """It takes on nothing new any more, or not for sure: who has something new wakes another."""
+        """Mark a pump as one that takes on nothing new, or not for sure: whoever has something new wakes another."""
         with _unhurried():
             Pump.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
         self.leaving = True
@@ -92,7 +92,7 @@ def wake() -> None:
 
 
 def invite_another() -> None:
-    """There is more than one pump can hold: let another worker help, of whichever cluster, if one is free.
+    """Invite another worker, of whichever cluster, to help if one is free: there is more than one pump can hold.
 
     If none is, the invitation waits, and so there is no second one.
     """
@@ -112,7 +112,10 @@ def active_pumps() -> int:
 
 
 def queued() -> bool:
-    """Whether a task is in the queue and nobody has taken it: it will look for work, and so after this moment."""
+    """Return True if a task is in the queue and nobody has taken it.
+
+    It will look for work, and so after this moment.
+    """
     if settings.REDIS_URL:
         return int(_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
@@ -127,7 +130,7 @@ def open_transports() -> list[str]:
 
 
 def transports() -> tuple[list[str], list[str]]:
-    """Those that may be tried freely; and those that were away, when it is time for one attempt to look again."""
+    """Return the transports that may be tried freely, and those that were away and are due for one attempt."""
     now = clock.now()
     circuits = {circuit.pk: circuit for circuit in Circuit.objects.all()}
     free: list[str] = []
@@ -154,7 +157,10 @@ def _wake() -> None:
 
 @lru_cache(maxsize=1)
 def _broker(process: int) -> Broker:
-    """This process's one connection to the queue: opening one for each wake-up would cost more than it carries."""
+    """Return this process's one connection to the queue.
+
+    Opening one for each wake-up would cost more than it carries.
+    """
     return get_broker()
 
 

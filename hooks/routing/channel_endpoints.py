@@ -1,4 +1,4 @@
-"""Where deliveries go: of an endpoint, what they need; and the endpoints of members' own channels, read in bulk."""
+"""Endpoints for routing: where deliveries go, and the endpoints of members' own channels, read in bulk."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class ChannelEndpoints:
             self.to[user, of].append(EndpointRef(*rest))
 
     def disabled(self) -> list[UUID]:
-        """Those that are not tried at the moment."""
+        """Return the endpoints that are not tried at the moment."""
         return [to.pk for found in self.to.values() for to in found if to.disabled_at]
 
     def replace(self, fresh: dict[UUID, EndpointRef]) -> None:
-        """What was read again, by id."""
+        """Take the endpoints as they were read again, by id."""
         for found in self.to.values():
             found[:] = [fresh.get(to.pk, to) for to in found]

@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Round:
-    """Whose turn it is, in this process: the organizations with unrouted events, by id, round and round.
+    """The turns of organizations with unrouted events, by id, round and round, in this process.
 
     Finding the next is one look into the index, however many events wait.
     """

@@ -28,7 +28,7 @@ _BY_ROLE: dict[str, Reason] = {role.value: {"rule": RuleKind.ROLE, "name": role.
 
 @dataclass(slots=True)
 class PlannedDelivery:
-    """One delivery to be made: to a webhook's endpoint, or to an e-mail address."""
+    """A planned delivery: to a webhook's endpoint, or to an e-mail address."""
 
     event: UUID
     endpoint: EndpointRef | None
@@ -93,7 +93,10 @@ class OrganizationRules:
             self.reach.replace(fresh)
 
     def owed(self, event: Event) -> list[PlannedDelivery]:
-        """What an event owes; nothing for a test, which goes to the endpoint that is tested and to no other."""
+        """Return the deliveries of an event.
+
+        None for a test, which goes to the endpoint that is tested and to no other.
+        """
         if event.is_test:
             return []
         webhooks = [
@@ -106,7 +109,7 @@ class OrganizationRules:
         return webhooks + self._mails(event) + self._to_channels(event)
 
     def _mails(self, event: Event) -> list[PlannedDelivery]:
-        """One for each person, however many rules say so; none for members who turned it off."""
+        """Plan one delivery for each person, however many rules say so; none for members who turned it off."""
         mails: dict[str, PlannedDelivery] = {}
         unwanted = {subject_address(event)}
 
@@ -176,5 +179,5 @@ class OrganizationRules:
                 yield hook
 
     def covers(self, hook: Hook, event: Event) -> bool:
-        """Whether what the event is about is among what the hook is restricted to, if it is."""
+        """Return True if the event is about a resource of the hook, or the hook has no restriction."""
         return not hook.restricted or event.resource_id in self.resources[hook.pk]

@@ -1,4 +1,4 @@
-"""What a `hook.*` event is about: the hook, channel or address that is not told of its own trouble."""
+"""Subjects of `hook.*` events: the hook, channel or address that is not told of its own trouble."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OWN = "hook."  # begins the types of the events that are about hooks
 
 
 def annotate_subject(events: QuerySet[Event]) -> QuerySet[Event]:
-    """As `Rules` needs them. What an event says is read of those only of which it matters: it may be long."""
+    """Load events as the rules need them. The data is read only of events where it matters: it may be long."""
     about = Case(When(type__startswith=_OWN, then=F("representation")), default=Value(""), output_field=TextField())
     return events.defer("representation").annotate(about=about)
 
@@ -35,7 +35,7 @@ def subject_address(event: Event) -> str | None:
 
 
 def _text_of(about: Any, name: str) -> str | None:
-    """What an event says may be anything: programs could send such events once."""
+    """Return the data of an event, which may be anything: programs could send such events once."""
     found = about.get(name) if isinstance(about, dict) else None
     return found if isinstance(found, str) else None
 

@@ -1,4 +1,4 @@
-"""What services make of a message's texts and colours, for previews: `{{ text|chat_text:"slack" }}`."""
+"""Filters that draw a message's texts and colours as services do, for previews: `{{ text|chat_text:"slack" }}`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def alert_tone(action: object) -> str:
 
 @register.filter
 def emoji(tag: object) -> str:
-    """What ntfy draws for a tag; empty if it is a word."""
+    """Return the picture that ntfy draws for a tag; empty if it is a word."""
     return _EMOJI.get(str(tag), "")
 
 
@@ -69,7 +69,7 @@ def pairs(found: object) -> list[tuple[object, object]]:
 
 @register.filter
 def is_ended(event_type: object) -> bool:
-    """Whether some event resolves the alert that this type opens in PagerDuty."""
+    """Return True if some event resolves the alert that this type opens in PagerDuty."""
     return pagerduty.has_resolving_event(str(event_type))
 
 

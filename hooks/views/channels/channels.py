@@ -98,7 +98,7 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _in_words(setting: NotificationSetting) -> str:
-    """As "Process is down", for everything, or "Git push for shop"."""
+    """Return text such as "Process is down", for everything, or "Git push for shop"."""
     scope = setting.resource or setting.organization
     label = catalogue.label(setting.event_type)
     return f"{label} for {scope.name}" if scope else label

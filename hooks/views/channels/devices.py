@@ -1,4 +1,4 @@
-"""One's own iPhones and iPads: renaming and removing them. The app registers them, by the API."""
+"""Pages of a user's iPhones and iPads: renaming and removing them. The app registers them, by the API."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def remove(request: HttpRequest, device: UUID) -> HttpResponse:
 
 
 def _find(request: HttpRequest, pk: UUID) -> Device:
-    """One of the user's own. Raises Http404."""
+    """Return a device of the user. Raises Http404."""
     mine = Device.objects.filter(user=signed_in(request)).select_related("endpoint", "user")
     return get_object_or_404(mine, pk=pk)

@@ -91,7 +91,7 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
 
 
 def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
-    """How to register a device; once there is one, a button turns the cell on from which one came."""
+    """Show how to register a device; once there is one, a button turns the cell on from which the user came."""
     mine = Device.objects.filter(user=signed_in(request)).select_related("endpoint").order_by("name", "pk")
     if request.method == "POST" and cell and turned_on(request, cell):
         return HttpResponseRedirect(cell.page)
@@ -106,7 +106,7 @@ def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
 
 
 def _curl() -> str:
-    """What the app does at each start, as a command."""
+    """Return the command that does what the app does at each start."""
     return (
         f"curl {settings.PUBLIC_URL}{reverse('api-devices')} \\\n"
         "  -H 'Authorization: Bearer YOUR_API_TOKEN' \\\n"
@@ -170,7 +170,10 @@ def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> Ht
 @never_cache
 @login_required
 def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
-    """What would be sent with the form as it stands: nothing is saved, and nothing is sent. GET leads to the form."""
+    """Show what would be sent with the form as it stands.
+
+    Nothing is saved, and nothing is sent. GET leads to the form.
+    """
     channel = _own(request, kind)
     if request.method != "POST":
         return redirect("hooks:channel-set-up", kind)
@@ -188,7 +191,10 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Form, Draft]:
-    """What stands in the form, whatever is wrong in it; secrets that were left alone are those that are stored."""
+    """Return the values of the form, whatever is wrong in it.
+
+    Secrets that were left alone are those that are stored.
+    """
     endpoint = channel.endpoint if channel else None
     form = form_of(kind, request.POST, endpoint)
     form.is_valid()

@@ -22,7 +22,10 @@ from notifications_project.accounts.access import signed_in
 @require_GET
 @login_required
 def secret(request: HttpRequest, kind: str) -> HttpResponse:
-    """With `delivery`: the result of the test that was sent as it was saved. Nothing may keep this page."""
+    """Show a secret once.
+
+    With `delivery`: the result of the test that was sent as it was saved. Nothing may keep this page.
+    """
     channel = find_channel(signed_in(request), kind)
     card = cards.card(channel, timezone.now())
     if not card.signed:

@@ -24,7 +24,7 @@ from notifications_project.accounts.models import User
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def snooze(request: HttpRequest) -> HttpResponse:
-    """One address with three forms: `do` says which was sent (snooze, wake, hours)."""
+    """Serve one address with three forms: `do` says which was sent (snooze, wake, hours)."""
     user, now = signed_in(request), timezone.now()
     mine = _silenceable(user)
     sent = request.POST.get("do") if request.method == "POST" else None

@@ -61,7 +61,7 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def result_of(request: HttpRequest, channel: Channel) -> dict[str, Any]:
-    """What came of the test of a channel that the address names with `delivery`. Raises Http404."""
+    """Return the result of the test of a channel that the address names with `delivery`. Raises Http404."""
     wanted = request.GET.get("delivery")
     if not wanted:
         return {}
@@ -92,7 +92,7 @@ def _is_of(delivery: Delivery, channel: Channel) -> bool:
 
 
 def _endpoint(user: User, channel: Channel, device: str) -> Endpoint:
-    """Where the test goes: of several devices to the chosen one. Raises CannotTest."""
+    """Return where the test goes: of several devices to the chosen one. Raises CannotTest."""
     if channel.endpoint:
         return channel.endpoint
     if channel.kind == Channel.Kind.EMAIL:

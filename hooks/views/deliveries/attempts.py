@@ -1,4 +1,4 @@
-"""How an attempt is shown: what was sent and what came back, as text to read."""
+"""Attempts as pages show them: the request and the answer, as text to read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shown:
 
     @property
     def words(self) -> str:
-        """What happened, without the code that stands before it in a badge."""
+        """Return the explanation, without the code that stands before it in a badge."""
         return self.attempt.explanation.removeprefix(self.attempt.code).lstrip() or "No words came with it"
 
 
@@ -45,7 +45,7 @@ def shown(delivery: Delivery, attempt: Attempt) -> Shown:
 
 
 def curl(delivery: Delivery, attempt: Attempt) -> str:
-    """The same request as a command, for who may read the URL. Its signature is the one of that time.
+    """Return the same request as a command, for readers who may see the URL. Its signature is the one of that time.
 
     An attempt keeps the host alone: the rest is the URL as it is now, if it leads to the same place.
     """

@@ -160,7 +160,7 @@ def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 def redeliver_selected(request: HttpRequest, organization: Organization) -> HttpResponse:
-    """What was ticked in the list, again; leads back to the list as it was filtered."""
+    """Send the ticked deliveries again; lead back to the list as it was filtered."""
     query = request.GET.urlencode()
     back = redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
     if request.method != "POST":
@@ -188,7 +188,7 @@ def target(delivery: Delivery) -> str:
 
 
 def _again(delivery: Delivery) -> str:
-    """What the button for another try says; empty if there can be none."""
+    """Return the label of the button for another try; empty if there can be none."""
     if delivery.endpoint.deleted_at:
         return ""
     return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"

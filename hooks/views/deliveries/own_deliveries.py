@@ -42,7 +42,7 @@ def index(request: HttpRequest, kind: str) -> HttpResponse:
 @require_safe
 @login_required
 def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
-    """The same page as the organization's, with everything on it: it is the user's own."""
+    """Show the organization's page of a delivery with everything on it: it is the user's own."""
     found = _find(request, delivery)
     context = described(request, found, secret=True) | {
         "reasons": sentences.describe_reasons(found.reasons, own=True),
@@ -69,7 +69,7 @@ def redeliver(request: HttpRequest, delivery: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def redeliver_selected(request: HttpRequest, kind: str) -> HttpResponse:
-    """What was ticked in the list, again; leads back to the list."""
+    """Send the ticked deliveries again; lead back to the list."""
     if kind not in Channel.Kind.values:
         raise Http404("There is no such channel.")
     if request.method == "POST":
@@ -92,7 +92,7 @@ def _send_again(request: HttpRequest) -> None:
 
 
 def _find(request: HttpRequest, pk: UUID) -> Delivery:
-    """One of the user's own. Raises Http404."""
+    """Return a delivery of the user. Raises Http404."""
     return get_object_or_404(channel_deliveries.loaded(channel_deliveries.deliveries(signed_in(request))), pk=pk)
 
 

@@ -95,7 +95,7 @@ def change(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _stood(request: HttpRequest, mailed: Mailed) -> mail_link_settings.Before:
-    """What stood before it was turned off, if the page knows it still."""
+    """Return the settings from before it was turned off, if the page still knows them."""
     try:
         stood = mail_links.read_undo(request.POST.get("undo", ""), mailed)
         return [(key, enabled) for key, enabled in stood]
@@ -133,7 +133,7 @@ def _endpoint(pk: UUID) -> Endpoint:
 
 
 def _chosen(request: HttpRequest, hooks: tuple[UUID, ...]) -> list[UUID]:
-    """Those of the mail's hooks that the request names; no other can be named."""
+    """Return the mail's hooks that the request names; no other can be named."""
     named = set(request.POST.getlist("hook"))
     everything = not named and "kind" not in request.POST
     return [hook for hook in hooks if everything or ids.encode("hook", hook) in named]

@@ -32,7 +32,7 @@ def posted_form(request: HttpRequest, organization: Organization, kind: str, hoo
 
 
 def typed_in(form: HookForm) -> dict[str, Any]:
-    """What matters of it for what is sent, as plain data. Secrets that are stored are not among it."""
+    """Return the parts of a draft that matter for what is sent, as plain data without stored secrets."""
     typed = {
         "name": form.cleaned_data.get("name", ""),
         "events": form.cleaned_data.get("events") or None,
@@ -45,7 +45,7 @@ def typed_in(form: HookForm) -> dict[str, Any]:
 
 
 def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> Draft:
-    """What was typed with what is stored: secrets that were left alone are those of the hook."""
+    """Merge the typed values with the stored ones: secrets that were left alone are those of the hook."""
     shared: dict[str, Any] = {
         "name": typed["name"],
         "events": typed["events"],

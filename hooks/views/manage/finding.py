@@ -20,13 +20,13 @@ def find_hook(organization: Organization, pk: UUID) -> Hook:
 
 
 def find_delivery(organization: Organization, pk: UUID) -> Delivery:
-    """With its event, endpoint, lane and hook. Raises Http404."""
+    """Return a delivery with its event, endpoint, lane and hook. Raises Http404."""
     loaded = Delivery.objects.select_related("organization", "event__resource", "endpoint", "hook")
     found = delivery_lists.with_back_off(loaded).defer("endpoint__secrets")
     return get_object_or_404(found, organization=organization, pk=pk)
 
 
 def may(request: HttpRequest, permission: Permission) -> bool:
-    """Whether who looks at an organization's page has a permission there."""
+    """Return True if the viewer of an organization's page has a permission there."""
     membership: Membership = request.membership  # type: ignore[attr-defined]
     return allows(membership.role, permission)

@@ -60,7 +60,7 @@ def _panel(request: HttpRequest, organization: Organization, kind: Hook.Kind) ->
 
 
 def counts_by_kind(organization: Organization) -> dict[str, int]:
-    """How many hooks of each kind there are, for the tabs."""
+    """Count the hooks of each kind, for the tabs."""
     existing = Hook.objects.existing().filter(organization=organization).order_by()
     return {found["kind"]: found["count"] for found in existing.values("kind").annotate(count=Count("pk"))}
 

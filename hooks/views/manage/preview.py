@@ -1,4 +1,4 @@
-"""What a hook would send, as it is saved or as it stands in its form: nothing is saved and nothing is sent."""
+"""Previews of a hook, as it is saved or as it stands in its form: nothing is saved and nothing is sent."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _mail_page(organization: Organization, hook: Hook | None, event_type: str, s
 
 
 def _typed(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> dict[str, Any]:
-    """What stands in the form, or stood there when the preview was opened: that comes along sealed."""
+    """Return the values of the form, now or when the preview was opened: those come along sealed."""
     form = posted_form(request, organization, kind, hook)
     if sealed := request.POST.get("draft"):
         return _unsealed(organization, sealed)
@@ -144,7 +144,7 @@ def _typed(request: HttpRequest, organization: Organization, kind: str, hook: Ho
 
 
 def _sealed(organization: Organization, typed: dict[str, Any]) -> str:
-    """What was typed, to come along to the next page: it may hold secrets, and only this console can read it."""
+    """Seal the typed values for the next page: they may hold secrets, and only this console can read them."""
     return encrypt({"preview": organization.public_id, "typed": typed})
 
 

@@ -1,4 +1,4 @@
-"""What one button does to a hook: pause, resume, enable, disable, a new secret, delete.
+"""Buttons of a hook: pause, resume, enable, disable, a new secret, delete.
 
 Signing in may return to one of these addresses by GET: that leads to the list and does nothing.
 """

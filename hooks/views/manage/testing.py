@@ -87,7 +87,10 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
 def shown_result(
     request: HttpRequest, delivery: Delivery, *, enables: str, delivery_page: str, result_page: str
 ) -> dict[str, Any]:
-    """What came of a test, for `test_result.html`. `enables`: what it means for an endpoint that was stopped."""
+    """Return the result of a test, for `test_result.html`.
+
+    `enables`: what it means for an endpoint that was disabled.
+    """
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
     result: Shown | None = shown(delivery, attempt) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING

@@ -36,7 +36,7 @@ class Cell:
 
     @property
     def page(self) -> str:
-        """Where it stands in the grid."""
+        """Return where the cell stands in the grid."""
         wanted = "" if self.scope == EVERYTHING else f"?{urlencode({'scope': scope_key(self.scope)})}"
         return f"{reverse('hooks:my-notifications')}{wanted}#{self.event_type}-{self.kind}"
 

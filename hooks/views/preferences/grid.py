@@ -99,7 +99,7 @@ def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
 
 
 def read(wish: str, standing: EffectiveSettings) -> list[Choice]:
-    """What one button asks for: `<event type or *> <channel or *> <on, off or default>`; empty if it is no wish.
+    """The request of one button: `<event type or *> <channel or *> <on, off or default>`; empty if it is none.
 
     Of a whole row, only the channels that work are turned on or off.
     """
@@ -119,7 +119,7 @@ def _all_types() -> Iterator[str]:
 
 
 def describe(wish: str, scope: Scope, standing: EffectiveSettings) -> str:
-    """What was done, in words: "Process is down: HipChat is on"."""
+    """Return what was done, in words: "Process is down: HipChat is on"."""
     event_type, channel, state = wish.split()
     label = "" if event_type == ALL else catalogue.label(event_type)
     kind = "" if channel == ALL else Kind(channel).label

@@ -1,4 +1,4 @@
-"""What would have been sent in the last days, event by event."""
+"""Show what would have been sent in the last days, event by event."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _button(view: View) -> View:
 
 @_button
 def change(request: HttpRequest) -> HttpResponse:
-    """One cell, a row, a column or all of them: on, off or back to the default."""
+    """Set one cell, a row, a column or all of them: on, off or back to the default."""
     scope, wish = _scope(request, request.POST), request.POST.get("set", "")
     standing = standing_of(request)
     wanted = grid.read(wish, standing)
@@ -117,7 +117,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 @_button
 def mark(request: HttpRequest) -> HttpResponse:
-    """Whether bad news of a type passes snooze and quiet hours."""
+    """Set that bad news of a type passes snooze and quiet hours, or does not."""
     event_type, state = (*request.POST.get("always", "").split(), "", "")[:2]
     try:
         notification_settings.mark_urgent(signed_in(request), event_type, state == "on")
@@ -151,7 +151,7 @@ def _answer(
 
 
 def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
-    """What is said of the whole beside the grid, and follows each change."""
+    """Return the summary beside the grid, which follows each change."""
     return {
         "scope": scope,
         "scope_key": scope_key(scope),
@@ -168,7 +168,7 @@ def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
 def _said(
     request: HttpRequest, scope: Scope, before: Sequence[Choice], done: str, *, undone: bool = False
 ) -> dict[str, Any]:
-    """What was done, with what brings back what stood before: signed, as it comes back from the page."""
+    """Return what was done, with the former settings signed: they come back from the page to be restored."""
     kept = {
         "user": signed_in(request).public_id,
         "scope": scope_key(scope),

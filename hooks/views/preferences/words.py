@@ -1,4 +1,4 @@
-"""What *My notifications* says beside its grid: what is silent, what was stopped, what would have been sent."""
+"""Words of *My notifications* beside its grid: what is silent, what was stopped, what would have been sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MESSAGES = {
 
 
 def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
-    """As "HipChat and iOS are snoozed until 14:05", one for each time."""
+    """Return text such as "HipChat and iOS are snoozed until 14:05", one for each time."""
     silent: dict[tuple[str, datetime], list[str]] = defaultdict(list)
     for kind in Channel.Kind:
         channel = standing.channels.get(kind)
@@ -55,7 +55,7 @@ class WouldHave:
 
 
 def would_have(told: Told) -> WouldHave:
-    """As "In the last 7 days this would have sent you 23 e-mails and 4 pushes."."""
+    """Return text such as "In the last 7 days this would have sent you 23 e-mails and 4 pushes."."""
     days = f"In the last {DAYS} days"
     if not told.happened:
         return WouldHave(f"{days} nothing happened.", some=False)
