@@ -94,7 +94,7 @@ def test_the_refusal_has_the_form_of_its_address() -> None:
 
 def test_a_browser_gets_a_page() -> None:
     accept = (b"accept", b"text/html,application/xhtml+xml")
-    for path, begins in (("/accounts/login/", "<!doctype html>"), ("/api/v1/me/", '{"errors"')):
+    for path, begins in (("/accounts/login/", "<!DOCTYPE html>"), ("/api/v1/me/", '{"errors"')):
         sent = ask(f"{FORM}; charset=latin-1", path=path, method="POST", query=b"", more=[accept])
         assert sent[1]["body"].decode().startswith(begins)
         assert "Requests must be in UTF-8." in sent[1]["body"].decode()
