@@ -29,7 +29,7 @@ class Notice:
 
 
 def notices(request: HttpRequest) -> dict[str, Any]:
-    """`notices` and `failing_hooks`, for who is signed in. Looked up only where a page shows them."""
+    """Give a signed-in user's pages `notices` and `failing_hooks`, which are looked up only where they are shown."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
@@ -42,7 +42,7 @@ def notices(request: HttpRequest) -> dict[str, Any]:
 
 
 def workers_running(request: HttpRequest) -> bool:
-    """`engine.workers_running`, asked once a request: the page may say it in several places."""
+    """Tell whether workers run. Asked once per request, as a page may say it in several places."""
     if not hasattr(request, "_workers_running"):
         request._workers_running = engine.workers_running()  # type: ignore[attr-defined]
     return bool(request._workers_running)  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def _push_notices() -> list[Notice]:
 
 
 def _host_notices() -> list[Notice]:
-    """Services that take nothing of this server for now, whoever's webhook it is for."""
+    """Name services that take nothing from this server for now, for any webhook."""
     held = Circuit.objects.filter(pk__in=LIMITED_HOSTS, failures__gt=0, not_before__gt=clock.in_query())
     return [
         Notice(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from hooks.formats import FORMATS, webhook_formats
 from hooks.transports import outbound
 from notifications_project.masking import DOTS
@@ -25,9 +27,9 @@ def check(errors: dict[str, str]) -> None:
 
 
 def read_url(url: str) -> tuple[str, dict[str, str]]:
-    """The URL as it is stored and dialled, and what is wrong with it. It looks a name up, which may take its time."""
+    """Return the URL as it is stored and dialled, and its problems. Looks up the host name, which may take a while."""
     if DOTS[0] in url:
-        return url, {"url": "Give the whole URL: the dots stand for what is not shown."}
+        return url, {"url": gettext("Give the whole URL: the dots stand for what is not shown.")}
     try:
         return str(outbound.check_url(url)), {}
     except (outbound.ForbiddenAddress, BadAddress) as error:
@@ -35,8 +37,10 @@ def read_url(url: str) -> tuple[str, dict[str, str]]:
 
 
 def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """A URL that the format cannot go to; or one with a name and password where the format has a token of its own,
-    as a request has one Authorization header."""
+    """Return the problem with a URL that the format cannot post to.
+
+    A name and password beside a token is one: a request has a single Authorization header.
+    """
     known = FORMATS.get(format)
     if known and (problem := known.problem_with_url(url)):
         return {"url": problem}
@@ -44,13 +48,15 @@ def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> di
         twice = known is not None and known.authorizes(options) and bool(parse(url).userinfo)
     except BadAddress:
         return {}
-    text = "The token of this format is sent where the name and password of the URL would be: leave one of them out."
+    text = gettext(
+        "The token of this format is sent in place of the name and password in the URL. Leave one of them out."
+    )
     return {"url": text} if twice else {}
 
 
 def format_problem(name: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """`options`: all of them, the secret ones too. What is wrong with one is called `options.<its name>`."""
+    """Return the problems with a format and all its options, the secret ones too, as `options.<name>`."""
     offered = {known.name: known for known in webhook_formats()}
     if name not in offered:
-        return {"format": f"Unknown format: choose one of {', '.join(offered)}."}
+        return {"format": gettext("Unknown format: choose one of %(names)s.") % {"names": ", ".join(offered)}}
     return {f"options.{option}": text for option, text in offered[name].check_options(options).items()}

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from hooks.endpoints.options import secret_options, shown_options
 from hooks.endpoints.validation import check
@@ -58,7 +59,11 @@ def update_endpoint(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
     if "options" in changes:
         hidden = secret_options(endpoint.format, changes["options"])
         if isinstance(endpoint.secrets, Unreadable):
-            check({"url": "Its URL and its secrets cannot be read any more: give the URL as well."} if hidden else {})
+            check(
+                {"url": gettext("The stored URL and secrets cannot be read any more: give the URL as well.")}
+                if hidden
+                else {}
+            )
         else:
             endpoint.secrets = {**endpoint.secrets, "options": hidden}
         endpoint.options = shown_options(endpoint.format, changes["options"])

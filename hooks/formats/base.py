@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from hooks.messages import Answer, Message, Notification, Transport
 from notifications_project.network import certificates
 from notifications_project.network.web_address import host_of
@@ -18,7 +21,8 @@ class Option:
     """An option that a format has beside the URL. Form, API, validation and masking follow from this.
 
     The value is a text. `choices` lists the permitted values with their labels; the first one is the default.
-    The whole value must match `pattern`; if it does not, people read `problem`.
+    The whole value must match `pattern`; if it does not, people read `problem`. The texts are English: forms translate
+    them, the API does not.
     """
 
     name: str
@@ -39,25 +43,28 @@ class Option:
     def problem_with(self, value: Any) -> str:
         """Return why the option cannot have this value, in words for people; empty if it can."""
         if not isinstance(value, str):
-            return "Must be a text."
+            return gettext("Must be a text.")
         if not value:
-            return f"{self.label} is needed." if self.required else ""
+            return gettext("%(field)s is needed.") % {"field": gettext(self.label)} if self.required else ""
         if self.choices and value not in dict(self.choices):
-            return f"Choose one of {', '.join(name for name, _ in self.choices)}."
+            return gettext("Choose one of %(names)s.") % {"names": ", ".join(dict(self.choices))}
         if self.check:
-            return f"At most {self.most} characters." if len(value) > self.most else self.check(value)
+            too_long = gettext("At most %(number)s characters.") % {"number": self.most}
+            return too_long if len(value) > self.most else self.check(value)
         if len(value) > self.most or not value.isprintable():
-            return f"At most {self.most} printable characters."
+            return gettext("At most %(number)s printable characters.") % {"number": self.most}
         if self.pattern and not re.fullmatch(self.pattern, value):
-            return self.problem
+            return gettext(self.problem)
         return ""
 
 
 CA_CERTIFICATES = Option(
     "ca_certificates",
-    "Certificate authority",
-    help="Only for a server whose certificate is from a private authority: the certificate of that authority, in PEM. "
-    "The public authorities are trusted as well.",
+    _("Certificate authority"),
+    help=_(
+        "Only for a server whose certificate is from a private authority: the certificate of that authority, in PEM. "
+        "The public authorities are trusted as well."
+    ),
     most=certificates.LONGEST,
     check=certificates.problem_with,
 )
@@ -153,7 +160,8 @@ class Format(ABC):
     def check_options(self, options: Mapping[str, Any]) -> dict[str, str]:
         """Return the problems with a hook's options, by option name."""
         known = {option.name: option for option in self.all_options}
-        problems = dict.fromkeys(options.keys() - known, f"The {self.name} format has no such option.")
+        unknown = gettext("The format %(format)s has no such option.") % {"format": self.name}
+        problems = dict.fromkeys(options.keys() - known, unknown)
         for name, option in known.items():
             if problem := option.problem_with(options.get(name, option.default)):
                 problems[name] = problem

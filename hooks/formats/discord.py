@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, HostLimit, Option
@@ -39,8 +41,8 @@ _NEW_URL = "Make a new one in the channel's settings, under Integrations, and pu
 class Discord(Format):
     name = "discord"
     label = "Discord"
-    help = "A message in a channel of a Discord server."
-    setup: ClassVar[str] = (
+    help = _("A message in a channel of a Discord server.")
+    setup: ClassVar[str] = _(
         "In Discord open the channel's settings, choose Integrations, then Webhooks, then New webhook, and copy its"
         " URL. To write into a thread add ?thread_id= and the thread's id to it; a forum or media channel needs that or"
         " a post title."
@@ -59,8 +61,8 @@ class Discord(Format):
     options = (
         Option(
             "thread_name",
-            "Post title",
-            help="Only for a forum or media channel, where each message begins a post of this title.",
+            _("Post title"),
+            help=_("Only for a forum or media channel, where each message begins a post of this title."),
             most=100,
         ),
     )

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, classify
@@ -41,8 +42,8 @@ _UNKNOWN = "Nothing answers at this URL, or its flow token is not known: check b
 class Flowdock(Format):
     name = "flowdock"
     label = "Flowdock"
-    help = "An item in a flow's team inbox, a chat message, or an activity in a thread per application."
-    setup: ClassVar[str] = (
+    help = _("An item in a flow's team inbox, a chat message, or an activity in a thread per application.")
+    setup: ClassVar[str] = _(
         "Paste the URL with the flow's API token: …/messages/team_inbox/TOKEN for the team inbox or "
         "…/messages/chat/TOKEN for the chat; or …/messages with the token of a source in the field below, for a "
         "thread per application. Any other URL gets an item of the team inbox. Flowdock's own service ended in 2023; "
@@ -53,11 +54,11 @@ class Flowdock(Format):
     options = (
         Option(
             "flow_token",
-            "Flow token",
-            help="Only for …/messages: the token of the source. Kept encrypted.",
+            _("Flow token"),
+            help=_("Only for …/messages: the token of the source. Kept encrypted."),
             secret=True,
             pattern="[!-~]{8,}",
-            problem="A flow token has at least 8 letters, digits or signs, and no spaces.",
+            problem=_("A flow token has at least 8 letters, digits or signs, and no spaces."),
         ),
     )
 

@@ -10,6 +10,8 @@ import html
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
@@ -24,8 +26,8 @@ _NEW_URL = "Make a webhook in the space's settings, under Apps & integrations, a
 class GoogleChat(Format):
     name = "google_chat"
     label = "Google Chat"
-    help = "A message with a card in a Google Chat space, a thread for each application."
-    setup: ClassVar[str] = (
+    help = _("A message with a card in a Google Chat space, a thread for each application.")
+    setup: ClassVar[str] = _(
         "In Google Chat open the space's menu, choose Apps & integrations, then Webhooks, name a new one and copy its"
         " URL. This needs a Google Workspace account whose administrator allows webhooks."
     )

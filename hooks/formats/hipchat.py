@@ -14,6 +14,9 @@ from html import escape
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from events.catalogue import Outcome
 from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, classify
@@ -46,8 +49,8 @@ class HipChat(Format):
     name = "hipchat"
     label = "HipChat"
     self_hosted = True
-    help = "A message in a room, coloured by its outcome; bad news alerts the people in it."
-    setup: ClassVar[str] = (
+    help = _("A message in a room, coloured by its outcome; bad news alerts the people in it.")
+    setup: ClassVar[str] = _(
         "Make an API token and enter it with the room's id or name: for version 1 an administrator makes it in the "
         "admin panel under API, with the type Notification; for version 2 it is made in the settings of the room or "
         "the account, with the scope Send Notification. The URL is the address of the server. HipChat's own service "
@@ -59,15 +62,15 @@ class HipChat(Format):
     options = (
         Option(
             "token",
-            "API token",
-            help="Kept encrypted.",
+            _("API token"),
+            help=_("Kept encrypted."),
             required=True,
             secret=True,
             pattern="[!-~]{8,}",
-            problem="An API token has at least 8 letters, digits or signs, and no spaces.",
+            problem=_("An API token has at least 8 letters, digits or signs, and no spaces."),
         ),
-        Option("room", "Room", help="Its id or its name.", required=True, most=100),
-        Option("version", "API version", choices=(("1", "Version 1"), ("2", "Version 2"))),
+        Option("room", _("Room"), help=_("Its id or its name."), required=True, most=100),
+        Option("version", _("API version"), choices=(("1", _("Version 1")), ("2", _("Version 2")))),
     )
 
     def write(self, notification: Notification) -> Message:
@@ -113,15 +116,20 @@ class HipChat(Format):
 
     def verified(self, answer: Answer) -> tuple[bool, str]:
         if answer.status is None:
-            return False, f"{answer.text.rstrip('.')}. Whether the token is valid is not known."
+            return False, _describe_unknown(answer.text.rstrip("."))
         if answer.status == 202 or (answer.status == 200 and "success" in read_object(answer)):
-            return True, "The server accepts this token. Nothing was posted."
+            return True, gettext("The server accepts this token. Nothing was posted.")
         if answer.status in _ADVICE:
             return False, self.understand(answer).text
         text = ": ".join(filter(None, (f"{answer.status} {answer.text}".strip(), _read_reason(answer))))
         if answer.status < 300 or answer.status == 400:
-            return False, f"{text}. The server does not say whether the token is valid: send a test instead."
-        return False, f"{text}. Whether the token is valid is not known."
+            said = gettext("%(answer)s. The server does not say whether the token is valid: send a test instead.")
+            return False, said % {"answer": text}
+        return False, _describe_unknown(text)
+
+
+def _describe_unknown(answer: str) -> str:
+    return gettext("%(answer)s. It is not known whether the token is valid.") % {"answer": answer}
 
 
 def _write_version_1(

@@ -10,6 +10,8 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
@@ -56,11 +58,11 @@ class Mattermost(Format):
     name = "mattermost"
     label = "Mattermost"
     self_hosted = True
-    help = "A post in a channel of a Mattermost server."
-    setup: ClassVar[str] = (
+    help = _("A post in a channel of a Mattermost server.")
+    setup: ClassVar[str] = _(
         "In Mattermost open the product menu, Integrations, Incoming Webhooks, and press Add Incoming Webhook. Give it"
         " a name, select the channel, save it, and copy its URL, which ends with /hooks/ and a key. If there is no"
-        " Integrations, a system admin has to enable incoming webhooks in the System Console first."
+        " Integrations, a system administrator has to enable incoming webhooks in the System Console first."
     )
     signed = False
     hosts = ("cloud.mattermost.com",)

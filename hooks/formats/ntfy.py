@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
@@ -25,11 +27,11 @@ class Ntfy(Format):
     name = "ntfy"
     label = "ntfy"
     self_hosted = True
-    help = "Push notifications on phones and desktops, by ntfy.sh or a server of your own."
-    setup: ClassVar[str] = (
-        "Subscribe to a topic in the ntfy app and put its name here; on ntfy.sh choose one that nobody guesses, it is"
-        " all that it takes to read along. For a server of your own give its address as URL, and for a protected topic"
-        " an access token from its account page."
+    help = _("Push notifications on phones and desktops, by ntfy.sh or a server of your own.")
+    setup: ClassVar[str] = _(
+        "Subscribe to a topic in the ntfy app and put its name here. On ntfy.sh choose a name that nobody can guess:"
+        " everybody who knows it can read your messages. For a server of your own give its address as URL, and for a"
+        " protected topic an access token from its account page."
     )
     signed = False
     hosts = ("ntfy.sh",)
@@ -37,21 +39,21 @@ class Ntfy(Format):
     options = (
         Option(
             "topic",
-            "Topic",
-            help="The name that the app subscribes to.",
+            _("Topic"),
+            help=_("The name that the app subscribes to."),
             required=True,
             secret=True,  # anybody who knows the topic can read its messages
             pattern=r"[-_A-Za-z0-9]{1,64}",
-            problem="Up to 64 letters, digits, hyphens and underscores.",
+            problem=_("Up to 64 letters, digits, hyphens and underscores."),
             most=64,
         ),
         Option(
             "token",
-            "Access token",
-            help="Only if the topic is protected.",
+            _("Access token"),
+            help=_("Only if the topic is protected."),
             secret=True,
             pattern=r"[!-~]+",
-            problem="A token has no spaces and only plain letters, digits and signs.",
+            problem=_("A token has no spaces and only plain letters, digits and signs."),
         ),
     )
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from events.catalogue import Outcome
 from hooks.formats import parts
@@ -52,11 +53,11 @@ _FITS = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 class PagerDuty(Format):
     name = "pagerduty"
     label = "PagerDuty"
-    help = (
-        "Alerts that bad news opens and its good counterpart resolves; a process that is down and a failed redeploy"
-        " hook have none and are resolved in PagerDuty. Other events are changes, which page nobody."
+    help = _(
+        "Bad news opens an alert, and the matching good news resolves it. A process that is down and a failed redeploy"
+        " hook have no good news: resolve these in PagerDuty. Other events are changes, which page nobody."
     )
-    setup: ClassVar[str] = (
+    setup: ClassVar[str] = _(
         "In PagerDuty open the service, choose Integrations, then Add an integration, then Events API V2, and copy its"
         " Integration Key. For an account in the European region the URL is"
         " https://events.eu.pagerduty.com/v2/enqueue."
@@ -68,13 +69,15 @@ class PagerDuty(Format):
     options = (
         Option(
             "routing_key",
-            "Integration key",
-            help="32 letters and digits, from the service's Events API V2 integration. One that begins with R is of an"
-            " event orchestration and takes alerts only: changes are then not sent.",
+            _("Integration key"),
+            help=_(
+                "32 letters and digits, from the service's Events API V2 integration. A key that begins with R"
+                " belongs to an event orchestration, which takes alerts only: changes are not sent."
+            ),
             required=True,
             secret=True,
             pattern=r"[A-Za-z0-9]{32}",
-            problem="An integration key has 32 letters and digits.",
+            problem=_("An integration key has 32 letters and digits."),
             most=32,
         ),
     )

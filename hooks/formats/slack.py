@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
@@ -65,8 +67,8 @@ class Slack(Format):
     name = "slack"
     label = "Slack"
     self_hosted = True
-    help = "A message in a Slack channel. Services that take Slack's messages get it without blocks."
-    setup: ClassVar[str] = (
+    help = _("A message in a Slack channel. Services that take Slack's messages get it without blocks.")
+    setup: ClassVar[str] = _(
         "Open api.slack.com/apps and press Create New App, From scratch, with the workspace to be told. Choose Incoming"
         " Webhooks, turn on Activate Incoming Webhooks, press Add New Webhook to Workspace, select the channel where"
         " the notifications are to be posted, and allow it. Copy the Webhook URL, which starts with"

@@ -10,6 +10,9 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
@@ -21,11 +24,11 @@ COLOURS = {Outcome.GOOD: "Good", Outcome.BAD: "Attention", Outcome.NEUTRAL: "Acc
 _MOST = 28 * 1000  # bytes of the whole message
 _MARKUP = re.compile(r"[\\\[\]()*_]")
 _RETIRED = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
-_INSTEAD = (
+_INSTEAD = _(
     "Microsoft has retired these connectors. In Teams make a workflow “Post to a channel when a webhook request is"
     " received” and put its URL here."
 )
-_MOVED = (
+_MOVED = _(
     "Microsoft has ended the workflow URLs at logic.azure.com. Open the workflow in Power Automate, copy the new URL of"
     " its trigger and put it here."
 )
@@ -34,8 +37,10 @@ _MOVED = (
 class Teams(Format):
     name = "teams"
     label = "Microsoft Teams"
-    help = "A card in a channel or chat, by a workflow; accepted does not yet mean displayed, which Teams never tells."
-    setup: ClassVar[str] = (
+    help = _(
+        "A card in a channel or chat, sent by a workflow. Teams does not tell whether an accepted card is displayed."
+    )
+    setup: ClassVar[str] = _(
         "In Teams open the channel's menu and choose Workflows, then the template that posts to a channel when a"
         " webhook request is received. Let anyone trigger it, and copy the URL that it shows at the end."
         " The workflow's run history tells whether a card was displayed."
@@ -47,9 +52,9 @@ class Teams(Format):
 
     def problem_with_url(self, url: str) -> str:
         if _is_retired(url):
-            return _INSTEAD
+            return gettext(_INSTEAD)
         if host_of(url).endswith(".logic.azure.com") and "/triggers/" in path_of(url):
-            return _MOVED
+            return gettext(_MOVED)
         return ""
 
     def write(self, notification: Notification) -> Message:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
+from django.utils.translation import gettext_noop as _
+
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification, Verdict
@@ -24,8 +26,8 @@ _MOVED = "The group has become a supergroup, with another id. Put the new chat i
 class Telegram(Format):
     name = "telegram"
     label = "Telegram"
-    help = "A message by your bot in a Telegram chat, group or channel."
-    setup: ClassVar[str] = (
+    help = _("A message by your bot in a Telegram chat, group or channel.")
+    setup: ClassVar[str] = _(
         "In Telegram write /newbot to @BotFather and copy the token that it answers. Add the bot to the group or"
         " channel, or write to it yourself, and give that chat's id, or the @name of a public channel."
     )
@@ -35,28 +37,28 @@ class Telegram(Format):
     options = (
         Option(
             "token",
-            "Bot token",
-            help="From @BotFather.",
+            _("Bot token"),
+            help=_("From @BotFather."),
             required=True,
             secret=True,
             pattern=r"[0-9]+:[A-Za-z0-9_-]{20,}",
-            problem="A token looks like 123456789:AAE… with at least 20 characters after the colon.",
+            problem=_("A token looks like 123456789:AAE… with at least 20 characters after the colon."),
         ),
         Option(
             "chat",
-            "Chat",
-            help="The chat's id, such as -1001234567890, or @name of a public channel.",
+            _("Chat"),
+            help=_("The chat's id, such as -1001234567890, or @name of a public channel."),
             required=True,
             pattern=r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}",
-            problem="Give the number of a chat, or @ and the name of a public channel.",
+            problem=_("Give the number of a chat, or @ and the name of a public channel."),
             most=40,
         ),
         Option(
             "topic",
-            "Topic",
-            help="Only for a group with topics: the number of the topic, the last one in the link to it.",
+            _("Topic"),
+            help=_("Only for a group with topics: the number of the topic, the last one in the link to it."),
             pattern=r"[1-9][0-9]{0,9}",
-            problem="Give the number of a topic.",
+            problem=_("Give the number of a topic."),
             most=10,
         ),
     )

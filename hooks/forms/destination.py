@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from hooks.endpoints.options import url_after
 from hooks.endpoints.webhooks import has_lost_secret
@@ -26,8 +28,8 @@ class DestinationForm(forms.Form):
     """
 
     url = forms.CharField(  # type: ignore[call-arg]
-        label="Webhook URL",
-        help_text="It receives the data through a POST request.",
+        label=_("Webhook URL"),
+        help_text=_("It receives the data through a POST request."),
         required=False,
         widget=forms.URLInput(
             attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}
@@ -35,7 +37,7 @@ class DestinationForm(forms.Form):
         template_name="hooks/manage/url.html",
     )
     format = forms.ChoiceField(  # type: ignore[call-arg]
-        widget=Radios, initial="raw", template_name="hooks/manage/formats.html"
+        label=_("Format"), widget=Radios, initial="raw", template_name="hooks/manage/formats.html"
     )
 
     verdict: tuple[bool, str] | None = None  # whether the token is valid, in words too, after a verification
@@ -46,7 +48,7 @@ class DestinationForm(forms.Form):
         """Add the fields of the formats with their initial values, and the URLs of the views for tokens and advice."""
         self.endpoint, self.verify_page = endpoint, verify_page
         self.fields["format"].choices = [  # type: ignore[attr-defined]
-            (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, known.help))
+            (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, gettext(known.help)))
             for known in webhook_formats()
         ]
         self.initial = {**self.initial}
@@ -98,9 +100,9 @@ class DestinationForm(forms.Form):
         data = self.data.copy()  # type: ignore[attr-defined]
         data["format"] = proposed.name
         self.data = data
-        self.add_error(
-            "format",
-            f"This URL is an address of {proposed.label}, so the format {proposed.label} is chosen now. "
-            f"Send the form again, with this format or with {FORMATS['raw'].label}.",
+        text = gettext(
+            "This URL is an address of %(service)s, so the format %(service)s is chosen now. "
+            "Send the form again, with this format or with %(raw)s."
         )
+        self.add_error("format", text % {"service": proposed.label, "raw": FORMATS["raw"].label})
         return True

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.forms.boundfield import BoundField, BoundWidget
+from django.utils.translation import gettext
 
 from hooks.formats import FORMATS, Format, Option, proposed_for, webhook_formats
 from hooks.formats.base import CA_CERTIFICATES
@@ -87,7 +88,7 @@ class OptionFields:
         self.form.initial[name] = "" if option.secret else value or option.default
         if asked.stored and not option.required:
             asked.removed = f"{name}_remove"
-            label = f"Remove the stored {option.label[:1].lower()}{option.label[1:]}"
+            label = gettext("Remove what is stored: %(option)s") % {"option": gettext(option.label)}
             self.form.fields[asked.removed] = forms.BooleanField(label=label, required=False)
         return asked
 
@@ -146,7 +147,7 @@ def _field(option: Option, stored: str) -> _OptionField:
         attrs["required"] = True
     widget: forms.Widget
     if option.choices:
-        widget = forms.Select(choices=option.choices)
+        widget = forms.Select(choices=[(value, gettext(label)) for value, label in option.choices])
     elif option.check:
         widget = forms.Textarea(
             attrs={**attrs, "rows": 6, "maxlength": option.most, "placeholder": "-----BEGIN CERTIFICATE-----"}
@@ -158,10 +159,11 @@ def _field(option: Option, stored: str) -> _OptionField:
         )
     else:
         widget = forms.TextInput(attrs={**attrs, "maxlength": option.most})
-    help = option.help
+    help = gettext(option.help)
     if stored:
-        help = f"{help} {stored} is stored: leave this empty to keep it.".strip()
+        kept = gettext("%(stored)s is stored: leave this empty to keep it.") % {"stored": stored}
+        help = f"{help} {kept}".strip()
     # Not required here: the domain checks only the options of the chosen format.
-    made = _OptionField(label=option.label, help_text=help, required=False, widget=widget)
+    made = _OptionField(label=gettext(option.label), help_text=help, required=False, widget=widget)
     made.stored = bool(stored) or bool(option.choices)
     return made

@@ -9,6 +9,9 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from events import catalogue
 from events.models import Resource
@@ -36,7 +39,7 @@ class Checkboxes(forms.CheckboxSelectMultiple):
     template_name = "components/choices.html"
     option_template_name = "components/choice.html"
 
-    def __init__(self, *, fold: str = "") -> None:
+    def __init__(self, *, fold: str | Promise = "") -> None:
         super().__init__()
         self.fold = fold
 
@@ -48,8 +51,8 @@ class Checkboxes(forms.CheckboxSelectMultiple):
             "shown": shown,
             "folded": folded,
             "fold": self.fold,
-            "open": any(option["selected"] for _, options, _ in folded for option in options),
-            "any": any(option["selected"] for _, options, _ in groups for option in options),
+            "open": any(option["selected"] for _group, options, _index in folded for option in options),
+            "any": any(option["selected"] for _group, options, _index in groups for option in options),
         }
         return context
 
@@ -91,7 +94,7 @@ class NotifyField(forms.Field):
         try:
             chosen = [UUID(user) for user in users or []]
         except ValueError:
-            raise forms.ValidationError("A chosen user is not a member.") from None
+            raise forms.ValidationError(gettext("A chosen user is not a member.")) from None
         typed = (addresses or "").replace(",", "\n").splitlines()
         return Notify(bool(members), roles or [], chosen, [line.strip() for line in typed if line.strip()])
 
@@ -107,7 +110,7 @@ class RateWidget(forms.MultiWidget):
     use_fieldset = True
 
     def __init__(self) -> None:
-        rate = forms.NumberInput(attrs={"min": "0.01", "max": "1000", "step": "any", "placeholder": "no limit"})
+        rate = forms.NumberInput(attrs={"min": "0.01", "max": "1000", "step": "any", "placeholder": _("no limit")})
         super().__init__({"rate": rate, "burst": forms.NumberInput(attrs={"min": "1", "max": "1000"})})
 
     def decompress(self, value: RateLimit | None) -> list[Any]:
@@ -128,7 +131,7 @@ class RateField(forms.MultiValueField):
     def compress(self, typed: Any) -> RateLimit | None:
         rate, burst = typed or (None, None)
         if rate is None and burst is not None:
-            raise forms.ValidationError("A burst needs a number of deliveries a second.")
+            raise forms.ValidationError(gettext("A burst needs a number of deliveries per second."))
         return None if rate is None else RateLimit(rate, 1 if burst is None else burst)
 
 
@@ -137,37 +140,43 @@ class HookForm(forms.Form):
 
     # Not required here: the domain checks that, so that all problems are shown at once.
     name = forms.CharField(
-        required=False, strip=True, widget=forms.TextInput(attrs={"required": True, "maxlength": 100})
+        label=_("Name"),
+        required=False,
+        strip=True,
+        widget=forms.TextInput(attrs={"required": True, "maxlength": 100}),
     )
     events = forms.MultipleChoiceField(
-        label="Only send notification for these events",
-        help_text="None chosen: every event, also types that come later.",
+        label=_("Only send notification for these events"),
+        help_text=_("None chosen: every event, also of types that are added later."),
         required=False,
-        widget=Checkboxes(fold="Single event types"),
+        widget=Checkboxes(fold=_("Single event types")),
     )
     every_event = forms.BooleanField(
-        label="Tell about every event from now on",
-        help_text="Instead of those that are chosen above; also about types that come later.",
+        label=_("Tell about every event from now on"),
+        help_text=_("Replaces the choice above, and includes types that are added later."),
         required=False,
     )
     resources = forms.TypedMultipleChoiceField(
-        label="Only for these applications and add-ons",
+        label=_("Only for these applications and add-ons"),
         required=False,
         coerce=UUID,
         widget=Checkboxes(),
     )
     unrestrict = forms.BooleanField(
-        label="Tell about every application and add-on from now on",
-        help_text="Instead of those that are chosen above; also about what is about the organization itself.",
+        label=_("Tell about every application and add-on from now on"),
+        help_text=_("Replaces the choice above, and includes events about the organization itself."),
         required=False,
     )
     enabled = forms.BooleanField(
+        label=_("Enabled"),
         required=False,
         initial=True,
-        help_text="A disabled hook matches nothing, and what waits because of it is cancelled.",
+        help_text=_("A disabled hook matches no events, and its waiting deliveries are cancelled."),
     )
     paused = forms.BooleanField(
-        required=False, help_text="A paused hook still matches; its deliveries wait until it is resumed."
+        label=_("Paused"),
+        required=False,
+        help_text=_("A paused hook still matches events. Its deliveries wait until it is resumed."),
     )
 
     def __init__(self, *args: Any, organization: Organization, hook: Hook | None = None, **kwargs: Any) -> None:
@@ -178,16 +187,20 @@ class HookForm(forms.Form):
         resources = resource_choices(organization, chosen)
         self.fields["resources"].choices = resources  # type: ignore[attr-defined]
         self.fields["resources"].help_text = (
-            "None chosen: all of them, also those that come later, and what is about the organization itself."
+            gettext("None chosen: all of them, also those added later, and events about the organization itself.")
             if resources
-            else "There are none yet, so the hook is about all that will come."
+            else gettext("There are none yet. The hook will include all that are added.")
         )
         if hook and hook.restricted:
-            self.fields["resources"].help_text = _gone(chosen, "This hook is restricted, and to none that is there")
+            gone = gettext(
+                "This hook is restricted, and nothing of its choice is left: it matches nothing at the moment."
+            )
+            self.fields["resources"].help_text = "" if chosen else gone
         else:
             del self.fields["unrestrict"]
         if hook and hook.events is not None:
-            self.fields["events"].help_text = _gone(hook.events, "No event is chosen")
+            gone = gettext("No event is chosen, so it matches nothing at the moment.")
+            self.fields["events"].help_text = "" if hook.events else gone
         else:
             del self.fields["every_event"]
 
@@ -206,7 +219,8 @@ class HookForm(forms.Form):
         cleaned = super().clean() or {}
         for lifted, name in _LIFTED.items():
             if lifted in self.fields and name in self.changed_data and not (cleaned.get(name) or cleaned.get(lifted)):
-                self.add_error(name, f"Choose at least one, or tick “{self.fields[lifted].label}”.")
+                text = gettext("Choose at least one, or tick “%(label)s”.")
+                self.add_error(name, text % {"label": self.fields[lifted].label})
         return cleaned
 
     def changes(self) -> dict[str, Any]:
@@ -230,14 +244,15 @@ class HookForm(forms.Form):
 
 class WebhookForm(HookForm, DestinationForm):
     ordered = forms.BooleanField(
-        label="In strict order",
-        help_text="A delivery is not begun before the one before it is settled. "
-        "While the first fails, all others wait for it.",
+        label=_("In strict order"),
+        help_text=_(
+            "A delivery starts only when the one before it has ended. While one fails, all others wait for it."
+        ),
         required=False,
     )
     rate_limit = RateField(
-        label="Rate limit",
-        help_text="At most so many deliveries a second; after a pause, as many as the burst says at once.",
+        label=_("Rate limit"),
+        help_text=_("At most so many deliveries per second. After a pause, as many at once as the burst says."),
     )
 
     field_order = [
@@ -291,15 +306,18 @@ class WebhookForm(HookForm, DestinationForm):
 
 class EmailHookForm(HookForm):
     notify = NotifyField(
-        label="Who is told",
-        help_text="A member whose own setting for an event type is off is not told, also if the address is typed here.",
+        label=_("Who is told"),
+        help_text=_(
+            "Members who have switched an event type off in their own settings are not told, even if you type their "
+            "address here."
+        ),
     )
 
     field_order = ["name", "notify", "events", "every_event", "resources", "unrestrict", "enabled", "paused"]
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, **kwargs)
-        _, roles, users, _ = self.fields["notify"].widget.widgets
+        _members, roles, users, _addresses = self.fields["notify"].widget.widgets
         roles.choices = [(role.value, sentences.who_has(role)) for role in Role]
         members = organization.memberships.select_related("user").order_by("user__email")
         users.choices = [
@@ -328,11 +346,6 @@ def initial_of(hook: Hook) -> dict[str, Any]:
     return initial | {"notify": notify}
 
 
-def _gone(chosen: Sequence[Any], why: str) -> str:
-    """Return the help text under a choice that restricts a hook."""
-    return "" if chosen else f"{why}, so it matches nothing at the moment."
-
-
 def event_choices(chosen: Sequence[str]) -> Grouped:
     """Return groups, then types under headings. Chosen names that the catalogue no longer has are kept."""
     lost = [name for name in chosen if name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS]
@@ -342,15 +355,18 @@ def event_choices(chosen: Sequence[str]) -> Grouped:
         for category, types in catalogue.by_category().items()
         if types
     ]
-    return [*choices, ("No longer known", [(name, name) for name in lost])] if lost else choices
+    return [*choices, (gettext("No longer known"), [(name, name) for name in lost])] if lost else choices
 
 
 def resource_choices(organization: Organization, chosen: Sequence[Resource]) -> Grouped:
     """Return applications, then add-ons; archived ones only if they are chosen already."""
     choices: Grouped = []
     existing = organization.resources.filter(archived_at__isnull=True).order_by("name")
-    for kind, heading in ((Resource.Kind.APPLICATION, "Applications"), (Resource.Kind.ADDON, "Add-ons")):
+    for kind, heading in (
+        (Resource.Kind.APPLICATION, gettext("Applications")),
+        (Resource.Kind.ADDON, gettext("Add-ons")),
+    ):
         found = [(str(each.pk), each.name) for each in existing if each.kind == kind]
         choices += [(heading, found)] if found else []
     archived = [(str(each.pk), each.name) for each in chosen if each.archived_at]
-    return [*choices, ("Archived", archived)] if archived else choices
+    return [*choices, (gettext("Archived"), archived)] if archived else choices

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from events.models import Resource
 from hooks.consent import confirming
@@ -144,7 +145,11 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
     if hook.endpoint and changes.keys() & {"format", "options"}:
         chosen = changes.get("format", hook.endpoint.format)
         changes = {**changes, "options": options_after(hook.endpoint, chosen, changes.get("options"))}
-    check(dict.fromkeys(changes.keys() - known, "There is no such field.") | errors | changed_errors(hook, changes))
+    check(
+        dict.fromkeys(changes.keys() - known, gettext("There is no such field."))
+        | errors
+        | changed_errors(hook, changes)
+    )
     changes = changed_fields(hook, changes)
     if not changes:
         return hook
@@ -188,7 +193,7 @@ def rotate_secret(hook: Hook, actor: User | None) -> str:
     """
     hook = _locked(hook)
     if hook.endpoint is None:
-        raise InvalidRule({"secret": "An e-mail hook has no secret."})
+        raise InvalidRule({"secret": gettext("An e-mail hook has no secret.")})
     secret, lost = webhooks.rotate_secret(hook.endpoint)
     audit.record(hook.organization, actor, "hook.secret_rotated", hook.name, **_REPLACED if lost else {})
     return secret
@@ -207,7 +212,7 @@ def _locked(hook: Hook) -> Hook:
     lock_organization(hook.organization_id)
     current = Hook.objects.existing().select_related("organization").filter(pk=hook.pk).first()
     if current is None:
-        raise InvalidRule({"hook": "This hook was deleted meanwhile."})
+        raise InvalidRule({"hook": gettext("This hook was deleted meanwhile.")})
     if current.endpoint_id:
         current.endpoint = lock_endpoint(current.endpoint_id)
     return current

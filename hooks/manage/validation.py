@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from events import catalogue
 from events.models import Resource
 from hooks.endpoints.options import stored_options
@@ -82,15 +84,15 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
 
 def name_problem(name: str) -> dict[str, str]:
     if not name.strip():
-        return {"name": "Give the hook a name."}
+        return {"name": gettext("Give the hook a name.")}
     if len(name) > 100 or not is_visible(name):
-        return {"name": "A name has at most 100 characters, all of which can be seen."}
+        return {"name": gettext("A name has at most 100 characters, all of them visible.")}
     return {}
 
 
 def rate_problem(limit: RateLimit | None) -> dict[str, str]:
     if limit and not (0.01 <= limit.per_second <= 1000 and 1 <= limit.burst <= 1000):
-        return {"rate_limit": "Give 0.01 to 1000 deliveries a second, and a burst of 1 to 1000."}
+        return {"rate_limit": gettext("Give 0.01 to 1000 deliveries per second, and a burst of 1 to 1000.")}
     return {}
 
 
@@ -101,8 +103,9 @@ def events_problem(names: Sequence[str] | None, known: Sequence[str] | None = No
         name for name in names if name not in known and not catalogue.is_offered(name) and name not in catalogue.GROUPS
     ]
     if unknown:
-        return {"events": f"Unknown event type or group: {', '.join(map(str, unknown[:5]))}."}
-    return {"events": f"At most {_MOST} can be chosen."} if len(names) > _MOST else {}
+        text = gettext("Unknown event type or group: %(names)s.") % {"names": ", ".join(map(str, unknown[:5]))}
+        return {"events": text}
+    return {"events": _describe_limit()} if len(names) > _MOST else {}
 
 
 def resources_problem(organization: Organization, resources: Sequence[UUID] | None) -> dict[str, str]:
@@ -110,24 +113,28 @@ def resources_problem(organization: Organization, resources: Sequence[UUID] | No
     if resources is None:
         return {}
     if len(resources) > _MOST:
-        return {"resources": f"At most {_MOST} can be chosen."}
+        return {"resources": _describe_limit()}
     found = Resource.objects.filter(organization=organization).called(*resources).count()
     if found != len({each.public_id if isinstance(each, PublicId) else str(each) for each in resources}):
-        return {"resources": "An application or add-on is unknown here."}
+        return {"resources": gettext("An application or add-on is unknown here.")}
     return {}
+
+
+def _describe_limit() -> str:
+    return gettext("At most %(number)s can be chosen.") % {"number": _MOST}
 
 
 def notify_problem(organization: Organization, notify: Notify) -> dict[str, str]:
     if not (notify.members or notify.roles or notify.users or notify.addresses):
-        return {"notify": "Choose who is told: members, roles, single members or addresses."}
+        return {"notify": gettext("Choose who is told: members, roles, single members or addresses.")}
     if max(len(notify.roles), len(notify.users), len(notify.addresses)) > _MOST:
-        return {"notify": f"At most {_MOST} of a kind can be chosen."}
+        return {"notify": gettext("At most %(number)s of a kind can be chosen.") % {"number": _MOST}}
     unknown = set(notify.roles) - set(Role.values)
     if unknown:
-        return {"notify": f"Unknown role: {', '.join(sorted(unknown))}."}
+        return {"notify": gettext("Unknown role: %(names)s.") % {"names": ", ".join(sorted(unknown))}}
     members = organization.memberships.filter(user__in=notify.users).count()
     if members != len(set(notify.users)):
-        return {"notify": "A chosen user is not a member."}
+        return {"notify": gettext("A chosen user is not a member.")}
     for address in notify.addresses:
         try:
             normalize(address)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from events import catalogue, representation
 from events.catalogue import EventType, Subject
@@ -109,7 +110,7 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
     try:
         message = known.write(notification)
     except ValueError:  # as when it is to be delivered: the address is none
-        message, problems = Message(b"", "text/plain"), [*problems, "Nothing can be written for this URL."]
+        message, problems = Message(b"", "text/plain"), [*problems, gettext("Nothing can be written for this URL.")]
     if message.unsent:
         problems = [*problems, f"{message.unsent}."]
     if known.transport == Transport.SMTP:
@@ -122,7 +123,7 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
     address = hidden(without(message.url or notification.address, secrets))
     return Preview(
         format=known,
-        first=f"POST {address or 'the URL that is missing yet'}",
+        first=f"POST {address or gettext('(no URL yet)')}",
         headers=tuple((name, without(value, secrets)) for name, value in headers.items()),
         text=_readable(text, message.content_type),
         body=_parsed(text, message.content_type),

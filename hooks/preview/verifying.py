@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from hooks.endpoints.validation import destination_problem, read_url
 from hooks.formats import FORMATS
 from hooks.formats.base import authorities_of
@@ -39,7 +41,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
     """
     known = FORMATS.get(format)
     if known is None or not known.can_verify():
-        return False, "In this format there is no token that could be verified."
+        return False, gettext("This format has no token that could be verified.")
     address = address or known.default_url
     address, problem = read_url(address)
     problem = problem or destination_problem(address, format, options)
@@ -48,7 +50,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
         return False, " ".join(problems)
     message = known.verification(options, address)
     if message is None:
-        return False, "There is no token yet."
+        return False, gettext("There is no token yet.")
     hidden = secrets_of(address) | masked_options(known.secret_options(options))
     with without_database():
         answer = http.ask(message, hidden, owner, authorities_of(options))

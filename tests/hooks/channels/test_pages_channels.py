@@ -386,7 +386,7 @@ def test_the_preview_of_a_webhook_is_signed_with_its_secret(
     monkeypatch.setattr(preview, "make_headers", noted)
     fields = {"url": URL, "format": "raw", "event_type": "job.fail"}
     new = words(assert_strict(client.post(f"{CHANNELS}webhook/preview/", fields)))
-    assert "the secret is made when the channel is set up" in new
+    assert "The secret is made when the channel is set up" in new
     _, secret = services.set_up(alice, "webhook", url=URL, options={})
     html = assert_strict(client.post(f"{CHANNELS}webhook/preview/", fields))
     assert "webhook-signature: v1," in html

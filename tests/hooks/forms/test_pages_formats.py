@@ -127,12 +127,12 @@ def test_saving_without_a_change_changes_nothing(client: Client, home: str, room
 def test_a_stored_secret_that_is_not_needed_can_be_removed(client: Client, home: str, acme: Organization) -> None:
     hook = add_webhook(acme, "Phones", url=URL, format="ntfy", options={"topic": "ops", "token": TOKEN})
     typed = FILLED | {"name": "Phones", "url": URL, "format": "ntfy", "option_ntfy_topic": "ops"}
-    assert "Remove the stored access token" in get(client, page_of(home, hook))
+    assert "Remove what is stored: Access token" in get(client, page_of(home, hook))
     client.post(page_of(home, hook), typed)
     assert secrets_of("Phones") == {"topic": "ops", "token": TOKEN}
     client.post(page_of(home, hook), typed | {"option_ntfy_token_remove": "on"})
     assert secrets_of("Phones") == {"topic": "ops"}
-    assert "Remove the stored" not in get(client, page_of(home, hook))
+    assert "Remove what is stored" not in get(client, page_of(home, hook))
 
 
 def test_another_format_does_not_get_the_secrets_of_the_one_before(client: Client, home: str, room: Hook) -> None:

@@ -115,9 +115,9 @@ def test_order_and_rate_are_chosen_shown_and_taken_back(
         ("fast", "", "Enter a number."),
         ("nan", "", "Enter a number."),
         ("5", "1.5", "Enter a whole number."),
-        ("0", "", "Give 0.01 to 1000 deliveries a second"),
+        ("0", "", "Give 0.01 to 1000 deliveries per second"),
         ("5", "0", "a burst of 1 to 1000"),
-        ("", "5", "A burst needs a number of deliveries a second."),
+        ("", "5", "A burst needs a number of deliveries per second."),
     ],
 )
 def test_a_senseless_rate_is_refused_at_its_field(

@@ -115,7 +115,7 @@ def test_the_button_of_a_format_that_is_not_chosen_is_answered_at_the_format(
     client: Client, verify_new: str, typed: dict[str, str]
 ) -> None:
     html = assert_strict(client.post(verify_new, typed | {"format": "raw"}))
-    assert re.search(r'id="id_format_error"><li>In this format there is no token', html)
+    assert re.search(r'id="id_format_error"><li>This format has no token', html)
 
 
 def test_an_edited_hook_is_verified_with_what_is_stored_where_nothing_was_typed(

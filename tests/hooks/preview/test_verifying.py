@@ -64,15 +64,15 @@ def test_version_2_says_that_there_is_no_such_room(hipchat: HipChatServer) -> No
         (200, "<h1>Welcome</h1>", "The server does not say whether the token is valid: send a test instead."),
         (200, '{"status": "sent"}', "The server does not say whether the token is valid: send a test instead."),
         (204, "", "The server does not say whether the token is valid: send a test instead."),
-        (302, "", "Whether the token is valid is not known."),
+        (302, "", "It is not known whether the token is valid."),
         (400, '{"error": {"message": "No message"}}', "400 BAD REQUEST: No message. The server does not say"),
         (401, "", "401 UNAUTHORIZED. Check the API token"),
         (403, '{"error": {"message": "Scope"}}', "403 FORBIDDEN: Scope. The API token may not post here"),
         (404, "", "404 NOT FOUND. Check the id or name of the room"),
         (405, "", "405 METHOD NOT ALLOWED. Check the URL and the version of the API."),
-        (429, "", "429 TOO MANY REQUESTS. Whether the token is valid is not known."),
-        (500, '{"error": {"message": "Oops"}}', "500 INTERNAL SERVER ERROR: Oops. Whether"),
-        (503, "[", "503 SERVICE UNAVAILABLE. Whether the token is valid is not known."),
+        (429, "", "429 TOO MANY REQUESTS. It is not known whether the token is valid."),
+        (500, '{"error": {"message": "Oops"}}', "500 INTERNAL SERVER ERROR: Oops. It is not known whether"),
+        (503, "[", "503 SERVICE UNAVAILABLE. It is not known whether the token is valid."),
     ],
 )
 def test_every_other_answer_is_said_in_words(status: int, body: str, words: str, hipchat: HipChatServer) -> None:
@@ -111,7 +111,7 @@ def test_a_server_that_is_away_or_silent_is_said_to_be(
     httpserver: HTTPServer, settings: LazySettings, bare_receiver: Callable[[bytes], str]
 ) -> None:
     away = verifying.verify("hipchat", "http://127.0.0.1:9", OPTIONS)
-    assert away == (False, "Connection refused. Whether the token is valid is not known.")
+    assert away == (False, "Connection refused. It is not known whether the token is valid.")
     settings.DELIVERY_TIMEOUT = 1
     begun = time.monotonic()
     silent = verifying.verify("hipchat", bare_receiver(b"HTTP/1.1 200 OK\r\n"), OPTIONS)
@@ -147,7 +147,7 @@ def test_only_formats_that_say_so_can_be_verified() -> None:
     for name in ("raw", "mail", "no-such-format"):
         assert verifying.verify(name, "http://127.0.0.1:9", {}) == (
             False,
-            "In this format there is no token that could be verified.",
+            "This format has no token that could be verified.",
         )
 
 
