@@ -416,3 +416,12 @@ def test_a_restriction_to_nothing_that_is_lifted_is_a_change(
     admin.patch(f"{address}{hook['id']}/", {"resources": None})
     assert changed_fields(acme) == [["resources"]]
     assert not Hook.objects.get(pk=ids.decode(hook["id"], "hook")).restricted
+
+
+def test_problems_are_in_english_whatever_the_user_s_language(admin: Api, address: str, alice: User) -> None:
+    alice.language = "fr"
+    alice.save(update_fields=["language"])
+    sent = {"kind": "webhook", "name": " ", "url": "ftp://example.org", "format": "telegram", "options": {"chat": "-1"}}
+    refused = admin.post(address, sent, headers={"Accept-Language": "fr"})
+    assert {each["message"] for each in refused.json()["errors"]} >= {"Give the hook a name.", "Bot token is needed."}
+    assert "Bot token" in admin.get("/api/v1/formats/", headers={"Accept-Language": "fr"}).text
