@@ -78,7 +78,7 @@ def test_lines_for_people_say_the_same():
     call_command("create_organization", "Engines", "--admin", "ada@example.org", stdout=out)
     assert f"organization: {Organization.objects.get(name='Engines').public_id}\n" in out.getvalue()
     assert "token" not in out.getvalue()
-    assert "The admin has no password yet" in out.getvalue()
+    assert "The administrator has no password yet" in out.getvalue()
 
 
 def test_the_password_may_come_from_standard_input(monkeypatch):
@@ -148,9 +148,9 @@ def test_without_mail_an_admin_without_password_gets_one_by_running_it_again(set
     settings.MAIL_CONFIGURED = False
     words = ("create_organization", "Engines", "--admin", "ada@example.org")
     for made in (run(*words), run(*words)):
-        assert made["note"] == "The admin has no password yet: run this again with --password -, and type one."
+        assert made["note"] == "The administrator has no password yet: run this again with --password -, and type one."
     again = run(*words, "--password", "analytical 1843")
-    assert (again["created"], again["note"]) == (False, "The password was set, as the admin had none.")
+    assert (again["created"], again["note"]) == (False, "The password was set, as the administrator had none.")
     assert User.objects.get().check_password("analytical 1843")
 
 
@@ -161,7 +161,7 @@ def test_with_mail_an_admin_without_password_chooses_one_by_mail(settings):
 
 def test_a_password_for_who_has_one_is_ignored_and_that_is_said(alice):
     made = run("create_organization", "Engines", "--admin", alice.email, "--password", "analytical 1843")
-    assert made["note"] == "The password was ignored: the admin has one already."
+    assert made["note"] == "The password was ignored: the administrator has one already."
     assert not User.objects.get().check_password("analytical 1843")
 
 

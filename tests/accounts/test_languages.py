@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as django_settings
+from django import conf as django_conf
 from django.test import Client
 from django.urls import reverse
 
 from notifications_project.accounts import email_addresses, invitations, organizations
 from notifications_project.accounts.models import AccountMail, User
 from notifications_project.accounts.roles import Role
+from notifications_project.runtime import outage
 from tests import pages
 
 pytestmark = pytest.mark.django_db
 
 PROFILE, LOGIN, ME = reverse("accounts:profile"), reverse("account_login"), "/api/v1/me/"
-COOKIE = django_settings.LANGUAGE_COOKIE_NAME
+COOKIE = django_conf.settings.LANGUAGE_COOKIE_NAME
 
 
 def language_of(response) -> str:
@@ -165,6 +166,10 @@ def test_an_invitation_is_in_the_language_of_who_gets_it(acme, alice, olga, mail
     languages = {mail.content["address"]: mail.content["html"] for mail in AccountMail.objects.all()}
     assert '<html lang="en"' in languages[olga.email]
     assert '<html lang="fr"' in languages["stranger@people.example"]
+    [french] = [mail.content for mail in AccountMail.objects.all() if mail.content["address"] != olga.email]
+    assert french["subject"] == "Acme vous invite à ses notifications"
+    for text in (french["text"], french["html"]):
+        assert "Alice invite stranger@people.example à devenir membre. Rôle\u00a0: Développeur." in text
 
 
 def test_mails_about_an_address_are_in_the_language_of_its_owner(alice, olga, mail_configured, monkeypatch):
@@ -175,6 +180,13 @@ def test_mails_about_an_address_are_in_the_language_of_its_owner(alice, olga, ma
     email_addresses.request_change(user=alice, email=olga.email)
     email_addresses.change_email(user=alice, email="new@people.example", actor=alice)
     assert languages == ["fr", "en", "fr", "fr"]
+
+
+def test_an_outage_is_told_in_the_language_of_the_cookie_or_the_browser(rf):
+    request = rf.get("/", headers={"accept-language": "fr-CA,fr;q=0.9"})
+    assert "La base de données ne répond pas" in outage.answer(request, outage.AWAY, Exception("away")).text
+    request.COOKIES[COOKIE] = "en"
+    assert "The database does not answer" in outage.answer(request, outage.AWAY, Exception("away")).text
 
 
 def test_a_reset_is_in_the_users_language_whichever_browser_asks(alice, mail_configured, settings):

@@ -27,14 +27,17 @@ TOKEN_LASTS = timedelta(days=365)
 
 class Command(AnsweringCommand):
     help = (
-        "Make an organization with its admin. Run again, it finds the same organization (same name, same admin) "
-        "and changes nothing, but for a password where there was none. Prints the ids, and the API token once."
+        "Make an organization with its administrator. Run again, it finds the same organization (same name, same "
+        "administrator) and changes nothing, but for a password where there was none. Prints the ids, and the API "
+        "token once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", help="name of the organization")
-        parser.add_argument("--admin", required=True, metavar="EMAIL", help="who is admin; made if missing")
+        parser.add_argument(
+            "--admin", required=True, metavar="EMAIL", help="address of the administrator; the user is made if missing"
+        )
         parser.add_argument("--password", help="for who has none yet; '-' reads it from standard input")
         parser.add_argument("--new", action="store_true", help="make it even if there is another one of that name")
         parser.add_argument("--token", action="store_true", help="make an API token for this organization only")
@@ -43,7 +46,7 @@ class Command(AnsweringCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name, email = checked_name(options["name"]), checked_email(options["admin"])
         admin, admin_created = get_or_create_user(email)
-        about_password = give_password(admin, admin_created, options["password"], "The admin")
+        about_password = give_password(admin, admin_created, options["password"], "The administrator")
         organization, created = _organization(name, admin, new=options["new"])
         secret, note = _token(admin, organization) if options["token"] else (None, "")
         self.answer(
@@ -69,7 +72,7 @@ def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, b
     other = teams.filter(name__iexact=name).first()
     if other is not None and not new:
         its_admin = other.memberships.select_related("user").filter(role=Role.ADMIN).order_by("pk").first()
-        known = f", whose admin is {its_admin.user.email}" if its_admin else ""
+        known = f", whose administrator is {its_admin.user.email}" if its_admin else ""
         raise CommandError(
             f"There is an organization {other.name!r} already: {other.public_id}{known}. Add {admin.email} to it with "
             f"add_member, or give --new to make another one of that name."
