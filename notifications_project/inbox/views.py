@@ -22,6 +22,7 @@ from hooks.models import Delivery
 from notifications_project import ids
 from notifications_project.accounts.context import current_membership
 from notifications_project.accounts.roles import Permission, allows
+from notifications_project.fragments import is_fragment
 from notifications_project.inbox import reading, receiving
 from notifications_project.inbox.models import Box, Message
 
@@ -96,7 +97,7 @@ def messages(request: HttpRequest, name: str = "") -> HttpResponse:
     }
     context["listing"] = render_to_string("inbox/_listing.html", context, request)
     context["state"] = _fingerprint(context["listing"])
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not is_fragment(request):
         return render(request, "inbox/messages.html", context)
     if request.GET.get("seen") == context["state"]:
         return HttpResponse(status=204)  # htmx leaves the page as it is after a 204

@@ -30,6 +30,7 @@ from hooks.views.channels.channels import leave_secret, turned_on
 from hooks.views.preferences.cells import Cell, cell_from_query
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.fragments import is_fragment
 from notifications_project.runtime.waiting import Busy
 
 Form = HipChatForm | WebhookChannelForm
@@ -157,7 +158,7 @@ def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> Ht
         verdict = verify_channel(channel, draft) if channel else _verify_new(request, draft)
     except Busy as busy:
         verdict = (False, str(busy))
-    if request.headers.get("HX-Request") == "true":
+    if is_fragment(request):
         return render(request, "hooks/preview/verdict.html", {"verdict": verdict})
     if can_verify(draft.format):
         form.verdict = verdict
@@ -186,7 +187,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     shown = preview(ensure_personal_space(user), draft, chosen, user.language)
     context: dict[str, Any] = {"preview": shown, "label": catalogue.label(chosen), "kind": kind, "draft": True}
     context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
-    fragment = request.headers.get("HX-Request") == "true"
+    fragment = is_fragment(request)
     return render(request, "hooks/preview/result.html" if fragment else "hooks/channels/preview.html", context)
 
 

@@ -26,6 +26,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
+from notifications_project.fragments import is_fragment
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,7 +57,7 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
         "cell": cell,
         "explanation": devices.explanation() if kind == Channel.Kind.IOS else "",
     } | result_of(request, channel)
-    fragment = request.headers.get("HX-Request") == "true" and "result" in context
+    fragment = is_fragment(request) and "result" in context
     return render(request, "hooks/manage/test_result.html" if fragment else "hooks/channels/test.html", context)
 
 

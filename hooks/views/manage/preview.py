@@ -23,6 +23,7 @@ from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
+from notifications_project.fragments import is_fragment
 
 # An e-mail brings its styles along. Nothing else of it is let in, and it is shut into a frame.
 _MAIL_POLICY = {
@@ -100,7 +101,7 @@ def _page(
         "secret_lost": hook is not None and has_lost_secret(hook),
         "mail_page": _mail_page(organization, hook, chosen, sealed),
     }
-    fragment = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
+    fragment = is_fragment(request)
     return with_frames(render(request, f"hooks/preview/{'result' if fragment else 'page'}.html", context))
 
 

@@ -29,6 +29,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
+from notifications_project.fragments import is_fragment
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,7 +62,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "problem": problem,
         "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",
     } | _result(request, organization, found)
-    fragment = request.headers.get("HX-Request") == "true" and "result" in context
+    fragment = is_fragment(request) and "result" in context
     return render(request, "hooks/manage/test_result.html" if fragment else "hooks/manage/test.html", context)
 
 

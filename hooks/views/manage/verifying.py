@@ -21,6 +21,7 @@ from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
+from notifications_project.fragments import is_fragment
 from notifications_project.runtime.waiting import Busy
 
 
@@ -63,7 +64,7 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
         verdict = verify_hook(hook, actor, draft) if hook else verify_draft(draft, actor, owner)
     except Busy as busy:
         verdict = (False, str(busy))
-    if request.headers.get("HX-Request") == "true":
+    if is_fragment(request):
         return render(request, "hooks/preview/verdict.html", {"verdict": verdict})
     if isinstance(form, WebhookForm) and FORMATS[draft.format].can_verify():
         form.verdict = verdict

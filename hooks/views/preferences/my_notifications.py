@@ -30,6 +30,7 @@ from hooks.views.preferences import grid, scopes, words
 from hooks.views.preferences.cells import Cell, scope_from_key
 from hooks.views.preferences.scopes import page_of, standing_of
 from notifications_project.accounts.access import signed_in
+from notifications_project.fragments import is_fragment
 
 _UNDO_FOR = 24 * 3600  # seconds
 _SALT = "hooks.my-notifications.undo"
@@ -118,7 +119,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 @_button
 def mark(request: HttpRequest) -> HttpResponse:
     """Set that bad news of a type passes snooze and quiet hours, or does not."""
-    event_type, state = (*request.POST.get("always", "").split(), "", "")[:2]
+    event_type, _, state = request.POST.get("always", "").partition(" ")
     try:
         notification_settings.mark_urgent(signed_in(request), event_type, state == "on")
     except InvalidSetting as problem:
@@ -140,7 +141,7 @@ def _answer(
     """To htmx the parts that changed, `touched` and what follows from it; to others the page, where they were."""
     types = {each.event_type for each in touched} | ({marked} if marked else set())
     kinds = {each.channel for each in touched}
-    if not _is_htmx(request):
+    if not is_fragment(request):
         request.session[_SAID] = said
         cell = f"-{next(iter(kinds))}" if len(kinds) == 1 else ""
         return redirect(page_of(scope) + (f"#{next(iter(types))}{cell}" if len(types) == 1 else ""))
@@ -187,11 +188,7 @@ def _to_set_up(request: HttpRequest, choice: Choice, scope: Scope) -> HttpRespon
 
 
 def _to(request: HttpRequest, address: str) -> HttpResponse:
-    return HttpResponseClientRedirect(address) if _is_htmx(request) else redirect(address)
-
-
-def _is_htmx(request: HttpRequest) -> bool:
-    return bool(request.htmx)  # type: ignore[attr-defined]
+    return HttpResponseClientRedirect(address) if is_fragment(request) else redirect(address)
 
 
 def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
