@@ -315,7 +315,7 @@ def mail_provider_settings() -> dict[str, str]:
 def sender(name: str, default: str) -> str:
     """Return a sender: an e-mail address, alone or with a name, as in `Console <console@example.com>`."""
     value = text(name, default)
-    shown, address = parseaddr(value)
+    shown, address = parse_sender(value)
     whole = value in {address, f"{shown} <{address}>", f'"{shown}" <{address}>'}
     if not whole or not value.isprintable() or not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", address):
         raise BadSetting(name, f"must be an e-mail address such as console@example.com, not {value!r}")
@@ -328,6 +328,18 @@ def sender(name: str, default: str) -> str:
     if not local.isascii():
         raise BadSetting(name, f"must be ASCII before the @, not {local!r}")
     return value.replace(address, stored) if domain != stored.rpartition("@")[2] else value
+
+
+def parse_sender(value: str) -> tuple[str, str]:
+    """Return the name and the address; both are empty if there is no address.
+
+    Python 3.13 reads no address of which the domain is in brackets, so another stands in for it.
+    """
+    literal = re.search(r"[^\s@<>,]+@\[[^\s@<>,]*\](?=>?$)", value)
+    if literal is None:
+        return parseaddr(value)
+    shown, address = parseaddr(f"{value[: literal.start()]}a@example{value[literal.end() :]}")
+    return (shown, literal[0]) if address == "a@example" else ("", "")
 
 
 # --- iOS push ------------------------------------------------------------------------------------------------

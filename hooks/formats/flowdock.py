@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
-from email.utils import parseaddr
 from html import escape
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
@@ -23,6 +22,7 @@ from hooks.formats.kinds import Kind, classify
 from hooks.formats.parts import fit, get_object, json_message, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
+from notifications_project.environment import parse_sender
 from notifications_project.network.web_address import parse
 
 SOURCE = "Notifications"  # as a chat's external_user_name: at most 16 characters, no whitespace
@@ -94,7 +94,7 @@ def _choose_writer(address: str, token: str) -> Callable[[Notification, Story], 
 
 
 def _write_inbox(notification: Notification, story: Story) -> dict[str, Any]:
-    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    name, address = parse_sender(settings.DEFAULT_FROM_EMAIL)
     facts = "".join(f"<li><b>{_escape(label)}</b>{story.colon}{_escape(value)}</li>" for label, value in story.facts)
     link = f'<p><a href="{escape(story.url)}">{_escape(story.link)}</a></p>'
     body = {
@@ -123,7 +123,7 @@ def _write_chat(notification: Notification, story: Story) -> dict[str, Any]:
 
 
 def _write_activity(notification: Notification, story: Story) -> dict[str, Any]:
-    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    name, address = parse_sender(settings.DEFAULT_FROM_EMAIL)
     about = plain.name(notification.resource or "") or plain.name(notification.organization) or story.subject
     return {
         "event": "activity",

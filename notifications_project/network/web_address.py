@@ -223,9 +223,13 @@ def _checked_ipv6(inside: str) -> str:
     if "%" in inside:
         raise BadAddress("An address with a zone (%) is good on one machine only: leave the zone out.")
     try:
-        return str(ipaddress.IPv6Address(inside))
+        address = ipaddress.IPv6Address(inside)
     except ValueError:
         raise BadAddress("This is not a URL: what stands in the brackets is no IPv6 address.") from None
+    if address.ipv4_mapped:  # Python 3.13 would write its end with dots, and one address would have two spellings
+        number = int(address.ipv4_mapped)
+        return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"
+    return str(address)
 
 
 def _escaped(text: str) -> str:

@@ -123,6 +123,7 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(
         ("REDIS_URL", "unix:///run/redis.sock"),
         ("DEFAULT_FROM_EMAIL", "Console <console@example.com>"),
         ("DEFAULT_FROM_EMAIL", "console@localhost"),
+        ("DEFAULT_FROM_EMAIL", "Console <console@[127.0.0.1]>"),
         ("ALLOWED_HOSTS", ".example.com, [::1],10.0.0.1"),
         ("SECRET_KEY", "$" + "k" * 40),
         ("LOG_LEVEL", "debug"),

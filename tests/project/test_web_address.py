@@ -90,6 +90,7 @@ def test_what_can_be_read_in_two_ways_or_in_none_is_refused_with_the_reason(url:
         ("http://127。0。0。1/", "http://127.0.0.1/"),
         ("http://[0:0:0:0:0:0:0:1]/", "http://[::1]/"),
         ("http://[::FFFF:7F00:1]:81/", "http://[::ffff:7f00:1]:81/"),
+        ("http://[::ffff:10.0.0.1]/", "http://[::ffff:a00:1]/"),
         ("http://ｅxample.com/", "http://example.com/"),
         ("http://bücher。example/", "http://xn--bcher-kva.example/"),
         ("http://faß.example/", "http://xn--fa-hia.example/"),
