@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ from werkzeug import Request, Response
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
-from tests import databases
+from tests import databases, selecting
 from tests.faults.table import pytest_terminal_summary  # noqa: F401  (a hook: the table of faults, also under xdist)
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -48,7 +49,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     other = "sqlite_only" if on_postgresql() else "postgresql_only"
     again = os.environ.get("TEST_AGAIN") == "true"
-    left_out = {item for item in items if item.get_closest_marker(other) or (again and not uses_a_database(item))}
+    left_out = {
+        item
+        for item in items
+        if item.get_closest_marker(other)
+        or (again and not uses_a_database(item))
+        or (selecting.FAST and isinstance(item, pytest.Function) and selecting.is_slow(item))
+    }
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     for mark, (name, installed) in NEEDED.items():
@@ -73,6 +80,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"In CI nothing may be skipped: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Let a test that starts a process fail with --fast: it should not have been selected."""
+    with selecting.no_processes() if selecting.FAST else contextlib.nullcontext():
+        yield
 
 
 # --- The database --------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ Runs the whole suite with pytest, in two processes, on SQLite, and then what use
 server is installed: a private one, started for this and removed afterwards. Other arguments are pytest's and narrow
 the runs:
     manage.py test tests/hooks -k pause
+With --fast it runs in a minute or two, on SQLite, what needs nothing but one process.
 With CI=true nothing may be skipped: a missing PostgreSQL, Redis or Chromium is a failure."""
 
 
@@ -34,21 +35,24 @@ def main(arguments: Sequence[str]) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--sqlite", action="store_true", help="on SQLite only")
     which.add_argument("--postgres", action="store_true", help="on PostgreSQL only")
+    which.add_argument("--fast", action="store_true", help="on SQLite, without browsers, processes and servers")
     options, pytest_arguments = parser.parse_known_args(arguments)
     listen_to_signals()
     try:
+        if options.fast:
+            return run(pytest_arguments, sqlite=True, postgres=False, fast=True)
         return run(pytest_arguments, sqlite=not options.postgres, postgres=not options.sqlite)
     except KeyboardInterrupt:
         say("\nInterrupted.")
         return 130
 
 
-def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool) -> int:
+def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool, fast: bool = False) -> int:
     began, results = time.monotonic(), {}
     server = find_postgres()
     missing = tell_what_is_here(server)
     if sqlite:
-        results["SQLite"] = suite("SQLite", arguments, database_url=None)
+        results["SQLite"] = suite("SQLite", arguments, database_url=None, fast=fast)
     if postgres and server:
         with TemporaryPostgres(server) as database_url:
             results["PostgreSQL"] = suite("PostgreSQL", arguments, database_url, again=sqlite)
@@ -68,15 +72,22 @@ def tell_what_is_here(server: Path | None) -> list[str]:
     return [name for name, path in found.items() if not path]
 
 
-def suite(name: str, arguments: Sequence[str], database_url: str | None, *, again: bool = False) -> str:
-    """Run pytest; return the result in words. With `again` only tests that use a database run, as the rest has run."""
+def suite(
+    name: str, arguments: Sequence[str], database_url: str | None, *, again: bool = False, fast: bool = False
+) -> str:
+    """Run pytest; return the result in words.
+
+    With `again` only tests that use a database run, as the rest has run; with `fast`, those of tests/selecting.py.
+    """
     say(f"\n=== {name}")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "TEST_AGAIN": "true" if again else "false"}
+    environment["TEST_FAST"] = "true" if fast else "false"
     for name in ("TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
         environment.pop(name, None)
     if database_url:
         environment["TEST_DATABASE_URL"] = database_url
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--durations", "5", *arguments]
+    share = "worksteal" if fast else "loadfile"
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", share, "--durations", "5", *arguments]
     began = time.monotonic()
     with subprocess.Popen(command, cwd=BASE, env=environment) as pytest:
         try:

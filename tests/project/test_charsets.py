@@ -133,6 +133,7 @@ def ask_wsgi(content_type: str, path: str) -> tuple[str, str]:
     return said[0], body.decode()
 
 
+@pytest.mark.slow
 def test_what_ends_django_s_handler_does_not_reach_it() -> None:
     async def run(application: Any) -> int:
         content_type = f"{FORM}; charset*=bogus''x".encode()

@@ -114,6 +114,7 @@ def test_an_address_that_is_too_long_is_left_out(settings: Any) -> None:
     assert "url" not in SERVICE.body("job.fail")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(about=notifications(), language=some.sampled_from(LANGUAGES))
 @example(about=notification("x" * 5000, {"reason": HOSTILE[-2]}, organization="&" * 500), language="en")

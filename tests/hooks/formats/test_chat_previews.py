@@ -56,6 +56,7 @@ def test_data_becomes_no_markup_of_the_page(hostile: str, format: str, address: 
     assert tell(about).facts[-1][1] in page.text.replace("\u200b", "") or len(hostile) > 200
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(way=some.sampled_from(WAYS), about=notifications(address=some.sampled_from([address for _, address in WAYS])))
 def test_any_message_is_drawn(way: tuple[str, str], about: Notification) -> None:

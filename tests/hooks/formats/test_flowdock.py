@@ -253,6 +253,7 @@ def test_a_chat_message_is_cut_before_its_link() -> None:
     assert content.endswith(f"\n{tell(about).url}")
 
 
+@pytest.mark.slow
 @examples(max_examples=60, deadline=None)
 @given(
     event_type=some.sampled_from(TYPES) | TEXTS,

@@ -177,6 +177,7 @@ def test_a_message_that_is_too_long_ends_with_an_ellipsis_at_the_end_of_a_fact()
     assert Markup(message).tags <= TAGS
 
 
+@pytest.mark.slow
 @examples(max_examples=60, deadline=None)
 @given(
     event_type=some.sampled_from(TYPES) | TEXTS,

@@ -200,6 +200,7 @@ def test_addresses_of_people_stay_as_they_are() -> None:
     assert escape("grace@example.com") == "grace@example.com"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(about=notifications(address=some.sampled_from([SLACK, ELSEWHERE])))
 def test_any_data_makes_a_message_within_the_limits(about: Notification) -> None:

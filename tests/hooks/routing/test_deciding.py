@@ -204,6 +204,7 @@ def read(event: Event) -> Event:
     return annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
 
 
+@pytest.mark.slow
 @given(
     event_type=st.sampled_from(TYPES),
     about=st.sampled_from([HERE, ""]),
