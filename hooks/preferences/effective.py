@@ -262,7 +262,7 @@ def _as_for(wider: str, on: bool) -> CellState:
 def _because_of_role(event_type: str, membership: Membership) -> str:
     if catalogue.EVENT_TYPES[event_type].subject != Subject.HOOK:
         return ""
-    return f": you are {membership.get_role_display().lower()} of {membership.organization.name}"
+    return f": your role in {membership.organization.name} is {membership.get_role_display().lower()}"
 
 
 def _by_hooks(
@@ -292,7 +292,7 @@ def _lead(event_type: str, channel: str) -> str:
     if follows_hooks(event_type, channel):
         return "Follows the e-mail hooks of your organizations"
     if catalogue.EVENT_TYPES[event_type].subject == Subject.HOOK:
-        return "On by default where you are admin or manager"
+        return "On by default where you are an administrator or a manager"
     return "Off by default, but hooks ask for it"
 
 

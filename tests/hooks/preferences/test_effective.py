@@ -176,7 +176,7 @@ def test_who_unsubscribed_is_not_told(world: World) -> None:
 def test_trouble_with_hooks_is_for_those_who_manage_them(world: World) -> None:
     assert why(world, "hook.failing", Scope(organization=world.acme))[0] == "off"
     make_admin(world)
-    told = "On by default: you are admin of Acme"
+    told = "On by default: your role in Acme is administrator"
     assert why(world, "hook.failing", Scope(organization=world.acme)) == ("on", told)
 
 
