@@ -48,7 +48,10 @@ class DestinationForm(forms.Form):
         """Add the fields of the formats with their initial values, and the URLs of the views for tokens and advice."""
         self.endpoint, self.verify_page = endpoint, verify_page
         self.fields["format"].choices = [  # type: ignore[attr-defined]
-            (known.name, format_html('<b>{}</b><span class="help">{}</span>', known.label, gettext(known.help)))
+            (
+                known.name,
+                format_html('<b translate="no">{}</b><span class="help">{}</span>', known.label, gettext(known.help)),
+            )
             for known in webhook_formats()
         ]
         self.initial = {**self.initial}

@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from events import catalogue
@@ -168,13 +168,13 @@ class HookForm(forms.Form):
         required=False,
     )
     enabled = forms.BooleanField(
-        label=_("Enabled"),
+        label=pgettext_lazy("hook", "Enabled"),
         required=False,
         initial=True,
         help_text=_("A disabled hook matches no events, and its waiting deliveries are cancelled."),
     )
     paused = forms.BooleanField(
-        label=_("Paused"),
+        label=pgettext_lazy("hook", "Paused"),
         required=False,
         help_text=_("A paused hook still matches events. Its deliveries wait until it is resumed."),
     )
