@@ -119,6 +119,7 @@ TEMPLATES = [
                 "django.contrib.humanize.templatetags.humanize",
                 "django.templatetags.i18n",
                 "notifications_project.templatetags.look",
+                "notifications_project.templatetags.components",
             ],
         },
     }

@@ -34,10 +34,10 @@ class DestinationForm(forms.Form):
         widget=forms.URLInput(
             attrs={"required": True, "placeholder": "https://example.org/hooks", "autocomplete": "off"}
         ),
-        template_name="hooks/manage/url.html",
+        template_name="hooks/manage/_url.html",
     )
     format = forms.ChoiceField(  # type: ignore[call-arg]
-        label=_("Format"), widget=Radios, initial="raw", template_name="hooks/manage/formats.html"
+        label=_("Format"), widget=Radios, initial="raw", template_name="hooks/manage/_formats.html"
     )
 
     verdict: tuple[bool, str] | None = None  # whether the token is valid, in words too, after a verification

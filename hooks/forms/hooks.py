@@ -60,7 +60,7 @@ class Checkboxes(forms.CheckboxSelectMultiple):
 class NotifyWidget(forms.MultiWidget):
     """The four ways to choose recipients, in one box."""
 
-    template_name = "hooks/manage/notify.html"
+    template_name = "hooks/manage/_notify.html"
     use_fieldset = True
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class NotifyField(forms.Field):
 
 
 class RateWidget(forms.MultiWidget):
-    template_name = "hooks/manage/rate.html"
+    template_name = "hooks/manage/_rate.html"
     use_fieldset = True
 
     def __init__(self) -> None:

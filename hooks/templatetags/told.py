@@ -17,7 +17,7 @@ register = template.Library()
 _MOST = 100
 
 
-@register.inclusion_tag("hooks/deliveries/told.html", takes_context=True)
+@register.inclusion_tag("hooks/deliveries/_told.html", takes_context=True)
 def told(context: template.Context, event: Event) -> dict[str, Any]:
     """The deliveries that an event owes, in the order of routing, each with its state and its reason."""
     loaded = delivery_lists.with_back_off(

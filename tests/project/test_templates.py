@@ -34,3 +34,13 @@ def test_a_chain_is_found():
     assert find_chains("""<p class="a {% if b == "c" %}d{% else %}e{% endif %}">""")
     apart = """{% if b == "c" %}<p class="d{% if f %} g{% endif %}">{% else %}<p class="e">{% endif %}"""
     assert not find_chains(apart)
+
+
+def test_what_is_included_is_named_as_a_part():
+    included = {
+        name for path in TEMPLATES for name in re.findall(r'\{% include "([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert included
+    # All of `components/` are parts, and Django names the templates of its fields.
+    elsewhere = {name for name in included if not name.startswith(("components/", "django/"))}
+    assert [name for name in sorted(elsewhere) if not name.rpartition("/")[2].startswith("_")] == []

@@ -124,7 +124,7 @@ def _curl() -> str:
 def advice(request: HttpRequest) -> HttpResponse:
     """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
     typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
-    return render(request, "hooks/manage/advice.html", {"advice": typed})
+    return render(request, "hooks/manage/_advice.html", {"advice": typed})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -159,7 +159,7 @@ def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> Ht
     except Busy as busy:
         verdict = (False, str(busy))
     if is_fragment(request):
-        return render(request, "hooks/preview/verdict.html", {"verdict": verdict})
+        return render(request, "hooks/preview/_verdict.html", {"verdict": verdict})
     if can_verify(draft.format):
         form.verdict = verdict
     else:  # the button of a format that is not the chosen one
@@ -188,7 +188,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     context: dict[str, Any] = {"preview": shown, "label": catalogue.label(chosen), "kind": kind, "draft": True}
     context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
     fragment = is_fragment(request)
-    return render(request, "hooks/preview/result.html" if fragment else "hooks/channels/preview.html", context)
+    return render(request, "hooks/preview/_result.html" if fragment else "hooks/channels/preview.html", context)
 
 
 def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Form, Draft]:

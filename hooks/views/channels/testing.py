@@ -58,7 +58,7 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
         "explanation": devices.explanation() if kind == Channel.Kind.IOS else "",
     } | result_of(request, channel)
     fragment = is_fragment(request) and "result" in context
-    return render(request, "hooks/manage/test_result.html" if fragment else "hooks/channels/test.html", context)
+    return render(request, "hooks/manage/_test_result.html" if fragment else "hooks/channels/test.html", context)
 
 
 def result_of(request: HttpRequest, channel: Channel) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
             _line(delivery, now, signed_in(request), lambda: workers_running(request), private.get(delivery.pk, ""))
             for delivery in page.items
         ],
+        "again": _redelivering_page(request, organization) if may(request, Permission.TEST_HOOKS) else "",
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
@@ -74,6 +75,12 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
     }
     return render(request, "hooks/deliveries/deliveries.html", context)
+
+
+def _redelivering_page(request: HttpRequest, organization: Organization) -> str:
+    """Return where the selected deliveries are sent again; its query leads back to the same list."""
+    page = reverse("hooks:redeliver-selected", args=[organization.public_id])
+    return f"{page}?{request.GET.urlencode()}" if request.GET else page
 
 
 @require_safe

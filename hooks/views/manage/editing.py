@@ -103,7 +103,7 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
 def advice(request: HttpRequest, organization: Organization) -> HttpResponse:
     """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
     typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
-    return render(request, "hooks/manage/advice.html", {"advice": typed})
+    return render(request, "hooks/manage/_advice.html", {"advice": typed})
 
 
 def show_secret(

@@ -102,7 +102,8 @@ def _page(
         "mail_page": _mail_page(organization, hook, chosen, sealed),
     }
     fragment = is_fragment(request)
-    return with_frames(render(request, f"hooks/preview/{'result' if fragment else 'page'}.html", context))
+    template = "hooks/preview/_result.html" if fragment else "hooks/preview/page.html"
+    return with_frames(render(request, template, context))
 
 
 def _mail(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:

@@ -63,7 +63,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",
     } | _result(request, organization, found)
     fragment = is_fragment(request) and "result" in context
-    return render(request, "hooks/manage/test_result.html" if fragment else "hooks/manage/test.html", context)
+    return render(request, "hooks/manage/_test_result.html" if fragment else "hooks/manage/test.html", context)
 
 
 def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dict[str, Any]:

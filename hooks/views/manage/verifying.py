@@ -65,7 +65,7 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
     except Busy as busy:
         verdict = (False, str(busy))
     if is_fragment(request):
-        return render(request, "hooks/preview/verdict.html", {"verdict": verdict})
+        return render(request, "hooks/preview/_verdict.html", {"verdict": verdict})
     if isinstance(form, WebhookForm) and FORMATS[draft.format].can_verify():
         form.verdict = verdict
     elif isinstance(form, WebhookForm):  # the button of a format that is not the chosen one

@@ -148,7 +148,7 @@ def _answer(
     standing, urgent = standing_of(request), _urgent(request)
     rows = [grid.row(standing, scope, each, each.name in urgent) for each in catalogue.TYPES if each.name in types]
     context = _follows(standing, scope) | {"rows": rows, "touched": kinds, "said": said}
-    return render(request, "hooks/preferences/changed.html", context)
+    return render(request, "hooks/preferences/_changed.html", context)
 
 
 def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
