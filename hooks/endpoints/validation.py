@@ -49,7 +49,7 @@ def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> di
     except BadAddress:
         return {}
     text = gettext(
-        "The token of this format is sent in place of the name and password in the URL. Leave one of them out."
+        "The token of this format is sent in place of the name and password in the URL: leave one of them out."
     )
     return {"url": text} if twice else {}
 

@@ -110,7 +110,7 @@ def test_a_new_secret_and_the_url_given_again_heal_and_what_waited_goes_out(
     else:
         client = client_of(alice)
         html = read(client.post(f"{home}/hooks/{lost.public_id}/rotate-secret/", follow=True))
-        assert "The one before could not be read" in html
+        assert "The old secret could not be read" in html
         secret = Endpoint.objects.get(hook=lost).secrets["signing"][0]["key"]
         assert secret in html
     assert Endpoint.objects.get(hook=lost).secrets == {"signing": [{"key": secret, "until": None}]}
