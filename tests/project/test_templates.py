@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from django.http import HttpResponse
 
 from notifications_project.settings import BASE_DIR
+from tests.pages import read
 
 TEMPLATES = sorted((BASE_DIR / "templates").rglob("*.html"))
 _TAG = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
@@ -44,3 +46,8 @@ def test_what_is_included_is_named_as_a_part():
     # All of `components/` are parts, and Django names the templates of its fields.
     elsewhere = {name for name in included if not name.startswith(("components/", "django/"))}
     assert [name for name in sorted(elsewhere) if not name.rpartition("/")[2].startswith("_")] == []
+
+
+def test_a_page_is_read_without_its_layout():
+    html = "<p>\n  One <b\n  >two</b>\n  three\n</p>\n<pre>\n  as  it is\n</pre>"
+    assert read(HttpResponse(html)) == "<p>One <b>two</b> three</p><pre>\n  as  it is\n</pre>"

@@ -88,7 +88,7 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
 def shown_result(
     request: HttpRequest, delivery: Delivery, *, enables: str, delivery_page: str, result_page: str
 ) -> dict[str, Any]:
-    """Return the result of a test, for `test_result.html`.
+    """Return the result of a test, for `_test_result.html`.
 
     `enables`: what it means for an endpoint that was disabled.
     """
