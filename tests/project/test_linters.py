@@ -15,6 +15,7 @@ def test_a_missing_npm_is_a_failure_in_ci_alone(tmp_path: Path, ci: str, expecte
     assert result == f"{expected}: npm is not installed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "expected"), [("true", "passed"), ("false", "FAILED")])
 def test_what_a_linter_returns_decides(tmp_path: Path, program: str, expected: str):
     assert lint.run("a linter", [f"/bin/{program}"], {"PATH": str(tmp_path)}).startswith(expected)
