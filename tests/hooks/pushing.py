@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import transaction
 
 from events import intake
 from events.models import Event
@@ -61,8 +62,9 @@ def owe() -> Callable[..., Delivery]:
 
     def owe_one(device: Device, event_type: str = "job.fail", **data: Any) -> Delivery:
         space = Organization.objects.get(pk=device.user_id)
-        event = intake.record(space, [intake.NewEvent(type=event_type, data=data)])[0]
-        Event.objects.filter(pk=event.pk).update(routed_at=clock.now())
+        with transaction.atomic():  # or a worker that runs beside the test might route the event before
+            event = intake.record(space, [intake.NewEvent(type=event_type, data=data)])[0]
+            Event.objects.filter(pk=event.pk).update(routed_at=clock.now())
         endpoint = device.endpoint
         delivery = Delivery.objects.create(
             organization=space,
