@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from http import HTTPStatus
 
 import pytest
 from django.utils import translation
@@ -14,8 +15,11 @@ _ATTRIBUTES = ("title", "aria-label", "aria-description", "placeholder", "alt", 
 _NO_TEXT = {"script", "style", "code", "pre", "kbd", "samp", "textarea", "svg"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _INLINE = {"a", "abbr", "b", "br", "em", "i", "small", "span", "strong", "time", "wbr"}
-# What needs no translation wherever it stands: addresses, ids, names of event types, times, numbers with their unit.
+# Texts that need no translation anywhere: addresses, ids, names of event types, times, numbers with their unit, and
+# the status lines of HTTP.
+_STATUS_LINES = "|".join(f"{status.value} {status.phrase}" for status in HTTPStatus)
 _DATA = re.compile(
+    rf"\b(?:{_STATUS_LINES})\b|"
     r"\S+@\S+|https?://\S+|\b[a-z]{2,8}_[0-9a-f…-]+|\b[a-z]+(?:[._][a-z]+)+\b|\b[A-Z]\w+(?:/[\w -]+)+|"
     r"\bUTC\b|\b[A-Z]{3,4}T\b|\d+(?:[.,:]\d+)*\s?(?:ms|s|min|h|kB|MB)\b|•+"
 )
