@@ -100,10 +100,10 @@ GOOD, BAD, NEUTRAL = Outcome.GOOD, Outcome.BAD, Outcome.NEUTRAL
 ADMINISTRATION = Permission.RECORD_ACCESS_EVENTS
 ON, OFF, FOLLOW_HOOKS = EmailDefault.ON, EmailDefault.OFF, EmailDefault.FOLLOW_HOOKS
 
-# The labels are the platform's own, spelling included; people know the types by them.
+# The labels are the platform's own, with their spelling corrected: people know the types by them.
 _PLATFORM_TYPES = (
     EventType(
-        "stack.provision.ok", "Stack provisioned succesfully",
+        "stack.provision.ok", "Stack provisioned successfully",
         Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
     ),
     EventType(
@@ -111,7 +111,7 @@ _PLATFORM_TYPES = (
         Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
     ),
     EventType(
-        "stack.redeploy.ok", "Stack redeployed succesfully",
+        "stack.redeploy.ok", "Stack redeployed successfully",
         Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
     ),
     EventType(
@@ -123,7 +123,7 @@ _PLATFORM_TYPES = (
         Subject.SERVER, BAD, ON, Category.SERVERS, samples.server(0),
     ),
     EventType(
-        "server.backon", "Sever heartbeat restored",
+        "server.backon", "Server heartbeat restored",
         Subject.SERVER, GOOD, ON, Category.SERVERS, samples.server(1),
     ),
     EventType("job.fail", "Job run failed", Subject.JOB, BAD, ON, Category.JOBS, samples.job(3)),

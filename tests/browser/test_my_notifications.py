@@ -38,13 +38,13 @@ def test_a_click_decides_and_can_be_undone(new_demo: Demo, open_page: Callable[.
     expect(page.get_by_text("this would have sent you 1 e-mail.")).to_be_visible()
     page.evaluate("window.stayed = true")  # nothing below loads the page again
 
-    press(page, "Stack redeployed succesfully: E-mail")
-    expect(page.get_by_text("Stack redeployed succesfully: E-mail is off.")).to_be_visible()
+    press(page, "Stack redeployed successfully: E-mail")
+    expect(page.get_by_text("Stack redeployed successfully: E-mail is off.")).to_be_visible()
     expect(page.get_by_text("this would have sent you nothing.")).to_be_visible()
-    expect(cell(page, "Stack redeployed succesfully: E-mail")).to_be_focused()
+    expect(cell(page, "Stack redeployed successfully: E-mail")).to_be_focused()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Taken back: “Stack redeployed succesfully: E-mail is off”.")).to_be_visible()
-    expect(cell(page, "Stack redeployed succesfully: E-mail")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("Taken back: “Stack redeployed successfully: E-mail is off”.")).to_be_visible()
+    expect(cell(page, "Stack redeployed successfully: E-mail")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("this would have sent you 1 e-mail.")).to_be_visible()
 
     press(page, DOWN)

@@ -73,7 +73,7 @@ def decide(page: Page, demo: Demo) -> None:
     page.locator("main form button.primary[type=submit]").click()
     page.wait_for_url(lambda url: "/channels/webhook/?" not in url)
     page.goto("/account/notifications/")
-    for name in ("Stack provision failed: Webhook", "Stack provisioned succesfully: E-mail", "Git push: E-mail"):
+    for name in ("Stack provision failed: Webhook", "Stack provisioned successfully: E-mail", "Git push: E-mail"):
         page.get_by_role("button", name=name, exact=True).click()
         expect(page.get_by_role("status").get_by_text(name)).to_be_visible()
     page.get_by_role("button", name="Stack redeploy failed: even when snoozed").click()

@@ -330,7 +330,7 @@ def test_the_catalogue_can_be_read(dave_api: Api) -> None:
     found = dave_api.get("/api/v1/event-types").json()
     assert found["types"][5] | {"sample": {}} == {
         "name": "server.backon",
-        "label": "Sever heartbeat restored",
+        "label": "Server heartbeat restored",
         "subject": "server",
         "outcome": "good",
         "email_default": "on",

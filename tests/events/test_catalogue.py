@@ -9,14 +9,14 @@ import pytest
 from events import catalogue
 from events.catalogue import EVENT_TYPES, GROUPS, EmailDefault, Outcome
 
-# As the platform publishes them, spelling included, in this order.
+# The names as the platform publishes them, and its labels with their spelling corrected, in its order.
 PUBLISHED = [
-    ("stack.provision.ok", "Stack provisioned succesfully"),
+    ("stack.provision.ok", "Stack provisioned successfully"),
     ("stack.provision.fail", "Stack provision failed"),
-    ("stack.redeploy.ok", "Stack redeployed succesfully"),
+    ("stack.redeploy.ok", "Stack redeployed successfully"),
     ("stack.redeploy.fail", "Stack redeploy failed"),
     ("server.stopped", "Server heartbeat stopped"),
-    ("server.backon", "Sever heartbeat restored"),
+    ("server.backon", "Server heartbeat restored"),
     ("job.fail", "Job run failed"),
     ("job.backon", "Job run succeeded (after fail)"),
     ("process.down", "Process is down"),

@@ -72,12 +72,12 @@ STACK, SERVER, JOB = (
     ("uid", "name", "cron"),
 )
 SEED = [
-    Row("stack.provision.ok", "Stack provisioned succesfully", AS_HOOKS_SAY, STACK),
+    Row("stack.provision.ok", "Stack provisioned successfully", AS_HOOKS_SAY, STACK),
     Row("stack.provision.fail", "Stack provision failed", AS_HOOKS_SAY, STACK),
-    Row("stack.redeploy.ok", "Stack redeployed succesfully", AS_HOOKS_SAY, STACK),
+    Row("stack.redeploy.ok", "Stack redeployed successfully", AS_HOOKS_SAY, STACK),
     Row("stack.redeploy.fail", "Stack redeploy failed", AS_HOOKS_SAY, STACK),
     Row("server.stopped", "Server heartbeat stopped", MAILED, SERVER),
-    Row("server.backon", "Sever heartbeat restored", MAILED, SERVER),
+    Row("server.backon", "Server heartbeat restored", MAILED, SERVER),
     Row("job.fail", "Job run failed", MAILED, JOB),
     Row("job.backon", "Job run succeeded (after fail)", MAILED, JOB),
     Row("process.down", "Process is down", MAILED, ("process_name", "server")),

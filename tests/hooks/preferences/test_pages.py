@@ -61,7 +61,7 @@ def test_who_chose_nothing_sees_the_defaults_of_the_platform_and_has_no_rows(cli
         shown = button(html, f"{each.label}: E-mail")
         assert shown["aria-pressed"] == ("false" if each.name == "stack.deploy.started" else "true"), each.name
         assert "default" in shown["class"]
-    redeployed = button(html, "Stack redeployed succesfully: E-mail")
+    redeployed = button(html, "Stack redeployed successfully: E-mail")
     assert "Follows the e-mail hooks" in redeployed["title"]
     assert not NotificationSetting.objects.filter(user=dave).exists()
 
