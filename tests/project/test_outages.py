@@ -243,8 +243,9 @@ def test_workers_tell_once_that_the_database_is_away_and_once_that_it_is_back(
             server.start_again()
             until(lambda: said() == [away, back], 60, "the start of the cluster")
             with closing(psycopg.connect(url, autocommit=True)) as other:
-                listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s"
-                until(lambda: other.execute(listening, ["LISTEN%"]).fetchone() != (0,), 60, "the look at the queue")
+                # The last query of a connection that waits for wake-ups: its look at the queue, behind its LISTEN.
+                looking = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()"
+                until(lambda: other.execute(looking, ["%django_q_ormq%"]).fetchone() != (0,), 60, "a look at the queue")
             server.stop_at_once()
             until(lambda: said()[2:] == [away], 60, "the second word")
             server.start_again()
