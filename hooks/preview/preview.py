@@ -120,10 +120,10 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
     text = without(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.
     hidden = mask if draft.is_typed else mask_to_host
-    address = hidden(without(message.url or notification.address, secrets))
+    address = hidden(without(message.url or notification.address, secrets)) or gettext("(no URL yet)")
     return Preview(
         format=known,
-        first=f"POST {address or gettext('(no URL yet)')}",
+        first=f"POST {address}",
         headers=tuple((name, without(value, secrets)) for name, value in headers.items()),
         text=_readable(text, message.content_type),
         body=_parsed(text, message.content_type),

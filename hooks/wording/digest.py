@@ -38,7 +38,8 @@ def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
     for each in _objects(data.get("more")):
         if name := plain.name(each.get("label")) or plain.name(each.get("event_type")):
             rest[name] += _count(each.get("number"))
-    counted = [f"{name}{pgettext('event', ': ')}{count}" for name, count in rest.most_common() if count]
+    colon = pgettext("event", ": ")
+    counted = [f"{name}{colon}{count}" for name, count in rest.most_common() if count]
     if counted:
         yield pgettext("event", "More"), plain.cut(", ".join(counted), plain.LONGEST)
 

@@ -149,7 +149,7 @@ def length(seconds: float) -> str:
     else:
         parts = [(minutes, pgettext("event", "min")), (whole % 60, pgettext("event", "s"))]
     told = [f"{count}{_NO_BREAK}{unit}" for count, unit in parts if count]
-    return _NO_BREAK.join(told) or f"0{_NO_BREAK}{pgettext('event', 's')}"
+    return _NO_BREAK.join(told) or _NO_BREAK.join(("0", pgettext("event", "s")))
 
 
 def _shortened(text: str) -> str:

@@ -103,8 +103,7 @@ def _refusal(scope: dict[str, Any], status: int, message: str) -> tuple[bytes, b
         return b"text/plain; charset=utf-8", message.encode()
     with translation.override(_find_language(scope)):
         titles = {413: gettext("Too much was sent"), 415: gettext("This text encoding is not supported")}
-        nothing_changed = gettext("Nothing was changed.")
-        text = f"{gettext(message)} {nothing_changed}"
+        text = " ".join((gettext(message), gettext("Nothing was changed.")))
         page = render_to_string("400.html", {"title": titles.get(status), "text": text})
     return b"text/html; charset=utf-8", page.encode()
 

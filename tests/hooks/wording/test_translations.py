@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.utils import translation
 
 import hooks
 
+BASE = settings.BASE_DIR
 HOOKS = Path(hooks.__file__).parent
 FOLDERS = (HOOKS / "locale", *map(Path, settings.LOCALE_PATHS))
 KEYWORDS = extract.DEFAULT_KEYWORDS | {
@@ -53,6 +55,22 @@ def written() -> set[tuple[str | None, str]]:
 
 def texts(part: object) -> list[str]:
     return [str(each) for each in part] if isinstance(part, list | tuple) else [str(part)]
+
+
+def list_within_fstrings(source: str) -> list[int]:
+    """List the lines on which a text is translated inside an f-string."""
+    within = [
+        part for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+    ]
+    return [part.lineno for part in within if isinstance(part, ast.Call) and ast.unparse(part.func).endswith("gettext")]
+
+
+def test_no_text_is_translated_inside_an_fstring() -> None:
+    """Before Python 3.12 such a text is part of a string, and no tool finds it there."""
+    assert list_within_fstrings("said = f'{gettext(\"Saved\")}.'") == [1]
+    paths = [path for root in ("hooks", "events", "notifications_project") for path in (BASE / root).rglob("*.py")]
+    found = [f"{path.relative_to(BASE)}:{line}" for path in paths for line in list_within_fstrings(path.read_text())]
+    assert found == []
 
 
 def test_every_message_is_translated(catalogue: Catalog, folder: Path) -> None:
