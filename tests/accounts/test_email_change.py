@@ -70,7 +70,7 @@ def test_an_address_changes_when_the_link_sent_to_the_new_one_is_followed(acme, 
     assert ask(browser).url == reverse("accounts:profile")
     assert [mail["address"] for mail in mails()] == [NEW]
     for _ in range(2):  # programs follow links
-        assert f"Use {NEW} from now on?" in pages.get(browser, link())
+        assert f"sign in with <strong>{NEW}</strong> instead of" in pages.get(browser, link())
     assert signs_in(OLD)
 
     page = link()
