@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
+from notifications_project.accounts.roles import Permission, Role, allows
 from notifications_project.manual import pages as manual
 from tests import pages
 
@@ -48,6 +49,15 @@ def test_every_link_of_a_page_leads_somewhere(slug):
 def test_the_first_page_names_every_other():
     named = set(re.findall(r"\]\(([\w-]+)\.md\)", (FOLDER / "index.md").read_text()))
     assert named == {path.stem for path in FOLDER.glob("*.md")} - {"index"}
+
+
+def test_the_table_of_roles_says_what_the_code_allows():
+    rows = (["yes" if allows(role, permission) else "" for role in Role] for permission in Permission)
+    expected = {str(permission.label): row for permission, row in zip(Permission, rows, strict=True)}
+    lines = (FOLDER / "organizations.md").read_text().split("## Roles")[1].split("## ")[0].splitlines()
+    head, _, *table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert head == ["may", *(str(role.label).lower() for role in Role)]
+    assert {name: cells for name, *cells in table} == expected
 
 
 def test_links_between_pages_lead_through_the_console():
