@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from events import samples
+from notifications_project.accounts.languages import ENGLISH
 from notifications_project.accounts.roles import Permission
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
-class Outcome(StrEnum):
+
+class Outcome(models.TextChoices):
     """Good, bad or neutral news for people; pages and messages choose colour and word by it."""
 
-    GOOD = "good"
-    BAD = "bad"
-    NEUTRAL = "neutral"
+    GOOD = "good", pgettext_lazy("outcome", "Good")
+    BAD = "bad", pgettext_lazy("outcome", "Bad")
+    NEUTRAL = "neutral", pgettext_lazy("outcome", "Neutral")
 
 
 class EmailDefault(StrEnum):
@@ -49,24 +58,26 @@ class Subject(StrEnum):
     DIGEST = "digest"
 
 
-class Category(StrEnum):
+class Category(models.TextChoices):
     """The headings under which pages list the types."""
 
-    STACKS = "Stacks"
-    SERVERS = "Servers"
-    JOBS = "Jobs"
-    PROCESSES = "Processes"
-    ACCESS = "Access"
-    SERVICES = "Applications and add-ons"
-    GIT = "Git"
-    ORGANIZATION = "Organization and account"
-    CREDITS = "Credits"
-    HOOKS = "Hooks"
+    STACKS = "stacks", _("Stacks")
+    SERVERS = "servers", _("Servers")
+    JOBS = "jobs", _("Jobs")
+    PROCESSES = "processes", _("Processes")
+    ACCESS = "access", pgettext_lazy("event", "Access")
+    SERVICES = "services", _("Applications and add-ons")
+    GIT = "git", _("Git")
+    ORGANIZATION = "organization", _("Organization and account")
+    CREDITS = "credits", _("Credits")
+    HOOKS = "hooks", _("Hooks")
 
 
 @dataclass(frozen=True)
 class EventType:
     """An event type of the catalogue.
+
+    `label` is in the language that is active when it is read.
 
     `offered`: hooks and settings may choose the type. Events of a type that is not offered are never routed: the
     console records them for a user whom it tells itself.
@@ -77,7 +88,7 @@ class EventType:
     """
 
     name: str
-    label: str
+    label: StrOrPromise
     subject: Subject
     outcome: Outcome
     email_default: EmailDefault
@@ -92,7 +103,7 @@ class EventGroup:
     """A named set of types, offered as one choice. Its name has no dot, so that it is never taken for a type."""
 
     name: str
-    label: str
+    label: StrOrPromise
     types: tuple[str, ...]
 
 
@@ -103,46 +114,46 @@ ON, OFF, FOLLOW_HOOKS = EmailDefault.ON, EmailDefault.OFF, EmailDefault.FOLLOW_H
 # The labels are the platform's own, with their spelling corrected: people know the types by them.
 _PLATFORM_TYPES = (
     EventType(
-        "stack.provision.ok", "Stack provisioned successfully",
+        "stack.provision.ok", _("Stack provisioned successfully"),
         Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
     ),
     EventType(
-        "stack.provision.fail", "Stack provision failed",
+        "stack.provision.fail", _("Stack provision failed"),
         Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
     ),
     EventType(
-        "stack.redeploy.ok", "Stack redeployed successfully",
+        "stack.redeploy.ok", _("Stack redeployed successfully"),
         Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
     ),
     EventType(
-        "stack.redeploy.fail", "Stack redeploy failed",
+        "stack.redeploy.fail", _("Stack redeploy failed"),
         Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
     ),
     EventType(
-        "server.stopped", "Server heartbeat stopped",
+        "server.stopped", _("Server heartbeat stopped"),
         Subject.SERVER, BAD, ON, Category.SERVERS, samples.server(0),
     ),
     EventType(
-        "server.backon", "Server heartbeat restored",
+        "server.backon", _("Server heartbeat restored"),
         Subject.SERVER, GOOD, ON, Category.SERVERS, samples.server(1),
     ),
-    EventType("job.fail", "Job run failed", Subject.JOB, BAD, ON, Category.JOBS, samples.job(3)),
-    EventType("job.backon", "Job run succeeded (after fail)", Subject.JOB, GOOD, ON, Category.JOBS, samples.job(2)),
-    EventType("process.down", "Process is down", Subject.PROCESS, BAD, ON, Category.PROCESSES, samples.process()),
+    EventType("job.fail", _("Job run failed"), Subject.JOB, BAD, ON, Category.JOBS, samples.job(3)),
+    EventType("job.backon", _("Job run succeeded (after fail)"), Subject.JOB, GOOD, ON, Category.JOBS, samples.job(2)),
+    EventType("process.down", _("Process is down"), Subject.PROCESS, BAD, ON, Category.PROCESSES, samples.process()),
     EventType(
-        "app.auth", "App authorized to access the account",
+        "app.auth", _("App authorized to access the account"),
         Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(), ADMINISTRATION,
     ),
     EventType(
-        "app.deauth", "App deauthorized from accessing the account",
+        "app.deauth", _("App deauthorized from accessing the account"),
         Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(), ADMINISTRATION,
     ),
     EventType(
-        "stack.redeploy.hook.fail", "Stack redeployment hook failed",
+        "stack.redeploy.hook.fail", _("Stack redeployment hook failed"),
         Subject.STACK, BAD, ON, Category.STACKS, samples.redeploy_hook(),
     ),
     EventType(
-        "stack.deploy.started", "Stack deployment started",
+        "stack.deploy.started", _("Stack deployment started"),
         Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.deployment("started"),
     ),
 )  # fmt: skip
@@ -151,70 +162,70 @@ _PLATFORM_TYPES = (
 # and the beginning of a deployment have no types of their own here: both use the stack types above.
 _SERVICE_TYPES = (
     EventType(
-        "stack.deploy.ended", "Stack deployment ended",
+        "stack.deploy.ended", _("Stack deployment ended"),
         Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.deployment_ended(),
     ),
     EventType(
-        "application.created", "Application created",
+        "application.created", _("Application created"),
         Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
     ),
     EventType(
-        "application.edited", "Application edited",
+        "application.edited", _("Application edited"),
         Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
     ),
     EventType(
-        "application.deleted", "Application deleted",
+        "application.deleted", _("Application deleted"),
         Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application("SHOULD_BE_DOWN"),
     ),
     EventType(
-        "application.redeploy", "Application redeployment requested",
+        "application.redeploy", _("Application redeployment requested"),
         Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
     ),
     EventType(
-        "application.stopped", "Application stopped",
+        "application.stopped", _("Application stopped"),
         Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application("SHOULD_BE_DOWN"),
     ),
-    EventType("addon.created", "Add-on created", Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
-    EventType("addon.deleted", "Add-on deleted", Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
-    EventType("git.push", "Git push", Subject.REPOSITORY, NEUTRAL, OFF, Category.GIT, samples.git_push()),
+    EventType("addon.created", _("Add-on created"), Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
+    EventType("addon.deleted", _("Add-on deleted"), Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
+    EventType("git.push", _("Git push"), Subject.REPOSITORY, NEUTRAL, OFF, Category.GIT, samples.git_push()),
     EventType(
-        "organization.created", "Organization created",
+        "organization.created", _("Organization created"),
         Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
     ),
     EventType(
-        "organization.edited", "Organization edited",
+        "organization.edited", _("Organization edited"),
         Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
     ),
     EventType(
-        "organization.deleted", "Organization deleted",
+        "organization.deleted", _("Organization deleted"),
         Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
     ),
     EventType(
-        "organization.member_added", "Member added to the organization",
+        "organization.member_added", _("Member added to the organization"),
         Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.member(), ADMINISTRATION,
     ),
     EventType(
-        "account.created", "Account created",
+        "account.created", _("Account created"),
         Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
     ),
     EventType(
-        "account.edited", "Account edited",
+        "account.edited", _("Account edited"),
         Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
     ),
     EventType(
-        "account.deleted", "Account deleted",
+        "account.deleted", _("Account deleted"),
         Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
     ),
     EventType(
-        "credits.added", "Credits added",
+        "credits.added", _("Credits added"),
         Subject.CREDITS, GOOD, OFF, Category.CREDITS, samples.credits_added(),
     ),
     EventType(
-        "credits.warning", "Credits are running out",
+        "credits.warning", _("Credits are running out"),
         Subject.CREDITS, BAD, ON, Category.CREDITS, samples.credits_warning(),
     ),
     EventType(
-        "cli.request", "Request by the command line tools",
+        "cli.request", _("Request by the command line tools"),
         Subject.ACCOUNT, NEUTRAL, OFF, Category.ACCESS, samples.command_line(),
     ),
 )  # fmt: skip
@@ -222,19 +233,19 @@ _SERVICE_TYPES = (
 # Events about the console itself. The engine tells administrators and managers of hooks, whatever the default says.
 _OWN_TYPES = (
     EventType(
-        "hook.failing", "Hook is failing",
+        "hook.failing", _("Hook is failing"),
         Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("failing"), permission=None,
     ),
     EventType(
-        "hook.disabled", "Hook disabled",
+        "hook.disabled", _("Hook disabled"),
         Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("disabled"), permission=None,
     ),
     EventType(
-        "hook.recovered", "Hook works again",
+        "hook.recovered", _("Hook works again"),
         Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.hook("recovered"), permission=None,
     ),
     EventType(
-        "account.digest", "Notifications from a quiet time",
+        "account.digest", _("Notifications from a quiet time"),
         Subject.DIGEST, NEUTRAL, OFF, Category.ORGANIZATION, samples.digest(), permission=None, offered=False,
     ),
 )  # fmt: skip
@@ -244,18 +255,18 @@ _DEPLOYMENT_RESULT = ("stack.provision.ok", "stack.provision.fail", "stack.redep
 TYPES: tuple[EventType, ...] = _PLATFORM_TYPES + _SERVICE_TYPES + _OWN_TYPES
 OFFERED: tuple[EventType, ...] = tuple(each for each in TYPES if each.offered)
 ALL_GROUPS: tuple[EventGroup, ...] = (
-    EventGroup("deployment-result", "Result of deployments (success/fail)", _DEPLOYMENT_RESULT),
+    EventGroup("deployment-result", _("Result of deployments (success/fail)"), _DEPLOYMENT_RESULT),
     EventGroup(
         "service-lifecycle",
-        "Service lifecycle",
+        _("Service lifecycle"),
         (*_DEPLOYMENT_RESULT, "stack.deploy.started", "application.stopped"),
     ),
     EventGroup(
         "service-management",
-        "Service management",
+        _("Service management"),
         ("application.created", "application.edited", "application.deleted", "addon.created", "addon.deleted"),
     ),
-    EventGroup("credits", "Credits", ("credits.added", "credits.warning")),
+    EventGroup("credits", _("Credits"), ("credits.added", "credits.warning")),
 )
 
 EVENT_TYPES: dict[str, EventType] = {each.name: each for each in TYPES}
@@ -275,10 +286,16 @@ def expand(names: Iterable[str] | None) -> frozenset[str]:
     return frozenset(expanded)
 
 
-def label(name: str) -> str:
-    """Return the label of a type or group; a name that has left the catalogue is its own label."""
+def get_label(name: str) -> str:
+    """Return the label of a type or group in the active language; a name that has left the catalogue is its own."""
     known = EVENT_TYPES.get(name) or GROUPS.get(name)
-    return known.label if known else name
+    return str(known.label) if known else name
+
+
+def get_english_label(name: str) -> str:
+    """Return the label for what is stored: the audit log and the data of events, which many people read."""
+    with translation.override(ENGLISH):
+        return get_label(name)
 
 
 def is_offered(name: str) -> bool:

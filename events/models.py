@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
@@ -28,8 +29,8 @@ class Resource(models.Model):
     """An application or an add-on. An archived resource leaves the lists of choices; its history stays."""
 
     class Kind(models.TextChoices):
-        APPLICATION = "application", "Application"
-        ADDON = "addon", "Add-on"
+        APPLICATION = "application", _("Application")
+        ADDON = "addon", _("Add-on")
 
     KINDS: ClassVar = {"app": Kind.APPLICATION, "addon": Kind.ADDON}  # by the prefix of the public id
 

@@ -42,6 +42,7 @@ def type_json(each: EventType) -> dict[str, Any]:
         "outcome": each.outcome,
         "email_default": each.email_default,
         "category": each.category,
+        "category_label": each.category.label,
         "selectable": each.offered,
         "recordable": each.permission is not None,
         "required_permission": each.permission,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from events.models import Resource
 from notifications_project.accounts import audit
@@ -23,11 +22,11 @@ def clean_name(name: str) -> str:
     """Return the name in the form NFC, without spaces around it. Raises ResourceError."""
     name = one_spelling(name)
     if not name:
-        raise ResourceError("Give it a name.")
+        raise ResourceError(gettext("Give it a name."))
     if len(name) > LONGEST_NAME:
-        raise ResourceError(f"A name has at most {LONGEST_NAME} characters.")
+        raise ResourceError(gettext("A name has at most %(number)s characters.") % {"number": LONGEST_NAME})
     if not is_visible(name):
-        raise ResourceError("A name has no control characters, and none that cannot be seen.")
+        raise ResourceError(gettext("A name has no control characters, and none that cannot be seen."))
     return name
 
 
@@ -83,7 +82,7 @@ def restore(resource: Resource, *, actor: User) -> Resource:
 
 def _get_or_create(organization: Organization, kind: str, name: str, actor: User | None) -> tuple[Resource, bool]:
     if kind not in Resource.Kind.values:
-        raise ResourceError(f"The kind is one of {_in_words(Resource.Kind.values)}.")
+        raise ResourceError(f"The kind is one of {' or '.join(Resource.Kind.values)}.")
     resource, created = Resource.objects.get_or_create(organization=organization, kind=kind, name=clean_name(name))
     if created:
         audit.record(organization, actor, f"{kind}.added", resource.name)
@@ -91,11 +90,10 @@ def _get_or_create(organization: Organization, kind: str, name: str, actor: User
 
 
 def _taken(holder: Resource) -> str:
-    what = f"An {holder.get_kind_display().lower()}"
+    if holder.kind == Resource.Kind.APPLICATION:
+        if holder.archived_at:
+            return gettext("An application was archived under this name: restore it, or choose another name.")
+        return gettext("An application has this name already.")
     if holder.archived_at:
-        return f"{what} was archived under this name: restore it, or choose another name."
-    return f"{what} has this name already."
-
-
-def _in_words(values: Iterable[str]) -> str:
-    return " or ".join(values)
+        return gettext("An add-on was archived under this name: restore it, or choose another name.")
+    return gettext("An add-on has this name already.")

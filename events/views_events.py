@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from events import catalogue
-from events.catalogue import EmailDefault, EventType
+from events.catalogue import EmailDefault, EventType, Outcome
 from events.models import Event, Resource
 from notifications_project import ids
 from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.models import Organization
-from notifications_project.accounts.roles import Permission, who_may
+from notifications_project.accounts.roles import Permission, list_roles_with
 from notifications_project.paging import newest_first
 
-_TONES = {"good": "good", "bad": "bad", "neutral": ""}
+_TONES = {Outcome.GOOD: "good", Outcome.BAD: "bad", Outcome.NEUTRAL: ""}
 _MOST_RESOURCES = 500  # offered in the filter
 
 
@@ -107,32 +109,36 @@ def event_types(request: HttpRequest, organization: Organization) -> HttpRespons
     return render(request, "events/catalogue.html", context)
 
 
-def _described(name: str) -> dict[str, str]:
+def _described(name: str) -> dict[str, Any]:
     """Return label, outcome and tone of a type; a type that has left the catalogue is neutral."""
     known = catalogue.EVENT_TYPES.get(name)
-    outcome = str(known.outcome) if known else "neutral"
-    return {"label": catalogue.label(name), "outcome": outcome, "tone": _TONES[outcome]}
+    outcome = known.outcome if known else Outcome.NEUTRAL
+    return {"label": catalogue.get_label(name), "outcome": outcome, "tone": _TONES[outcome]}
 
 
 def _told_by_default(each: EventType) -> str:
     if each.subject == catalogue.Subject.HOOK:
-        return "Admins and managers are told by e-mail"
-    return {
-        EmailDefault.ON: "Every member is told by e-mail",
-        EmailDefault.FOLLOW_HOOKS: "Told as the e-mail hooks say",
-        EmailDefault.OFF: "Nobody is told by default",
-    }[each.email_default]
+        return gettext("Administrators and managers are told by e-mail")
+    match each.email_default:
+        case EmailDefault.ON:
+            return gettext("Every member is told by e-mail")
+        case EmailDefault.FOLLOW_HOOKS:
+            return gettext("The e-mail hooks say who is told")
+        case EmailDefault.OFF:
+            return gettext("Nobody is told")
 
 
 def _recorded_by(each: EventType) -> str:
     """Say who may record the type; empty if everybody may who may record events."""
     if each.permission is None:
-        return "Recorded by the console alone"
-    return "" if each.permission == Permission.RECORD_EVENTS else f"Recorded by {who_may(each.permission)} only"
+        return gettext("Only the console records it")
+    if each.permission == Permission.RECORD_EVENTS:
+        return ""
+    return gettext("Roles that may record it: %(roles)s") % {"roles": list_roles_with(each.permission)}
 
 
 def _id(text: str, *prefixes: str) -> UUID:
     try:
         return ids.decode(text, *prefixes)
     except ValueError:
-        raise Http404("No such id.") from None
+        raise Http404("There is no such id.") from None

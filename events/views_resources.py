@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from events import resources
@@ -24,11 +26,12 @@ AT_ONCE = 100
 
 
 class NameForm(forms.Form):
-    name = forms.CharField(max_length=resources.LONGEST_NAME)
+    name = forms.CharField(label=_("Name"), max_length=resources.LONGEST_NAME)
 
 
 class AddForm(NameForm):
     kind = forms.ChoiceField(
+        label=_("Kind"),
         choices=Resource.Kind.choices,
         widget=forms.RadioSelect(attrs={"class": "choices"}),
         initial=Resource.Kind.APPLICATION,
@@ -51,6 +54,7 @@ def resource_list(request: HttpRequest, organization: Organization) -> HttpRespo
         "more": rows[AT_ONCE - 1].public_id if len(rows) > AT_ONCE else "",
         "after": request.GET.get("after", ""),
         "archived": archived,
+        "last_column": gettext("Archived") if archived else gettext("Added"),
         "wanted": wanted,
     }
     return render(request, "events/resources.html", context)
@@ -63,7 +67,7 @@ def _after(organization: Organization, found: QuerySet[Resource], public_id: str
     try:
         last = organization.resources.called(ids.decode(public_id, *Resource.KINDS)).get()
     except (ValueError, Resource.DoesNotExist):
-        raise Http404("No such page.") from None
+        raise Http404("There is no such page.") from None
     return found.filter(Q(name__gt=last.name) | Q(name=last.name, kind__gt=last.kind))
 
 
@@ -77,7 +81,7 @@ def add_resource(request: HttpRequest, organization: Organization) -> HttpRespon
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
-            messages.success(request, f"{made} is added. Hooks can now be restricted to it.")
+            messages.success(request, gettext("%(name)s is added. Hooks can now be restricted to it.") % {"name": made})
             return redirect("events:resources", organization.public_id)
     context = {"organization": organization, "form": form}
     return render(request, "events/resources_add.html", context, status=422 if form.errors else 200)
@@ -94,7 +98,7 @@ def rename_resource(request: HttpRequest, organization: Organization, resource: 
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
-            messages.success(request, f"The name is now {found}.")
+            messages.success(request, gettext("The name is now %(name)s.") % {"name": found})
             return redirect("events:resources", organization.public_id)
     context = {"organization": organization, "resource": found, "form": form}
     return render(request, "events/resources_rename.html", context, status=422 if form.errors else 200)
@@ -106,7 +110,7 @@ def archive_resource(request: HttpRequest, organization: Organization, resource:
     found = _resource(organization, resource)
     if request.method == "POST":
         resources.archive(found, actor=signed_in(request))
-        messages.success(request, f"{found} is archived. You find it under Archived.")
+        messages.success(request, gettext("%(name)s is archived. You find it under “Archived”.") % {"name": found})
         return redirect("events:resources", organization.public_id)
     return render(request, "events/resources_archive.html", {"organization": organization, "resource": found})
 
@@ -118,12 +122,12 @@ def restore_resource(request: HttpRequest, organization: Organization, resource:
     found = _resource(organization, resource)
     if request.method == "POST":
         resources.restore(found, actor=signed_in(request))
-        messages.success(request, f"{found} is back.")
+        messages.success(request, gettext("%(name)s is restored.") % {"name": found})
     return redirect("events:resources", organization.public_id)
 
 
 def _resource(organization: Organization, resource: UUID) -> Resource:
     found = organization.resources.called(resource).select_related("organization").first()
     if found is None:
-        raise Http404("No such application or add-on.")
+        raise Http404("There is no such application or add-on.")
     return found

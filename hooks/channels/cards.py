@@ -135,7 +135,7 @@ def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], b
     return [
         Line(
             delivery=delivery,
-            label=catalogue.label(delivery.event.type),
+            label=catalogue.get_label(delivery.event.type),
             badge=sentences.delivery_badge(delivery.state),
             state=sentences.describe_state(delivery, now, workers),
         )

@@ -323,7 +323,7 @@ def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
         "total": len(rows),
         "notifications": [_summary(row, about[row.event_id], language) for row in listed],
         "more": [
-            {"event_type": name, "label": catalogue.label(name), "number": number}
+            {"event_type": name, "label": catalogue.get_english_label(name), "number": number}
             for name, number in more.most_common()
         ],
     }

@@ -119,7 +119,7 @@ class _Hooks:
         if hook.events is not None and event.type not in catalogue.expand(hook.events):
             if not hook.events:
                 return "it asks for no event at all"
-            return f"it asks for other events: {sentences.listed([catalogue.label(name) for name in hook.events])}"
+            return f"it asks for other events: {sentences.listed([catalogue.get_label(name) for name in hook.events])}"
         if not self.explanation.rules.covers(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"
             return f"it {verdicts.restriction(hook)}, and this is about {about}"

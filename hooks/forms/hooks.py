@@ -349,9 +349,9 @@ def initial_of(hook: Hook) -> dict[str, Any]:
 def event_choices(chosen: Sequence[str]) -> Grouped:
     """Return groups, then types under headings. Chosen names that the catalogue no longer has are kept."""
     lost = [name for name in chosen if name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS]
-    choices: Grouped = [("", [(group.name, group.label) for group in catalogue.GROUPS.values()])]
+    choices: Grouped = [("", [(group.name, str(group.label)) for group in catalogue.GROUPS.values()])]
     choices += [
-        (category.value, [(each.name, each.label) for each in types])
+        (str(category.label), [(each.name, str(each.label)) for each in types])
         for category, types in catalogue.by_category().items()
         if types
     ]

@@ -99,7 +99,9 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
             return []
         _write(user, scope, changes)
         _end_unwanted(user, {channel for _, channel in changes}, {event_type for event_type, _ in changes})
-        told = sorted({f"{catalogue.label(name)}: {Channel.Kind(channel).label}" for name, channel in changes})
+        told = sorted(
+            {f"{catalogue.get_english_label(name)}: {Channel.Kind(channel).label}" for name, channel in changes}
+        )
         audit.record(space, user, "notification_settings.changed", str(scope), settings=told[:20], number=len(told))
     return [Choice(*key, stands.get(key)) for key in changes]
 
@@ -115,7 +117,7 @@ def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
         changed = bool(Urgent.objects.filter(user=user, event_type=event_type).delete()[0])
     if changed:
         action = "notification_settings.made_urgent" if urgent else "notification_settings.made_not_urgent"
-        audit.record(ensure_personal_space(user), user, action, catalogue.label(event_type))
+        audit.record(ensure_personal_space(user), user, action, catalogue.get_english_label(event_type))
 
 
 def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSetting]]:

@@ -110,7 +110,7 @@ def describe_hook(hook: Hook) -> str:
     """Return what the hook is told about: "Process is down and Job run failed, for shop and shop-db"."""
     if problem := hook.matching_problem:
         return _PROBLEMS[problem]
-    events = "Every event" if hook.events is None else listed([catalogue.label(name) for name in hook.events])
+    events = "Every event" if hook.events is None else listed([catalogue.get_label(name) for name in hook.events])
     if not hook.restricted:
         return f"{events}, for every application and add-on"
     names = sorted(f"{each.name} (archived)" if each.archived_at else each.name for each in hook.resources.all())

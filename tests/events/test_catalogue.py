@@ -92,6 +92,6 @@ def test_expand_gives_the_types_of_types_and_groups_and_ignores_unknown_names() 
 
 
 def test_label_knows_types_and_groups_and_leaves_other_names_alone() -> None:
-    assert catalogue.label("job.fail") == "Job run failed"
-    assert catalogue.label("credits") == "Credits"
-    assert catalogue.label("gone.since") == "gone.since"
+    assert catalogue.get_label("job.fail") == "Job run failed"
+    assert catalogue.get_label("credits") == "Credits"
+    assert catalogue.get_label("gone.since") == "gone.since"

@@ -97,7 +97,7 @@ def test_only_admins_have_the_right(acme: Organization) -> None:
 
 def test_the_page_of_event_types_says_so(client_of: Callable[[User], object], dave: User, acme: Organization) -> None:
     html = read(client_of(dave).get(f"/organizations/{acme.public_id}/event-types/"))  # type: ignore[attr-defined]
-    assert html.count("Recorded by the console alone") == sum(
+    assert html.count("Only the console records it") == sum(
         name in EVENT_TYPES and EVENT_TYPES[name].offered for name in CONSOLES
     )
-    assert html.count("Recorded by administrators only") == len(ACCESS)
+    assert html.count("Roles that may record it: Administrator<") == len(ACCESS)

@@ -100,7 +100,7 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
 def _in_words(setting: NotificationSetting) -> str:
     """Return text such as "Process is down", for everything, or "Git push for shop"."""
     scope = setting.resource or setting.organization
-    label = catalogue.label(setting.event_type)
+    label = catalogue.get_label(setting.event_type)
     return f"{label} for {scope.name}" if scope else label
 
 

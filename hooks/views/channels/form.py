@@ -185,7 +185,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     chosen = asked_for if asked_for in catalogue.EVENT_TYPES else first_type([])
     user = signed_in(request)
     shown = preview(ensure_personal_space(user), draft, chosen, user.language)
-    context: dict[str, Any] = {"preview": shown, "label": catalogue.label(chosen), "kind": kind, "draft": True}
+    context: dict[str, Any] = {"preview": shown, "label": catalogue.get_label(chosen), "kind": kind, "draft": True}
     context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
     fragment = is_fragment(request)
     return render(request, "hooks/preview/_result.html" if fragment else "hooks/channels/preview.html", context)

@@ -71,7 +71,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "counts": counts_by_kind(organization),
         "hook": hook,
         "event": about,
-        "event_label": catalogue.label(about.type) if about else "",
+        "event_label": catalogue.get_label(about.type) if about else "",
         "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
     }
     return render(request, "hooks/deliveries/deliveries.html", context)
@@ -108,7 +108,7 @@ def _private(request: HttpRequest, organization: Organization, delivery: Deliver
         "delivery": delivery,
         "badge": sentences.delivery_badge(delivery.state),
         "state": privacy.state(delivery),
-        "label": catalogue.label(delivery.event.type),
+        "label": catalogue.get_label(delivery.event.type),
         "target": privacy.whose([delivery])[delivery.pk],
         "reasons": sentences.describe_reasons(delivery.reasons),
         "mine": privacy.is_owner(delivery, signed_in(request)),
@@ -126,7 +126,7 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
         "badge": sentences.delivery_badge(found.state),
         "state": sentences.describe_state(found, now, lambda: workers_running(request)),
         "next_try": next_try if (next_try := sentences.next_try(found, now)) and next_try > now else None,
-        "label": catalogue.label(found.event.type),
+        "label": catalogue.get_label(found.event.type),
         "target": target(found),
         "reasons": sentences.describe_reasons(found.reasons),
         "attempts": [shown(found, attempt) for attempt in attempts],
@@ -209,7 +209,7 @@ def _line(
         "delivery": delivery,
         "badge": sentences.delivery_badge(delivery.state),
         "state": privacy.state(delivery) if private else sentences.describe_state(delivery, now, workers),
-        "label": catalogue.label(delivery.event.type),
+        "label": catalogue.get_label(delivery.event.type),
         "target": private or target(delivery),
         "locked": bool(private) and not privacy.is_owner(delivery, user),
     }

@@ -44,7 +44,7 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     context = {
         "organization": organization,
         "event": found,
-        "label": catalogue.label(found.type),
+        "label": catalogue.get_label(found.type),
         "known": found.type in catalogue.EVENT_TYPES,
         "mine": mine,
         "hooks": shown[:MOST_HOOKS],

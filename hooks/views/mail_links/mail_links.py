@@ -67,7 +67,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     }
     if user := _owner(endpoint, mailed):
         off = mail_link_settings.is_off(user, mailed.event_type)
-        context |= {"own": "left" if off else "told", "kind": catalogue.label(mailed.event_type)}
+        context |= {"own": "left" if off else "told", "kind": catalogue.get_label(mailed.event_type)}
     context["undo"] = request.GET.get("undo", "")
     return render(request, "hooks/mail_links/unsubscribe.html", context)
 

@@ -95,7 +95,7 @@ def _page(
         "name": draft.name,
         "types": catalogue.by_category(),
         "chosen": chosen,
-        "label": catalogue.label(chosen),
+        "label": catalogue.get_label(chosen),
         "draft": sealed,
         "preview": preview(organization, draft, chosen, _language(request, draft)),
         "secret_lost": hook is not None and has_lost_secret(hook),

@@ -27,7 +27,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        return f"{catalogue.label(self.event_type)}: {Channel.Kind(self.kind).label}"
+        return f"{catalogue.get_label(self.event_type)}: {Channel.Kind(self.kind).label}"
 
     @property
     def query(self) -> str:

@@ -63,7 +63,7 @@ def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str])
     """Every row under its heading."""
     passing = set(urgent)
     return [
-        (category.value, [row(standing, scope, each, each.name in passing) for each in types])
+        (str(category.label), [row(standing, scope, each, each.name in passing) for each in types])
         for category, types in catalogue.by_category().items()
         if types
     ]
@@ -121,7 +121,7 @@ def _all_types() -> Iterator[str]:
 def describe(wish: str, scope: Scope, standing: EffectiveSettings) -> str:
     """Return what was done, in words: "Process is down: HipChat is on"."""
     event_type, channel, state = wish.split()
-    label = "" if event_type == ALL else catalogue.label(event_type)
+    label = "" if event_type == ALL else catalogue.get_label(event_type)
     kind = "" if channel == ALL else Kind(channel).label
     wide = scope == EVERYTHING
     if label and kind:

@@ -129,7 +129,7 @@ def mark(request: HttpRequest) -> HttpResponse:
         if state == "on"
         else "waits while a channel is snoozed or quiet"
     )
-    return _answer(request, EVERYTHING, [], {"text": f"{catalogue.label(event_type)} {then}."}, marked=event_type)
+    return _answer(request, EVERYTHING, [], {"text": f"{catalogue.get_label(event_type)} {then}."}, marked=event_type)
 
 
 # --- What is answered ----------------------------------------------------------------------------------------

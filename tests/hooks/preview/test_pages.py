@@ -60,7 +60,7 @@ def test_every_format_can_be_looked_at_and_shows_no_secret(
     for event_type in TYPES:
         html = get(client, f"{page_of(home, hook, 'preview/')}?event_type={event_type}")
         assert f'value="{event_type}" selected' in html
-        assert catalogue.label(event_type) in html
+        assert catalogue.get_label(event_type) in html
         assert "Content-Type: " in html
         assert_hidden(html, [*secrets, SECRET, f"{PLAIN}x", hook.endpoint.secrets["signing"][0]["key"]])
         assert ("webhook-signature: v1," in html) == known.signed
