@@ -178,7 +178,9 @@ class ChannelVerify(ChannelAPIView):
         endpoint = channel.endpoint
         if endpoint is None or not verifying.can_verify(endpoint.format):
             raise invalid({"format": "In this format there is no token that could be verified."})
-        draft = Draft(channel.get_kind_display(), endpoint.format, endpoint.whole_address, stored_options(endpoint))
+        draft = Draft(
+            str(channel.get_kind_display()), endpoint.format, endpoint.whole_address, stored_options(endpoint)
+        )
         verified, explanation = verifying.verify_channel(channel, draft)
         return Response({"verified": verified, "explanation": explanation})
 

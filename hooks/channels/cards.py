@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext, pgettext
 
 from events import catalogue
 from hooks.audience.quiet_times import quiet_until
@@ -25,7 +27,7 @@ from hooks.preview.verifying import can_verify
 from notifications_project.accounts.models import User
 from notifications_project.encryption import Unreadable
 from notifications_project.masking import DOTS, mask
-from notifications_project.words import plural, span
+from notifications_project.words import number, span
 
 Kind = Channel.Kind
 SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}
@@ -84,7 +86,7 @@ class Card:
 
     @property
     def label(self) -> str:
-        return self.channel.get_kind_display()
+        return str(self.channel.get_kind_display())
 
     @property
     def symbol(self) -> str:
@@ -96,7 +98,7 @@ class Card:
 
 
 def cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
-    """All kinds of channels, those that are not set up as well. `workers`: whether any is running."""
+    """Return the cards of all kinds of channels, set up or not. `workers` says whether any worker is running."""
     there = services.channels_of(user)
     recent = channel_deliveries.recent(user, channel_deliveries.endpoints_by_kind(user), RECENT)
     return [
@@ -106,7 +108,7 @@ def cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
 
 
 def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> Card:
-    """A user's channel of one kind, stored or not: a channel that is not set up has no row."""
+    """Return the card of a user's channel of one kind. A channel that is not set up has no row."""
     endpoint = channel.endpoint
     waiting = services.waiting_for(channel).count()
     mine = list(_devices(channel.user)) if channel.kind == Kind.IOS else []
@@ -119,7 +121,7 @@ def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> C
         facts=_facts(channel),
         quiet=quiet_words(channel, waiting, now),
         hours=hours_words(channel),
-        trouble=_trouble(endpoint, waiting, now) if endpoint else "",
+        trouble=_trouble(channel, endpoint, waiting, now) if endpoint else "",
         waiting=waiting,
         devices=mine,
         stopped=list(_refusing(channel)) if channel.kind == Kind.EMAIL else [],
@@ -132,6 +134,7 @@ def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> C
 
 
 def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], bool]) -> list[Line]:
+    """Return the user's own deliveries as their list shows them."""
     return [
         Line(
             delivery=delivery,
@@ -143,44 +146,61 @@ def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], b
     ]
 
 
-def kind_of(delivery: Delivery) -> str:
-    """Return what a delivery of the user's own goes to: "HipChat", "e-mail address", a device by its name."""
+def describe_target(delivery: Delivery) -> str:
+    """Return what a delivery of the user's own goes to: "your e-mail address", "your HipChat channel", a device."""
     endpoint = delivery.endpoint
     if endpoint.kind == Endpoint.Kind.EMAIL:
-        return "e-mail address"
+        return gettext("your e-mail address")
     if endpoint.kind == Endpoint.Kind.DEVICE:
         device = Device.objects.filter(endpoint=endpoint).first()
-        return device.name if device else "former device"
+        return (
+            gettext("your device %(name)s") % {"name": device.name} if device else gettext("a former device of yours")
+        )
     channel = Channel.objects.filter(endpoint=endpoint).first()
-    return channel.get_kind_display() if channel else "former channel"
+    if channel is None:
+        return gettext("a former channel of yours")
+    return gettext("your %(name)s channel") % {"name": channel.get_kind_display()}
 
 
 # --- In words ------------------------------------------------------------------------------------------------
 
 
 def quiet_words(channel: Channel, waiting: int, now: datetime) -> str:
-    """Until when it is quiet, and what waits: "Snoozed until 14:05, 3 wait". Empty if it is not."""
+    """Return until when it is quiet, and what waits: "Snoozed until 14:05, 3 wait". Empty if it is not quiet."""
     until = quiet_until(channel, channel.user.time_zone, now)
     if until is None:
         return ""
-    word = "Snoozed" if channel.snoozed_until and channel.snoozed_until > now else "Quiet hours"
-    wait = f"{waiting:,} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits"
-    return f"{word} until {at_words(until, channel.user.time_zone, now)}, {wait}"
+    is_snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
+    if not waiting and is_snoozed:
+        words = gettext("Snoozed until %(time)s, nothing waits")
+    elif not waiting:
+        words = gettext("Quiet hours until %(time)s, nothing waits")
+    elif is_snoozed:
+        words = ngettext("Snoozed until %(time)s, %(number)s waits", "Snoozed until %(time)s, %(number)s wait", waiting)
+    else:
+        words = ngettext(
+            "Quiet hours until %(time)s, %(number)s waits", "Quiet hours until %(time)s, %(number)s wait", waiting
+        )
+    return words % {"time": at_words(until, channel.user.time_zone, now), "number": number(waiting)}
 
 
 def hours_words(channel: Channel) -> str:
+    """Return the daily quiet hours in words; empty if there are none."""
     if channel.quiet_from is None or channel.quiet_until is None:
         return ""
-    return f"Quiet each day from {channel.quiet_from:%H:%M} until {channel.quiet_until:%H:%M}"
+    hours = {"begin": f"{channel.quiet_from:%H:%M}", "end": f"{channel.quiet_until:%H:%M}"}
+    return gettext("Quiet each day from %(begin)s until %(end)s") % hours
 
 
 def at_words(when: datetime, zone: str, now: datetime) -> str:
-    """A time to come: "14:05", "tomorrow 08:00", "Monday 23 Nov, 08:00"."""
+    """Return a time to come: "14:05", "tomorrow 08:00", "Monday 23 Nov, 08:00"."""
     local, today = when.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()
     days = (local.date() - today).days
     if days == 0:
-        return f"{local:%H:%M}"
-    return f"tomorrow {local:%H:%M}" if days == 1 else f"{local:%A} {local.day} {local:%b}, {local:%H:%M}"
+        return date_format(local, "H:i")
+    if days == 1:
+        return gettext("tomorrow %(time)s") % {"time": date_format(local, "H:i")}
+    return date_format(local, pgettext("date format", "l j M, H:i"))
 
 
 def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
@@ -200,31 +220,54 @@ def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
     return sentences.endpoint_state(endpoint) if endpoint else condition_badge(Condition.ON)
 
 
-def _trouble(endpoint: Endpoint, waiting: int, now: datetime) -> str:
+def _trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: datetime) -> str:
     """Return what is wrong with the channel, if anything is, and what becomes of waiting deliveries."""
-    wait = f"{plural(waiting, 'delivery waits,deliveries wait')}" if waiting else "Nothing waits"
+    if not endpoint.disabled_at and not endpoint.failing_since:
+        return ""
     if endpoint.disabled_at:
-        why = f" {endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""
-        return f"was stopped.{why} {wait} for it to be enabled again."
-    if endpoint.failing_since:
-        since = span((now - endpoint.failing_since).total_seconds())
-        return f"has not answered well for {since}: {endpoint.last_answer.rstrip('.')}. {wait}."
-    return ""
+        problem = gettext("%(channel)s was disabled.") % {"channel": channel.get_kind_display()}
+        reason = endpoint.disabled_reason.rstrip(".")
+        waits = _wait_for_enabling(waiting)
+    else:
+        assert endpoint.failing_since
+        told = {"channel": channel.get_kind_display(), "time": span((now - endpoint.failing_since).total_seconds())}
+        problem = gettext("%(channel)s has been failing for %(time)s.") % told
+        reason = endpoint.last_answer.rstrip(".")
+        waits = _describe_waiting(waiting)
+    return " ".join(filter(None, [problem, f"{reason}." if reason else "", waits]))
+
+
+def _wait_for_enabling(waiting: int) -> str:
+    if not waiting:
+        return gettext("Nothing waits.")
+    words = ngettext(
+        "%(number)s delivery waits until it is enabled again.",
+        "%(number)s deliveries wait until it is enabled again.",
+        waiting,
+    )
+    return words % {"number": number(waiting)}
+
+
+def _describe_waiting(waiting: int) -> str:
+    if not waiting:
+        return gettext("Nothing waits.")
+    words = ngettext("%(number)s delivery waits.", "%(number)s deliveries wait.", waiting)
+    return words % {"number": number(waiting)}
 
 
 def _facts(channel: Channel) -> list[Fact]:
     endpoint = channel.endpoint
     if channel.kind == Kind.EMAIL:
-        return [Fact("Address", channel.user.email, FactKind.ADDRESS)]
+        return [Fact(gettext("Address"), channel.user.email, FactKind.ADDRESS)]
     if endpoint is None:
         return []
     if channel.kind == Kind.HIPCHAT:
         options = endpoint.options
         version = FORMATS["hipchat"].options[-1]
         return [
-            Fact("API token", str(options.get("token", ""))),
-            Fact("Room", str(options.get("room", "")), FactKind.TEXT),
-            Fact("Base URL", sentences.where(endpoint)),
+            Fact(gettext("API token"), str(options.get("token", ""))),
+            Fact(gettext("Room"), str(options.get("room", "")), FactKind.TEXT),
+            Fact(gettext("Base URL"), sentences.where(endpoint)),
             Fact(
                 version.label,
                 dict(version.choices).get(options.get(version.name, version.default), ""),
@@ -233,20 +276,22 @@ def _facts(channel: Channel) -> list[Fact]:
         ]
     known = FORMATS.get(endpoint.format)
     facts = [
-        Fact("URL", sentences.where(endpoint)),
-        Fact("Format", known.label if known else endpoint.format, FactKind.TEXT),
+        Fact(gettext("URL"), sentences.where(endpoint)),
+        Fact(gettext("Format"), known.label if known else endpoint.format, FactKind.TEXT),
     ]
     if known:
         labels = {option.name: option.label for option in known.all_options}
-        shown = {**endpoint.options} | ({CA_CERTIFICATES.name: "given"} if authorities_of(endpoint.options) else {})
+        shown = {**endpoint.options} | (
+            {CA_CERTIFICATES.name: gettext("given")} if authorities_of(endpoint.options) else {}
+        )
         facts += [Fact(labels.get(name, name), str(value)) for name, value in shown.items()]
-        facts += [Fact("Signing secret", _secret_beginning(endpoint))] if known.signed else []
+        facts += [Fact(gettext("Signing secret"), _secret_beginning(endpoint))] if known.signed else []
     return facts
 
 
 def _secret_beginning(endpoint: Endpoint) -> str:
     if isinstance(endpoint.secrets, Unreadable):
-        return "cannot be read"
+        return gettext("cannot be read")
     keys = endpoint.secrets.get("signing", [])
     return f"{keys[0]['key'][:_SECRET_SHOWN]}{DOTS}" if keys else mask("")
 

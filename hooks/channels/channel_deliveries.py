@@ -19,14 +19,14 @@ _ORGANIZATIONS = 50
 
 
 def deliveries(user: User) -> QuerySet[Delivery]:
-    """All that the user may read whole: in organizations of which the user is a member. Look for few of them by id."""
+    """Return the deliveries that the user may read whole, in organizations of the user. Look for few of them by id."""
     mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower=user.email.lower())
     mine = Delivery.objects.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__organization=user.pk) | mails)
     return mine.filter(organization__in=user.memberships.values("organization"))
 
 
 def loaded(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Load with the deliveries all that pages show of them."""
+    """Load with the deliveries everything that pages show of them."""
     related = ("organization", "event__resource", "endpoint", "hook")
     return delivery_lists.with_back_off(found).select_related(*related).defer("endpoint__secrets")
 
@@ -38,7 +38,7 @@ def endpoints_by_kind(user: User) -> dict[str, list[UUID]]:
 
 
 def recent(user: User, endpoints: dict[str, list[UUID]], most: int) -> dict[str, list[Delivery]]:
-    """The newest deliveries of each kind of channel.
+    """Return the newest deliveries of each kind of channel.
 
     Deliveries have no index by endpoint, as each costs every write: they are found by their events, of which the
     newest thousand of each organization are looked through.
@@ -53,7 +53,7 @@ def recent(user: User, endpoints: dict[str, list[UUID]], most: int) -> dict[str,
 
 
 def _among_newest(user: User, endpoints: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
-    """Deliveries to these endpoints and where they go, of the newest events of the user's organizations."""
+    """List deliveries to these endpoints, with the endpoint, of the newest events of the user's organizations."""
     if not endpoints:
         return
     owners = Organization.objects.filter(memberships__user=user).order_by("-memberships__joined_at")
@@ -64,7 +64,7 @@ def _among_newest(user: User, endpoints: Collection[UUID]) -> Iterable[tuple[UUI
 
 
 def _always(user: User) -> dict[str, Channel]:
-    """E-mail is there without having been set up."""
+    """Return the channels that need no set-up: e-mail."""
     return {Channel.Kind.EMAIL: Channel(user=user, kind=Channel.Kind.EMAIL)}
 
 

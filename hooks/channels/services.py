@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext
 
 from hooks import clock
 from hooks.audience.quiet_times import quiet_until
@@ -45,7 +46,7 @@ class RemovalImpact:
 
 
 def channels_of(user: User) -> dict[str, Channel]:
-    """The user's channels that there are, by kind."""
+    """Return the channels that the user has set up, by kind."""
     found = Channel.objects.filter(user=user).select_related("endpoint")
     return {channel.kind: channel for channel in found}
 
@@ -53,19 +54,19 @@ def channels_of(user: User) -> dict[str, Channel]:
 def set_up(
     user: User, kind: str, *, url: str = "", format: str = "", options: Mapping[str, Any]
 ) -> tuple[Channel, str]:
-    """Make or change the user's HipChat or webhook; the signing secret if it is new, else nothing.
+    """Create or change the user's HipChat or webhook; return it with its signing secret if that is new, else "".
 
     `options`: all of them; a secret one that is missing, or as it is shown, stays as it was. What waits goes where the
     channel leads now. Raises InvalidRule with `url`, `format` and `options.<name>`.
     """
     if kind not in WITH_ENDPOINT:
-        raise InvalidRule({"channel": "Only HipChat and the webhook are set up like this."})
+        raise InvalidRule({"channel": gettext("Only HipChat and the webhook are set up like this.")})
     format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
     url = url or webhooks.default_url(format)
     known = channels_of(user).get(kind)
     if known and known.endpoint and is_shown_url(known.endpoint, url):
         url = known.endpoint.whole_address
-        problems = {} if url else {"url": "Its URL cannot be read any more: give it again."}
+        problems = {} if url else {"url": gettext("Its URL cannot be read any more: enter it again.")}
     else:
         url, found = webhooks.adopt(format, url)
         options = {**found, **options}
@@ -78,29 +79,29 @@ def set_up(
         check(destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
         if channel and before:
             webhooks.update_endpoint(before, {"url": url, "format": format, "options": chosen})
-            audit.record(space, user, "channel.changed", channel.get_kind_display())
+            audit.record(space, user, "channel.changed", channel.english_name)
             wake()
             return channel, ""
         endpoint, secret = webhooks.create_endpoint(space, url, format, chosen)
         channel, _ = Channel.objects.update_or_create(user=user, kind=kind, defaults={"endpoint": endpoint})
-        audit.record(space, user, "channel.set_up", channel.get_kind_display())
+        audit.record(space, user, "channel.set_up", channel.english_name)
     return channel, secret if FORMATS[format].signed else ""
 
 
 @transaction.atomic
 def rotate_secret(channel: Channel) -> str:
-    """A new signing secret, shown this once. Raises InvalidRule."""
+    """Make a new signing secret and return it; it is shown this once. Raises InvalidRule."""
     space = _locked_space(channel.user)
     endpoint = _locked(channel)
     if endpoint is None or endpoint.deleted_at or not FORMATS[endpoint.format].signed:
-        raise InvalidRule({"secret": "What it sends is not signed."})
+        raise InvalidRule({"secret": gettext("What it sends is not signed.")})
     secret, _ = webhooks.rotate_secret(endpoint)
-    audit.record(space, channel.user, "channel.secret_rotated", channel.get_kind_display())
+    audit.record(space, channel.user, "channel.secret_rotated", channel.english_name)
     return secret
 
 
 def enable(channel: Channel) -> None:
-    """Put a channel to work again that was stopped: what waits for it goes out.
+    """Enable a channel that was disabled: what waits for it is sent.
 
     Of e-mail: have the user's address tried again in every organization where the mail server refused it.
     """
@@ -113,7 +114,7 @@ def enable(channel: Channel) -> None:
         endpoint = _locked(channel)
         if endpoint and endpoint.disabled_at and not endpoint.deleted_at:
             queue_pending.reactivate(endpoint)
-            audit.record(space, channel.user, "channel.enabled", channel.get_kind_display())
+            audit.record(space, channel.user, "channel.enabled", channel.english_name)
             wake()
 
 
@@ -133,10 +134,11 @@ def removal_impact(channel: Channel) -> RemovalImpact:
 
 @transaction.atomic
 def remove(channel: Channel) -> None:
-    """The user is no longer told there; what waits is cancelled. What was chosen for it is kept for a next one."""
+    """Remove a channel and cancel what waits for it. The choices for it are kept for the next one of its kind."""
     if channel.kind not in WITH_ENDPOINT:
-        instead = "turn it off, or snooze it" if channel.kind == Kind.EMAIL else "remove its devices"
-        raise InvalidRule({"channel": f"{channel.get_kind_display()} cannot be removed: {instead}."})
+        if channel.kind == Kind.EMAIL:
+            raise InvalidRule({"channel": gettext("E-mail cannot be removed: turn it off, or snooze it.")})
+        raise InvalidRule({"channel": gettext("iOS cannot be removed: remove its devices.")})
     space = _locked_space(channel.user)
     endpoint = _locked(channel)
     if endpoint is None or not Channel.objects.filter(pk=channel.pk).delete()[0]:
@@ -145,7 +147,7 @@ def remove(channel: Channel) -> None:
     endpoint.deleted_at = now
     endpoint.save(update_fields=["deleted_at"])
     waiting_for(channel).cancel(Remark(RemarkCode.CHANNEL_REMOVED), now)
-    audit.record(space, channel.user, "channel.removed", channel.get_kind_display())
+    audit.record(space, channel.user, "channel.removed", channel.english_name)
 
 
 def silence(
@@ -163,7 +165,7 @@ def silence(
     if snooze and snooze[0]:
         snooze = (_checked(snooze[0], now),)
     if hours and hours[0] and hours[0][0] == hours[0][1]:
-        raise InvalidRule({"quiet_until": "Quiet hours end at another time than they begin."})
+        raise InvalidRule({"quiet_until": gettext("Quiet hours must end at another time than they begin.")})
     with transaction.atomic():
         space = _locked_space(user)
         for kind in kinds:
@@ -181,20 +183,20 @@ def silence(
 
 
 def _checked(until: datetime, now: datetime) -> datetime:
-    """The end of a snooze. Far from what calendars and databases can hold, whatever zone it is shown in."""
+    """Return the end of a snooze in UTC. Raises InvalidRule: calendars and databases cannot hold every far time."""
     try:
         until = until.astimezone(UTC)
     except OverflowError:
         until = datetime.max.replace(tzinfo=UTC)
     if until <= now:
-        raise InvalidRule({"until": "Choose a time that is still to come."})
+        raise InvalidRule({"until": gettext("Choose a time in the future.")})
     if until > now + LONGEST_SNOOZE:
-        raise InvalidRule({"until": "Choose a time within the next year."})
+        raise InvalidRule({"until": gettext("Choose a time within the next year.")})
     return until
 
 
 def waiting_for(channel: Channel) -> DeliveryQuerySet:
-    """The deliveries that wait for a user's channel, whatever organization they are of."""
+    """Return the deliveries that wait for a user's channel, of all organizations."""
     endpoints = endpoints_of(channel)
     return Delivery.objects.pending().filter(endpoint__in=endpoints, lane__in=endpoints.values("lane"))
 
@@ -210,21 +212,21 @@ def endpoints_of(channel: Channel) -> EndpointQuerySet:
 
 
 def _get_or_create_channel(user: User, kind: str) -> Channel:
-    """The user's channel of a kind. E-mail is always there, and has a row once something is said about it."""
+    """Return the user's channel of a kind. E-mail always exists, but gets a row only when it is first changed."""
     if kind == Kind.EMAIL:
         return Channel.objects.get_or_create(user=user, kind=kind)[0]
     channel = channels_of(user).get(kind)
     if channel is None:
-        raise InvalidRule({"channel": f"{Kind(kind).label} is not set up."})
+        raise InvalidRule({"channel": gettext("%(channel)s is not set up.") % {"channel": Kind(kind).label}})
     return channel
 
 
 def _audit_action(begun: str, ended: str, channel: Channel, value: object) -> tuple[str, str]:
-    return f"channel.{begun if value else ended}", channel.get_kind_display()
+    return f"channel.{begun if value else ended}", channel.english_name
 
 
 def _locked_space(user: User) -> Organization:
-    """The personal space, locked with all of the user's organizations: two requests of one user take turns.
+    """Lock the user's organizations and return the personal space: two requests of one user take turns.
 
     So does routing, which may have read before what is changed now: what it owes is waited for.
     """

@@ -304,7 +304,7 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
         event=event,
         endpoint=to,
         lane_id=to.lane_id,
-        reasons=[{"rule": RuleKind.DIGEST, "name": channel.get_kind_display()}],
+        reasons=[{"rule": RuleKind.DIGEST, "name": channel.english_name}],
         due_at=now,
     )
     lanes.touch({to.lane_id})

@@ -54,6 +54,6 @@ def whose(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
 
 def _kind(endpoint: Endpoint, kinds: dict[UUID, str]) -> str:
     if endpoint.kind == Endpoint.Kind.DEVICE:
-        return Channel.Kind.IOS.label
+        return str(Channel.Kind.IOS.label)
     kind = kinds.get(endpoint.pk)
-    return Channel.Kind(kind).label if kind else "A former channel"
+    return str(Channel.Kind(kind).label) if kind else "A former channel"

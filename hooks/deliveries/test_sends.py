@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from events import catalogue, intake
 from events.catalogue import EventType
@@ -28,7 +29,7 @@ def send_hook_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     Its success puts an endpoint that was disabled to work again; the test's reason says so (`enables`).
     """
     if hook.deleted_at:
-        raise CannotTest("This hook was deleted.")
+        raise CannotTest(gettext("This hook was deleted."))
     endpoint = hook.endpoint
     if endpoint is None:
         _check(event_type)
@@ -45,7 +46,7 @@ def send_endpoint_test(endpoint: Endpoint, event_type: str, actor: User) -> Deli
     See `send_hook_test`.
     """
     if endpoint.deleted_at:
-        raise CannotTest("It was removed.")
+        raise CannotTest(gettext("It was removed."))
     kind, name, public_id = _of_user(endpoint)
     delivery = _send(endpoint.organization, endpoint, event_type, actor, public_id, name, None)
     audit.record(endpoint.organization, actor, f"{kind}.tested", name, type=event_type)
@@ -58,14 +59,14 @@ def _of_user(endpoint: Endpoint) -> tuple[str, str, str]:
         return "device", endpoint.device.name, endpoint.device.public_id
     channel = Channel.objects.filter(endpoint=endpoint).first()
     if channel is None:  # e-mail: the channel has no endpoint of its own
-        return "channel", Channel.Kind.EMAIL.label, ""
-    return "channel", channel.get_kind_display(), channel.public_id
+        return "channel", Channel.Kind.EMAIL.english, ""
+    return "channel", channel.english_name, channel.public_id
 
 
 def _check(event_type: str) -> EventType:
     known = catalogue.EVENT_TYPES.get(event_type)
     if known is None or not known.offered:
-        raise CannotTest(f"Unknown event type: {event_type}.")
+        raise CannotTest(gettext("Unknown event type: %(type)s.") % {"type": event_type})
     return known
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from hooks import clock
 from hooks.endpoints import lookup
@@ -25,7 +26,6 @@ from notifications_project.encryption import keyed_hash, keyed_hashes
 from notifications_project.spelling import is_visible, one_spelling
 
 MOST = 20  # devices of a user
-NOT_CONFIGURED = "iOS push is not configured here: the operator has to set APNS_KEY and what belongs to it."
 _TOKEN = re.compile(r"[0-9a-f]{64,200}")  # Apple says that its length may change
 
 
@@ -39,15 +39,17 @@ class InvalidDevice(Exception):
 
 def explanation() -> str:
     """Return why nothing can be pushed to any device; empty if pushing works."""
-    return "" if settings.PUSH_CONFIGURED else NOT_CONFIGURED
+    if settings.PUSH_CONFIGURED:
+        return ""
+    return gettext("iOS push is not configured here: the operator has to set APNS_KEY and its related settings.")
 
 
 @transaction.atomic
 def register(user: User, token: str, name: str) -> tuple[Device, bool]:
-    """The user's device with this token, and whether it is new. Raises InvalidDevice.
+    """Register a device token; return the user's device and whether it is new. Raises InvalidDevice.
 
-    One that is known is as if it were new: `registered_at` is now. Who had the token before has it no more. The first
-    device makes the user's iOS channel.
+    Registering a known device again sets `registered_at` to now. A token is taken from the user who had it before. The
+    first device makes the user's iOS channel.
     """
     token = token.strip().lower()
     _check(_token_problem(token) | _name_problem(name))
@@ -55,7 +57,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     space = ensure_personal_space(user)
     having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address_key__in=keyed_hashes(token))
     others = list(having.exclude(user=user).order_by("pk"))
-    # Who routes there now may have read a device already: what that owes it is waited for.
+    # Routing may have read the other device already; without the locks it would add a delivery to a removed device.
     lock_organizations_of([other.user_id for other in others], space.pk)
     now = clock.now()
     for other in others:
@@ -66,7 +68,9 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
         return device, False
     _replace_unreadable(user, one_spelling(name))
     if Device.objects.filter(user=user).count() >= MOST:
-        raise InvalidDevice({"token": f"You have {MOST} devices already: remove one first."})
+        raise InvalidDevice(
+            {"token": gettext("You already have %(number)s devices: remove one first.") % {"number": MOST}}
+        )
     Channel.objects.get_or_create(user=user, kind=Channel.Kind.IOS)
     endpoint = _endpoint(space, token, now)
     device = Device.objects.create(user=user, name=one_spelling(name), endpoint=endpoint, registered_at=now)
@@ -76,7 +80,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
 
 @transaction.atomic
 def rename(device: Device, name: str) -> None:
-    """Raises InvalidDevice."""
+    """Rename a device. Raises InvalidDevice."""
     _check(_name_problem(name))
     before, device.name = device.name, one_spelling(name)
     if before != device.name and Device.objects.filter(pk=device.pk).update(name=device.name):
@@ -91,14 +95,14 @@ def remove(device: Device) -> None:
 
 
 def forget(endpoint: Endpoint, why: str) -> None:
-    """Apple says that nothing can arrive there any more. `endpoint` is locked by the caller's transaction."""
+    """Remove a device to which, as Apple says, nothing can arrive any more. The caller has locked `endpoint`."""
     device = Device.objects.filter(endpoint=endpoint).select_related("user", "endpoint").first()
     if device:
         _end(device, None, why)
 
 
 def _end(device: Device, actor: User | None, why: str) -> None:
-    """The row goes, its endpoint stays for the history."""
+    """Delete the row of a device; its endpoint is kept for the history."""
     endpoint = lock_endpoint(device.endpoint_id)
     if not Device.objects.filter(pk=device.pk).delete()[0]:
         return  # it was removed meanwhile
@@ -141,7 +145,7 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
 
 
 def _replace_unreadable(user: User, name: str) -> None:
-    """A token that no key of ENCRYPTION_KEYS reads cannot be told from a new one: the device of this name goes."""
+    """Remove the device of this name if no key reads its token: it cannot be compared with the new token."""
     for device in Device.objects.filter(user=user, name=name).select_related("endpoint"):
         if not device.endpoint.whole_address:
             _end(device, None, Remark(RemarkCode.DEVICE_UNREADABLE))
@@ -155,7 +159,7 @@ def _options(registered_at: datetime) -> dict[str, int]:
 def _wait_for_others(token: str) -> None:
     """Lock a token, so that two users who register it at the same time do not both have it.
 
-    (SQLite has one writer anyway.)
+    SQLite needs no lock: it has one writer.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -172,12 +176,16 @@ def _check(errors: dict[str, str]) -> None:
 
 
 def _token_problem(token: str) -> dict[str, str]:
-    return {} if _TOKEN.fullmatch(token) else {"token": "Must be the device token in hexadecimal, 64 to 200 digits."}
+    return (
+        {}
+        if _TOKEN.fullmatch(token)
+        else {"token": gettext("Must be the device token in hexadecimal, 64 to 200 digits.")}
+    )
 
 
 def _name_problem(name: str) -> dict[str, str]:
     if not name.strip():
-        return {"name": "Give the device a name."}
+        return {"name": gettext("Enter a name for the device.")}
     if len(name) > 100 or not is_visible(name):
-        return {"name": "A name has at most 100 characters, all of which can be seen."}
+        return {"name": gettext("A name has at most 100 characters, all of them visible.")}
     return {}

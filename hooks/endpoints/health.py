@@ -161,7 +161,7 @@ def _tell(event_type: str, endpoint: Endpoint, reason: str) -> None:
     if hook := Hook.objects.existing().filter(endpoint=endpoint).first():
         data["hook"] = {"id": hook.public_id, "name": hook.name}
     elif channel := Channel.objects.filter(endpoint=endpoint).first():
-        data["channel"] = {"id": channel.public_id, "kind": channel.kind, "name": channel.get_kind_display()}
+        data["channel"] = {"id": channel.public_id, "kind": channel.kind, "name": channel.english_name}
         data["state"] = f"channel_{event_type.removeprefix('hook.')}"
     else:
         return

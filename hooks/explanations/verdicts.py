@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def channel_name(self) -> str:
-        return Channel.Kind(self.channel).label if self.channel else ""
+        return str(Channel.Kind(self.channel).label) if self.channel else ""
 
 
 def state_of(delivery: Delivery) -> ToldState:
@@ -82,7 +82,7 @@ def state_in_query() -> Case:
 
 def in_words(kind: str) -> str:
     """A channel within a sentence: "e-mail", "HipChat", "the webhook"."""
-    return _NAMES.get(Channel.Kind(kind), Channel.Kind(kind).label)
+    return _NAMES.get(Channel.Kind(kind), str(Channel.Kind(kind).label))
 
 
 def scope(event: Event, breadth: str) -> str:

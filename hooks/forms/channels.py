@@ -1,4 +1,4 @@
-"""The forms of a user's own channels. They only parse: `hooks.channels` checks what is allowed."""
+"""The forms of a user's own channels. They only parse; `hooks.channels` checks the values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from hooks.endpoints.options import shown_url
 from hooks.endpoints.validation import InvalidRule
@@ -55,8 +58,7 @@ class HipChatForm(ChannelForm):
     """The form of a HipChat channel: API token, room and server."""
 
     url = forms.CharField(
-        label="Base URL",
-        help_text=f"The address of your HipChat server. Left empty, it is {HIPCHAT.default_url}.",
+        label=_("Base URL"),
         required=False,
         widget=forms.URLInput(attrs={"placeholder": HIPCHAT.default_url, "autocomplete": "off"}),
     )
@@ -64,6 +66,9 @@ class HipChatForm(ChannelForm):
 
     def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
         super().__init__(data, initial={"url": shown_url(endpoint) if endpoint else ""})
+        self.fields["url"].help_text = gettext(
+            "The address of your HipChat server. If you leave it empty, it is %(address)s."
+        ) % {"address": HIPCHAT.default_url}
         self.options = OptionFields(self)
         self.options.add(endpoint, lost=has_lost_secret(endpoint), formats=[HIPCHAT])
         self.order_fields([*self.options.names, "url"])
@@ -110,15 +115,15 @@ class SnoozeForm(forms.Form):
     """The form of a snooze: channels and an end. `end` needs a valid form."""
 
     channels = forms.MultipleChoiceField(
-        label="Channels", widget=Checkboxes(), error_messages={"required": "Choose at least one channel."}
+        label=_("Channels"), widget=Checkboxes(), error_messages={"required": _("Choose at least one channel.")}
     )
-    length = forms.ChoiceField(label="How long", widget=Radios, initial="hour")
+    length = forms.ChoiceField(label=_("How long"), widget=Radios, initial="hour")
     until = forms.DateTimeField(
-        label="Date and time",
+        label=_("Date and time"),
         required=False,
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
-        error_messages={"invalid": "Give a date and a time, such as 2026-11-23 14:05."},
+        error_messages={"invalid": _("Enter a date and a time, such as 2026-11-23 14:05.")},
     )
 
     def __init__(self, *args: Any, kinds: Sequence[tuple[str, str]], now: datetime, zone: str, **kwargs: Any) -> None:
@@ -126,18 +131,18 @@ class SnoozeForm(forms.Form):
         self.now, self.morning = now, tomorrow_morning(now, zone)
         self.fields["channels"].choices = kinds  # type: ignore[attr-defined]
         self.fields["length"].choices = [  # type: ignore[attr-defined]
-            ("hour", "For an hour"),
-            ("tomorrow", f"Until tomorrow morning, {self.morning:%A %H:%M}"),
-            ("until", "Until the date and time below"),
+            ("hour", gettext("For an hour")),
+            ("tomorrow", gettext("Until tomorrow morning, %(time)s") % {"time": date_format(self.morning, "l H:i")}),
+            ("until", gettext("Until the date and time below")),
         ]
-        self.fields["until"].help_text = f"In your time zone, {zone}."
+        self.fields["until"].help_text = gettext("In your time zone, %(zone)s.") % {"zone": zone}
         if not self.is_bound:
             self.initial["channels"] = [kind for kind, _ in kinds]
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
         if found.get("length") == "until" and not found.get("until") and "until" not in self.errors:
-            self.add_error("until", "Give the date and time until which to snooze.")
+            self.add_error("until", gettext("Enter the date and time at which the snooze ends."))
         return found
 
     def end(self) -> datetime:
@@ -149,9 +154,11 @@ class HoursForm(forms.Form):
     """The form of a channel's daily quiet hours: both times, or none."""
 
     begin = forms.TimeField(
-        label="From", required=False, widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+        label=_("From"), required=False, widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"})
     )
-    end = forms.TimeField(label="Until", required=False, widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}))
+    end = forms.TimeField(
+        label=_("Until"), required=False, widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+    )
 
     def __init__(self, data: Any, channel: Channel) -> None:
         initial = {"begin": channel.quiet_from, "end": channel.quiet_until}
@@ -163,9 +170,9 @@ class HoursForm(forms.Form):
         begin, end = found.get("begin"), found.get("end")
         for name, given, other in (("begin", begin, end), ("end", end, begin)):
             if given is None and other is not None and name not in self.errors:
-                self.add_error(name, "Give both times, or none.")
+                self.add_error(name, gettext("Enter both times, or neither."))
         if begin is not None and begin == end:
-            self.add_error("end", "Quiet hours end at another time than they begin.")
+            self.add_error("end", gettext("Quiet hours must end at another time than they begin."))
         return found
 
     def hours(self) -> tuple[time, time] | None:

@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from hooks.models.endpoint import Endpoint
 from notifications_project import ids
@@ -20,10 +22,16 @@ class Channel(models.Model):
     """
 
     class Kind(models.TextChoices):
-        EMAIL = "email", "E-mail"
+        EMAIL = "email", _("E-mail")
         IOS = "ios", "iOS"
         HIPCHAT = "hipchat", "HipChat"
-        WEBHOOK = "webhook", "Webhook"
+        WEBHOOK = "webhook", _("Webhook")
+
+        @property
+        def english(self) -> str:
+            """Return the label in English: what is stored must not depend on the language of a page."""
+            with translation.override("en"):
+                return str(self.label)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="channels", db_index=False)
@@ -55,6 +63,11 @@ class Channel(models.Model):
     @property
     def public_id(self) -> str:
         return ids.encode("chan", self.id)
+
+    @property
+    def english_name(self) -> str:
+        """Return the name of its kind in English, as it is stored."""
+        return Channel.Kind(self.kind).english
 
 
 class Device(models.Model):

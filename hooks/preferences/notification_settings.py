@@ -100,7 +100,7 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
         _write(user, scope, changes)
         _end_unwanted(user, {channel for _, channel in changes}, {event_type for event_type, _ in changes})
         told = sorted(
-            {f"{catalogue.get_english_label(name)}: {Channel.Kind(channel).label}" for name, channel in changes}
+            {f"{catalogue.get_english_label(name)}: {Channel.Kind(channel).english}" for name, channel in changes}
         )
         audit.record(space, user, "notification_settings.changed", str(scope), settings=told[:20], number=len(told))
     return [Choice(*key, stands.get(key)) for key in changes]

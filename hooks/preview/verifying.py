@@ -69,7 +69,7 @@ def verify_channel(channel: Channel, draft: Draft) -> tuple[bool, str]:
     verified, words = verify_draft(draft, channel.user, str(channel.user.pk))
     space = ensure_personal_space(channel.user)
     told = {"url": mask_to_host(draft.address), "accepted": verified}
-    audit.record(space, channel.user, "channel.token_verified", channel.get_kind_display(), **told)
+    audit.record(space, channel.user, "channel.token_verified", channel.english_name, **told)
     return verified, words
 
 

@@ -1,4 +1,4 @@
-"""*Channels*: every way to reach who is signed in, how each is doing, and what one button does to it.
+"""*Channels*: the page with every way to reach the signed-in user, its state, and its buttons.
 
 Signing in may return to one of the buttons by GET: that leads to the tab and does nothing.
 """
@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
@@ -43,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def rotate_secret(request: HttpRequest, kind: str) -> HttpResponse:
-    """Leads to the page that shows the new secret, this once."""
+    """Make a new secret and lead to the page that shows it, this once."""
     channel = find_channel(signed_in(request), kind)
     if request.method != "POST":
         return redirect("hooks:channels")
@@ -57,26 +58,29 @@ def rotate_secret(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def leave_secret(request: HttpRequest, channel: Channel, secret: str, *, created: bool) -> None:
-    """For the page that shows it: that one can be loaded again without doing anything again."""
+    """Keep a secret for the page that shows it once; loading that page again does nothing again."""
     one_time_secrets.stash(request, channel.public_id, {"secret": secret, "created": created})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def enable(request: HttpRequest, kind: str) -> HttpResponse:
-    """Put it to work again; of e-mail: have the user's address tried again where the mail server refused it."""
+    """Enable a channel again; for e-mail, try the user's address again where the mail server refused it."""
     user = signed_in(request)
     if request.method == "POST":
         channel = find_channel(user, kind)
         services.enable(channel)
-        messages.success(request, f"{channel.get_kind_display()} is tried again, first with what has waited.")
+        messages.success(
+            request,
+            gettext("%(channel)s is tried again. What waited is sent first.") % {"channel": channel.get_kind_display()},
+        )
     return redirect("hooks:channels")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def remove(request: HttpRequest, kind: str) -> HttpResponse:
-    """GET says which settings go quiet, POST removes."""
+    """Show which settings stop having an effect (GET), or remove the channel (POST)."""
     channel = find_channel(signed_in(request), kind)
     if kind not in services.WITH_ENDPOINT:
         raise Http404("It cannot be removed.")
@@ -86,7 +90,7 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
         except InvalidRule as problem:
             messages.error(request, " ".join(problem.errors.values()))
         else:
-            messages.success(request, f"{channel.get_kind_display()} was removed.")
+            messages.success(request, gettext("%(channel)s was removed.") % {"channel": channel.get_kind_display()})
         return redirect("hooks:channels")
     going = services.removal_impact(channel)
     context = {
@@ -101,11 +105,11 @@ def _in_words(setting: NotificationSetting) -> str:
     """Return text such as "Process is down", for everything, or "Git push for shop"."""
     scope = setting.resource or setting.organization
     label = catalogue.get_label(setting.event_type)
-    return f"{label} for {scope.name}" if scope else label
+    return gettext("%(event)s for %(scope)s") % {"event": label, "scope": scope.name} if scope else label
 
 
 def find_channel(user: User, kind: str) -> Channel:
-    """The user's own; e-mail is there without having been set up. Raises Http404."""
+    """Return the user's channel of a kind; e-mail exists without being set up. Raises Http404."""
     if kind not in Channel.Kind.values:
         raise Http404("There is no such channel.")
     found = services.channels_of(user).get(kind)
@@ -119,12 +123,15 @@ def find_channel(user: User, kind: str) -> Channel:
 def turned_on(request: HttpRequest, cell: Cell) -> bool:
     """Turn on the cell that was clicked, and say so; or say why not."""
     if cell.kind == Channel.Kind.IOS and (explanation := devices.explanation()):
-        messages.error(request, f"{cell.name} was not turned on. {explanation}")
+        messages.error(
+            request,
+            gettext("%(setting)s was not turned on. %(reason)s") % {"setting": cell.name, "reason": explanation},
+        )
         return False
     try:
         cell.turn_on(signed_in(request))
     except notification_settings.InvalidSetting as problem:
         messages.error(request, " ".join(problem.errors.values()))
         return False
-    messages.success(request, f"{cell.name} is on.")
+    messages.success(request, gettext("%(setting)s is on.") % {"setting": cell.name})
     return True

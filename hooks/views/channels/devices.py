@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from hooks.endpoints import devices
@@ -26,7 +27,9 @@ def rename(request: HttpRequest, device: UUID) -> HttpResponse:
         except devices.InvalidDevice as refused:
             problem = " ".join(refused.errors.values())
         else:
-            messages.success(request, f"{before} is called {found.name} now.")
+            messages.success(
+                request, gettext("%(before)s is called %(name)s now.") % {"before": before, "name": found.name}
+            )
             return redirect("hooks:channels")
     context = {"device": found, "name": request.POST.get("name", before), "problem": problem}
     return render(request, "hooks/channels/device_rename.html", context, status=422 if problem else 200)
@@ -35,11 +38,11 @@ def rename(request: HttpRequest, device: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def remove(request: HttpRequest, device: UUID) -> HttpResponse:
-    """GET says what would stop, POST removes."""
+    """Show what would stop (GET), or remove the device (POST)."""
     found = _find(request, device)
     if request.method == "POST":
         devices.remove(found)
-        messages.success(request, f"{found.name} was removed.")
+        messages.success(request, gettext("%(name)s was removed.") % {"name": found.name})
         return redirect("hooks:channels")
     context = {
         "device": found,

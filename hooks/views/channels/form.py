@@ -1,4 +1,4 @@
-"""Setting a channel of one's own up, and changing it; with what its form offers beside saving."""
+"""Pages that set up and change a channel, and what their form offers beside saving."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -40,7 +41,7 @@ Form = HipChatForm | WebhookChannelForm
 @never_cache
 @login_required
 def set_up(request: HttpRequest, kind: str) -> HttpResponse:
-    """The form of a channel. With `type` (and `scope`) in the address, that cell of the grid is on once it is saved."""
+    """Serve the form of a channel. With `type` (and `scope`) in the address, saving turns that cell of the grid on."""
     if kind == Channel.Kind.EMAIL:
         return redirect("hooks:channels")
     cell = cell_from_query(request, kind)
@@ -74,8 +75,9 @@ def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | No
 
 
 def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | None, *, new: bool) -> HttpResponse:
-    """A new secret is shown first, this once; a test shows what comes of it; else back to where one came from."""
-    messages.success(request, f"{channel.get_kind_display()} {'is set up' if new else 'was saved'}.")
+    """Lead to the new secret, which is shown this once, to the result of a test, or back to the former page."""
+    words = gettext("%(channel)s is set up.") if new else gettext("%(channel)s was saved.")
+    messages.success(request, words % {"channel": channel.get_kind_display()})
     on = turned_on(request, cell) if cell else False
     if secret:
         leave_secret(request, channel, secret, created=True)
@@ -122,7 +124,7 @@ def _curl() -> str:
 @require_POST
 @login_required
 def advice(request: HttpRequest) -> HttpResponse:
-    """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
+    """Return to htmx what the form says under a URL while it is typed, for the chosen format."""
     typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
     return render(request, "hooks/manage/_advice.html", {"advice": typed})
 
@@ -131,7 +133,7 @@ def advice(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
-    """POST with the fields of the form: as it stands there. Without them: as it is saved, from the tab."""
+    """Verify the token in the sent form, or without its fields the saved token, from the tab."""
     channel = _own(request, kind)
     if request.method != "POST":
         return redirect("hooks:channels")
@@ -152,7 +154,7 @@ def _verify_new(request: HttpRequest, draft: Draft) -> tuple[bool, str]:
 
 
 def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> HttpResponse:
-    """The form again with the answer in it; to htmx the answer alone."""
+    """Return the form with the answer in it; to htmx the answer alone."""
     form, draft = _draft(request, kind, channel)
     try:
         verdict = verify_channel(channel, draft) if channel else _verify_new(request, draft)
@@ -205,11 +207,11 @@ def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Fo
     if endpoint:
         options, url = options_after(endpoint, format, options), url_after(endpoint, url)
     address = url or (FORMATS[format].default_url if format in FORMATS else "")
-    return form, Draft(Channel.Kind(kind).label, format, address, options, endpoint=endpoint)
+    return form, Draft(str(Channel.Kind(kind).label), format, address, options, endpoint=endpoint)
 
 
 def _own(request: HttpRequest, kind: str) -> Channel | None:
-    """The channel of who is signed in, if it is set up. Raises Http404 for kinds that have no form."""
+    """Return the signed-in user's channel, if it is set up. Raises Http404 for kinds that have no form."""
     if kind not in services.WITH_ENDPOINT:
         raise Http404("There is no such channel.")
     return services.channels_of(signed_in(request)).get(kind)

@@ -1,4 +1,4 @@
-"""The only page that ever shows the secret of one's own webhook, and only when it was just made."""
+"""The page that shows the secret of the user's own webhook, once, when it was just made. No other page shows it."""
 
 from __future__ import annotations
 

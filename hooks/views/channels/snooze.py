@@ -1,4 +1,4 @@
-"""*Snooze*: channels that are not to disturb, for a while or at certain hours of each day."""
+"""*Snooze*: the page that silences channels, for a while or at certain hours of each day."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods
 
 from hooks.channels import cards as channels_cards
@@ -51,7 +52,7 @@ def snooze(request: HttpRequest) -> HttpResponse:
 
 
 def _silenceable(user: User) -> list[Channel]:
-    """E-mail, and what is set up."""
+    """Return the channels that can be silenced: e-mail, and those that are set up."""
     there = services.channels_of(user)
     email = there.pop(Channel.Kind.EMAIL, None) or Channel(user=user, kind=Channel.Kind.EMAIL)
     found = [email, *(there[kind] for kind in Channel.Kind.values if kind in there)]
@@ -68,9 +69,9 @@ def _snoozed(request: HttpRequest, user: User, form: SnoozeForm) -> bool:
         for name, message in problem.errors.items():
             form.add_error(name if name in form.fields else None, message)
         return False
-    which = _named(kinds)
-    words = channels_cards.at_words(until, user.time_zone, form.now)
-    messages.success(request, f"{which} {'is' if len(kinds) == 1 else 'are'} snoozed until {words}.")
+    words = ngettext("%(channels)s is snoozed until %(time)s.", "%(channels)s are snoozed until %(time)s.", len(kinds))
+    time = channels_cards.at_words(until, user.time_zone, form.now)
+    messages.success(request, words % {"channels": _named(kinds), "time": time})
     return True
 
 
@@ -80,7 +81,8 @@ def _woken(request: HttpRequest, user: User, mine: list[Channel]) -> bool:
     kinds = [kind for kind in there if request.POST.get("channel") in (kind, None)]
     if kinds:
         services.silence(user, kinds, snooze=(None,))
-        messages.success(request, f"{_named(kinds)}: the snooze is over. What waited comes as one digest.")
+        words = gettext("%(channels)s: the snooze is over. What waited arrives as one digest.")
+        messages.success(request, words % {"channels": _named(kinds)})
     return True
 
 
@@ -88,9 +90,9 @@ def _hours_set(request: HttpRequest, user: User, forms: list[HoursForm]) -> bool
     changed = [form for form in forms if form.has_changed()]
     for form in changed:
         services.silence(user, [form.channel.kind], hours=(form.hours(),))
-    messages.success(request, "Quiet hours are saved." if changed else "Nothing was changed.")
+    messages.success(request, gettext("Quiet hours are saved.") if changed else gettext("Nothing was changed."))
     return True
 
 
 def _named(kinds: list[str]) -> str:
-    return listed([Channel.Kind(kind).label for kind in kinds])
+    return listed([str(Channel.Kind(kind).label) for kind in kinds])

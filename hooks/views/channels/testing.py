@@ -1,4 +1,4 @@
-"""Testing a channel of one's own: a real test event through the real workers, and what came of it."""
+"""The page that tests a channel: it sends a real test event through the real workers and shows the result."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -33,7 +34,7 @@ from notifications_project.fragments import is_fragment
 @never_cache
 @login_required
 def test(request: HttpRequest, kind: str) -> HttpResponse:
-    """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx). POST sends one."""
+    """Offer the test and, with `?delivery=`, show its result (GET; to htmx only the result), or send one (POST)."""
     user = signed_in(request)
     channel = find_channel(user, kind)
     cell, problem = cell_from_query(request, kind), ""
@@ -79,7 +80,7 @@ def result_of(request: HttpRequest, channel: Channel) -> dict[str, Any]:
     return shown_result(
         request,
         delivery,
-        enables=sentences.describe_enabling_of(channel.get_kind_display(), endpoint, delivery),
+        enables=sentences.describe_enabling_of(str(channel.get_kind_display()), endpoint, delivery),
         delivery_page=reverse("hooks:own-delivery", args=[delivery.public_id]),
         result_page=f"{reverse('hooks:channel-test', args=[channel.kind])}?delivery={delivery.public_id}",
     )
@@ -101,5 +102,7 @@ def _endpoint(user: User, channel: Channel, device: str) -> Endpoint:
     mine = Device.objects.filter(user=user).select_related("endpoint__organization").order_by("name", "pk")
     found = next((each for each in mine if not device or each.public_id == device), None)
     if found is None:
-        raise test_sends.CannotTest("Choose one of your devices." if device else "There is no device yet.")
+        raise test_sends.CannotTest(
+            gettext("Choose one of your devices.") if device else gettext("There is no device yet.")
+        )
     return found.endpoint

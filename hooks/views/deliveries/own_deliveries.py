@@ -1,4 +1,4 @@
-"""Deliveries to who is signed in, whatever organization they are of: the list of a channel, one of them, once more."""
+"""Pages of a user's own deliveries, of all organizations: the list of a channel, one delivery, sending again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hooks.channels import cards, channel_deliveries
@@ -22,7 +23,7 @@ from hooks.views.channels.channels import find_channel
 from hooks.views.deliveries.deliveries import described, send_again
 from notifications_project import ids
 from notifications_project.accounts.access import signed_in
-from notifications_project.words import plural
+from notifications_project.words import number
 
 _LISTED = 50
 
@@ -30,7 +31,7 @@ _LISTED = 50
 @require_safe
 @login_required
 def index(request: HttpRequest, kind: str) -> HttpResponse:
-    """The last deliveries of one channel."""
+    """List the last deliveries of one channel."""
     channel = find_channel(signed_in(request), kind)
     endpoints = {kind: channel_deliveries.endpoints_by_kind(channel.user).get(kind, [])}
     found = channel_deliveries.recent(channel.user, endpoints, _LISTED)[kind]
@@ -46,7 +47,7 @@ def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
     found = _find(request, delivery)
     context = described(request, found, secret=True) | {
         "reasons": sentences.describe_reasons(found.reasons, own=True),
-        "target": f"your {cards.kind_of(found)}",
+        "target": cards.describe_target(found),
         "organization": found.organization,
         "own": True,
         "why_page": reverse("hooks:explain", args=[found.organization.public_id, found.event.public_id]) + "?who=me",
@@ -59,7 +60,7 @@ def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def redeliver(request: HttpRequest, delivery: UUID) -> HttpResponse:
-    """POST sends again; GET, to which signing in may return, leads to the delivery."""
+    """Send the delivery again (POST). GET, to which signing in may return, leads to the delivery."""
     found = _find(request, delivery)
     if request.method == "POST":
         send_again(request, found)
@@ -81,14 +82,20 @@ def _send_again(request: HttpRequest) -> None:
     user = signed_in(request)
     wanted = [_id(text) for text in request.POST.getlist("delivery")]
     if not wanted:
-        messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
+        messages.info(request, gettext("Nothing was selected. Tick the deliveries to send again."))
         return
     mine = list(channel_deliveries.deliveries(user).filter(pk__in=wanted[: resending.MOST_AT_ONCE]))
     sent, refused = resending.redeliver_these(mine, user)
     if sent:
-        messages.success(request, f"{plural(len(sent), 'delivery is,deliveries are')} on the way.")
+        words = ngettext("%(number)s delivery is on the way.", "%(number)s deliveries are on the way.", len(sent))
+        messages.success(request, words % {"number": number(len(sent))})
     for why, count in Counter(refused.values()).items():
-        messages.error(request, f"{plural(count, 'delivery was,deliveries were')} not sent again. {why}")
+        words = ngettext(
+            "%(number)s delivery was not sent again. %(reason)s",
+            "%(number)s deliveries were not sent again. %(reason)s",
+            count,
+        )
+        messages.error(request, words % {"number": number(count), "reason": why})
 
 
 def _find(request: HttpRequest, pk: UUID) -> Delivery:

@@ -56,7 +56,7 @@ class Column:
 
 def columns(standing: EffectiveSettings) -> list[Column]:
     missing = standing.missing
-    return [Column(kind.value, kind.label, missing[kind].short if kind in missing else "") for kind in Kind]
+    return [Column(kind.value, str(kind.label), missing[kind].short if kind in missing else "") for kind in Kind]
 
 
 def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
@@ -88,7 +88,7 @@ def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
         id=f"{cell.event_type}-{cell.channel}",
         name=f"{event_type.label}: {kind.label}",
         kind=kind.value,
-        channel=kind.label,
+        channel=str(kind.label),
         symbol=SYMBOLS[kind],
         look=" ".join(filter(None, looks)) if cell.usable else "unset",
         pressed=_PRESSED[cell.state],
@@ -136,6 +136,6 @@ def describe(wish: str, scope: Scope, standing: EffectiveSettings) -> str:
     back = back.replace("its default", "their defaults") if many else back
     said = f"{subject} {'are' if many else 'is'} {back if state == 'default' else state}"
     if state == "on" and channel == ALL and standing.missing:
-        left = [Kind(each).label for each in Kind.values if each in standing.missing]
+        left = [str(Kind(each).label) for each in Kind.values if each in standing.missing]
         said += f"; not {' and '.join(left)}, which {'does' if len(left) == 1 else 'do'} not work yet"
     return said if wide else f"{said}, for {scope}"

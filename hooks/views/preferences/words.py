@@ -31,7 +31,7 @@ def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
         until = quiet_until(channel, standing.user.time_zone, now) if channel else None
         if channel and until:
             snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
-            silent["snoozed" if snoozed else "quiet", until].append(kind.label)
+            silent["snoozed" if snoozed else "quiet", until].append(str(kind.label))
     return [
         f"{listed(labels)} {'is' if len(labels) == 1 else 'are'} {how} until {_when(until, now)}"
         for (how, until), labels in silent.items()
@@ -40,7 +40,7 @@ def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
 
 def stopped_channels(standing: EffectiveSettings) -> list[str]:
     return [
-        Channel.Kind(kind).label
+        str(Channel.Kind(kind).label)
         for kind, channel in standing.channels.items()
         if channel.endpoint and channel.endpoint.disabled_at
     ]

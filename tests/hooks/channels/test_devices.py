@@ -114,7 +114,7 @@ def test_a_user_has_twenty_devices_at_most(alice: User, dave: User, api: Api) ->
     refused = api(alice).post(DEVICES, IPHONE)
     assert refused.status_code == 422
     assert refused.json() == {
-        "errors": [{"field": "token", "message": "You have 20 devices already: remove one first."}]
+        "errors": [{"field": "token", "message": "You already have 20 devices: remove one first."}]
     }
     assert api(alice).post(DEVICES, {"token": f"{1:064x}", "name": "Known"}).status_code == 200
     assert api(dave).post(DEVICES, IPHONE).status_code == 201
@@ -157,7 +157,7 @@ def test_without_a_key_a_device_registers_and_is_told_that_nothing_is_pushed(
     push.PUSH_CONFIGURED = False
     answer = api(alice).post(DEVICES, IPHONE)
     assert answer.status_code == 201
-    assert answer.json()["explanation"] == devices.NOT_CONFIGURED
+    assert answer.json()["explanation"] == devices.explanation()
 
 
 # --- Listing, renaming, removing -----------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_nothing_is_set_up_but_e_mail(client: Client, alice: User) -> None:
     for action in ("How to register a device", "Set up HipChat", "Set up a webhook"):
         assert action in page
     assert page.count("Not set up") == 2, "iOS is not available: push is not configured here"
-    assert devices.NOT_CONFIGURED in page
+    assert devices.explanation() in page
 
 
 def test_it_shows_each_channel_with_its_secrets_masked(
@@ -123,10 +123,10 @@ def test_it_shows_the_last_deliveries_and_what_waits(
 def test_trouble_is_at_the_top_with_the_one_action_that_helps(client: Client, room: Channel) -> None:
     now = clock.now()
     Endpoint.objects.filter(channel=room).update(failing_since=now - timedelta(hours=3), last_answer="503 Away")
-    assert "HipChat has not answered well for 3 h: 503 Away. Nothing waits. Test now" in words(get(client, CHANNELS))
+    assert "HipChat has been failing for 3 h. 503 Away. Nothing waits. Test now" in words(get(client, CHANNELS))
     Endpoint.objects.filter(channel=room).update(disabled_at=now, disabled_reason="It is gone.")
     page = words(get(client, CHANNELS))
-    assert "HipChat was stopped. It is gone. Nothing waits for it to be enabled again. Test and re-enable" in page
+    assert "HipChat was disabled. It is gone. Nothing waits. Test and re-enable" in page
     client.post(f"{CHANNELS}hipchat/enable/")
     assert Endpoint.objects.get(channel=room).disabled_at is None
     assert "channel.enabled" in actions(room.user)
@@ -178,7 +178,9 @@ def test_the_cell_that_was_clicked_is_on_once_the_form_is_saved(
     client: Client, hipchat: HipChatServer, alice: User, acme: Organization
 ) -> None:
     query = f"?type=process.down&scope={acme.public_id}"
-    assert "Once this is saved, Process is down: HipChat is on." in words(get(client, f"{CHANNELS}hipchat/{query}"))
+    assert "When you save this, Process is down: HipChat is turned on." in words(
+        get(client, f"{CHANNELS}hipchat/{query}")
+    )
     answer = client.post(f"{CHANNELS}hipchat/{query}", {**ROOM_FIELDS, "url": hipchat.url})
     assert answer["Location"] == Cell("process.down", "hipchat", Scope(organization=acme)).page
     assert answer["Location"].endswith(f"?scope={acme.public_id}#process.down-hipchat")
@@ -416,7 +418,7 @@ def test_a_removed_channel_asks_first_and_says_what_goes_quiet(
     waiting = owe(room, acme)
     page = words(get(client, f"{CHANNELS}hipchat/remove/"))
     assert "You are no longer told by HipChat about: Process is down" in page
-    assert "1 delivery that waits is cancelled." in page
+    assert "1 waiting delivery is cancelled." in page
     assert Channel.objects.exists()
     client.post(f"{CHANNELS}hipchat/remove/")
     assert not Channel.objects.filter(kind="hipchat").exists()
@@ -447,10 +449,10 @@ def test_what_goes_quiet_is_said_with_its_scope_and_only_where_one_is_a_member(
 
 def test_what_is_forgotten_with_a_channel_is_said(client: Client, room: Channel, webhook: Channel) -> None:
     page = words(get(client, f"{CHANNELS}hipchat/remove/"))
-    assert "The token and the room are forgotten" in page
+    assert "The token and the room are deleted" in page
     assert "cannot be undone" not in page
     page = words(get(client, f"{CHANNELS}webhook/remove/"))
-    assert "The URL and the secret are forgotten" in page
+    assert "The URL and the secret are deleted" in page
 
 
 @pytest.mark.parametrize("path", ["enable/", "rotate-secret/", "verify/", "deliveries/redeliver/"])
@@ -467,7 +469,7 @@ def test_a_device_is_renamed_and_removed(client: Client, alice: User) -> None:
     get(client, f"{page}rename/")
     refused = client.post(f"{page}rename/", {"name": " "})
     assert refused.status_code == 422
-    assert "Give the device a name." in assert_strict(refused)
+    assert "Enter a name for the device." in assert_strict(refused)
     client.post(f"{page}rename/", {"name": "Work"})
     assert Device.objects.get().name == "Work"
     assert "It is your last device" in words(get(client, f"{page}remove/"))
@@ -491,7 +493,7 @@ def test_ios_says_how_to_register_and_turns_the_cell_on_once_there_is_a_device(
     early = client.post(page, follow=True)
     assert "iOS is not set up." in read(early)
     devices.register(alice, DEVICE, "iPhone")
-    assert "Turn Job run failed: iOS on" in words(get(client, page))
+    assert "Turn on Job run failed: iOS" in words(get(client, page))
     assert client.post(page)["Location"].endswith("#job.fail-ios")
     assert NotificationSetting.objects.get(user=alice).channel == "ios"
 
@@ -500,9 +502,9 @@ def test_ios_is_not_turned_on_where_push_is_not_configured(client: Client, alice
     devices.register(alice, DEVICE, "iPhone")
     page = f"{CHANNELS}ios/?type=job.fail"
     shown = words(get(client, page))
-    assert devices.NOT_CONFIGURED in shown
+    assert devices.explanation() in shown
     assert "Turn Job run failed" not in shown
     told = words(assert_strict(client.post(page)))
-    assert f"Job run failed: iOS was not turned on. {devices.NOT_CONFIGURED}" in told
+    assert f"Job run failed: iOS was not turned on. {devices.explanation()}" in told
     assert "is on" not in told
     assert not NotificationSetting.objects.exists()

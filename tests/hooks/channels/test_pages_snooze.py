@@ -58,8 +58,8 @@ def stored(kind: str = "webhook") -> Channel:
 
 def test_the_page_says_what_becomes_of_what_waits_and_whose_zone_it_is(client: Client, webhook: Channel) -> None:
     page = words(get(client, SNOOZE))
-    assert "afterwards what waited arrives as one digest" in page
-    assert "always" in page
+    assert "afterwards you get one digest of what waited" in page
+    assert "marked Always" in page
     assert "Europe/Berlin" in page
     assert "/account/profile/" in get(client, SNOOZE)
     assert "HipChat" not in page, "it is not set up"
@@ -106,10 +106,10 @@ def test_until_a_date_and_time_of_the_user_s_zone(send: Send, webhook: Channel) 
     [
         (
             {"channels": ["webhook"], "length": "until", "until": "2001-01-01T09:30"},
-            "Choose a time that is still to come.",
+            "Choose a time in the future.",
         ),
-        ({"channels": ["webhook"], "length": "until"}, "Give the date and time until which to snooze."),
-        ({"channels": ["webhook"], "length": "until", "until": "soon"}, "Give a date and a time"),
+        ({"channels": ["webhook"], "length": "until"}, "Enter the date and time at which the snooze ends."),
+        ({"channels": ["webhook"], "length": "until", "until": "soon"}, "Enter a date and a time"),
         ({"channels": ["webhook"], "length": "until", "until": "2027-03-28T02:30"}, "2027-03-28 02:30"),
         ({"channels": [], "length": "hour"}, "Choose at least one channel."),
         ({"channels": ["hipchat"], "length": "hour"}, "hipchat is not one of the available choices"),
@@ -159,9 +159,9 @@ def test_quiet_hours_are_set_changed_and_ended_for_each_channel(send: Send, clie
 @pytest.mark.parametrize(
     ("begin", "end", "problem"),
     [
-        ("22:00", "", "Give both times, or none."),
-        ("", "07:00", "Give both times, or none."),
-        ("22:00", "22:00", "Quiet hours end at another time than they begin."),
+        ("22:00", "", "Enter both times, or neither."),
+        ("", "07:00", "Enter both times, or neither."),
+        ("22:00", "22:00", "Quiet hours must end at another time than they begin."),
         ("25:00", "07:00", "Enter a valid time."),
     ],
 )
