@@ -10,7 +10,7 @@ from hooks.deliveries import privacy
 from hooks.manage.rules import RateLimit
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
-from hooks.presentation import sentences
+from hooks.presentation import conditions, delivery_sentences, hook_sentences, phrases
 from hooks.remarks import code_of
 from notifications_project import ids
 
@@ -26,8 +26,8 @@ def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> 
         "resources": sorted(each.public_id for each in hook.resources.all()) if hook.restricted else None,
         "paused": hook.paused,
         "enabled": hook.enabled,
-        "state": sentences.hook_state(hook).condition,
-        "description": sentences.describe_hook(hook),
+        "state": conditions.find_hook_condition(hook).condition,
+        "description": hook_sentences.describe_hook(hook),
         "health": endpoint_health(hook.endpoint) if hook.endpoint else None,
         "created_at": hook.created_at,
     }
@@ -36,7 +36,7 @@ def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> 
 def _webhook(endpoint: Endpoint, secret: bool) -> dict[str, Any]:
     limit = RateLimit.of(endpoint.lane)
     return {
-        "url": sentences.where(endpoint, secret=secret),
+        "url": phrases.show_address(endpoint, secret=secret),
         "format": endpoint.format,
         "options": endpoint.options,
         "ordered": endpoint.lane.ordered,
@@ -74,7 +74,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
         "disabled_code": code_of(endpoint.disabled_reason),
         "failing_since": endpoint.failing_since,
         "failed_in_a_row": endpoint.failed,
-        "secret_lost": sentences.has_lost_secret(endpoint),
+        "secret_lost": conditions.has_lost_secret(endpoint),
         "last_delivered_at": endpoint.last_delivered_at,
         "last_attempt_at": endpoint.last_attempt_at,
         "last_answer": endpoint.last_answer,
@@ -90,18 +90,18 @@ def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[st
         "hook": delivery.hook and delivery.hook.public_id,
         "endpoint": {
             "kind": endpoint.kind,
-            "address": sentences.where(endpoint),
+            "address": phrases.show_address(endpoint),
             "format": endpoint.format,
         },
         "state": delivery.state,
-        "explanation": sentences.describe_state(delivery, workers=workers),
+        "explanation": delivery_sentences.describe_state(delivery, workers=workers),
         "reasons": _reasons(delivery),
         "tries": delivery.tries,
         "extra_tries": delivery.extra_tries,
         "outcome": delivery.outcome,
         "outcome_code": code_of(delivery.outcome),
         "created_at": delivery.created_at,
-        "next_try_at": sentences.next_try(delivery),
+        "next_try_at": delivery_sentences.find_next_try(delivery),
         "settled_at": delivery.settled_at,
     }
 
@@ -127,7 +127,7 @@ def private_json(delivery: Delivery, whose: str) -> dict[str, Any]:
 
 
 def _reasons(delivery: Delivery) -> list[dict[str, Any]]:
-    return [{**reason, "explanation": sentences.describe_reason(reason)} for reason in delivery.reasons]
+    return [{**reason, "explanation": delivery_sentences.describe_reason(reason)} for reason in delivery.reasons]
 
 
 def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
         "explanation_code": code_of(attempt.explanation),
         "advice": ""
         if attempt.verdict == Verdict.DELIVERED
-        else sentences.advice(attempt.code, delivery.endpoint.kind),
+        else delivery_sentences.give_advice(attempt.code, delivery.endpoint.kind),
         "request": request,
         "response": attempt.response or None,
         "timings": attempt.timings,

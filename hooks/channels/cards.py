@@ -21,8 +21,8 @@ from hooks.endpoints.webhooks import has_lost_secret, has_lost_url
 from hooks.formats import FORMATS
 from hooks.formats.base import CA_CERTIFICATES, authorities_of
 from hooks.models import Channel, Delivery, Device, Endpoint
-from hooks.presentation import sentences
-from hooks.presentation.sentences import Badge, Condition, ConditionBadge, condition_badge
+from hooks.presentation import conditions, delivery_sentences, phrases
+from hooks.presentation.conditions import Badge, Condition, ConditionBadge, make_badge
 from hooks.preview.verifying import can_verify
 from notifications_project.accounts.models import User
 from notifications_project.encryption import Unreadable
@@ -139,8 +139,8 @@ def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], b
         Line(
             delivery=delivery,
             label=catalogue.get_label(delivery.event.type),
-            badge=sentences.delivery_badge(delivery.state),
-            state=sentences.describe_state(delivery, now, workers),
+            badge=delivery_sentences.make_delivery_badge(delivery.state),
+            state=delivery_sentences.describe_state(delivery, now, workers),
         )
         for delivery in deliveries
     ]
@@ -206,18 +206,18 @@ def at_words(when: datetime, zone: str, now: datetime) -> str:
 def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
     endpoint = channel.endpoint
     if channel.kind == Kind.IOS and not settings.PUSH_CONFIGURED:
-        return condition_badge(Condition.NOT_AVAILABLE, devices.explanation())
+        return make_badge(Condition.NOT_AVAILABLE, devices.explanation())
     if not there:
-        return condition_badge(Condition.NOT_SET_UP)
+        return make_badge(Condition.NOT_SET_UP)
     if endpoint and endpoint.disabled_at:
-        return condition_badge(Condition.STOPPED, endpoint.disabled_reason)
-    if endpoint and sentences.has_lost_secret(endpoint):
-        return sentences.secret_lost_badge()
+        return make_badge(Condition.ENDPOINT_DISABLED, endpoint.disabled_reason)
+    if endpoint and conditions.has_lost_secret(endpoint):
+        return conditions.make_secret_lost_badge()
     if endpoint and endpoint.failing_since:
-        return condition_badge(Condition.FAILING, endpoint.last_answer)
+        return make_badge(Condition.FAILING, endpoint.last_answer)
     if quiet_until(channel, channel.user.time_zone, now):
-        return condition_badge(Condition.QUIET)
-    return sentences.endpoint_state(endpoint) if endpoint else condition_badge(Condition.ON)
+        return make_badge(Condition.QUIET)
+    return conditions.find_endpoint_condition(endpoint) if endpoint else make_badge(Condition.ON)
 
 
 def _trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: datetime) -> str:
@@ -267,7 +267,7 @@ def _facts(channel: Channel) -> list[Fact]:
         return [
             Fact(gettext("API token"), str(options.get("token", ""))),
             Fact(gettext("Room"), str(options.get("room", "")), FactKind.TEXT),
-            Fact(gettext("Base URL"), sentences.where(endpoint)),
+            Fact(gettext("Base URL"), phrases.show_address(endpoint)),
             Fact(
                 version.label,
                 dict(version.choices).get(options.get(version.name, version.default), ""),
@@ -276,7 +276,7 @@ def _facts(channel: Channel) -> list[Fact]:
         ]
     known = FORMATS.get(endpoint.format)
     facts = [
-        Fact(gettext("URL"), sentences.where(endpoint)),
+        Fact(gettext("URL"), phrases.show_address(endpoint)),
         Fact(gettext("Format"), known.label if known else endpoint.format, FactKind.TEXT),
     ]
     if known:

@@ -12,7 +12,7 @@ from hooks.explanations import verdicts
 from hooks.explanations.people import TEST, Explanation
 from hooks.explanations.verdicts import ToldState, Verdict
 from hooks.models import Delivery, Hook
-from hooks.presentation import delivery_lists, sentences
+from hooks.presentation import delivery_lists, delivery_sentences, phrases
 from hooks.routing import subjects
 
 _WORDS = {
@@ -80,7 +80,7 @@ class _Hooks:
             )
         more = ""
         if delivery.state != Delivery.State.DELIVERED:
-            more = sentences.describe_state(delivery, self.explanation.now, self.explanation.workers)
+            more = delivery_sentences.describe_state(delivery, self.explanation.now, self.explanation.workers)
         told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
         return Verdict(verdicts.state_of(delivery), told, since, delivery=delivery)
 
@@ -119,7 +119,9 @@ class _Hooks:
         if hook.events is not None and event.type not in catalogue.expand(hook.events):
             if not hook.events:
                 return "it asks for no event at all"
-            return f"it asks for other events: {sentences.listed([catalogue.get_label(name) for name in hook.events])}"
+            return (
+                f"it asks for other events: {phrases.join_names([catalogue.get_label(name) for name in hook.events])}"
+            )
         if not self.explanation.rules.covers(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"
             return f"it {verdicts.restriction(hook)}, and this is about {about}"
@@ -140,4 +142,4 @@ def _counted(counted: Counter[str], one: str, many: str) -> str:
     found = [(counted[state], word) for state, word in _WORDS.items() if counted[state]]
     if len(found) == 1:
         return f"{messages} {found[0][1]}"
-    return f"{messages}: {sentences.listed([f'{number:,} {word}' for number, word in found])}"
+    return f"{messages}: {phrases.join_names([f'{number:,} {word}' for number, word in found])}"

@@ -30,7 +30,7 @@ from hooks.explanations import verdicts
 from hooks.explanations.verdicts import ToldState, Verdict
 from hooks.messages import RuleKind
 from hooks.models import Channel, Delivery, Endpoint, Hook
-from hooks.presentation import delivery_lists, sentences
+from hooks.presentation import delivery_lists, delivery_sentences
 from hooks.routing import subjects
 from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from notifications_project.accounts.models import Membership, Organization
@@ -245,11 +245,11 @@ class Explanation:
         more = ""
         if state == ToldState.WAITING:
             more = self._waits(person, kind, delivery.quiet_until, delivery.due_at is None)
-            more = more or sentences.describe_state(delivery, self.now, self.workers)
+            more = more or delivery_sentences.describe_state(delivery, self.now, self.workers)
         elif delivery.is_told_in_digest:
             more = "it waited for a quiet time, and was told in a digest"
         elif state != ToldState.TOLD:
-            more = sentences.describe_state(delivery) if self._is_open(person, kind) else _CLOSED[state]
+            more = delivery_sentences.describe_state(delivery) if self._is_open(person, kind) else _CLOSED[state]
         told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
         seen = delivery if self._is_open(person, kind) else None
         return Verdict(state, told, since, kind, seen)

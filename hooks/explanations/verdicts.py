@@ -15,8 +15,8 @@ from events.models import Event
 from hooks.audience.choices import Breadth
 from hooks.messages import RuleKind
 from hooks.models import Channel, Delivery, Hook
-from hooks.presentation import sentences
-from hooks.presentation.sentences import Badge
+from hooks.presentation import delivery_sentences, phrases
+from hooks.presentation.conditions import Badge
 
 
 class ToldState(StrEnum):
@@ -95,7 +95,7 @@ def scope(event: Event, breadth: str) -> str:
 def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
     """Every rule that asked: "the hooks “Ops” and “Shop” ask for it, and members get such e-mails by default"."""
     hooks = [f"“{reason.get('name')}”" for reason in reasons if reason.get("rule") == RuleKind.HOOK]
-    asking = f"the hooks {sentences.listed(hooks)} ask for it" if len(hooks) > 1 else ""
+    asking = f"the hooks {phrases.join_names(hooks)} ask for it" if len(hooks) > 1 else ""
     rest = [_rule(event, reason) for reason in reasons if not asking or reason.get("rule") != RuleKind.HOOK]
     return ", and ".join(filter(None, [asking, *rest])) or "no rule asks for it any more"
 
@@ -103,7 +103,7 @@ def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
 def _rule(event: Event, reason: Mapping[str, Any]) -> str:
     if reason.get("rule") == RuleKind.SETTING and reason.get("name"):
         return f"the member’s own setting for {scope(event, reason['name'])} asks for it"
-    return sentences.describe_reason(reason)
+    return delivery_sentences.describe_reason(reason)
 
 
 def same_rules(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
@@ -124,7 +124,7 @@ def restriction(hook: Hook) -> str:
     names = sorted(resource.name for resource in hook.resources.all())
     if not names:
         return "matches nothing: it is restricted to applications and add-ons, and to none that is there"
-    return f"is restricted to {sentences.listed(names)}"
+    return f"is restricted to {phrases.join_names(names)}"
 
 
 def sentence(text: str) -> str:

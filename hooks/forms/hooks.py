@@ -20,7 +20,7 @@ from hooks.forms.destination import DestinationForm
 from hooks.manage.rules import InvalidRule, Notify, RateLimit
 from hooks.manage.specs import WebhookSpec
 from hooks.models import Hook
-from hooks.presentation import sentences
+from hooks.presentation import hook_sentences
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
@@ -318,7 +318,7 @@ class EmailHookForm(HookForm):
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, **kwargs)
         _members, roles, users, _addresses = self.fields["notify"].widget.widgets
-        roles.choices = [(role.value, sentences.who_has(role)) for role in Role]
+        roles.choices = [(role.value, hook_sentences.write_holders(role)) for role in Role]
         members = organization.memberships.select_related("user").order_by("user__email")
         users.choices = [
             (

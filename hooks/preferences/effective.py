@@ -22,7 +22,7 @@ from hooks.endpoints import devices
 from hooks.models import Channel, Device, NotificationSetting
 from hooks.preferences.naming_hooks import Naming, hooks_naming
 from hooks.preferences.notification_settings import EVERYTHING, Scope
-from hooks.presentation.sentences import listed
+from hooks.presentation.phrases import join_names
 from notifications_project.accounts.models import Membership, User
 
 Kind = Channel.Kind
@@ -215,7 +215,7 @@ class EffectiveSettings:
                     names.append(f"for {self.resources[key].name} ({state})")
             elif scope.organization is None:
                 names.append(f"in {self.memberships[key].organization.name} ({state})")
-        return f"differs {listed(names)}" if names else ""
+        return f"differs {join_names(names)}" if names else ""
 
 
 def scope_id(scope: Scope) -> UUID | None:
@@ -285,7 +285,7 @@ def _by_hooks(
 
 
 def _called(hooks: Iterable[Naming]) -> str:
-    return listed([f"“{hook.name}”" for hook in hooks], most=2)
+    return join_names([f"“{hook.name}”" for hook in hooks], most=2)
 
 
 def _lead(event_type: str, channel: str) -> str:
@@ -304,4 +304,4 @@ def _where(each: Sequence[tuple[str, CellState]]) -> str:
     words = {State.ON: "on in", State.PARTLY: "for some applications in", State.OFF: "off in"}
     if len(by_state) == 1 and len(each) > 2:
         return f"{words[each[0][1].state]} all of them"
-    return ", ".join(f"{words[state]} {listed(by_state[state], most=3)}" for state in State if state in by_state)
+    return ", ".join(f"{words[state]} {join_names(by_state[state], most=3)}" for state in State if state in by_state)

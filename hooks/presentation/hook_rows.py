@@ -15,7 +15,7 @@ from hooks.audience import recipients
 from hooks.audience.recipients import SkippedAddress
 from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.models import Circuit, Delivery, Hook
-from hooks.presentation import sentences
+from hooks.presentation import conditions, hook_sentences, phrases
 from notifications_project import ids
 from notifications_project.accounts.models import Organization
 
@@ -41,7 +41,7 @@ class Row:
     """A hook with everything that its line in the list says."""
 
     hook: Hook
-    state: sentences.Badge
+    state: conditions.Badge
     sentence: str
     pace: str  # what was chosen of order and rate, in words
     where: str
@@ -118,29 +118,29 @@ def _row(
     lane = hook.endpoint.lane if hook.endpoint else None
     held = [lane.not_before, holds.get(lane.transport)] if lane else []
     next_try = due_at and max(filter(None, [due_at, *held]))
-    lost = hook.endpoint is not None and sentences.has_lost_secret(hook.endpoint)
+    lost = hook.endpoint is not None and conditions.has_lost_secret(hook.endpoint)
     if lost or (not hook.endpoint and not settings.MAIL_CONFIGURED):
         next_try = None  # pages say that it waits for a secret, or that e-mails wait for a mail server
     totals: Counter[str] = sum(hours.values(), Counter())
-    attention = sentences.needs_attention(hook)
+    attention = conditions.needs_attention(hook)
     return Row(
         hook=hook,
-        state=sentences.hook_state(hook),
-        sentence=sentences.describe_hook(hook),
-        pace=sentences.describe_pace(hook),
-        where=sentences.where(hook.endpoint) if hook.endpoint else sentences.describe_recipients(hook),
+        state=conditions.find_hook_condition(hook),
+        sentence=hook_sentences.describe_hook(hook),
+        pace=hook_sentences.describe_pace(hook),
+        where=phrases.show_address(hook.endpoint) if hook.endpoint else hook_sentences.describe_recipients(hook),
         waiting=count,
         next_try=next_try,
-        next_words=sentences.until(next_try, now) if next_try else "",
+        next_words=phrases.write_until(next_try, now) if next_try else "",
         bars=_bars(hours),
         told=f"Last 24 hours: {totals['g']} delivered, {totals['b']} failed, {totals['w']} waiting",
         delivered=totals["g"],
         attention=attention,
-        trouble=sentences.trouble(hook, count, next_try, now) if attention else "",
+        trouble=hook_sentences.describe_trouble(hook, count, next_try, now) if attention else "",
         secret_lost=lost,
         signed=is_signed(hook),
         silent=silent,
-        quiet=sentences.describe_silent(silent),
+        quiet=hook_sentences.describe_silent(silent),
     )
 
 

@@ -10,7 +10,7 @@ from events.models import Event
 from hooks.context import workers_running
 from hooks.deliveries import privacy
 from hooks.models import Delivery, Endpoint
-from hooks.presentation import delivery_lists, sentences
+from hooks.presentation import delivery_lists, delivery_sentences, phrases
 
 register = template.Library()
 
@@ -31,12 +31,12 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
         "rows": [
             {
                 "delivery": delivery,
-                "badge": sentences.delivery_badge(delivery.state),
+                "badge": delivery_sentences.make_delivery_badge(delivery.state),
                 "state": privacy.state(delivery)
                 if delivery.pk in private
-                else sentences.describe_state(delivery, workers=lambda: workers_running(context["request"])),
+                else delivery_sentences.describe_state(delivery, workers=lambda: workers_running(context["request"])),
                 "target": private.get(delivery.pk) or _target(delivery),
-                "reasons": sentences.describe_reasons(delivery.reasons),
+                "reasons": delivery_sentences.describe_reasons(delivery.reasons),
             }
             for delivery in found[:_MOST]
         ],
@@ -47,4 +47,4 @@ def told(context: template.Context, event: Event) -> dict[str, Any]:
 def _target(delivery: Delivery) -> str:
     if delivery.hook and delivery.endpoint.kind == Endpoint.Kind.WEBHOOK:
         return delivery.hook.name
-    return sentences.where(delivery.endpoint)
+    return phrases.show_address(delivery.endpoint)

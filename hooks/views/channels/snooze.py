@@ -17,7 +17,7 @@ from hooks.channels import services
 from hooks.endpoints.validation import InvalidRule
 from hooks.forms.channels import HoursForm, SnoozeForm
 from hooks.models import Channel
-from hooks.presentation.sentences import listed
+from hooks.presentation.phrases import join_names
 from notifications_project.accounts.access import signed_in
 from notifications_project.accounts.models import User
 
@@ -95,4 +95,4 @@ def _hours_set(request: HttpRequest, user: User, forms: list[HoursForm]) -> bool
 
 
 def _named(kinds: list[str]) -> str:
-    return listed([str(Channel.Kind(kind).label) for kind in kinds])
+    return join_names([str(Channel.Kind(kind).label) for kind in kinds])

@@ -18,7 +18,7 @@ from hooks.channels import cards, channel_deliveries
 from hooks.deliveries import test_sends
 from hooks.endpoints import devices, lookup
 from hooks.models import Channel, Delivery, Device, Endpoint
-from hooks.presentation import sentences
+from hooks.presentation import hook_sentences
 from hooks.preview.preview import first_type
 from hooks.views.channels.channels import find_channel
 from hooks.views.manage.testing import shown_result
@@ -80,7 +80,7 @@ def result_of(request: HttpRequest, channel: Channel) -> dict[str, Any]:
     return shown_result(
         request,
         delivery,
-        enables=sentences.describe_enabling_of(str(channel.get_kind_display()), endpoint, delivery),
+        enables=hook_sentences.describe_enabling_of(str(channel.get_kind_display()), endpoint, delivery),
         delivery_page=reverse("hooks:own-delivery", args=[delivery.public_id]),
         result_page=f"{reverse('hooks:channel-test', args=[channel.kind])}?delivery={delivery.public_id}",
     )

@@ -22,7 +22,7 @@ from hooks.context import workers_running
 from hooks.deliveries import privacy, resending
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
-from hooks.presentation import delivery_lists, sentences
+from hooks.presentation import delivery_lists, delivery_sentences, phrases
 from hooks.views.deliveries.attempts import curl, pretty, shown
 from hooks.views.manage.finding import find_delivery, may
 from hooks.views.manage.lists import counts_by_kind
@@ -67,7 +67,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "before": before,
         "state": state,
         "unknown_state": unknown,
-        "states": [(each.value, sentences.delivery_badge(each).word) for each in Delivery.State],
+        "states": [(each.value, delivery_sentences.make_delivery_badge(each).word) for each in Delivery.State],
         "counts": counts_by_kind(organization),
         "hook": hook,
         "event": about,
@@ -106,11 +106,11 @@ def _private(request: HttpRequest, organization: Organization, delivery: Deliver
     context = {
         "organization": organization,
         "delivery": delivery,
-        "badge": sentences.delivery_badge(delivery.state),
+        "badge": delivery_sentences.make_delivery_badge(delivery.state),
         "state": privacy.state(delivery),
         "label": catalogue.get_label(delivery.event.type),
         "target": privacy.whose([delivery])[delivery.pk],
-        "reasons": sentences.describe_reasons(delivery.reasons),
+        "reasons": delivery_sentences.describe_reasons(delivery.reasons),
         "mine": privacy.is_owner(delivery, signed_in(request)),
     }
     return render(request, "hooks/deliveries/delivery_private.html", context)
@@ -123,22 +123,22 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
     now = timezone.now()
     return {
         "delivery": found,
-        "badge": sentences.delivery_badge(found.state),
-        "state": sentences.describe_state(found, now, lambda: workers_running(request)),
-        "next_try": next_try if (next_try := sentences.next_try(found, now)) and next_try > now else None,
+        "badge": delivery_sentences.make_delivery_badge(found.state),
+        "state": delivery_sentences.describe_state(found, now, lambda: workers_running(request)),
+        "next_try": next_try if (next_try := delivery_sentences.find_next_try(found, now)) and next_try > now else None,
         "label": catalogue.get_label(found.event.type),
         "target": target(found),
-        "reasons": sentences.describe_reasons(found.reasons),
+        "reasons": delivery_sentences.describe_reasons(found.reasons),
         "attempts": [shown(found, attempt) for attempt in attempts],
         "last": shown(found, last) if last else None,
-        "advice": sentences.advice(last.code, found.endpoint.kind)
+        "advice": delivery_sentences.give_advice(last.code, found.endpoint.kind)
         if last and last.verdict != Verdict.DELIVERED
         else "",
         # What a format has not written yet cannot be shown; a raw body is the event's own.
         "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
         "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),
         "curl": curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
-        "address": sentences.where(found.endpoint, secret=secret),
+        "address": phrases.show_address(found.endpoint, secret=secret),
         "again": _again(found),
     }
 
@@ -190,7 +190,7 @@ def redeliver_selected(request: HttpRequest, organization: Organization) -> Http
 def target(delivery: Delivery) -> str:
     """To whom, in the title of a delivery: the hook's name for a webhook, the address for an e-mail."""
     if delivery.endpoint.kind == Endpoint.Kind.EMAIL or delivery.hook is None:
-        return sentences.where(delivery.endpoint)
+        return phrases.show_address(delivery.endpoint)
     return delivery.hook.name
 
 
@@ -207,8 +207,8 @@ def _line(
     """`private`: whose own channel it goes to, if it does."""
     return {
         "delivery": delivery,
-        "badge": sentences.delivery_badge(delivery.state),
-        "state": privacy.state(delivery) if private else sentences.describe_state(delivery, now, workers),
+        "badge": delivery_sentences.make_delivery_badge(delivery.state),
+        "state": privacy.state(delivery) if private else delivery_sentences.describe_state(delivery, now, workers),
         "label": catalogue.get_label(delivery.event.type),
         "target": private or target(delivery),
         "locked": bool(private) and not privacy.is_owner(delivery, user),

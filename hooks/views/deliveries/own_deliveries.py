@@ -18,7 +18,7 @@ from hooks.channels import cards, channel_deliveries
 from hooks.context import workers_running
 from hooks.deliveries import digests, resending
 from hooks.models import Channel, Delivery
-from hooks.presentation import sentences
+from hooks.presentation import delivery_sentences
 from hooks.views.channels.channels import find_channel
 from hooks.views.deliveries.deliveries import described, send_again
 from notifications_project import ids
@@ -46,7 +46,7 @@ def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
     """Show the organization's page of a delivery with everything on it: it is the user's own."""
     found = _find(request, delivery)
     context = described(request, found, secret=True) | {
-        "reasons": sentences.describe_reasons(found.reasons, own=True),
+        "reasons": delivery_sentences.describe_reasons(found.reasons, own=True),
         "target": cards.describe_target(found),
         "organization": found.organization,
         "own": True,

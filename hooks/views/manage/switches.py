@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from events import catalogue
 from hooks.manage import deletion_impact, rules
 from hooks.manage.rules import InvalidRule
-from hooks.presentation import hook_rows, sentences
+from hooks.presentation import hook_rows, hook_sentences
 from hooks.views.manage.editing import list_of, show_secret
 from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import organization_page, signed_in
@@ -86,7 +86,7 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         "organization": organization,
         "hook": found,
         "row": hook_rows.row(found, timezone.now()),
-        "loss": sentences.describe_loss(found, lost.stop),
+        "loss": hook_sentences.describe_loss(found, lost.stop),
         "keep": lost.keep,
         "is_default": found.name == rules.DEFAULT_HOOK_NAME,
         "results_label": catalogue.GROUPS["deployment-result"].label,

@@ -20,7 +20,7 @@ from hooks.formats import FORMATS
 from hooks.manage import rules
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Hook
-from hooks.presentation import hook_rows, sentences
+from hooks.presentation import delivery_sentences, hook_rows, hook_sentences
 from hooks.preview.preview import first_type
 from hooks.preview.verifying import can_be_verified
 from hooks.views.deliveries.attempts import Shown, shown
@@ -79,7 +79,7 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
     return shown_result(
         request,
         delivery,
-        enables=sentences.describe_enabling(delivery, hook),
+        enables=hook_sentences.describe_enabling(delivery, hook),
         delivery_page=reverse("hooks:delivery", args=[organization.public_id, delivery.public_id]),
         result_page=request.get_full_path(),
     )
@@ -95,7 +95,7 @@ def shown_result(
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
     result: Shown | None = shown(delivery, attempt) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING
-    no_mail, no_push = sentences.lacks_mail_server(delivery), sentences.lacks_push_key(delivery)
+    no_mail, no_push = delivery_sentences.lacks_mail_server(delivery), delivery_sentences.lacks_push_key(delivery)
     return {
         "result": True,
         "delivery": delivery,
@@ -106,7 +106,7 @@ def shown_result(
         "no_worker": waiting and not no_mail and not no_push and not workers_running(request),
         "no_mail": waiting and no_mail,
         "no_push": waiting and no_push,
-        "advice": sentences.advice(attempt.code, delivery.endpoint.kind)
+        "advice": delivery_sentences.give_advice(attempt.code, delivery.endpoint.kind)
         if attempt and attempt.verdict != Verdict.DELIVERED
         else "",
         "delivery_page": delivery_page,

@@ -12,7 +12,7 @@ from hooks.audience.quiet_times import quiet_until
 from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.last_days import DAYS, Told
-from hooks.presentation.sentences import listed
+from hooks.presentation.phrases import join_names
 from notifications_project.words import plural
 
 _MESSAGES = {
@@ -33,7 +33,7 @@ def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
             snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
             silent["snoozed" if snoozed else "quiet", until].append(str(kind.label))
     return [
-        f"{listed(labels)} {'is' if len(labels) == 1 else 'are'} {how} until {_when(until, now)}"
+        f"{join_names(labels)} {'is' if len(labels) == 1 else 'are'} {how} until {_when(until, now)}"
         for (how, until), labels in silent.items()
     ]
 
@@ -62,7 +62,9 @@ def would_have(told: Told) -> WouldHave:
     sent = [plural(told.by_channel[kind], words) for kind, words in _MESSAGES.items() if told.by_channel[kind]]
     if not sent:
         return WouldHave(f"{days} this would have sent you nothing.", some=False)
-    return WouldHave(f"{days} this would have sent you {'at least ' if told.more else ''}{listed(sent)}.", some=True)
+    return WouldHave(
+        f"{days} this would have sent you {'at least ' if told.more else ''}{join_names(sent)}.", some=True
+    )
 
 
 def _when(until: datetime, now: datetime) -> str:

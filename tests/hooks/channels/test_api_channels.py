@@ -47,7 +47,7 @@ def test_a_webhook_is_set_up_and_its_secret_shown_once(alice: User, api: Client,
     made = api(alice).put(of("webhook"), {"url": receiver.url})
     assert made.status_code == 201
     assert made.json()["secret"].startswith("whsec_")
-    assert (made.json()["format"], made.json()["set_up"], made.json()["state"]) == ("raw", True, "not used yet")
+    assert (made.json()["format"], made.json()["set_up"], made.json()["state"]) == ("raw", True, "unused")
     again = api(alice).put(of("webhook"), made.json() | {"url": f"{receiver.url}/new"} | _without_secret(made.json()))
     assert again.status_code == 422, "the secret is not to be sent back"
     read = api(alice).get(of("webhook")).json()
@@ -201,7 +201,7 @@ def test_a_channel_that_was_stopped_is_put_to_work_again(alice: User, api: Clien
     with transaction.atomic():
         pending.disable(Endpoint.objects.get(channel=made), "Too long dead")
     read = api(alice).get(of("webhook")).json()
-    assert (read["state"], read["health"]["disabled_reason"]) == ("stopped", "Too long dead")
+    assert (read["state"], read["health"]["disabled_reason"]) == ("endpoint_disabled", "Too long dead")
     assert api(alice).post(of("webhook", "enable")).json()["health"]["disabled_at"] is None
 
 

@@ -316,9 +316,9 @@ def test_a_test_that_succeeds_puts_a_stopped_channel_to_work_again(
     owe(channel, acme, due_at=None)
     Endpoint.objects.filter(channel=channel).update(disabled_at=clock.now(), disabled_reason="It is gone.")
     answer = client.post(f"{CHANNELS}webhook/test/")
-    assert "If the test succeeds, it is put to work again." in words(get(client, answer["Location"]))
+    assert "If the test succeeds, it is enabled again." in words(get(client, answer["Location"]))
     pump()
-    assert "has been put to work again: what waited goes out now." in words(get(client, answer["Location"]))
+    assert "is enabled again. What waited is sent now." in words(get(client, answer["Location"]))
     assert len(receiver.requests) == 2
 
 

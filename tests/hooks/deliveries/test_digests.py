@@ -27,7 +27,7 @@ from hooks.manage import rules
 from hooks.models import Channel, Delivery, Endpoint
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import Choice
-from hooks.presentation import sentences
+from hooks.presentation import delivery_sentences
 from hooks.queue import lanes, pending
 from hooks.routing import router, subjects
 from notifications_project import bulk
@@ -123,10 +123,11 @@ def test_what_was_told_in_a_digest_says_so(channel: Channel, record: Record, api
     assert {(each.outcome, each.due_at, each.quiet_until) for each in folded()} == {
         (f"Told in one digest: {told.public_id}", None, None)
     }
-    assert sentences.describe_state(folded()[0]) == f"Told in one digest: {told.public_id}"
+    assert delivery_sentences.describe_state(folded()[0]) == f"Told in one digest: {told.public_id}"
     assert (told.organization_id, told.hook, told.state) == (channel.user_id, None, "pending")
     assert (
-        sentences.describe_reasons(told.reasons) == "Told because it waited for the end of a quiet time, with others."
+        delivery_sentences.describe_reasons(told.reasons)
+        == "Told because it waited for the end of a quiet time, with others."
     )
     assert told.event.routed_at is not None
     assert router.route() == 0

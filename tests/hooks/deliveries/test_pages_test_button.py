@@ -135,14 +135,14 @@ def test_one_click_tests_a_stopped_hook_and_success_puts_it_to_work_again(
     assert "Ops room was disabled." in get(client, f"{home}/hooks/{hook.public_id}/test/")
 
     result = press_test(client, home, hook, "")
-    assert "If the test succeeds, it is put to work again." in get(client, result)
+    assert "If the test succeeds, it is enabled again." in get(client, result)
     pump()
-    assert "Ops room stays stopped" in get(client, result)
+    assert "Ops room stays disabled" in get(client, result)
 
     receiver.status = 204
     result = press_test(client, home, hook, "")
     pump()
-    assert "Ops room has been put to work again: what waited goes out now." in get(client, result)
+    assert "Ops room is enabled again. What waited is sent now." in get(client, result)
     assert Delivery.objects.filter(hook=hook, event__is_test=True, event__type="git.push").count() == 2
     assert Delivery.objects.get(hook=hook, event__is_test=False).state == "delivered"
     assert "Test and re-enable" not in get(client, f"{home}/notifications/webhooks/")

@@ -112,7 +112,7 @@ def test_the_page_of_a_delivery_says_whether_it_arrived_and_no_more(
     for delivery, name in zip(told.all, ("HipChat of Dave", "Webhook of Dave", "iOS of Dave"), strict=True):
         html = get(client_of(alice), f"{home}/deliveries/{delivery.public_id}/")
         assert f"Job run failed, to {name}" in words(html)
-        assert "the member&#x27;s own setting asks for it" in html
+        assert "the member’s own setting asks for it" in html
         assert_private(html, told)
         for gone in ("Redeliver", "Retry now", "Request", "webhook-id", "curl", "Show all of it"):
             assert gone not in words(html), gone

@@ -10,7 +10,7 @@ from events.models import Event
 from hooks.endpoints import webhooks
 from hooks.manage import rules
 from hooks.models import Delivery, Endpoint, Hook, Lane
-from hooks.presentation import sentences
+from hooks.presentation import conditions, delivery_sentences
 from notifications_project.accounts.models import Organization
 from tests.conftest import Receiver
 
@@ -31,7 +31,7 @@ def test_a_teams_url_that_has_ended_is_refused_and_an_older_hook_says_so(acme: O
     hook.endpoint.secrets = {**hook.endpoint.secrets, "address": ENDED}
     hook.endpoint.save(update_fields=["secrets"])
     older = Hook.objects.select_related("endpoint").get(pk=hook.pk)
-    state = sentences.hook_state(older)
+    state = conditions.find_hook_condition(older)
     assert state.word == "Needs a new URL"
     assert "make a workflow" in state.why
     rules.update_hook(older, None, paused=True)
@@ -64,7 +64,7 @@ def test_what_pagerduty_takes_by_no_key_is_cancelled_with_the_reason(
     states = dict(Delivery.objects.filter(hook=hook).values_list("event__type", "state"))
     assert states == {"git.push": "cancelled", "server.stopped": "delivered"}
     cancelled = Delivery.objects.get(state="cancelled")
-    assert "begins with R" in sentences.describe_state(cancelled)
+    assert "begins with R" in delivery_sentences.describe_state(cancelled)
     assert Endpoint.objects.get(hook=hook).failed == 0
 
 

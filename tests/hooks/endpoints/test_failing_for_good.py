@@ -15,7 +15,7 @@ from hooks.channels import services
 from hooks.deliveries import test_sends
 from hooks.manage import rules
 from hooks.models import Channel, Delivery, Endpoint, Hook, Lane, NotificationSetting
-from hooks.presentation import hook_rows, sentences
+from hooks.presentation import conditions, hook_rows
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api, Receiver
 from tests.hooks.conftest import Mailbox
@@ -40,7 +40,7 @@ def earlier(by: timedelta, **which: object) -> None:
 
 def state_of(hook: Hook) -> str:
     hook = Hook.objects.select_related("endpoint").get(pk=hook.pk)
-    return sentences.hook_state(hook).word
+    return conditions.find_hook_condition(hook).word
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_receiver_that_refuses_everything_is_failing_told_and_disabled(
     assert not Lane.objects.get(transport="http").circuit_open
     earlier(timedelta(days=5), hook=hook)
     deliver(1)
-    assert state_of(hook) == "Stopped"
+    assert state_of(hook) == "Disabled"
     assert Event.objects.filter(type="hook.disabled").count() == 1
 
 
@@ -87,7 +87,7 @@ def test_one_delivery_a_week_is_told_before_anything_is_disabled(
     assert Event.objects.filter(type="hook.failing").count() == 1
     assert state_of(hook) == "Failing"
     deliver(1)
-    assert state_of(hook) == "Stopped"
+    assert state_of(hook) == "Disabled"
 
 
 def test_a_success_between_refusals_is_no_trouble(
@@ -138,7 +138,7 @@ def test_a_hook_that_only_ever_got_400_does_not_read_healthy(
     path = f"/api/v1/organizations/{hook.organization.public_id}/hooks/{hook.public_id}/"
     test_sends.send_hook_test(hook, "git.push", alice)
     pump()
-    assert api(alice).get(path).json()["state"] == "not reached yet", "a test counts as no failure, nor as a success"
+    assert api(alice).get(path).json()["state"] == "not_reached", "a test counts as no failure, nor as a success"
     assert Endpoint.objects.get(hook=hook).failed == 0
     record("git.push")
     pump()

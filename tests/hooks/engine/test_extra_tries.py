@@ -13,7 +13,7 @@ from hooks.deliveries import resending, test_sends
 from hooks.engine import set_back
 from hooks.manage import rules
 from hooks.models import Delivery, Hook, Lane, Pump
-from hooks.presentation import sentences
+from hooks.presentation import delivery_sentences
 from hooks.queue import lanes
 from hooks.queue.lanes import AT_ONCE
 from hooks.routing import router
@@ -71,12 +71,12 @@ def test_it_takes_none_of_the_ten_away_and_moves_none(
     before = failed_twice.due_at
     ask(failed_twice, alice, api)
     waiting = Delivery.objects.get()
-    assert sentences.describe_state(waiting) == "To be sent now, an extra attempt"
+    assert delivery_sentences.describe_state(waiting) == "To be sent now, an extra attempt"
     pump()
     after = Delivery.objects.get()
     assert len(receiver.requests) == 3
     assert (after.due_at, after.tries, after.extra_tries, after.scheduled_at) == (before, 3, 1, None)
-    assert "attempt 3 of 10" in sentences.describe_state(after)
+    assert "attempt 3 of 10" in delivery_sentences.describe_state(after)
     assert list(after.attempts.order_by("number").values_list("number", flat=True)) == [1, 2, 3]
     assert "extra try" in after.attempts.latest("number").explanation
 

@@ -132,7 +132,7 @@ def test_lists_say_so_and_promise_nothing(
 ) -> None:
     program = api(alice)
     [hook] = program.get(f"/api/v1{home}/hooks/").json()["results"]
-    assert (hook["state"], hook["health"]["secret_lost"]) == ("secret lost", True)
+    assert (hook["state"], hook["health"]["secret_lost"]) == ("secret_lost", True)
     waiting = Delivery.objects.get(state="pending")
     read = program.get(f"/api/v1{home}/deliveries/{waiting.public_id}/").json()
     assert read["next_try_at"] is None
@@ -142,9 +142,9 @@ def test_lists_say_so_and_promise_nothing(
         assert "no key in ENCRYPTION_KEYS reads" in html.replace("No key", "no key"), page
         assert "To be sent now" not in html, page
     rules.rotate_secret(lost, None)
-    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "secret lost", "and so is the URL"
+    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "secret_lost", "and so is the URL"
     rules.update_hook(Hook.objects.get(pk=lost.pk), None, url="http://127.0.0.1:9/")
-    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "not used yet"
+    assert program.get(f"/api/v1{home}/hooks/").json()["results"][0]["state"] == "unused"
 
 
 def test_the_list_promises_no_try_and_offers_what_helps(

@@ -15,7 +15,7 @@ from events.models import Resource
 from hooks.manage import deletion_impact, rules
 from hooks.models import Delivery, Hook
 from hooks.preferences import naming_hooks
-from hooks.presentation import sentences
+from hooks.presentation import hook_sentences
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api
@@ -76,7 +76,7 @@ def test_an_empty_list_is_nothing_and_says_so(
 ) -> None:
     made = admin.post(address, WEBHOOK | chosen).json()
     assert {name: made[name] for name in chosen} == chosen
-    assert made["state"] == "matches nothing"
+    assert made["state"] == "matches_nothing"
     record("job.fail", shop)
     pump()
     assert not Delivery.objects.filter(hook=stored(made)).exists()
@@ -114,7 +114,7 @@ def test_a_change_between_nothing_and_everything_is_a_change(admin: Api, address
 def test_a_mail_hook_for_no_event_tells_nobody_anywhere(acme: Organization, dave: User, record: Record) -> None:
     everybody = rules.Notify(members=True)
     hook = rules.create_email_hook(organization=acme, actor=None, name="None", notify=everybody, events=[])
-    assert sentences.describe_hook(hook) == "Nothing: no event type is chosen"
+    assert hook_sentences.describe_hook(hook) == "Nothing: no event type is chosen"
     assert [each.types for each in naming_of(dave) if each.name == "None"] == [frozenset()]
     everything = rules.create_email_hook(organization=acme, actor=None, name="All", notify=everybody)
     assert [each.types for each in naming_of(dave) if each.name == "All"] != [frozenset()]

@@ -23,7 +23,7 @@ from hooks.manage import rules
 from hooks.messages import Answer
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.preferences import notification_settings
-from hooks.presentation import sentences
+from hooks.presentation import conditions
 from hooks.queue import pending
 from hooks.routing import router
 from hooks.transports import outbound
@@ -267,14 +267,14 @@ def test_a_new_url_forgets_what_the_old_one_answered(
     record("git.push")
     pump()
     hook = Hook.objects.select_related("endpoint").get(pk=hook.pk)
-    assert sentences.hook_state(hook).word == "Healthy"
+    assert conditions.find_hook_condition(hook).word == "Healthy"
     rules.update_hook(hook, None, url=receiver.url)  # the same: nothing is forgotten
     assert Endpoint.objects.get(hook=hook).last_answer
     rules.update_hook(hook, None, url=f"{receiver.url}/elsewhere")
     endpoint = Endpoint.objects.get(hook=hook)
     assert (endpoint.last_answer, endpoint.last_attempt_at, endpoint.last_delivered_at) == ("", None, None)
     hook.endpoint = endpoint
-    assert sentences.hook_state(hook).word == "Not used yet"
+    assert conditions.find_hook_condition(hook).word == "Not used yet"
 
 
 def test_what_is_sent_again_in_spite_of_a_pause_waits_again_if_it_fails(

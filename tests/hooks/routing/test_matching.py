@@ -12,7 +12,7 @@ from events import catalogue, intake
 from events.models import Event, Resource
 from hooks.manage import rules
 from hooks.models import Delivery, Hook
-from hooks.presentation import sentences
+from hooks.presentation import conditions, hook_sentences
 from hooks.routing import router
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Organization, User
@@ -209,8 +209,8 @@ def test_a_hook_whose_last_recipient_left_matches_nothing_and_says_so(
     organizations.remove_member(organization=acme, user=dave, actor=alice)
     record("git.push")
     assert told() == set()
-    assert sentences.describe_recipients(hook) == "Nobody: who was chosen is gone"
-    assert sentences.hook_state(hook).word == "Matches nothing"
+    assert hook_sentences.describe_recipients(hook) == "Nobody: the chosen recipients are gone"
+    assert conditions.find_hook_condition(hook).word == "Matches nothing"
     rules.update_hook(hook, None, name="Renamed", notify=rules.Notify())  # the JSON of a GET is accepted by PUT
 
 
