@@ -34,7 +34,7 @@ from datetime import timedelta
 
 from hooks import clock
 from hooks.engine import stop, watchdog
-from hooks.models import Pump
+from hooks.models import PumpHeartbeat
 
 _SOON = timedelta(seconds=5)
 
@@ -43,7 +43,9 @@ stopping = stop.asked
 
 def workers_running() -> bool:
     """False if work has been due for some seconds and no pump has come: then no worker is running."""
-    return Pump.objects.filter(seen_at__gt=clock.in_query() - 2 * _SOON).exists() or not watchdog.work_is_due(_SOON)
+    return PumpHeartbeat.objects.filter(seen_at__gt=clock.in_query() - 2 * _SOON).exists() or not watchdog.work_is_due(
+        _SOON
+    )
 
 
 __all__ = ["stopping", "workers_running"]

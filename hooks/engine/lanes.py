@@ -24,7 +24,7 @@ from hooks import clock
 from hooks.engine.leases import Lease, lease_seconds
 from hooks.locking import lock_idle_lanes, lock_lanes
 from hooks.models import Circuit, Delivery, Lane
-from hooks.queue.lanes import AT_ONCE, mark_reset
+from hooks.queue.lanes import AT_ONCE
 from notifications_project import bulk
 
 _LOOK = 100  # due lanes that one claim chooses from
@@ -71,7 +71,7 @@ def _look(due: QuerySet[Lane]) -> list[tuple[int, UUID, datetime]]:
 
 def _lease(wanted: Collection[int], limit: int, transports: Collection[str], proven: bool, sound: bool) -> list[Lease]:
     """Lease those of `wanted` that nobody else has leased, or is leasing, meanwhile."""
-    begun, token = time.monotonic(), _new_token()
+    begun, token = time.monotonic(), uuid.uuid4()
     with transaction.atomic():
         free = _claimable(None, proven, sound).filter(pk__in=wanted, transport__in=transports)
         rows = lock_idle_lanes(free.annotate(now=Now()), limit)
@@ -79,7 +79,8 @@ def _lease(wanted: Collection[int], limit: int, transports: Collection[str], pro
             return []
         now = rows[-1].now
         until = now + timedelta(seconds=lease_seconds())
-        Lane.objects.filter(pk__in=[row.pk for row in rows]).update(token=token, leased_until=until)
+        leased = Lane.objects.filter(pk__in=[row.pk for row in rows])
+        leased.update(token=token, leased_until=until, was_reset=False)
     return [_leased(row, token, begun, now) for row in rows]
 
 
@@ -171,9 +172,7 @@ def release(leases: Collection[Lease]) -> set[int]:
         holders = dict(
             lock_lanes(Lane.objects.filter(pk__in=[each.lane for each in leases]).values_list("pk", "token"))
         )
-        own = {
-            lease.lane: lease for lease in leases if holders.get(lease.lane) in {lease.token, mark_reset(lease.token)}
-        }
+        own = {lease.lane: lease for lease in leases if holders.get(lease.lane) == lease.token}
         # In a statement of its own: it sees what those brought whom the locks were waited for.
         rows = list(Lane.objects.filter(pk__in=own).annotate(first=first, now=Now()))
         for lane in rows:
@@ -184,7 +183,7 @@ def release(leases: Collection[Lease]) -> set[int]:
 
 def _settle(lane: Lane, lease: Lease, due: datetime | None, now: datetime) -> None:
     """Return the state of a lane after a lease. `due`: when the first of its waiting deliveries is due, if any is."""
-    if lane.token == lease.token:
+    if not lane.was_reset:
         # By the database's clock as it is now: it may have been set meanwhile.
         rests_until = now + (lease.not_before - lease.now()) if lease.not_before else None
         lane.not_before = max(filter(None, (rests_until, lease.backs_off_until)), default=None)
@@ -199,8 +198,3 @@ def _settle(lane: Lane, lease: Lease, due: datetime | None, now: datetime) -> No
         lease.allowed()
         lane.allowance, lane.allowance_at = lease.allowance, now
     lane.token = lane.leased_until = None
-
-
-def _new_token() -> UUID:
-    """A token of a lease. Its last bit is 0: it becomes 1 when the lane is reset meanwhile."""
-    return uuid.UUID(int=uuid.uuid4().int & ~1)

@@ -19,7 +19,7 @@ from django_q.models import Schedule
 from hooks import clock
 from hooks.engine import leases
 from hooks.locking import lock_lanes
-from hooks.models import Circuit, Delivery, Lane, Pump
+from hooks.models import Circuit, Delivery, Lane, PumpHeartbeat
 from notifications_project.accounts.models import AccountMail
 
 logger = logging.getLogger(__name__)
@@ -31,17 +31,17 @@ _SCHEDULED = timedelta(minutes=2)  # more than the schedule's minute
 def repair() -> bool:
     """Look for it, and put it right; whether there was anything to do."""
     _keep_the_schedule()
-    if not Pump.objects.filter(seen_at__gt=clock.now() + _NOTICED).exists():
+    if not PumpHeartbeat.objects.filter(seen_at__gt=clock.now() + _NOTICED).exists():
         return False
     with transaction.atomic():
         now = clock.now()
-        seen = Pump.objects.select_for_update().filter(seen_at__gt=now + _NOTICED).order_by("pk")
+        seen = PumpHeartbeat.objects.select_for_update().filter(seen_at__gt=now + _NOTICED).order_by("pk")
         ahead = {pump.pk: pump.seen_at for pump in seen}
         if not ahead:
             return False
         step = max(ahead.values()) - now
         _draw_nearer(now, step)
-        Pump.objects.filter(pk__in=ahead).update(seen_at=now)
+        PumpHeartbeat.objects.filter(pk__in=ahead).update(seen_at=now)
     logger.warning(
         "the clock was set back by some %d s: what was to be done later is drawn nearer", step.total_seconds()
     )

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from hooks import clock
 from hooks.engine import leases, set_back
-from hooks.models import Delivery, Lane, Pump
+from hooks.models import Delivery, Lane, PumpHeartbeat
 from hooks.queue import lanes
 from notifications_project.accounts.models import AccountMail
 from notifications_project.isolation import isolated
@@ -38,7 +38,7 @@ def _shorten_leases() -> None:
 
 
 def _forget_pumps() -> None:
-    Pump.objects.filter(seen_at__lt=clock.now() - _FORGET_PUMPS).delete()
+    PumpHeartbeat.objects.filter(seen_at__lt=clock.now() - _FORGET_PUMPS).delete()
 
 
 def _cut_log() -> None:

@@ -14,7 +14,7 @@ from events.models import Event
 from hooks import clock
 from hooks.engine import account_mails, set_back
 from hooks.messages import Transport
-from hooks.models import Lane, Pump
+from hooks.models import Lane, PumpHeartbeat
 from hooks.queue import wakeup
 
 _OVERDUE = timedelta(seconds=1)  # then a pump is woken
@@ -54,7 +54,7 @@ def stands_still() -> bool:
     """Return True if the cluster should be replaced. Ask again only after it had time to start."""
     now = clock.now()
     # What was seen in the future was seen before the clock was set back.
-    seen = Pump.objects.filter(seen_at__lt=now + wakeup.FRESH).aggregate(last=Max("seen_at"))["last"]
+    seen = PumpHeartbeat.objects.filter(seen_at__lt=now + wakeup.FRESH).aggregate(last=Max("seen_at"))["last"]
     if seen is not None and seen > now - _STANDING:
         return False
     return work_is_due(_STANDING)

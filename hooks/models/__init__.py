@@ -1,7 +1,7 @@
 """The models: rules (hooks, channels, settings), addresses (endpoints, lanes) and work (deliveries, attempts)."""
 
 from hooks.models.channel import Channel, Device
-from hooks.models.endpoint import Circuit, Endpoint, EndpointQuerySet, Lane, Pump
+from hooks.models.endpoint import Circuit, Endpoint, EndpointQuerySet, Lane, PumpHeartbeat
 from hooks.models.hook import Hook, HookProblem
 from hooks.models.mailing import Unsubscription
 from hooks.models.setting import NotificationSetting, Urgent
@@ -20,7 +20,7 @@ __all__ = [
     "HookProblem",
     "Lane",
     "NotificationSetting",
-    "Pump",
+    "PumpHeartbeat",
     "Unsubscription",
     "Urgent",
 ]

@@ -35,6 +35,8 @@ class Lane(models.Model):
     next_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     token = models.UUIDField(null=True, blank=True)
+    # Reset since it was leased last: what the holder of that lease learns is about the time before, and is dropped.
+    was_reset = models.BooleanField(default=False, db_default=False)
     seats = models.PositiveSmallIntegerField(default=1)
     failures = models.PositiveIntegerField(default=0)  # failures of different deliveries in a row
     circuit_open = models.BooleanField(default=False)
@@ -183,8 +185,8 @@ class Circuit(models.Model):
         return self.transport
 
 
-class Pump(models.Model):
-    """The heartbeat of an active pump, for the watchdog and the wake-up."""
+class PumpHeartbeat(models.Model):
+    """Shows that a pump is at work, to the watchdog and to whoever would wake another."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Cleared before the last look for work: work that comes later must wake another pump.
@@ -195,4 +197,4 @@ class Pump(models.Model):
         indexes = [models.Index(fields=["seen_at"], name="pump_seen")]
 
     def __str__(self) -> str:
-        return f"pump {self.pk}"
+        return f"heartbeat of pump {self.pk}"

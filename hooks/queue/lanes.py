@@ -6,10 +6,8 @@ Every statement is written for two workers at once. Touching always writes, in i
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -40,19 +38,18 @@ def touch(lanes: Collection[int]) -> None:
 def reset(lane: int) -> None:
     """Forget a lane's back-off: its circuit is closed, it may be tried at once.
 
-    Who holds the lane now keeps it; but what it learns is about what was before, and is forgotten at the release.
+    The holder of its lease keeps it; but what that worker learns is about the time before, and is dropped when it
+    releases the lane.
     """
-    with transaction.atomic():
-        token = dict(lock_lanes(Lane.objects.filter(pk=lane).values_list("pk", "token"))).get(lane)
-        Lane.objects.filter(pk=lane).update(
-            not_before=None,
-            failures=0,
-            circuit_open=False,
-            last_failed=None,
-            seats=1,
-            next_at=F("work_due_at"),
-            token=token and mark_reset(token),
-        )
+    Lane.objects.filter(pk=lane).update(
+        not_before=None,
+        failures=0,
+        circuit_open=False,
+        last_failed=None,
+        seats=1,
+        next_at=F("work_due_at"),
+        was_reset=True,
+    )
 
 
 def probe_now(lane: int) -> None:
@@ -61,10 +58,6 @@ def probe_now(lane: int) -> None:
         _lock([lane])
         now = clock.now()
         Lane.objects.filter(pk=lane).update(work_due_at=now, next_at=now)
-
-
-def mark_reset(token: UUID) -> UUID:
-    return uuid.UUID(int=token.int | 1)
 
 
 def _lock(lanes: Collection[int]) -> None:

@@ -26,7 +26,7 @@ from django_q.tasks import async_task
 from hooks import clock
 from hooks.formats import LIMITED_HOSTS
 from hooks.messages import Transport
-from hooks.models import Circuit, Pump
+from hooks.models import Circuit, PumpHeartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Heartbeat:
 
     def __enter__(self) -> Heartbeat:
         with _unhurried():
-            Pump.objects.create(pk=self.id, seen_at=clock.in_query())
+            PumpHeartbeat.objects.create(pk=self.id, seen_at=clock.in_query())
         self.beaten_at = time.monotonic()
         return self
 
@@ -56,13 +56,13 @@ class Heartbeat:
         """Renew it, at most once a second."""
         if time.monotonic() - self.beaten_at >= _BEAT:
             with _unhurried():
-                Pump.objects.filter(pk=self.id).update(seen_at=self._seen())
+                PumpHeartbeat.objects.filter(pk=self.id).update(seen_at=self._seen())
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
         """Mark a pump as one that takes on nothing new, or not for sure: whoever has something new wakes another."""
         with _unhurried():
-            Pump.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
+            PumpHeartbeat.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
         self.leaving = True
 
     @staticmethod
@@ -108,7 +108,7 @@ def invite_another() -> None:
 def active_pumps() -> int:
     """Pumps with a fresh heartbeat; not those whose heartbeats lie ahead, because the clock was set back since."""
     now = clock.in_query()
-    return Pump.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
+    return PumpHeartbeat.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
 
 
 def queued() -> bool:

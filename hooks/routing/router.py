@@ -149,7 +149,7 @@ def _store(organization: Organization, owed: Sequence[PlannedDelivery], now: dat
     if stopped := [to.pk for to in mails.values() if to.disabled_at]:
         mails |= {to.address.lower(): to for to in lock_endpoint_refs(stopped).values()}
     # Most are owed for the same reasons as others: one list for all of those is written as JSON only once.
-    alike: dict[tuple[int, ...], list[Reason]] = {}
+    alike: dict[tuple[tuple[tuple[str, object], ...], ...], list[Reason]] = {}
     owner, pending = organization.pk, str(Delivery.State.PENDING)
     rows, touched = [], set()
     for each in owed:
@@ -157,7 +157,7 @@ def _store(organization: Organization, owed: Sequence[PlannedDelivery], now: dat
         held = each.held or endpoint.disabled_at is not None
         if not held and not each.quiet_until:
             touched.add(endpoint.lane_id)
-        reasons = alike.setdefault(tuple(map(id, each.reasons)), each.reasons)
+        reasons = alike.setdefault(tuple(tuple(reason.items()) for reason in each.reasons), each.reasons)
         quiet = None if held else each.quiet_until
         due_at = None if held else quiet + DIGEST_GRACE if quiet else now
         to = (endpoint.pk, endpoint.lane_id, each.hook, reasons)

@@ -30,7 +30,7 @@ from events import intake, representation
 from events.intake import NewEvent
 from events.models import Event
 from hooks.manage import rules
-from hooks.models import Attempt, Delivery, Hook, Lane, Pump
+from hooks.models import Attempt, Delivery, Hook, Lane, PumpHeartbeat
 from hooks.queue import wakeup
 from hooks.routing import router
 from notifications_project.accounts import organizations
@@ -102,9 +102,9 @@ class Arena:
         guarded(command.process.pid)
         try:
             command.wait_for("Workers are running")
-            seen = Pump.objects.count()
+            seen = PumpHeartbeat.objects.count()
             deadline = time.monotonic() + 60
-            while Pump.objects.count() == seen:  # the first pump shows that the cluster is up
+            while PumpHeartbeat.objects.count() == seen:  # the first pump shows that the cluster is up
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"the workers do not begin:\n{command.said}")
                 _nudge()
@@ -114,7 +114,7 @@ class Arena:
         finally:
             command.destroy()
             # The holders have ended; without this the next workers would wait for their leases to run out.
-            Pump.objects.all().delete()
+            PumpHeartbeat.objects.all().delete()
             Lane.objects.update(token=None, leased_until=None)
             connection.close()
 

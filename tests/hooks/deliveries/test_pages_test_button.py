@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from events.models import Event
-from hooks.models import Delivery, Hook, Lane, Pump
+from hooks.models import Delivery, Hook, Lane, PumpHeartbeat
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Receiver
 from tests.hooks.pages import ClientOf, Record, Webhook
@@ -71,7 +71,7 @@ def test_without_a_mail_server_the_page_of_a_test_says_so(
 def test_without_a_worker_the_page_says_so_and_what_to_do(
     home: str, webhook: Webhook, dave: User, client_of: ClientOf
 ) -> None:
-    Pump.objects.all().delete()
+    PumpHeartbeat.objects.all().delete()
     client = client_of(dave)
     result = press_test(client, home, webhook())
     assert "No worker is running" not in get(client, result)

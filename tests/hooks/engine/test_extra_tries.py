@@ -12,7 +12,7 @@ from hooks import clock
 from hooks.deliveries import resending, test_sends
 from hooks.engine import set_back
 from hooks.manage import rules
-from hooks.models import Delivery, Hook, Lane, Pump
+from hooks.models import Delivery, Hook, Lane, PumpHeartbeat
 from hooks.presentation import delivery_sentences
 from hooks.queue import lanes
 from hooks.queue.lanes import AT_ONCE
@@ -186,7 +186,7 @@ def test_a_clock_that_was_set_back_draws_the_schedule_nearer(failed_twice: Deliv
     hour = timedelta(hours=1)
     resending.redeliver(failed_twice, alice)
     Delivery.objects.update(scheduled_at=clock.now() + 2 * hour)
-    Pump.objects.update(seen_at=clock.now() + hour)
+    PumpHeartbeat.objects.update(seen_at=clock.now() + hour)
     assert set_back.repair()
     after = Delivery.objects.get()
     assert after.due_at == AT_ONCE

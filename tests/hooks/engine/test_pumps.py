@@ -15,7 +15,7 @@ from events.models import Event
 from hooks import clock, tasks
 from hooks.engine import pump as pumping
 from hooks.engine import watchdog
-from hooks.models import Hook, Pump
+from hooks.models import Hook, PumpHeartbeat
 from hooks.queue import wakeup
 from tests.conftest import Receiver
 from tests.hooks.races import in_thread
@@ -73,7 +73,7 @@ def test_without_workers_one_wake_up_is_enough_for_all_events(record: Record) ->
 
 def test_a_heartbeat_from_before_the_clock_was_set_back_is_of_no_pump_at_work(record: Record) -> None:
     OrmQ.objects.all().delete()
-    Pump.objects.create(seen_at=clock.now() + timedelta(minutes=30))
+    PumpHeartbeat.objects.create(seen_at=clock.now() + timedelta(minutes=30))
     assert wakeup.active_pumps() == 0
     record("git.push")
     assert OrmQ.objects.count() == 1

@@ -14,7 +14,7 @@ from django_q.models import Schedule
 from events.models import Event
 from hooks import clock
 from hooks.engine import lanes, leases, set_back, taking
-from hooks.models import Circuit, Delivery, Hook, Lane, Pump
+from hooks.models import Circuit, Delivery, Hook, Lane, PumpHeartbeat
 from hooks.queue import wakeup
 from hooks.routing import router
 
@@ -41,7 +41,7 @@ def due_at(lane: Lane) -> datetime:
 def set_the_clock_back(lane: Lane) -> datetime:
     """Set the clock back by an hour while a pump is active; return the time."""
     now = clock.now()
-    Pump.objects.create(pk=uuid.uuid4(), seen_at=now + HOUR)
+    PumpHeartbeat.objects.create(pk=uuid.uuid4(), seen_at=now + HOUR)
     for name in ("work_due_at", "not_before", "next_at", "leased_until"):
         Lane.objects.filter(pk=lane.pk, **{f"{name}__isnull": False}).update(**{name: F(name) + HOUR})
     Delivery.objects.filter(lane=lane).update(due_at=F("due_at") + HOUR)
@@ -87,7 +87,7 @@ def test_a_lease_is_cut_to_a_whole_one_and_never_further(lane: Lane) -> None:
 
 def test_a_pump_at_work_does_not_hide_it(lane: Lane) -> None:
     with wakeup.Heartbeat() as heartbeat:
-        Pump.objects.filter(pk=heartbeat.id).update(seen_at=clock.now() + HOUR)
+        PumpHeartbeat.objects.filter(pk=heartbeat.id).update(seen_at=clock.now() + HOUR)
         heartbeat.beaten_at = 0
         heartbeat.beat()
         assert set_back.repair()

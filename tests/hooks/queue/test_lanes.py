@@ -9,13 +9,14 @@ from datetime import timedelta
 import pytest
 from django.conf import LazySettings
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from events import intake
 from events.models import Event
 from hooks import clock, engine
 from hooks.engine import lanes, leases, sweep, taking, watchdog
 from hooks.manage import rules
-from hooks.models import Delivery, Hook, Lane, Pump
+from hooks.models import Delivery, Hook, Lane, PumpHeartbeat
 from hooks.queue import lanes as queue_lanes
 from hooks.routing import router
 from notifications_project.accounts.models import User
@@ -36,6 +37,12 @@ def lane(webhook: Make, record: Record) -> Lane:
 
 def claim() -> list[leases.Lease]:
     return lanes.claim(4, ["http"])
+
+
+def statements(context: CaptureQueriesContext) -> list[str]:
+    """Return the captured statements, without those that begin and end transactions."""
+    around = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
+    return [query["sql"] for query in context.captured_queries if not str(query["sql"]).startswith(around)]
 
 
 def in_thread(work: Callable[[], object]) -> threading.Thread:
@@ -184,9 +191,9 @@ def test_a_cluster_stands_still_only_if_work_is_due_and_no_pump_is_seen(lane: La
     long_ago = clock.now() - timedelta(minutes=5)
     assert not watchdog.stands_still(), "the work has just come"
     Lane.objects.update(next_at=long_ago)
-    Pump.objects.create(seen_at=clock.now(), active=False)
+    PumpHeartbeat.objects.create(seen_at=clock.now(), active=False)
     assert not watchdog.stands_still(), "a full pool is not a hang"
-    Pump.objects.update(seen_at=long_ago)
+    PumpHeartbeat.objects.update(seen_at=long_ago)
     assert watchdog.stands_still()
     Lane.objects.update(next_at=None)
     assert not watchdog.stands_still(), "there is nothing to do"
@@ -206,7 +213,7 @@ def test_no_worker_is_running_if_due_work_waits_and_no_pump_comes(lane: Lane) ->
     assert engine.workers_running(), "the work has just come"
     Lane.objects.update(next_at=clock.now() - timedelta(seconds=10))
     assert not engine.workers_running()
-    Pump.objects.create(seen_at=clock.now(), active=False)
+    PumpHeartbeat.objects.create(seen_at=clock.now(), active=False)
     assert engine.workers_running()
 
 
@@ -293,6 +300,47 @@ def test_a_stale_holder_does_not_release_a_lane_that_was_reset(lane: Lane) -> No
     queue_lanes.reset(lane.pk)
     assert not lanes.release([stale])
     assert lanes.release([current])
+
+
+def test_a_reset_before_a_lease_takes_nothing_from_what_its_holder_learns(lane: Lane) -> None:
+    queue_lanes.reset(lane.pk)
+    (lease,) = claim()
+    lease.failures = 3
+    lanes.release([lease])
+    lane.refresh_from_db()
+    assert (lane.failures, lane.was_reset) == (3, False)
+
+
+def test_a_reset_during_a_lease_that_ran_out_takes_nothing_from_the_next_holder(lane: Lane) -> None:
+    claim()
+    queue_lanes.reset(lane.pk)
+    Lane.objects.update(leased_until=clock.now() - timedelta(seconds=1))
+    (lease,) = claim()
+    lease.failures = 3
+    lanes.release([lease])
+    lane.refresh_from_db()
+    assert lane.failures == 3
+
+
+def test_a_reset_that_a_release_waits_for_is_heeded(lane: Lane) -> None:
+    (lease,) = claim()
+    lease.failures = 9
+    with transaction.atomic():
+        queue_lanes.reset(lane.pk)
+        releasing = in_thread(lambda: lanes.release([lease]))
+        releasing.join(0.3)  # PostgreSQL has it wait for the lock on the row, SQLite for that on the file
+    releasing.join()
+    lane.refresh_from_db()
+    assert (lane.failures, lane.token) == (0, None)
+
+
+def test_a_lane_is_leased_and_released_in_a_few_queries(lane: Lane) -> None:
+    """Every turn of every pump pays for each of them."""
+    with CaptureQueriesContext(connection) as claiming:
+        (lease,) = claim()
+    with CaptureQueriesContext(connection) as releasing:
+        lanes.release([lease])
+    assert (len(statements(claiming)), len(statements(releasing))) == (3, 3)
 
 
 def test_a_clock_that_is_set_back_costs_no_allowance(lane: Lane) -> None:
