@@ -1,7 +1,7 @@
 """Effective settings of one user: for every event type and channel, whether it is on, who decided that, and why.
 
-Read in a fixed number of queries, whatever the number of organizations. The page of settings shows it; `rule` is the
-same for counting what really happened.
+They are read in a fixed number of queries, for any number of organizations. The page of settings shows them; `rule`
+says the same for counting what really happened. All words are in the language that is active.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
+
+from django.utils.translation import gettext
 
 from events import catalogue
 from events.catalogue import Subject
@@ -163,16 +165,16 @@ class EffectiveSettings:
             name = self.memberships[organization].organization.name
             return _as_for(name, chosen[organization])
         if None in chosen:
-            return _as_for("everything", chosen[None])
+            return _as_for_everything(chosen[None])
         return self._default(event_type, channel, organization, scope.resource.pk if scope.resource else None)
 
     def _default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> CellState:
         """In one organization; `resource` None: for whatever it has."""
         if channel != Kind.EMAIL:
-            return CellState(State.OFF, "Off until you turn it on")
+            return CellState(State.OFF, gettext("Off until you turn it on"))
         membership = self.memberships[organization]
         if default(event_type, channel, membership.role).on:
-            return CellState(State.ON, "On by default" + _because_of_role(event_type, membership))
+            return CellState(State.ON, _on_by_default(event_type, membership))
         asking = self._asking(organization, event_type)
         telling = [hook for hook in asking if not hook.unsubscribed]
         whole = [hook for hook in telling if not hook.restricted or (resource and resource in hook.resources)]
@@ -181,20 +183,20 @@ class EffectiveSettings:
 
     def _default_of_everything(self, event_type: str, channel: str) -> CellState:
         if channel != Kind.EMAIL:
-            return CellState(State.OFF, "Off until you turn it on")
+            return CellState(State.OFF, gettext("Off until you turn it on"))
         if default(event_type, channel).on:
-            return CellState(State.ON, "On by default")
+            return CellState(State.ON, gettext("On by default"))
         each = [
             (membership.organization.name, self._default(event_type, channel, organization, None))
             for organization, membership in self.memberships.items()
         ]
         states = {told.state for _, told in each}
-        if len({told.why for _, told in each}) == 1:
+        if len(each) == 1:
             return each[0][1]
         if states == {State.OFF} and not follows_hooks(event_type, channel):
-            return CellState(State.OFF, "Off by default")
+            return CellState(State.OFF, gettext("Off by default"))
         state = states.pop() if len(states) == 1 else State.PARTLY
-        return CellState(state, f"{_lead(event_type, channel)}: {_where(each)}")
+        return CellState(state, _describe_everywhere(event_type, channel) % {"where": _where(each)})
 
     def _asking(self, organization: UUID, event_type: str) -> list[Naming]:
         return [hook for hook in self.hooks.get(organization, ()) if event_type in hook.types]
@@ -212,10 +214,12 @@ class EffectiveSettings:
                 continue
             if key in self.resources:
                 if scope.organization is None or self._is_of(key, scope.organization.pk):
-                    names.append(f"for {self.resources[key].name} ({state})")
+                    words = gettext("for %(name)s (on)") if on else gettext("for %(name)s (off)")
+                    names.append(words % {"name": self.resources[key].name})
             elif scope.organization is None:
-                names.append(f"in {self.memberships[key].organization.name} ({state})")
-        return f"differs {join_names(names)}" if names else ""
+                words = gettext("in %(name)s (on)") if on else gettext("in %(name)s (off)")
+                names.append(words % {"name": self.memberships[key].organization.name})
+        return gettext("differs %(where)s") % {"where": join_names(names)} if names else ""
 
 
 def scope_id(scope: Scope) -> UUID | None:
@@ -235,16 +239,21 @@ def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
     """Return why channels do not work, by kind."""
     found = {
         kind.value: Missing(
-            MissingKind.NOT_SET_UP, f"{kind.label} is not set up", f"{kind.label} is not set up: a click opens its form"
+            MissingKind.NOT_SET_UP,
+            gettext("%(channel)s is not set up") % {"channel": kind.label},
+            gettext("%(channel)s is not set up: a click opens its form") % {"channel": kind.label},
         )
         for kind in Kind
         if kind != Kind.EMAIL and kind not in own
     }
     if explanation := devices.explanation():
-        found[Kind.IOS] = Missing(MissingKind.NOT_CONFIGURED, "iOS push is not configured here", explanation)
+        found[Kind.IOS] = Missing(MissingKind.NOT_CONFIGURED, gettext("iOS push is not configured here"), explanation)
     elif Kind.IOS in own and not Device.objects.filter(user=user).exists():
-        short = "No iPhone or iPad is registered"
-        found[Kind.IOS] = Missing(MissingKind.NO_DEVICE, short, f"{short}: a click says how to")
+        found[Kind.IOS] = Missing(
+            MissingKind.NO_DEVICE,
+            gettext("No iPhone or iPad is registered"),
+            gettext("No iPhone or iPad is registered: a click shows how to do it"),
+        )
     return found
 
 
@@ -252,48 +261,80 @@ def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
 
 
 def _you_chose(on: bool) -> CellState:
-    return CellState(State.ON, "On, you chose it") if on else CellState(State.OFF, "Off, you chose it")
+    if on:
+        return CellState(State.ON, gettext("On, you chose it"))
+    return CellState(State.OFF, gettext("Off, you chose it"))
 
 
 def _as_for(wider: str, on: bool) -> CellState:
-    return CellState(State.ON if on else State.OFF, f"As for {wider}: {'on' if on else 'off'}, you chose it")
+    words = gettext("As for %(scope)s: on, you chose it") if on else gettext("As for %(scope)s: off, you chose it")
+    return CellState(State.ON if on else State.OFF, words % {"scope": wider})
 
 
-def _because_of_role(event_type: str, membership: Membership) -> str:
+def _as_for_everything(on: bool) -> CellState:
+    if on:
+        return CellState(State.ON, gettext("As for everything: on, you chose it"))
+    return CellState(State.OFF, gettext("As for everything: off, you chose it"))
+
+
+def _on_by_default(event_type: str, membership: Membership) -> str:
     if catalogue.EVENT_TYPES[event_type].subject != Subject.HOOK:
-        return ""
-    return f": your role in {membership.organization.name} is {membership.get_role_display().lower()}"
+        return gettext("On by default")
+    return gettext("On by default because of your role in %(organization)s (%(role)s)") % {
+        "organization": membership.organization.name,
+        "role": membership.get_role_display(),
+    }
 
 
 def _by_hooks(
     name: str, whole: Sequence[Naming], some: Sequence[Naming], asking: Sequence[Naming], follows: bool
 ) -> CellState:
     """Return the effect of an organization's e-mail hooks on a default that is not on by itself."""
-    lead = f"Follows the e-mail hooks of {name}: " if follows else "Off by default, but "
     if whole:
-        state, why = State.ON, f"on for {_called(whole)}" if follows else f"told by {_called(whole)} of {name}"
+        state, hooks, words = State.ON, whole, _words_of_all(follows)
     elif some:
-        state, why = State.PARTLY, f"for some applications by {_called(some)}" + ("" if follows else f" of {name}")
+        state, hooks, words = State.PARTLY, some, _words_of_some(follows)
     elif asking and all(hook.unsubscribed for hook in asking):
-        state, why = State.OFF, f"off, you unsubscribed from {_called(asking)}"
-        lead = lead if follows else ""
-        why = why if follows else f"Off by default, and you unsubscribed from {_called(asking)} of {name}"
+        state, hooks, words = State.OFF, asking, _words_of_unsubscribed(follows)
     else:
-        state, why = State.OFF, "off, none asks for it and names you" if follows else "Off by default"
-        lead = lead if follows else ""
-    return CellState(state, lead + why)
+        state, hooks, words = State.OFF, asking, _words_of_none(follows)
+    return CellState(state, words % {"organization": name, "hooks": _called(hooks)})
+
+
+def _words_of_all(follows: bool) -> str:
+    if follows:
+        return gettext("Follows the e-mail hooks of %(organization)s: on because of %(hooks)s")
+    return gettext("Off by default, but on because of %(hooks)s of %(organization)s")
+
+
+def _words_of_some(follows: bool) -> str:
+    if follows:
+        return gettext("Follows the e-mail hooks of %(organization)s: for some applications because of %(hooks)s")
+    return gettext("Off by default, but on for some applications because of %(hooks)s of %(organization)s")
+
+
+def _words_of_unsubscribed(follows: bool) -> str:
+    if follows:
+        return gettext("Follows the e-mail hooks of %(organization)s: off, you unsubscribed from %(hooks)s")
+    return gettext("Off by default, and you unsubscribed from %(hooks)s of %(organization)s")
+
+
+def _words_of_none(follows: bool) -> str:
+    if follows:
+        return gettext("Follows the e-mail hooks of %(organization)s: off, no hook sends this to you")
+    return gettext("Off by default")
 
 
 def _called(hooks: Iterable[Naming]) -> str:
-    return join_names([f"“{hook.name}”" for hook in hooks], most=2)
+    return join_names([gettext("“%(name)s”") % {"name": hook.name} for hook in hooks], most=2)
 
 
-def _lead(event_type: str, channel: str) -> str:
+def _describe_everywhere(event_type: str, channel: str) -> str:
     if follows_hooks(event_type, channel):
-        return "Follows the e-mail hooks of your organizations"
+        return gettext("Follows the e-mail hooks of your organizations: %(where)s")
     if catalogue.EVENT_TYPES[event_type].subject == Subject.HOOK:
-        return "On by default where you are an administrator or a manager"
-    return "Off by default, but hooks ask for it"
+        return gettext("On by default where you are an administrator or a manager: %(where)s")
+    return gettext("Off by default, but hooks ask for it: %(where)s")
 
 
 def _where(each: Sequence[tuple[str, CellState]]) -> str:
@@ -301,7 +342,19 @@ def _where(each: Sequence[tuple[str, CellState]]) -> str:
     by_state: dict[State, list[str]] = defaultdict(list)
     for name, told in each:
         by_state[told.state].append(name)
-    words = {State.ON: "on in", State.PARTLY: "for some applications in", State.OFF: "off in"}
     if len(by_state) == 1 and len(each) > 2:
-        return f"{words[each[0][1].state]} all of them"
-    return ", ".join(f"{words[state]} {join_names(by_state[state], most=3)}" for state in State if state in by_state)
+        return _in_all(each[0][1].state)
+    words = {
+        State.ON: gettext("on in %(names)s"),
+        State.PARTLY: gettext("for some applications in %(names)s"),
+        State.OFF: gettext("off in %(names)s"),
+    }
+    return ", ".join(
+        words[state] % {"names": join_names(by_state[state], most=3)} for state in State if state in by_state
+    )
+
+
+def _in_all(state: State) -> str:
+    if state == State.ON:
+        return gettext("on in all of them")
+    return gettext("off in all of them") if state == State.OFF else gettext("for some applications in all of them")

@@ -43,7 +43,7 @@ class Would:
 
 
 def count(standing: EffectiveSettings, scope: Scope, now: datetime) -> Told:
-    """By channel, in one query: events of one type are decided together, but for resources with rules of their own."""
+    """Count by channel, in one query: events of one type together, those of resources with own rules apart."""
     rules = _Rules(standing)
     happened = _recent(scope, now).filter(organization__in=_owners(standing, scope))
     # PostgreSQL looks through these days, and not through the whole table; SQLite takes the index by organization.
@@ -62,10 +62,10 @@ def count(standing: EffectiveSettings, scope: Scope, now: datetime) -> Told:
 def page(
     standing: EffectiveSettings, scope: Scope, now: datetime, before: UUID | None = None, size: int = 50
 ) -> tuple[list[Would], UUID | None]:
-    """The events themselves, newest first, and what to give as `before` for those that follow.
+    """Return the events themselves, newest first, and what to give as `before` for the next page.
 
     The newest of each organization are found by its index, all of them in one query, so that the rest is not sorted.
-    (PostgreSQL is sure to take that index for a range and this order; for one value it may look through all of them.)
+    PostgreSQL takes that index for a range and this order; for one value it may look through all of them.
     """
     rules = _Rules(standing)
     happened = _recent(scope, now)
@@ -116,7 +116,7 @@ class _Rules:
                 yield channel
 
     def about(self) -> F | Case:
-        """A column: the resource of an event if there may be a rule for it, else nothing."""
+        """Return a column with the resource of an event if there may be a rule for it, else with nothing."""
         special = set(self.standing.resources)
         special.update(*(hook.resources for hooks in self.standing.hooks.values() for hook in hooks))
         if len(special) > _MOST_SPECIAL:

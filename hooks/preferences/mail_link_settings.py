@@ -36,7 +36,7 @@ def is_off(user: User, event_type: str) -> bool:
 
 @transaction.atomic
 def turn_off(user: User, event_type: str) -> Before:
-    """No more e-mail about a type; what stood before where that changed it."""
+    """Turn e-mail about a type off; return the former choices where that changed them."""
     if not catalogue.is_offered(event_type):
         return []
     changes = [
@@ -52,7 +52,7 @@ def turn_off(user: User, event_type: str) -> Before:
 
 @transaction.atomic
 def turn_on(user: User, event_type: str, before: Sequence[tuple[str, bool | None]] = ()) -> None:
-    """Take it back: what stood before, or if that is not known the default; the type itself if that is off."""
+    """Take it back: restore the former choices; if they are not known, the default, or on where that is off."""
     if not catalogue.is_offered(event_type):
         return
     scopes = {_key(scope): scope for scope in _scopes(user, [key for key, _ in before])}

@@ -14,7 +14,7 @@ from notifications_project.accounts.models import Membership, User
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """A hook that names the user. `resources`: those it is restricted to. Who unsubscribed is not told."""
+    """A hook that names the user. `resources`: those it is restricted to. If `unsubscribed`, it tells nothing."""
 
     name: str
     types: frozenset[str]
@@ -24,7 +24,7 @@ class Naming:
 
 
 def hooks_naming(user: User, memberships: Sequence[Membership]) -> dict[UUID, list[Naming]]:
-    """The enabled e-mail hooks that name the user, by organization; `memberships` are the user's."""
+    """Return the enabled e-mail hooks that name the user, by organization; `memberships` are the user's."""
     roles = {each.organization_id: each.role for each in memberships}
     mails = Hook.objects.existing().filter(organization__in=roles, kind=Hook.Kind.EMAIL, enabled=True)
     by_name = set(mails.filter(notify_users=user).values_list("pk", flat=True))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from events import catalogue
 from events.models import Resource
@@ -41,7 +42,7 @@ class NotSetUp(InvalidSetting):
 
     def __init__(self, channel: str) -> None:
         self.channel = Channel.Kind(channel)
-        super().__init__({"channel": f"{self.channel.label} is not set up."})
+        super().__init__({"channel": gettext("%(channel)s is not set up.") % {"channel": self.channel.label}})
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True)
 class Choice:
-    """`enabled` None: not chosen there, so that what is wider decides."""
+    """A choice for one event type and channel. `enabled` None is no choice: the wider scope decides."""
 
     event_type: str
     channel: str
@@ -76,7 +77,7 @@ class Choice:
 
 
 def offered() -> list[str]:
-    """The event types that can be chosen, in the catalogue's order."""
+    """List the event types that can be chosen, in the catalogue's order."""
     return [each.name for types in catalogue.by_category().values() for each in types]
 
 
@@ -87,7 +88,7 @@ def chosen(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]
 
 
 def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> list[Choice]:
-    """Decide all of it, or nothing; what stood before where it changed, to undo it with. Raises InvalidSetting."""
+    """Store all choices or none; return the former ones where they changed, for undo. Raises InvalidSetting."""
     _check(user, wanted, scope)
     with transaction.atomic():
         space = ensure_personal_space(user)
@@ -110,7 +111,7 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
 def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
     """Set that bad news of a type passes snooze and quiet hours, or does not. Raises InvalidSetting."""
     if not can_be_urgent(event_type):
-        raise InvalidSetting({"event_type": "Only bad news can pass quiet times."})
+        raise InvalidSetting({"event_type": gettext("Only bad news can pass quiet times.")})
     if urgent:
         _, changed = Urgent.objects.get_or_create(user=user, event_type=event_type)
     else:
@@ -126,10 +127,19 @@ def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSet
     found: list[tuple[int, InvalidSetting]] = []
     for index, each in enumerate(wanted):
         if each.event_type not in known:
-            found.append((index, InvalidSetting({"event_type": f"Unknown event type: {each.event_type}."})))
+            found.append(
+                (
+                    index,
+                    InvalidSetting(
+                        {"event_type": gettext("Unknown event type: %(type)s.") % {"type": each.event_type}}
+                    ),
+                )
+            )
         elif each.channel not in Channel.Kind.values:
-            one_of = ", ".join(Channel.Kind.values)
-            found.append((index, InvalidSetting({"channel": f"Unknown channel: choose one of {one_of}."})))
+            words = gettext("Unknown channel: choose one of %(channels)s.") % {
+                "channels": ", ".join(Channel.Kind.values)
+            }
+            found.append((index, InvalidSetting({"channel": words})))
         elif each.enabled and each.channel != Channel.Kind.EMAIL and each.channel not in there:
             found.append((index, NotSetUp(each.channel)))
     return found
@@ -140,7 +150,7 @@ def _check(user: User, wanted: Sequence[Choice], scope: Scope) -> None:
         raise problem
     organization = scope.resource.organization_id if scope.resource else scope.organization and scope.organization.pk
     if organization and not Membership.objects.filter(user=user, organization=organization).exists():
-        raise InvalidSetting({"scope": "You are not a member there."})
+        raise InvalidSetting({"scope": gettext("You are not a member there.")})
 
 
 def _write(user: User, scope: Scope, changes: dict[tuple[str, str], bool | None]) -> None:

@@ -48,9 +48,9 @@ def test_a_click_decides_and_can_be_undone(new_demo: Demo, open_page: Callable[.
     expect(page.get_by_text("this would have sent you 1 e-mail.")).to_be_visible()
 
     press(page, DOWN)
-    cell(page, f"{DOWN}: back to the default").click()
+    cell(page, f"{DOWN} (Back to the default)").click()
     expect(page.get_by_text(f"{DOWN} is at its default again.")).to_be_visible()
-    expect(cell(page, f"{DOWN}: back to the default")).to_have_count(0)
+    expect(cell(page, f"{DOWN} (Back to the default)")).to_have_count(0)
 
     row = page.locator("tr", has_text="Server heartbeat stopped")
     row.locator("summary").click()
@@ -93,7 +93,7 @@ def test_one_organization_says_otherwise(new_demo: Demo, open_page: Callable[...
     expect(cell(page, DOWN)).to_have_attribute("title", "As for Analytical Engines: off, you chose it")
     press(page, DOWN)
     seen(page, "my-notifications-application")
-    cell(page, f"{DOWN}: as the general setting").click()
+    cell(page, f"{DOWN} (As the general setting)").click()
     expect(cell(page, DOWN)).to_have_attribute("aria-pressed", "false")
 
 

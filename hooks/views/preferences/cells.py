@@ -1,4 +1,4 @@
-"""The cell of *My notifications* from which somebody came to set a channel up: turned on, and returned to."""
+"""The cell of *My notifications* from which a user came to set a channel up: it is turned on and shown again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from events import catalogue
 from hooks.models import Channel
@@ -27,11 +28,14 @@ class Cell:
 
     @property
     def name(self) -> str:
-        return f"{catalogue.get_label(self.event_type)}: {Channel.Kind(self.kind).label}"
+        return gettext("%(event)s: %(channel)s") % {
+            "event": catalogue.get_label(self.event_type),
+            "channel": Channel.Kind(self.kind).label,
+        }
 
     @property
     def query(self) -> str:
-        """To take the cell along in an address."""
+        """Return the query that takes the cell along in an address."""
         return f"?{urlencode({'type': self.event_type, 'scope': scope_key(self.scope)})}"
 
     @property
@@ -41,12 +45,12 @@ class Cell:
         return f"{reverse('hooks:my-notifications')}{wanted}#{self.event_type}-{self.kind}"
 
     def turn_on(self, user: User) -> None:
-        """Raises InvalidSetting."""
+        """Turn the cell on. Raises InvalidSetting."""
         notification_settings.choose(user, [Choice(self.event_type, self.kind, True)], self.scope)
 
 
 def cell_from_query(request: HttpRequest, kind: str) -> Cell | None:
-    """The cell that the address names with `type` and `scope`; None if it names none. Raises Http404."""
+    """Return the cell that the address names with `type` and `scope`; None if it names none. Raises Http404."""
     event_type = request.GET.get("type", "")
     if not event_type:
         return None

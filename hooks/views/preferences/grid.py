@@ -1,9 +1,14 @@
-"""The grid of *My notifications* as its templates show it: what a click on each of its buttons asks for."""
+"""The grid of *My notifications* as its templates show it, with the request that each of its buttons makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from events import catalogue
 from events.catalogue import EventType
@@ -11,6 +16,7 @@ from hooks.audience.quiet_times import can_be_urgent
 from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings, SettingCell, State
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
+from hooks.presentation.phrases import join_names
 
 Kind = Channel.Kind
 ALL = "*"
@@ -60,7 +66,7 @@ def columns(standing: EffectiveSettings) -> list[Column]:
 
 
 def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
-    """Every row under its heading."""
+    """Return every row under its heading."""
     passing = set(urgent)
     return [
         (str(category.label), [row(standing, scope, each, each.name in passing) for each in types])
@@ -86,7 +92,7 @@ def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
     looks = ["own" if cell.own else "default", "partly" * (cell.state == State.PARTLY), "differs" * bool(cell.differs)]
     return GridButton(
         id=f"{cell.event_type}-{cell.channel}",
-        name=f"{event_type.label}: {kind.label}",
+        name=gettext("%(event)s: %(channel)s") % {"event": event_type.label, "channel": kind.label},
         kind=kind.value,
         channel=str(kind.label),
         symbol=SYMBOLS[kind],
@@ -99,7 +105,7 @@ def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
 
 
 def read(wish: str, standing: EffectiveSettings) -> list[Choice]:
-    """The request of one button: `<event type or *> <channel or *> <on, off or default>`; empty if it is none.
+    """Read the request of a button, `<event type or *> <channel or *> <on, off or default>`; empty if it is none.
 
     Of a whole row, only the channels that work are turned on or off.
     """
@@ -118,24 +124,49 @@ def _all_types() -> Iterator[str]:
     return (each.name for types in catalogue.by_category().values() for each in types)
 
 
+class _Subject(NamedTuple):
+    """The part of the grid that a button changes."""
+
+    one_type: bool
+    one_channel: bool
+
+
+_CELL, _ROW, _COLUMN, _GRID = _Subject(True, True), _Subject(True, False), _Subject(False, True), _Subject(False, False)
+_DONE: dict[tuple[_Subject, str], Promise] = {
+    (_CELL, "on"): _("%(event)s: %(channel)s is on"),
+    (_CELL, "off"): _("%(event)s: %(channel)s is off"),
+    (_CELL, "default"): _("%(event)s: %(channel)s is at its default again"),
+    (_CELL, "general"): _("%(event)s: %(channel)s is as the general setting again"),
+    (_ROW, "on"): _("%(event)s: all channels are on"),
+    (_ROW, "off"): _("%(event)s: all channels are off"),
+    (_ROW, "default"): _("%(event)s: all channels are at their defaults again"),
+    (_ROW, "general"): _("%(event)s: all channels are as the general setting again"),
+    (_COLUMN, "on"): _("%(channel)s for every event is on"),
+    (_COLUMN, "off"): _("%(channel)s for every event is off"),
+    (_COLUMN, "default"): _("%(channel)s for every event is at its default again"),
+    (_COLUMN, "general"): _("%(channel)s for every event is as the general setting again"),
+    (_GRID, "on"): _("Everything is on"),
+    (_GRID, "off"): _("Everything is off"),
+    (_GRID, "default"): _("Everything is at its default again"),
+    (_GRID, "general"): _("Everything is as the general setting again"),
+}
+
+
 def describe(wish: str, scope: Scope, standing: EffectiveSettings) -> str:
     """Return what was done, in words: "Process is down: HipChat is on"."""
     event_type, channel, state = wish.split()
-    label = "" if event_type == ALL else catalogue.get_label(event_type)
-    kind = "" if channel == ALL else Kind(channel).label
-    wide = scope == EVERYTHING
-    if label and kind:
-        subject, many = f"{label}: {kind}", False
-    elif label:
-        subject, many = f"{label}: all channels", True
-    elif kind:
-        subject, many = f"{kind} for every event", False
-    else:
-        subject, many = "Everything", False
-    back = "at its default again" if wide else "as the general setting again"
-    back = back.replace("its default", "their defaults") if many else back
-    said = f"{subject} {'are' if many else 'is'} {back if state == 'default' else state}"
-    if state == "on" and channel == ALL and standing.missing:
-        left = [str(Kind(each).label) for each in Kind.values if each in standing.missing]
-        said += f"; not {' and '.join(left)}, which {'does' if len(left) == 1 else 'do'} not work yet"
-    return said if wide else f"{said}, for {scope}"
+    subject = _Subject(event_type != ALL, channel != ALL)
+    is_wide = scope == EVERYTHING
+    done = str(_DONE[subject, "general" if state == "default" and not is_wide else state]) % {
+        "event": catalogue.get_label(event_type),
+        "channel": Kind(channel).label if subject.one_channel else "",
+    }
+    missing = [str(kind.label) for kind in Kind if kind in standing.missing]
+    if state == "on" and not subject.one_channel and missing:
+        words = ngettext(
+            "%(done)s; not %(channels)s, which does not work yet",
+            "%(done)s; not %(channels)s, which do not work yet",
+            len(missing),
+        )
+        done = words % {"done": done, "channels": join_names(missing)}
+    return done if is_wide else gettext("%(done)s, for %(scope)s") % {"done": done, "scope": str(scope)}

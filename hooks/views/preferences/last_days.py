@@ -1,4 +1,4 @@
-"""Show what would have been sent in the last days, event by event."""
+"""Page that shows what would have been sent in the last days, event by event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""*My notifications*: who is signed in decides, event type by channel. A click changes at once, and can be undone.
+"""*My notifications*: the user's choices, event type by channel. A click changes at once and can be undone.
 
 What a click changes is swapped by htmx; without JavaScript the page comes back to where it was. Signing in may return
 to one of the buttons by GET: that leads to the page and does nothing.
@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -49,14 +50,14 @@ def index(request: HttpRequest) -> HttpResponse:
         "categories": grid.categories(standing, scope, _urgent(request)),
         "columns": grid.columns(standing),
         "quiet": words.quiet_channels(standing, now),
-        "stopped": words.stopped_channels(standing),
+        "disabled": words.disabled_channels(standing),
         "said": request.session.pop(_SAID, None),
     }
     return render(request, "hooks/preferences/my_notifications.html", context)
 
 
 def _button(view: View) -> View:
-    """A button of the page. To htmx, signing in again is a page to go to, not one to be swapped in."""
+    """Wrap the view of a button. htmx is sent to the page for signing in, instead of swapping it in."""
 
     @require_http_methods(["GET", "HEAD", "POST"])
     @wraps(view)
@@ -69,7 +70,7 @@ def _button(view: View) -> View:
         try:
             return view(request)
         except Http404:  # of a scope that was left meanwhile
-            request.session[_SAID] = {"problem": "You are not a member there any more. Nothing was changed."}
+            request.session[_SAID] = {"problem": gettext("You are not a member there any more. Nothing was changed.")}
             return _to(request, page)
 
     return inner
@@ -82,7 +83,7 @@ def change(request: HttpRequest) -> HttpResponse:
     standing = standing_of(request)
     wanted = grid.read(wish, standing)
     if not wanted:
-        return _answer(request, scope, [], {"problem": "Nothing was changed: choose on, off or default."})
+        return _answer(request, scope, [], {"problem": gettext("Nothing was changed: choose on, off or default.")})
     first = wanted[0]
     if len(wanted) == 1 and first.enabled and first.channel in standing.missing:
         return _to_set_up(request, first, scope)
@@ -93,26 +94,32 @@ def change(request: HttpRequest) -> HttpResponse:
     except InvalidSetting as problem:
         return _answer(request, scope, [], {"problem": " ".join(problem.errors.values())})
     done = grid.describe(wish, scope, standing)
-    said = _said(request, scope, before, done) if before else {"text": f"Nothing to change: {done}."}
+    nothing = {"text": gettext("Nothing to change: %(done)s.") % {"done": done}}
+    said = _said(request, scope, before, done) if before else nothing
     return _answer(request, scope, wanted, said)
 
 
 @_button
 def undo(request: HttpRequest) -> HttpResponse:
-    """Bring back what stood before a change; that is a change as well, and can be undone."""
+    """Restore the settings before a change; that is a change as well, and can be undone."""
     user = signed_in(request)
     try:
         kept = signing.loads(request.POST.get("undo", ""), salt=_SALT, max_age=_UNDO_FOR)
     except signing.BadSignature:
         kept = {"user": ""}
     if kept["user"] != user.public_id:
-        problem = "This cannot be undone any more. Nothing was changed."
+        problem = gettext("This cannot be undone any more. Nothing was changed.")
         return _answer(request, _scope(request, request.POST), [], {"problem": problem})
     scope, wanted = _scope(request, kept), [Choice(*each) for each in kept["before"]]
     try:
         before = notification_settings.choose(user, wanted, scope)
     except InvalidSetting as problem:
-        return _answer(request, scope, [], {"problem": f"It was not undone. {' '.join(problem.errors.values())}"})
+        return _answer(
+            request,
+            scope,
+            [],
+            {"problem": gettext("It was not undone. %(reason)s") % {"reason": " ".join(problem.errors.values())}},
+        )
     return _answer(request, scope, wanted, _said(request, scope, before, kept["done"], undone=not kept["undone"]))
 
 
@@ -124,12 +131,12 @@ def mark(request: HttpRequest) -> HttpResponse:
         notification_settings.mark_urgent(signed_in(request), event_type, state == "on")
     except InvalidSetting as problem:
         return _answer(request, EVERYTHING, [], {"problem": " ".join(problem.errors.values())})
-    then = (
-        "comes also while a channel is snoozed or quiet"
-        if state == "on"
-        else "waits while a channel is snoozed or quiet"
-    )
-    return _answer(request, EVERYTHING, [], {"text": f"{catalogue.get_label(event_type)} {then}."}, marked=event_type)
+    if state == "on":
+        words = gettext("%(event)s: you are told even while a channel is snoozed or quiet.")
+    else:
+        words = gettext("%(event)s: waits while a channel is snoozed or quiet.")
+    text = words % {"event": catalogue.get_label(event_type)}
+    return _answer(request, EVERYTHING, [], {"text": text}, marked=event_type)
 
 
 # --- What is answered ----------------------------------------------------------------------------------------
@@ -138,7 +145,7 @@ def mark(request: HttpRequest) -> HttpResponse:
 def _answer(
     request: HttpRequest, scope: Scope, touched: Sequence[Choice], said: dict[str, Any], marked: str = ""
 ) -> HttpResponse:
-    """To htmx the parts that changed, `touched` and what follows from it; to others the page, where they were."""
+    """Answer htmx with the parts that changed, `touched` and what follows from them, and others with the page."""
     types = {each.event_type for each in touched} | ({marked} if marked else set())
     kinds = {each.channel for each in touched}
     if not is_fragment(request):
@@ -159,7 +166,7 @@ def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
         "everything": scope == EVERYTHING,
         "set_page": reverse("hooks:my-notifications-set"),
         "always_page": reverse("hooks:my-notifications-always"),
-        "back_words": "Back to the default" if scope == EVERYTHING else "As the general setting",
+        "back_words": gettext("Back to the default") if scope == EVERYTHING else gettext("As the general setting"),
         "changed": standing.changed()[scope_id(scope)],
         "tabs": scopes.tabs(standing, scope),
         "would": words.would_have(last_days.count(standing, scope, timezone.now())),
@@ -178,11 +185,12 @@ def _said(
         "undone": undone,
     }
     undo = signing.dumps(kept, salt=_SALT, compress=True) if before else ""
-    return {"text": f"Taken back: “{done}”." if undone else f"{done}.", "undo": undo, "undone": undone}
+    text = gettext("Taken back: “%(done)s”.") % {"done": done} if undone else f"{done}."
+    return {"text": text, "undo": undo, "undone": undone}
 
 
 def _to_set_up(request: HttpRequest, choice: Choice, scope: Scope) -> HttpResponse:
-    """To the form of a channel, which turns the cell on when it is done."""
+    """Lead to the form of a channel, which turns the cell on when it is saved."""
     cell = Cell(choice.event_type, choice.channel, scope)
     return _to(request, f"{reverse('hooks:channel-set-up', args=[cell.kind])}{cell.query}")
 
@@ -192,7 +200,7 @@ def _to(request: HttpRequest, address: str) -> HttpResponse:
 
 
 def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
-    """Raises Http404 for what is not the user's."""
+    """Return the given scope. Raises Http404 for what is not the user's."""
     return scope_from_key(request, str(given.get("scope") or scope_key(EVERYTHING)))
 
 

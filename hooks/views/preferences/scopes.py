@@ -1,4 +1,4 @@
-"""For what choices of *My notifications* are: everything, one organization, or one application or add-on."""
+"""The scopes of *My notifications*: everything, an organization, an application or add-on, as tabs and a page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from events.models import Resource
@@ -43,7 +44,7 @@ def page_of(scope: Scope) -> str:
 
 
 def tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
-    """Everything, organizations, and the applications that have choices of their own; of many only the first."""
+    """Return tabs for everything, organizations, and applications with choices of their own; of many only the first."""
     changed, shown = standing.changed(), scope_id(scope)
     organizations = [Scope(organization=each.organization) for each in standing.memberships.values()]
     resources = [Scope(resource=each) for each in sorted(standing.resources.values(), key=lambda each: each.name)]
@@ -60,7 +61,7 @@ def tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
 
 
 def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bool = False) -> Tab:
-    label = "Everything" if scope == EVERYTHING else str(scope)
+    label = gettext("Everything") if scope == EVERYTHING else str(scope)
     of = standing.memberships[scope.resource.organization_id].organization.name if scope.resource else ""
     return Tab(label, page_of(scope), 0 if scope == EVERYTHING else changed, current, of)
 
@@ -68,7 +69,7 @@ def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bo
 @require_safe
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
-    """All of the user's organizations, applications and add-ons, found by a part of their names."""
+    """Show the user's organizations, applications and add-ons, found by a part of their names."""
     standing, search = standing_of(request), search_text(request)
     changed = standing.changed()
     organizations = [

@@ -1,44 +1,47 @@
-"""Words of *My notifications* beside its grid: what is silent, what was stopped, what would have been sent."""
+"""Words of *My notifications* beside its grid: what is silent, what was disabled, what would have been sent."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from hooks.audience.quiet_times import quiet_until
+from hooks.channels.cards import at_words
 from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.last_days import DAYS, Told
 from hooks.presentation.phrases import join_names
-from notifications_project.words import plural
-
-_MESSAGES = {
-    Channel.Kind.EMAIL: "e-mail,e-mails",
-    Channel.Kind.IOS: "push,pushes",
-    Channel.Kind.HIPCHAT: "HipChat message,HipChat messages",
-    Channel.Kind.WEBHOOK: "webhook call,webhook calls",
-}
+from notifications_project.words import number
 
 
 def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
     """Return text such as "HipChat and iOS are snoozed until 14:05", one for each time."""
-    silent: dict[tuple[str, datetime], list[str]] = defaultdict(list)
+    silent: dict[tuple[bool, datetime], list[str]] = defaultdict(list)
+    zone = standing.user.time_zone
     for kind in Channel.Kind:
         channel = standing.channels.get(kind)
-        until = quiet_until(channel, standing.user.time_zone, now) if channel else None
+        until = quiet_until(channel, zone, now) if channel else None
         if channel and until:
-            snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
-            silent["snoozed" if snoozed else "quiet", until].append(str(kind.label))
+            is_snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
+            silent[is_snoozed, until].append(str(kind.label))
     return [
-        f"{join_names(labels)} {'is' if len(labels) == 1 else 'are'} {how} until {_when(until, now)}"
-        for (how, until), labels in silent.items()
+        _words_of_quiet(is_snoozed, len(labels)) % {"channels": join_names(labels), "time": at_words(until, zone, now)}
+        for (is_snoozed, until), labels in silent.items()
     ]
 
 
-def stopped_channels(standing: EffectiveSettings) -> list[str]:
+def _words_of_quiet(is_snoozed: bool, channels: int) -> str:
+    if is_snoozed:
+        return ngettext("%(channels)s is snoozed until %(time)s", "%(channels)s are snoozed until %(time)s", channels)
+    return ngettext("%(channels)s is quiet until %(time)s", "%(channels)s are quiet until %(time)s", channels)
+
+
+def disabled_channels(standing: EffectiveSettings) -> list[str]:
+    """Return the names of the channels whose endpoint was disabled."""
     return [
         str(Channel.Kind(kind).label)
         for kind, channel in standing.channels.items()
@@ -56,18 +59,34 @@ class WouldHave:
 
 def would_have(told: Told) -> WouldHave:
     """Return text such as "In the last 7 days this would have sent you 23 e-mails and 4 pushes."."""
-    days = f"In the last {DAYS} days"
     if not told.happened:
-        return WouldHave(f"{days} nothing happened.", some=False)
-    sent = [plural(told.by_channel[kind], words) for kind, words in _MESSAGES.items() if told.by_channel[kind]]
+        return WouldHave(gettext("In the last %(days)s days nothing happened.") % {"days": DAYS}, some=False)
+    sent = _count_messages(told.by_channel)
     if not sent:
-        return WouldHave(f"{days} this would have sent you nothing.", some=False)
-    return WouldHave(
-        f"{days} this would have sent you {'at least ' if told.more else ''}{join_names(sent)}.", some=True
-    )
+        words = gettext("In the last %(days)s days this would have sent you nothing.")
+        return WouldHave(words % {"days": DAYS}, some=False)
+    if told.more:
+        words = gettext("In the last %(days)s days this would have sent you at least %(messages)s.")
+    else:
+        words = gettext("In the last %(days)s days this would have sent you %(messages)s.")
+    return WouldHave(words % {"days": DAYS, "messages": join_names(sent)}, some=True)
 
 
-def _when(until: datetime, now: datetime) -> str:
-    local = timezone.localtime(until)
-    day = "" if local.date() == timezone.localdate(now) else f"{local:%a} {local.day} {local:%b}, "
-    return f"{day}{local:%H:%M}"
+def _count_messages(by_channel: Mapping[str, int]) -> list[str]:
+    """Return text such as "23 e-mails" for each channel that would have carried any."""
+    found = []
+    for kind in Channel.Kind:
+        count = by_channel.get(kind, 0)
+        if count:
+            found.append(_words_of_messages(kind, count) % {"number": number(count)})
+    return found
+
+
+def _words_of_messages(kind: Channel.Kind, count: int) -> str:
+    if kind == Channel.Kind.EMAIL:
+        return ngettext("%(number)s e-mail", "%(number)s e-mails", count)
+    if kind == Channel.Kind.IOS:
+        return ngettext("%(number)s push", "%(number)s pushes", count)
+    if kind == Channel.Kind.HIPCHAT:
+        return ngettext("%(number)s HipChat message", "%(number)s HipChat messages", count)
+    return ngettext("%(number)s webhook call", "%(number)s webhook calls", count)

@@ -135,19 +135,19 @@ def why(world: World, event_type: str, scope: Scope = EVERYTHING, kind: str = "e
 
 def test_following_hooks_is_said_in_words(world: World) -> None:
     of_acme = Scope(organization=world.acme)
-    default = "on for “Default deployment result e-mails”"
+    default = "on because of “Default deployment result e-mails”"
     assert why(world, REDEPLOYED, of_acme) == ("on", f"Follows the e-mail hooks of Acme: {default}")
     everywhere = "Follows the e-mail hooks of your organizations"
     assert why(world, REDEPLOYED) == ("on", f"{everywhere}: on in Acme and Dave (personal)")
 
     world.drop_default_hook()
-    assert why(world, REDEPLOYED, of_acme)[1] == "Follows the e-mail hooks of Acme: off, none asks for it and names you"
+    assert why(world, REDEPLOYED, of_acme)[1] == "Follows the e-mail hooks of Acme: off, no hook sends this to you"
     assert why(world, REDEPLOYED) == ("partly", f"{everywhere}: on in Dave (personal), off in Acme")
 
     world.add_hook(REDEPLOYED, resources=(world.shop,))
     assert why(world, REDEPLOYED, of_acme) == (
         "partly",
-        "Follows the e-mail hooks of Acme: for some applications by “Some”",
+        "Follows the e-mail hooks of Acme: for some applications because of “Some”",
     )
     assert why(world, REDEPLOYED, Scope(resource=world.shop))[0] == "on"
     assert why(world, REDEPLOYED, Scope(resource=world.blog))[0] == "off"
@@ -158,7 +158,7 @@ def test_hooks_that_ask_for_what_is_off_by_default_are_named(world: World) -> No
     world.add_hook(PUSHED)
     assert why(world, PUSHED, Scope(organization=world.acme)) == (
         "on",
-        "Off by default, but told by “Some” of Acme",
+        "Off by default, but on because of “Some” of Acme",
     )
     assert why(world, PUSHED) == (
         "partly",
@@ -176,7 +176,7 @@ def test_who_unsubscribed_is_not_told(world: World) -> None:
 def test_trouble_with_hooks_is_for_those_who_manage_them(world: World) -> None:
     assert why(world, "hook.failing", Scope(organization=world.acme))[0] == "off"
     make_admin(world)
-    told = "On by default: your role in Acme is administrator"
+    told = "On by default because of your role in Acme (Administrator)"
     assert why(world, "hook.failing", Scope(organization=world.acme)) == ("on", told)
 
 

@@ -150,9 +150,9 @@ def test_the_page_says_and_lists_it(dave: User, client_of: ClientOf, record: Rec
     assert f"{PAGE}last-days/" in html
     html = get(client, f"{PAGE}last-days/?scope={shop.public_id}")
     assert f"/events/{event.public_id}" in html
-    assert "only what is of shop" in html
+    assert "These events of shop would have reached you" in html
     get(client, f"{PAGE}last-days/?before=evt_1", 404)
-    assert "Nothing further" in get(client, f"{PAGE}last-days/?before={event.public_id}")
+    assert "No older events" in get(client, f"{PAGE}last-days/?before={event.public_id}")
 
 
 def test_the_list_is_paged(dave: User, acme: Organization, client_of: Callable[[User], Client], record: Record) -> None:

@@ -102,10 +102,10 @@ def test_htmx_gets_the_cell_and_what_follows_from_it_and_nothing_else(client: Cl
 
 def test_back_to_the_default_is_one_small_button(client: Client, dave: User) -> None:
     html = press(client, f"{DOWN} email off")
-    html = press(client, button(html, f"{EMAIL}: back to the default")["value"])
+    html = press(client, button(html, f"{EMAIL} (Back to the default)")["value"])
     assert chosen(dave) == {}
     assert "Process is down: E-mail is at its default again." in html
-    assert f'aria-label="{EMAIL}: back to the default"' not in html
+    assert f'aria-label="{EMAIL} (Back to the default)"' not in html
 
 
 def test_a_change_is_written_to_the_audit_log_in_words(client: Client, dave: User) -> None:
@@ -162,7 +162,7 @@ def test_what_was_chosen_for_a_channel_that_was_removed_is_not_shown_as_on(
 
 def test_a_channel_that_was_stopped_is_said_above_the_grid(client: Client, webhook: Channel) -> None:
     Endpoint.objects.filter(pk=webhook.endpoint.pk).update(disabled_at=timezone.now())
-    assert "Webhook was stopped" in get(client, PAGE)
+    assert "Webhook was disabled" in get(client, PAGE)
 
 
 # --- Rows and columns ----------------------------------------------------------------------------------------

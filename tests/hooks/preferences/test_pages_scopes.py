@@ -44,7 +44,7 @@ def test_an_override_is_marked_counted_and_said_where_it_differs(
     assert shown["title"] == "On by default; differs in Acme (off)"
     assert "1 changed" in everything
 
-    html = press(client, button(html, f"{EMAIL}: as the general setting")["value"], acme.public_id)
+    html = press(client, button(html, f"{EMAIL} (As the general setting)")["value"], acme.public_id)
     assert chosen(dave, Scope(organization=acme)) == {}
     assert "Process is down: E-mail is as the general setting again, for Acme." in html
 
@@ -81,7 +81,7 @@ def test_of_many_organizations_the_changed_ones_have_tabs_and_all_can_be_found(c
 
     found = get(client, f"{PAGE}choose/?q=team+38")
     assert f"?scope={made[38].public_id}" in found
-    assert "Nothing is called so" in get(client, f"{PAGE}choose/?q=nothing+at+all")
+    assert "Nothing found" in get(client, f"{PAGE}choose/?q=nothing+at+all")
 
 
 def test_applications_are_found_by_name_and_others_are_not(client: Client, shop: Resource, olga: User) -> None:
