@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.utils.translation import gettext, pgettext_lazy
+
 from hooks.models import Channel, Delivery, Endpoint
 from notifications_project.accounts.models import User
 
 _STATES = {
-    Delivery.State.PENDING: "Waits",
-    Delivery.State.DELIVERED: "Delivered",
-    Delivery.State.FAILED: "Failed",
-    Delivery.State.CANCELLED: "Cancelled",
+    Delivery.State.PENDING: pgettext_lazy("delivery", "Waits"),
+    Delivery.State.DELIVERED: pgettext_lazy("delivery", "Delivered"),
+    Delivery.State.FAILED: pgettext_lazy("delivery", "Failed"),
+    Delivery.State.CANCELLED: pgettext_lazy("delivery", "Cancelled"),
 }
 
 
@@ -32,11 +34,11 @@ def is_owner(delivery: Delivery, user: User) -> bool:
 
 def state(delivery: Delivery) -> str:
     """Return the state of a delivery in words, and nothing of the receiver's answer."""
-    return _STATES[Delivery.State(delivery.state)]
+    return str(_STATES[Delivery.State(delivery.state)])
 
 
 def whose(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
-    """To whom the private ones of these go, "HipChat of Ada", by delivery; in two queries, or none."""
+    """Return to whom the private ones of these go, "HipChat of Ada", by delivery; in two queries, or none."""
     private = [delivery for delivery in deliveries if is_private(delivery)]
     if not private:
         return {}
@@ -47,7 +49,11 @@ def whose(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
         )
     )
     return {
-        delivery.pk: f"{_kind(delivery.endpoint, kinds)} of {owners.get(delivery.endpoint.organization_id, 'somebody')}"
+        delivery.pk: gettext("%(channel)s of %(user)s")
+        % {
+            "channel": _kind(delivery.endpoint, kinds),
+            "user": owners.get(delivery.endpoint.organization_id) or gettext("somebody"),
+        }
         for delivery in private
     }
 
@@ -56,4 +62,4 @@ def _kind(endpoint: Endpoint, kinds: dict[UUID, str]) -> str:
     if endpoint.kind == Endpoint.Kind.DEVICE:
         return str(Channel.Kind.IOS.label)
     kind = kinds.get(endpoint.pk)
-    return str(Channel.Kind(kind).label) if kind else "A former channel"
+    return str(Channel.Kind(kind).label) if kind else gettext("A former channel")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
 
 from events.models import Event
 from hooks.audience.choices import Choices
@@ -14,10 +17,13 @@ from hooks.models import Channel, Delivery, Endpoint, Hook, Unsubscription
 from notifications_project import ids
 from notifications_project.accounts.models import Organization, User
 
-_NOBODY = "Its address belongs to no active member, and no enabled hook names it any more."
-_UNCONFIRMED = "Its address has not confirmed yet that it wants to be told."
-_UNSUBSCRIBED = "Its address has unsubscribed from every hook that asked for it."
-_TURNED_OFF = "The member has turned such e-mails off."
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+_NOBODY = _("Its address belongs to no active member, and no enabled hook names it any more.")
+_UNCONFIRMED = _("Its address has not confirmed yet that it wants to be told.")
+_UNSUBSCRIBED = _("Its address has unsubscribed from every hook that asked for it.")
+_TURNED_OFF = _("The member has turned such e-mails off.")
 
 
 def reasons_not_to_resend(
@@ -35,7 +41,7 @@ def reasons_not_to_resend(
         if endpoint.kind == Endpoint.Kind.EMAIL and not own and not test:
             by_organization.setdefault(endpoint.organization, []).append(each)
     return {
-        pk: why
+        pk: str(why)
         for organization, mails in by_organization.items()
         for pk, why in _of_organization(organization, mails, endpoints)
     }
@@ -43,7 +49,7 @@ def reasons_not_to_resend(
 
 def _of_organization(
     organization: Organization, mails: Collection[Delivery], endpoints: Mapping[UUID, Endpoint]
-) -> Iterator[tuple[UUID, str]]:
+) -> Iterator[tuple[UUID, StrOrPromise]]:
     address = {each.pk: endpoints[each.endpoint_id].address.lower() for each in mails}
     members = members_among(organization, set(address.values()))
     hooks = list(Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL, enabled=True))

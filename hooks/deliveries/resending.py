@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from hooks import clock
 from hooks.deliveries import resend_checks
@@ -49,10 +50,12 @@ def redeliver_many(
     """
     wanted = list(dict.fromkeys(ids))
     if len(wanted) > MOST_AT_ONCE:
-        raise CannotRedeliver(f"At most {MOST_AT_ONCE} deliveries can be sent again at once.")
+        raise CannotRedeliver(
+            gettext("At most %(number)s deliveries can be sent again at once.") % {"number": MOST_AT_ONCE}
+        )
     found = Delivery.objects.filter(organization=organization).in_bulk(wanted)
     sent, refused = redeliver_these(list(found.values()), actor)
-    return sent, {pk: "There is no such delivery." for pk in wanted if pk not in found} | refused
+    return sent, {pk: gettext("There is no such delivery.") for pk in wanted if pk not in found} | refused
 
 
 @transaction.atomic
@@ -91,19 +94,21 @@ def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
     """Return why `actor` may not have the delivery sent there; empty if it is allowed."""
     is_personal = endpoint.organization.is_personal and endpoint.kind != Endpoint.Kind.EMAIL
     if endpoint.organization_id not in {delivery.organization_id, actor.pk}:
-        return "It goes to a member's own channel: only that member can send it again."
+        return gettext("It goes to a member’s own channel: only that member can send it again.")
     if endpoint.deleted_at:
-        thing = "hook was deleted"
         if endpoint.kind == Endpoint.Kind.DEVICE:
-            thing = "device was removed"
-        elif is_personal and delivery.hook_id is None:
-            thing = "channel was removed"
-        return f"The {thing}: there is nowhere to send it to."
+            return gettext("The device was removed: there is nowhere to send it to.")
+        if is_personal and delivery.hook_id is None:
+            return gettext("The channel was removed: there is nowhere to send it to.")
+        return gettext("The hook was deleted: there is nowhere to send it to.")
     if endpoint.disabled_at and endpoint.kind == Endpoint.Kind.EMAIL:
-        return "Mail to this address was stopped. An admin or a manager can have it tried again on the hook's page."
+        return gettext(
+            "Mail to this address is disabled. On the hook’s page an administrator or a manager can have it tried again."
+        )
+    if endpoint.disabled_at and is_personal and delivery.hook_id is None:
+        return gettext("Its channel is disabled. Test it first: a successful test enables it again.")
     if endpoint.disabled_at:
-        what = "channel" if is_personal and delivery.hook_id is None else "hook"
-        return f"Its address was stopped. Test the {what} first: a successful test puts it to work again."
+        return gettext("Its hook is disabled. Test it first: a successful test enables it again.")
     return ""
 
 

@@ -43,12 +43,12 @@ def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
     )
 
 
-def timing(attempt: Attempt) -> list[tuple[str, int, float, float]]:
-    """The phases of an attempt for its bar: name, milliseconds, where it begins and how wide it is (of 100)."""
+def measure_phases(attempt: Attempt) -> list[tuple[str, tuple[int, float, float]]]:
+    """Return the phases of an attempt for its bar: name, and milliseconds, begin and width (of 100)."""
     phases = [(name, int(ms)) for name, ms in attempt.timings.items() if ms]
     total = sum(ms for _, ms in phases)
     begun, parts = 0, []
     for name, ms in phases:
-        parts.append((name, ms, round(begun / total * 100, 2), round(ms / total * 100, 2)))
+        parts.append((name, (ms, round(begun / total * 100, 2), round(ms / total * 100, 2))))
         begun += ms
     return parts

@@ -19,7 +19,7 @@ _MOST = 100
 
 @register.inclusion_tag("hooks/deliveries/_told.html", takes_context=True)
 def told(context: template.Context, event: Event) -> dict[str, Any]:
-    """The deliveries that an event owes, in the order of routing, each with its state and its reason."""
+    """Return the deliveries that an event owes, in the order of routing, each with its state and its reason."""
     loaded = delivery_lists.with_back_off(
         event.deliveries.select_related("endpoint", "hook").defer("endpoint__secrets")
     )

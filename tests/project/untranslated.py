@@ -19,7 +19,7 @@ _INLINE = {"a", "abbr", "b", "br", "em", "i", "small", "span", "strong", "time",
 # the status lines of HTTP.
 _STATUS_LINES = "|".join(f"{status.value} {status.phrase}" for status in HTTPStatus)
 _DATA = re.compile(
-    rf"\b(?:{_STATUS_LINES})\b|"
+    rf"\b(?i:{_STATUS_LINES})\b|"
     r"\S+@\S+|https?://\S+|\b[a-z]{2,8}_[0-9a-f…-]+|\b[a-z]+(?:[._][a-z]+)+\b|\b[A-Z]\w+(?:/[\w -]+)+|"
     r"\bUTC\b|\b[A-Z]{3,4}T\b|\d+(?:[.,:]\d+)*\s?(?:ms|s|min|h|kB|MB)\b|•+"
 )

@@ -6,10 +6,29 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext, pgettext_lazy
+
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery
 from hooks.presentation import delivery_lists
 from notifications_project import json_text
+
+_CODES = {
+    "time-out": pgettext_lazy("attempt", "time-out"),
+    "connection": pgettext_lazy("attempt", "connection"),
+    "dns": pgettext_lazy("attempt", "DNS"),
+    "tls": pgettext_lazy("attempt", "TLS"),
+    "refused": pgettext_lazy("attempt", "refused"),
+    "protocol": pgettext_lazy("attempt", "protocol"),
+    "invalid": pgettext_lazy("attempt", "invalid"),
+    "error": pgettext_lazy("attempt", "error"),
+}
+_PHASES = {
+    "dns": pgettext_lazy("phase", "DNS"),
+    "connect": pgettext_lazy("phase", "connect"),
+    "tls": pgettext_lazy("phase", "TLS"),
+    "wait": pgettext_lazy("phase", "wait"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +49,12 @@ class Shown:
     @property
     def words(self) -> str:
         """Return the explanation, without the code that stands before it in a badge."""
-        return self.attempt.explanation.removeprefix(self.attempt.code).lstrip() or "No words came with it"
+        return self.attempt.explanation.removeprefix(self.attempt.code).lstrip() or gettext("No words came with it")
+
+    @property
+    def code(self) -> str:
+        """Return the code as a word to read: a status of HTTP stays as it is."""
+        return str(_CODES.get(self.attempt.code, self.attempt.code))
 
 
 def shown(delivery: Delivery, attempt: Attempt) -> Shown:
@@ -40,7 +64,7 @@ def shown(delivery: Delivery, attempt: Attempt) -> Shown:
         request=_request_text(attempt.request),
         body=pretty(_body(delivery, attempt.request)),
         response=_response_text(attempt.response),
-        phases=delivery_lists.timing(attempt),
+        phases=[(str(_PHASES.get(name, name)), *bar) for name, bar in delivery_lists.measure_phases(attempt)],
     )
 
 

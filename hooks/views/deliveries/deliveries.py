@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
@@ -24,6 +24,7 @@ from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, delivery_sentences, phrases
 from hooks.views.deliveries.attempts import curl, pretty, shown
+from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from hooks.views.manage.finding import find_delivery, may
 from hooks.views.manage.lists import counts_by_kind
 from notifications_project import ids
@@ -31,7 +32,6 @@ from notifications_project.accounts.access import organization_page, signed_in
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
 from notifications_project.paging import newest_first
-from notifications_project.words import plural
 
 _MOST_ATTEMPTS = 50
 _MOST_HOOKS = 500  # offered in the filter
@@ -71,7 +71,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "counts": counts_by_kind(organization),
         "hook": hook,
         "event": about,
-        "event_label": catalogue.get_label(about.type) if about else "",
+        "event_title": _title(about) if about else "",
         "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
     }
     return render(request, "hooks/deliveries/deliveries.html", context)
@@ -143,16 +143,6 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
     }
 
 
-def send_again(request: HttpRequest, delivery: Delivery) -> None:
-    """Send a delivery again, and say in a message that it goes or why it cannot."""
-    try:
-        resending.redeliver(delivery, signed_in(request))
-    except resending.CannotRedeliver as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, "It is on its way. Reload this page in a moment to see the attempt.")
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
@@ -160,7 +150,7 @@ def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) 
     found = find_delivery(organization, delivery)
     if request.method != "POST":
         return redirect("hooks:delivery", organization.public_id, found.public_id)
-    send_again(request, found)
+    redeliver_one(request, found)
     return redirect("hooks:delivery", organization.public_id, found.public_id)
 
 
@@ -178,12 +168,7 @@ def redeliver_selected(request: HttpRequest, organization: Organization) -> Http
     except resending.CannotRedeliver as problem:
         messages.error(request, str(problem))
     else:
-        if sent:
-            messages.success(request, f"{plural(len(sent), 'delivery is,deliveries are')} on the way.")
-        for why, count in Counter(refused.values()).items():
-            messages.error(request, f"{plural(count, 'delivery was,deliveries were')} not sent again. {why}")
-        if not wanted:
-            messages.info(request, "Nothing was selected. Tick the deliveries to send again.")
+        report_redelivered(request, sent, refused)
     return back
 
 
@@ -198,7 +183,7 @@ def _again(delivery: Delivery) -> str:
     """Return the label of the button for another try; empty if there can be none."""
     if delivery.endpoint.deleted_at:
         return ""
-    return "Retry now" if delivery.state == Delivery.State.PENDING else "Redeliver"
+    return gettext("Retry now") if delivery.state == Delivery.State.PENDING else gettext("Redeliver")
 
 
 def _line(
@@ -213,6 +198,14 @@ def _line(
         "target": private or target(delivery),
         "locked": bool(private) and not privacy.is_owner(delivery, user),
     }
+
+
+def _title(event: Event) -> str:
+    """Return the type of an event with what it is about: "Process is down: shop"."""
+    label = catalogue.get_label(event.type)
+    return (
+        gettext("%(event)s: %(resource)s") % {"event": label, "resource": event.resource} if event.resource else label
+    )
 
 
 def _event(organization: Organization, text: str) -> Event:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hooks.channels import cards, channel_deliveries
@@ -20,10 +17,10 @@ from hooks.deliveries import digests, resending
 from hooks.models import Channel, Delivery
 from hooks.presentation import delivery_sentences
 from hooks.views.channels.channels import find_channel
-from hooks.views.deliveries.deliveries import described, send_again
+from hooks.views.deliveries.deliveries import described
+from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from notifications_project import ids
 from notifications_project.accounts.access import signed_in
-from notifications_project.words import number
 
 _LISTED = 50
 
@@ -63,7 +60,7 @@ def redeliver(request: HttpRequest, delivery: UUID) -> HttpResponse:
     """Send the delivery again (POST). GET, to which signing in may return, leads to the delivery."""
     found = _find(request, delivery)
     if request.method == "POST":
-        send_again(request, found)
+        redeliver_one(request, found)
     return redirect("hooks:own-delivery", found.public_id)
 
 
@@ -74,28 +71,14 @@ def redeliver_selected(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in Channel.Kind.values:
         raise Http404("There is no such channel.")
     if request.method == "POST":
-        _send_again(request)
+        _redeliver(request)
     return redirect("hooks:channel-deliveries", kind)
 
 
-def _send_again(request: HttpRequest) -> None:
-    user = signed_in(request)
+def _redeliver(request: HttpRequest) -> None:
     wanted = [_id(text) for text in request.POST.getlist("delivery")]
-    if not wanted:
-        messages.info(request, gettext("Nothing was selected. Tick the deliveries to send again."))
-        return
-    mine = list(channel_deliveries.deliveries(user).filter(pk__in=wanted[: resending.MOST_AT_ONCE]))
-    sent, refused = resending.redeliver_these(mine, user)
-    if sent:
-        words = ngettext("%(number)s delivery is on the way.", "%(number)s deliveries are on the way.", len(sent))
-        messages.success(request, words % {"number": number(len(sent))})
-    for why, count in Counter(refused.values()).items():
-        words = ngettext(
-            "%(number)s delivery was not sent again. %(reason)s",
-            "%(number)s deliveries were not sent again. %(reason)s",
-            count,
-        )
-        messages.error(request, words % {"number": number(count), "reason": why})
+    mine = channel_deliveries.deliveries(signed_in(request)).filter(pk__in=wanted[: resending.MOST_AT_ONCE])
+    report_redelivered(request, *resending.redeliver_these(list(mine), signed_in(request)))
 
 
 def _find(request: HttpRequest, pk: UUID) -> Delivery:

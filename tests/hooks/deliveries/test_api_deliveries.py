@@ -136,7 +136,7 @@ def test_what_has_a_disabled_endpoint_is_not_sent_again_before_a_test(
     Endpoint.objects.filter(kind="webhook").update(disabled_at=clock.now())
     response = admin.post(f"{address}{Delivery.objects.get().public_id}/redeliver/")
     assert response.status_code == 409
-    assert "Test the hook first" in response.json()["errors"][0]["message"]
+    assert "Its hook is disabled. Test it first" in response.json()["errors"][0]["message"]
     assert Delivery.objects.get().state == "delivered"
 
 

@@ -24,7 +24,7 @@ def acme_id(event: Event) -> str:
 
 
 def test_without_deliveries_the_list_says_what_to_do(home: str, anna: User, client_of: ClientOf) -> None:
-    assert "Nothing was sent yet" in get(client_of(anna), f"{home}/deliveries/")
+    assert "Nothing has been sent yet" in get(client_of(anna), f"{home}/deliveries/")
 
 
 def test_the_list_is_filtered_by_state_and_hook(

@@ -112,7 +112,7 @@ def test_nothing_ticked_or_nowhere_to_send_to_is_said(
     assert "Nothing was selected" in read(client.post(again, follow=True))
     Endpoint.objects.filter(hook=hook).update(disabled_at=timezone.now())
     ticked = {"delivery": [Delivery.objects.get(hook=hook).public_id]}
-    assert "1 delivery was not sent again. Its address was stopped." in read(client.post(again, ticked, follow=True))
+    assert "1 delivery was not sent again. Its hook is disabled." in read(client.post(again, ticked, follow=True))
     assert client.post(again, {"delivery": ["nonsense"]}).status_code == 404
 
 
