@@ -103,7 +103,8 @@ def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
         return gettext("The hook was deleted: there is nowhere to send it to.")
     if endpoint.disabled_at and endpoint.kind == Endpoint.Kind.EMAIL:
         return gettext(
-            "Mail to this address is disabled. On the hook’s page an administrator or a manager can have it tried again."
+            "Mail to this address is disabled. "
+            "An administrator or a manager can have it tried again on its hook’s page."
         )
     if endpoint.disabled_at and is_personal and delivery.hook_id is None:
         return gettext("Its channel is disabled. Test it first: a successful test enables it again.")

@@ -104,7 +104,7 @@ def test_an_event_is_shown_with_its_json_and_safe_from_its_own_data(
     assert "&lt;script&gt;alert(1)" in html
     assert "<script>alert(1)" not in html
     assert "build-7" in html
-    assert "This is found out in a moment" in html
+    assert "This is not known yet" in html
 
 
 @pytest.mark.django_db(transaction=True)
@@ -118,7 +118,7 @@ def test_an_event_lists_who_is_told_and_why(page: Any, acme: Organization, alice
     assert "Default deployment result e-mails" in html
     quiet = event(acme, "git.push")
     pump()
-    assert "Nobody: no hook" in page(f"events/{quiet.public_id}")
+    assert "Nobody: when it was recorded, no hook" in page(f"events/{quiet.public_id}")
 
 
 def test_a_test_is_marked_as_one(page: Any, acme: Organization, alice: User) -> None:
