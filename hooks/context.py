@@ -44,7 +44,7 @@ def notices(request: HttpRequest) -> dict[str, Any]:
 def workers_running(request: HttpRequest) -> bool:
     """Tell whether workers run. Asked once per request, as a page may say it in several places."""
     if not hasattr(request, "_workers_running"):
-        request._workers_running = engine.workers_running()  # type: ignore[attr-defined]
+        request._workers_running = engine.has_running_workers()  # type: ignore[attr-defined]
     return bool(request._workers_running)  # type: ignore[attr-defined]
 
 

@@ -17,7 +17,7 @@ def pump() -> None:
     Pump().run()
     # The heartbeat is off by now: whoever stored an event before sees no pump and wakes one, whoever stored it
     # earlier is seen here.
-    if watchdog.work_is_due():
+    if watchdog.is_work_due():
         wake()
 
 
@@ -40,5 +40,5 @@ def _repair() -> None:
 
 
 def _wake_if_due() -> None:
-    if watchdog.work_is_due():
+    if watchdog.is_work_due():
         wake()

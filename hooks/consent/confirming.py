@@ -95,7 +95,7 @@ def send_due() -> int:
 
     Must not run inside a transaction: it would stay open during the network calls.
     """
-    if not settings.EMAIL_CONFIRM_ADDRESSES or Transport.SMTP not in wakeup.open_transports():
+    if not settings.EMAIL_CONFIRM_ADDRESSES or Transport.SMTP not in wakeup.list_open_transports():
         return 0
     due = Endpoint.objects.filter(ask_at__lte=clock.now()).order_by("ask_at").values_list("pk", flat=True)
     waiting = list(due[:_AT_ONCE])

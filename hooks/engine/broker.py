@@ -122,7 +122,7 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
 
     def dequeue(self) -> Taken:
         """A task from Redis, waiting a second for one; else what was queued in the database meanwhile."""
-        if _is_here():
+        if _is_redis_here():
             return self._ask(super().dequeue) or self._from_database()
         return self.fallback.dequeue()
 
@@ -145,7 +145,7 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
 
     def _ask(self, redis: Callable[[], Any]) -> Any:
         """Return what Redis answers; None while it is away."""
-        if not _is_here():
+        if not _is_redis_here():
             return None
         try:
             answer = redis()
@@ -167,5 +167,5 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         return taken
 
 
-def _is_here() -> bool:
+def _is_redis_here() -> bool:
     return time.monotonic() >= _redis.until

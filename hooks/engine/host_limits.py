@@ -31,7 +31,7 @@ _ROUNDING = 1e-6
 _UNLIMITED = 1_000_000
 _ASK_EVERY = 0.1  # seconds between two looks at the shared bucket
 _GOOD_FOR = 0.2  # seconds in which a grant is used or lost: saved up, it would be sent in one burst
-_LANES = 8  # of one service that a pump holds at a time, so that those which wait for their turn keep nobody else out
+_MOST_LANES = 8  # of one service in one pump, so that those which wait for their turn keep nobody else out
 
 
 @dataclass(slots=True)
@@ -41,8 +41,8 @@ class _Grant:
     asked_at: float = float("-inf")
 
 
-class Paces:
-    """Limits of one pump towards services that limit a sender.
+class HostPaces:
+    """The pace at which one pump may send to the services that limit a sender.
 
     Read from the database now and then while something is to be sent.
     """
@@ -50,15 +50,19 @@ class Paces:
     def __init__(self) -> None:
         self._grants = {name: _Grant() for name in LIMITED_HOSTS}
 
-    def room(self, leases: Iterable[Lease], transports: Collection[str]) -> list[tuple[str, int]]:
+    def find_room(self, leases: Iterable[Lease], transports: Collection[str]) -> list[tuple[str, int]]:
         """Return how many more lanes of each of these services may be held beside `leases`."""
         held = Counter(lease.transport for lease in leases)
-        return [(name, _LANES - held[name]) for name in transports if name in LIMITED_HOSTS and held[name] < _LANES]
+        return [
+            (name, _MOST_LANES - held[name])
+            for name in transports
+            if name in LIMITED_HOSTS and held[name] < _MOST_LANES
+        ]
 
-    def allowed(self, lease: Lease) -> int:
+    def count_allowed(self, lease: Lease) -> int:
         """Return how many deliveries of this lane may begin now."""
         limit = LIMITED_HOSTS.get(lease.transport)
-        if limit is None or lease.probe:
+        if limit is None or lease.is_probe:
             return _UNLIMITED
         known, now = self._grants[lease.transport], time.monotonic()
         if now - known.asked_at > _GOOD_FOR:
@@ -70,10 +74,11 @@ class Paces:
 
     def is_held(self, lease: Lease) -> bool:
         """Return True if nothing may go to the lane's service, as far as this pump knows."""
-        return not lease.probe and lease.transport in self._grants and self._grants[lease.transport].is_held
+        return not lease.is_probe and lease.transport in self._grants and self._grants[lease.transport].is_held
 
     def spend(self, lease: Lease, deliveries: int) -> None:
-        if lease.transport in self._grants and not lease.probe:
+        """Take so many from what may begin now."""
+        if lease.transport in self._grants and not lease.is_probe:
             self._grants[lease.transport].left -= deliveries
 
 
@@ -92,25 +97,28 @@ def grant(name: str, limit: HostLimit) -> int | None:
     return granted
 
 
-def note(name: str, answers: Sequence[Answer], now: datetime, *, probe: bool) -> None:
-    """Hold a service whose answers say so, or of which too many count against this server; let it go after a probe."""
+def note_answers(name: str, answers: Sequence[Answer], now: datetime, *, is_probe: bool) -> None:
+    """Hold a service whose answers say so, or of which too many count against this server; end its hold after a probe.
+
+    The caller is in a transaction.
+    """
     limit = LIMITED_HOSTS[name]
     away = [answer for answer in answers if answer.transport_down]
     refused = sum(answer.status in limit.refusals for answer in answers)
-    if not (away or refused or probe):
+    if not (away or refused or is_probe):
         return  # the usual case costs nothing
     circuit = lock_or_make_circuit(name)
     _count(circuit, limit, refused, now)
     if away:
         asked = [answer.retry_after for answer in away if answer.retry_after is not None]
-        seconds = max(asked, default=outcomes.relay_delay(circuit.failures + 1))
-        _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcomes.LONGEST_HOLD), now, probe=probe)
+        seconds = max(asked, default=outcomes.get_relay_delay(circuit.failures + 1))
+        _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcomes.LONGEST_HOLD), now, is_probe=is_probe)
     elif (counted := sum(circuit.refusals_by_minute.values())) >= limit.most_refusals:
         statuses = ", ".join(map(str, sorted(limit.refusals)))
         text = f"{counted:,} answers of {statuses} within {limit.window // 60} minutes: {limit.ban}"
         circuit.refusals_by_minute = {}  # the hold lasts until none of them counts at the service any more
-        _hold(circuit, text, limit.window, now, probe=probe)
-    elif probe and circuit.failures:
+        _hold(circuit, text, limit.window, now, is_probe=is_probe)
+    elif is_probe and circuit.failures:
         _log("%s is sent to again", FORMATS[name].label)
         circuit.failures, circuit.not_before, circuit.last_error = 0, None, ""
     circuit.save()
@@ -130,11 +138,11 @@ def _count(circuit: Circuit, limit: HostLimit, refused: int, now: datetime) -> N
     circuit.refusals_by_minute = counts
 
 
-def _hold(circuit: Circuit, why: str, seconds: float, now: datetime, *, probe: bool) -> None:
-    """Answers to what was under way when it began prolong a hold; they say nothing new."""
+def _hold(circuit: Circuit, why: str, seconds: float, now: datetime, *, is_probe: bool) -> None:
+    """Hold a service, or prolong its hold: answers to what was under way when it began are no news, and not logged."""
     if not circuit.failures:
         _log("nothing is sent to %s for %d s: %s", FORMATS[circuit.pk].label, int(seconds), why)
-    if probe or not circuit.failures:
+    if is_probe or not circuit.failures:
         circuit.failures += 1
     until = now + timedelta(seconds=seconds)
     circuit.not_before = max(circuit.not_before or until, until)

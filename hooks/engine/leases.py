@@ -12,8 +12,8 @@ from django.conf import settings
 _ROUNDING = 1e-6
 
 
-def lease_seconds() -> float:
-    """Long enough for an attempt begun in its first half to end within it."""
+def get_lease_seconds() -> float:
+    """Return how long a lease lasts: an attempt that begins in its first half ends within it."""
     return 2 * settings.DELIVERY_TIMEOUT + 10
 
 
@@ -38,25 +38,25 @@ class Lease:
     allowance_at: float = 0.0  # that moment, monotonic
     backs_off_until: datetime | None = None  # known when it was claimed: only what is asked for at once may go
     not_before: datetime | None = None  # learnt in this lease
-    barred: bool = False  # until then not even what is asked for at once may go
-    probe: bool = False  # of a transport that was away: one attempt, which speaks for all
+    holds_requested: bool = False  # until then not even what a person asked for may go
+    is_probe: bool = False  # of a transport that was away: one attempt, which speaks for all
     last_failed: UUID | None = None
     quickest_ms: int | None = None  # of the good answers in this lease
 
-    def now(self) -> datetime:
-        """The database's time, reckoned from when the lane was claimed."""
+    def estimate_now(self) -> datetime:
+        """Return the database's time, reckoned from when the lane was claimed: asking would cost a query."""
         return self.claimed_at + timedelta(seconds=time.monotonic() - self.begun)
 
-    def rest(self, seconds: float, *, barred: bool = False) -> None:
+    def back_off(self, seconds: float, *, also_requested: bool = False) -> None:
         """Have the lane back off for so long once it is released, or longer if it was to already.
 
-        `barred`: what a person asks for at once has to wait as well; it would be claimed again and again in vain.
+        `also_requested`: what a person asked for waits as well; it would be claimed again and again in vain.
         """
-        until = self.now() + timedelta(seconds=seconds)
+        until = self.estimate_now() + timedelta(seconds=seconds)
         self.not_before = max(self.not_before or until, until)
-        self.barred = self.barred or barred
+        self.holds_requested = self.holds_requested or also_requested
 
-    def allowed(self) -> int:
+    def count_allowed(self) -> int:
         """Return how many deliveries the rate limit lets begin now."""
         if self.rate is None:
             return 1_000_000
@@ -70,10 +70,10 @@ class Lease:
         if self.rate is not None:
             self.allowance -= deliveries
 
-    def seconds_to_next(self) -> float:
+    def get_seconds_to_next(self) -> float:
         """Return the seconds until the rate limit lets one begin."""
         return 0.0 if self.rate is None else max(0.0, (1 - self.allowance) / self.rate)
 
     def may_start(self) -> bool:
-        """No attempt starts later than the end of the lease minus the attempt's deadline."""
+        """Return True if an attempt that starts now ends within the lease, even at its deadline."""
         return time.monotonic() < self.ends - settings.DELIVERY_TIMEOUT

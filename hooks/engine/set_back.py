@@ -61,7 +61,7 @@ def _draw_nearer(now: datetime, step: timedelta) -> None:
     later = Q(due_at__gt=now) | Q(scheduled_at__gt=now)
     Delivery.objects.pending().filter(later).update(due_at=nearer("due_at"), scheduled_at=nearer("scheduled_at"))
     # A lease is only cut to a whole one: it may have been taken after the clock was set back.
-    longest = now + timedelta(seconds=leases.lease_seconds())
+    longest = now + timedelta(seconds=leases.get_lease_seconds())
     ahead = Q(next_at__gt=now) | Q(not_before__gt=now) | Q(leased_until__gt=longest)
     concerned = lock_lanes(Lane.objects.filter(ahead).values_list("pk", flat=True))
     Lane.objects.filter(pk__in=concerned).update(

@@ -13,7 +13,7 @@ import time
 STOP_FD = "CONSOLE_STOP_FD"
 
 
-def asked() -> bool:
+def is_requested() -> bool:
     """Return True if the supervisor has asked to stop (or is gone). Always False without a supervisor."""
     return _readable(0)
 

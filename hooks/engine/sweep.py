@@ -33,7 +33,7 @@ def _wake_lanes() -> None:
 
 def _shorten_leases() -> None:
     # A lease longer than any that is given was made before the clock was set back, and nobody saw it happen.
-    longest = clock.now() + timedelta(seconds=leases.lease_seconds())
+    longest = clock.now() + timedelta(seconds=leases.get_lease_seconds())
     Lane.objects.filter(leased_until__gt=longest).update(leased_until=longest)
 
 

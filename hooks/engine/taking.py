@@ -15,7 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subqu
 from django.db.models.functions import Lower
 
 from hooks import clock
-from hooks.engine import unread
+from hooks.engine import missing_keys
 from hooks.engine.leases import Lease
 from hooks.messages import Notification, Transport
 from hooks.models import Delivery, Endpoint
@@ -49,9 +49,9 @@ class _Endpoint:
 
 
 def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
-    """Return due deliveries in order, at most so many of each leased lane; nothing is written.
+    """Return the due deliveries of leased lanes by lane, in order, at most so many of each; nothing is written.
 
-    By lane. A lane with something that cannot be read is left out and rests, but for a lane that serves many addresses:
+    A lane with something that cannot be read is left out and rests, but for a lane that serves many addresses:
     there that delivery alone waits. The others are served.
     """
     try:
@@ -67,21 +67,21 @@ def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
             except Error:
                 raise
             except CannotDecrypt:
-                unread.warn()
-                lease.rest(_UNREADABLE, barred=True)
+                missing_keys.warn()
+                lease.back_off(_UNREADABLE, also_requested=True)
             except Exception:
                 if lease.transport in _SHARED:
                     found[lease.lane] = _take_readable(lease, most)
                     continue
                 logger.exception("lane %s waits: what is due in it cannot be read", lease.lane)
-                lease.rest(_UNREADABLE, barred=True)
+                lease.back_off(_UNREADABLE, also_requested=True)
         return found
 
 
 def _take_readable(lease: Lease, most: int) -> list[Notification]:
     """Take what can be read of a lane that serves many addresses, one by one; put the rest aside."""
     found: list[Notification] = []
-    for pk in _first_due([(lease, most)]):
+    for pk in _find_first_due([(lease, most)]):
         try:
             found += _read([lease], [pk])[lease.lane]
         except Error:
@@ -89,13 +89,13 @@ def _take_readable(lease: Lease, most: int) -> list[Notification]:
         except Exception:
             logger.exception("delivery %s waits: it cannot be read", ids.encode("dlv", pk))
             later = clock.now() + timedelta(seconds=_UNREADABLE)
-            unread = Delivery.objects.pending().filter(pk=pk)
-            unread.update(due_at=later, outcome=Remark(RemarkCode.DELIVERY_UNREADABLE))
+            unreadable = Delivery.objects.pending().filter(pk=pk)
+            unreadable.update(due_at=later, outcome=Remark(RemarkCode.DELIVERY_UNREADABLE))
     return found
 
 
 def _take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
-    return _read([lease for lease, _ in asked], _first_due(asked))
+    return _read([lease for lease, _ in asked], _find_first_due(asked))
 
 
 def _read(leases: Sequence[Lease], wanted: Sequence[UUID]) -> dict[int, list[Notification]]:
@@ -104,16 +104,16 @@ def _read(leases: Sequence[Lease], wanted: Sequence[UUID]) -> dict[int, list[Not
     rows = list(due.order_by("due_at", "pk").values_list(*_COLUMNS))
     # Nothing of a mail is signed: a secret that cannot be read is no reason not to send it.
     mails = {lease.lane for lease in leases if lease.transport == Transport.SMTP}
-    endpoints = _endpoints({row[2] for row in rows if row[1] not in mails}, with_keys=True)
-    endpoints |= _endpoints({row[2] for row in rows if row[1] in mails}, with_keys=False)
+    endpoints = _read_endpoints({row[2] for row in rows if row[1] not in mails}, with_keys=True)
+    endpoints |= _read_endpoints({row[2] for row in rows if row[1] in mails}, with_keys=False)
     found: dict[int, list[Notification]] = {lease.lane: [] for lease in leases}
     for row in rows:
-        found[row[1]].append(_notification(row, endpoints[row[2]]))
+        found[row[1]].append(_build_notification(row, endpoints[row[2]]))
     return found
 
 
-def _first_due(asked: Sequence[tuple[Lease, int]]) -> list[UUID]:
-    """The ids of what is due first in each lane; PostgreSQL gives them for all lanes at once."""
+def _find_first_due(asked: Sequence[tuple[Lease, int]]) -> list[UUID]:
+    """Return the ids of what is due first in each lane; PostgreSQL gives them for all lanes at once."""
     if connection.vendor != "postgresql":
         now = clock.now()
         found: list[UUID] = []
@@ -152,10 +152,10 @@ _MEMBERS_LANGUAGE = Subquery(
 )
 
 
-def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
-    """Return where deliveries go.
+def _read_endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
+    """Return where deliveries go, by endpoint: address, format, options, language, and the keys that are valid now.
 
-    Address, format, options, the receiver's language, and the keys that are valid now.
+    `with_keys`: for webhooks and devices; mail is not signed. Raises CannotDecrypt if secrets are lost.
     """
     if not wanted:
         return {}
@@ -179,7 +179,7 @@ def _endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
     return found
 
 
-def _notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
+def _build_notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:
     (
         pk, _, endpoint_id, tries, reasons, asked_for, event_type, representation, occurred_at, is_test, resource,
         owner, kind, organization, scheduled_at, extra_tries,

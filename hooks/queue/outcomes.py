@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hooks.messages import Answer, Verdict
-from hooks.remarks import Remark, RemarkCode
+from hooks.remarks import Remark, RemarkCode, shorten
 
 _MINUTE, _HOUR = 60, 3600
 # Seconds until the next try, after the first, second, … try. Ten tries in all, over about three days.
@@ -71,47 +71,54 @@ def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = Fa
         said = answer.text if isinstance(answer.text, Remark) else answer.text.rstrip(".")
         return Outcome(Verdict.FAILED, Remark(RemarkCode.NOTHING_SENT, said=said), refused=True)
     if not answer.meaning and answer.status in _NEVER_AGAIN:
-        return Outcome(Verdict.FAILED, Remark(RemarkCode.MESSAGE_REFUSED, said=words_of(answer)), refused=True)
+        return Outcome(Verdict.FAILED, Remark(RemarkCode.MESSAGE_REFUSED, said=describe_answer(answer)), refused=True)
     if answer.code.startswith("smtp 5"):
         return Outcome(Verdict.FAILED, Remark(RemarkCode.RELAY_REFUSED, said=answer.text), refused=True)
     if is_test:
-        return Outcome(Verdict.FAILED, _hint(answer))
+        return Outcome(Verdict.FAILED, _explain_failure(answer))
     hold = None if answer.retry_after is None else min(max(answer.retry_after, 1.0), LONGEST_HOLD)
     if is_extra:
-        why = Remark(RemarkCode.EXTRA_TRY, said=_hint(answer))
+        why = Remark(RemarkCode.EXTRA_TRY, said=_explain_failure(answer))
         return Outcome(Verdict.RETRY, why, delay=RETRY_AFTER_TRY[0], hold=hold)
     if tries >= MOST_TRIES:
-        return Outcome(Verdict.FAILED, Remark(RemarkCode.LAST_TRY, said=_hint(answer), tries=MOST_TRIES), hold=hold)
+        return Outcome(
+            Verdict.FAILED, Remark(RemarkCode.LAST_TRY, said=_explain_failure(answer), tries=MOST_TRIES), hold=hold
+        )
     pause = RETRY_AFTER_TRY[tries - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  (spreads load, guards nothing)
-    return Outcome(Verdict.RETRY, _hint(answer), delay=max(pause, hold or 0), hold=hold)
+    return Outcome(Verdict.RETRY, _explain_failure(answer), delay=max(pause, hold or 0), hold=hold)
 
 
-def probe_delay(failures: int) -> float:
+def get_probe_delay(failures: int) -> float:
     """Seconds until the next probe of an open circuit, growing with each failure in a row."""
     beyond = min(max(failures - CIRCUIT_OPENS_AFTER, 0), 10)
     return float(min(_FIRST_PROBE * 2**beyond, _LONGEST_PROBE))
 
 
-def relay_delay(failures: int) -> float:
+def get_relay_delay(failures: int) -> float:
     """Seconds until a transport that was away is tried again."""
     return float(min(5 * 2 ** min(failures, 10), _LONGEST_PROBE))
 
 
-def words_of(answer: Answer) -> str:
+def describe_answer(answer: Answer) -> str:
     """Return what an answer says, behind its status if it has one."""
     if isinstance(answer.text, Remark) and answer.status:
         return Remark(RemarkCode.ANSWER, status=answer.code, said=answer.text)
     return f"{answer.code} {answer.text}".strip() if answer.status else answer.text
 
 
-def _hint(answer: Answer) -> str:
+def shorten_answer(answer: Answer) -> str:
+    """Return what an answer says, as short as lists show it."""
+    return shorten(describe_answer(answer), 200)
+
+
+def _explain_failure(answer: Answer) -> str:
     status = answer.status or 0
     if answer.meaning:
         return answer.text
     if 300 <= status < 400:
-        return Remark(RemarkCode.REDIRECTED, said=words_of(answer))
+        return Remark(RemarkCode.REDIRECTED, said=describe_answer(answer))
     if status in _WRONG_SETTING:
-        return Remark(_WRONG_SETTING[status], said=words_of(answer))
+        return Remark(_WRONG_SETTING[status], said=describe_answer(answer))
     if answer.retry_after is not None:
-        return Remark(RemarkCode.ASKED_TO_WAIT, said=words_of(answer), seconds=int(answer.retry_after))
-    return Remark(RemarkCode.SENTENCE, said=words_of(answer))
+        return Remark(RemarkCode.ASKED_TO_WAIT, said=describe_answer(answer), seconds=int(answer.retry_after))
+    return Remark(RemarkCode.SENTENCE, said=describe_answer(answer))

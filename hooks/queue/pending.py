@@ -38,9 +38,9 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
     """
     now = clock.now()
     if hook.endpoint_id:
-        _pending(hook).filter(endpoint=hook.endpoint_id).cancel(why, now)
+        _filter_pending(hook).filter(endpoint=hook.endpoint_id).cancel(why, now)
         return
-    active = _active_hooks(hook.organization_id)
+    active = _list_active_hooks(hook.organization_id)
     touched: set[int] = set()
     for chunk in _deliveries_asked_by(hook, only):
         for delivery in chunk:
@@ -56,19 +56,19 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
 
 def forget_member(organization: Organization, user: User) -> None:
     """Cancel what waits for somebody who is a member no more; not the mail that a hook owes to the very address."""
-    _end_own(user, Remark(RemarkCode.NO_MEMBER), organization)
-    _end_mails([organization], user, Remark(RemarkCode.NO_MEMBER), named=True)
+    _cancel_own(user, Remark(RemarkCode.NO_MEMBER), organization)
+    _cancel_mails([organization], user, Remark(RemarkCode.NO_MEMBER), named=True)
 
 
 def forget_user(user: User) -> None:
     """Cancel all that waits for somebody who is deactivated, wherever it comes from."""
     # Who routes now has read the members already: what that owes is waited for, and cancelled with the rest.
     organizations = lock_organizations_of([user.pk])
-    _end_own(user, Remark(RemarkCode.USER_DEACTIVATED))
-    _end_mails(organizations, user, Remark(RemarkCode.USER_DEACTIVATED), named=False)
+    _cancel_own(user, Remark(RemarkCode.USER_DEACTIVATED))
+    _cancel_mails(organizations, user, Remark(RemarkCode.USER_DEACTIVATED), named=False)
 
 
-def _end_own(user: User, why: str, organization: Organization | None = None) -> None:
+def _cancel_own(user: User, why: str, organization: Organization | None = None) -> None:
     """Cancel what waits for the user's own channels, of one organization or of all."""
     of_space = Endpoint.objects.filter(organization=user.pk).exclude(kind=Endpoint.Kind.EMAIL)
     mine = of_space.exclude(Exists(Hook.objects.filter(endpoint=OuterRef("pk"))))
@@ -83,7 +83,7 @@ def _end_own(user: User, why: str, organization: Organization | None = None) -> 
         Delivery.objects.filter(pk__in=some).cancel(why, now)
 
 
-def _end_mails(organizations: Collection[Organization], user: User, why: str, *, named: bool) -> None:
+def _cancel_mails(organizations: Collection[Organization], user: User, why: str, *, named: bool) -> None:
     """Cancel the mail that waits for a user in organizations; `named`: but for what a hook owes to the address."""
     lower, now = user.email.lower(), clock.now()
     hooks = list(Hook.objects.existing().filter(organization__in=organizations, kind=Hook.Kind.EMAIL))
@@ -105,9 +105,9 @@ def _end_mails(organizations: Collection[Organization], user: User, why: str, *,
 def hold_for_hook(hook: Hook) -> None:
     """Keep what waits only because of this hook until it is resumed. Tests go out all the same."""
     if hook.endpoint_id:
-        _pending(hook).filter(_NO_TEST, endpoint=hook.endpoint_id).update(due_at=None)
+        _filter_pending(hook).filter(_NO_TEST, endpoint=hook.endpoint_id).update(due_at=None)
         return
-    active = _active_hooks(hook.organization_id)
+    active = _list_active_hooks(hook.organization_id)
     for chunk in _deliveries_asked_by(hook):
         held = [delivery.pk for delivery in chunk if not _may_be_sent(delivery, active)]
         Delivery.objects.filter(pk__in=held).update(due_at=None)
@@ -184,7 +184,7 @@ def _release(endpoint: Endpoint, now: Any) -> None:
 
 def _release_mail(endpoint: Endpoint, now: Any) -> None:
     """Let go what waited for an e-mail address, but for what a paused hook alone asked for."""
-    active = _active_hooks(endpoint.organization_id)
+    active = _list_active_hooks(endpoint.organization_id)
     held = lock_each_delivery(Delivery.objects.pending_for(endpoint).held().with_endpoint())
     may_go = [_Held(row.pk, row.event_id, endpoint.address) for row in held if _may_be_sent(row, active)]
     members = members_among(endpoint.organization, [endpoint.address.lower()])
@@ -243,7 +243,7 @@ def _due_after_quiet_time(now: datetime) -> Case:
     return Case(When(quiet_until__gt=now, then=F("quiet_until") + Value(DIGEST_GRACE)), default=Value(now))
 
 
-def _pending(hook: Hook) -> DeliveryQuerySet:
+def _filter_pending(hook: Hook) -> DeliveryQuerySet:
     pending = Delivery.objects.pending().filter(organization=hook.organization_id)
     return (
         pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport=Transport.SMTP)
@@ -253,7 +253,7 @@ def _pending(hook: Hook) -> DeliveryQuerySet:
 def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
     """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked, as they are written back."""
     after: UUID | None = None
-    waiting = _pending(hook).with_endpoint()
+    waiting = _filter_pending(hook).with_endpoint()
     if only:
         waiting = waiting.filter(endpoint=only)
     while True:
@@ -265,7 +265,7 @@ def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[l
         yield [row for row in chunk if any(reason.get("id") == hook.public_id for reason in row.reasons)]
 
 
-def _active_hooks(organization: UUID) -> set[str]:
+def _list_active_hooks(organization: UUID) -> set[str]:
     hooks = Hook.objects.existing().filter(organization=organization, paused=False, enabled=True)
     return {hook.public_id for hook in hooks.only("pk")}
 

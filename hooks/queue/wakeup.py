@@ -47,7 +47,7 @@ class Heartbeat:
         self.leaving = False
 
     def __enter__(self) -> Heartbeat:
-        with _unhurried():
+        with _commit_without_waiting():
             PumpHeartbeat.objects.create(pk=self.id, seen_at=clock.in_query())
         self.beaten_at = time.monotonic()
         return self
@@ -55,13 +55,13 @@ class Heartbeat:
     def beat(self) -> None:
         """Renew it, at most once a second."""
         if time.monotonic() - self.beaten_at >= _BEAT:
-            with _unhurried():
+            with _commit_without_waiting():
                 PumpHeartbeat.objects.filter(pk=self.id).update(seen_at=self._seen())
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
         """Mark a pump as one that takes on nothing new, or not for sure: whoever has something new wakes another."""
-        with _unhurried():
+        with _commit_without_waiting():
             PumpHeartbeat.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
         self.leaving = True
 
@@ -77,7 +77,7 @@ class Heartbeat:
 
 
 @contextmanager
-def _unhurried() -> Iterator[None]:
+def _commit_without_waiting() -> Iterator[None]:
     """A transaction that does not wait for the disk: nobody misses a heartbeat that a crash of the database takes."""
     with transaction.atomic():
         if connection.vendor == "postgresql":
@@ -101,35 +101,35 @@ def invite_another() -> None:
     if now - _invited_at < _INVITE:
         return
     _invited_at = now
-    if not queued():
+    if not is_wakeup_queued():
         _enqueue()
 
 
-def active_pumps() -> int:
+def count_active_pumps() -> int:
     """Pumps with a fresh heartbeat; not those whose heartbeats lie ahead, because the clock was set back since."""
     now = clock.in_query()
     return PumpHeartbeat.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
 
 
-def queued() -> bool:
+def is_wakeup_queued() -> bool:
     """Return True if a task is in the queue and nobody has taken it.
 
     It will look for work, and so after this moment.
     """
     if settings.REDIS_URL:
-        return int(_broker(os.getpid()).queue_size()) > 0
+        return int(_get_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
 
     return bool(OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.in_query()).exists())
 
 
-def open_transports() -> list[str]:
+def list_open_transports() -> list[str]:
     """The transports that may be tried now: mail and push only when they are configured and not known to be away."""
-    free, to_probe = transports()
+    free, to_probe = list_transports()
     return free + to_probe
 
 
-def transports() -> tuple[list[str], list[str]]:
+def list_transports() -> tuple[list[str], list[str]]:
     """Return the transports that may be tried freely, and those that were away and are due for one attempt."""
     now = clock.now()
     circuits = {circuit.pk: circuit for circuit in Circuit.objects.all()}
@@ -151,12 +151,12 @@ def transports() -> tuple[list[str], list[str]]:
 
 def _wake() -> None:
     # One that waits in the queue is enough: without workers, each event would leave one more for them to go through.
-    if not active_pumps() and not queued():
+    if not count_active_pumps() and not is_wakeup_queued():
         _enqueue()
 
 
 @lru_cache(maxsize=1)
-def _broker(process: int) -> Broker:
+def _get_broker(process: int) -> Broker:
     """Return this process's one connection to the queue.
 
     Opening one for each wake-up would cost more than it carries.
@@ -166,7 +166,7 @@ def _broker(process: int) -> Broker:
 
 def _enqueue() -> None:
     try:
-        async_task(PUMP_TASK, broker=_broker(os.getpid()))
+        async_task(PUMP_TASK, broker=_get_broker(os.getpid()))
     except Exception:
         # The work is safe in the database; the supervisor and the schedule see it.
         logger.exception("no wake-up could be queued; the next sweep finds the work")

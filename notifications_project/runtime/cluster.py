@@ -67,7 +67,7 @@ def wait_for_database() -> None:
 def look() -> bool:
     """Ask the engine for progress. With SQLite close the connection: the last one to close tidies the file up."""
     try:
-        return watchdog.look()
+        return watchdog.check_progress()
     except Exception:
         connection.close()
         raise

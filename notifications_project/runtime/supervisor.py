@@ -3,7 +3,7 @@
 Every child leads a process group of its own, out of reach of the terminal's Ctrl-C. `guard.py` learns of each group
 before the child's program begins; if the supervisor dies without stopping its children, the guard kills them all.
 
-Two signals stop the django-q2 cluster: the stop pipe ends, which its pumps watch (`hooks.engine.stopping`), and its
+Two signals stop the django-q2 cluster: the stop pipe ends, which its pumps watch (`hooks.engine.stop`), and its
 leader, no other process, gets SIGTERM. A cluster can hang without dying: its leader watches it for progress
 (`cluster.py`) and ends when there is none. A leader that is silent for long is replaced too.
 

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import tests.environment  # sets the environment: must precede Django's imports
+from hooks.queue import wakeup
 
 if redis_url := os.environ.pop("BENCHMARK_REDIS_URL", ""):
     os.environ["REDIS_URL"] = redis_url
@@ -31,7 +32,6 @@ from events.intake import NewEvent
 from events.models import Event
 from hooks.manage import rules
 from hooks.models import Attempt, Delivery, Hook, Lane, PumpHeartbeat
-from hooks.queue import wakeup
 from hooks.routing import router
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
@@ -158,7 +158,7 @@ class Arena:
     def rest(self, seconds: float = 60) -> None:
         """Wait until no pump is active and every result is recorded."""
         deadline = time.monotonic() + seconds
-        while wakeup.active_pumps() or Lane.objects.filter(leased_until__isnull=False).exists():
+        while wakeup.count_active_pumps() or Lane.objects.filter(leased_until__isnull=False).exists():
             if time.monotonic() > deadline:
                 raise RuntimeError("the workers do not come to rest")
             time.sleep(0.1)

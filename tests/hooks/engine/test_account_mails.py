@@ -20,7 +20,7 @@ from django_q.models import OrmQ
 from hooks import tasks
 from hooks.engine import watchdog
 from hooks.engine.account_mails import AccountMails
-from hooks.engine.relay import Transports
+from hooks.engine.transport_circuits import KnownTransports
 from hooks.models import Circuit
 from notifications_project.accounts.models import AccountMail, User
 from notifications_project.accounts.outgoing import queue_mail
@@ -66,13 +66,13 @@ def test_a_password_reset_does_not_wait_for_the_mail_server(
 
 def test_a_pump_sends_it_and_forgets_it(pump: Run, mailbox: Mailbox) -> None:
     queue()
-    assert watchdog.work_is_due()
+    assert watchdog.is_work_due()
     pump()
     [mail] = mailbox.mails
     assert mail["To"] == "ada@example.com"
     assert "SECRET-KEY" in mail.get_content()
     assert not AccountMail.objects.exists()
-    assert not watchdog.work_is_due()
+    assert not watchdog.is_work_due()
 
 
 def test_the_key_in_it_cannot_be_read_in_the_database() -> None:
@@ -113,9 +113,9 @@ def test_only_one_mail_probes_a_mail_server_that_was_away(mailbox: Mailbox) -> N
     for _ in range(4):
         queue()
     with ThreadPoolExecutor(4) as pool:
-        mails = AccountMails(pool, Transports(), lambda: True)
+        mails = AccountMails(pool, KnownTransports(), lambda: True)
         assert mails.start()
-        assert not AccountMails(pool, Transports(), lambda: True).start(), "another worker probes as well"
+        assert not AccountMails(pool, KnownTransports(), lambda: True).start(), "another worker probes as well"
     assert len(mailbox.mails) == 1
     mails.settle()
     assert Circuit.objects.get(pk="smtp").failures == 0
@@ -172,7 +172,7 @@ def test_a_mail_that_no_key_reads_waits_and_stops_no_other(
 def test_two_workers_do_not_send_one_mail_twice(mailbox: Mailbox) -> None:
     queue()
     with ThreadPoolExecutor(4) as pool:
-        both = [AccountMails(pool, Transports(), lambda: True) for _ in range(2)]
+        both = [AccountMails(pool, KnownTransports(), lambda: True) for _ in range(2)]
         assert [mails.start() for mails in both] == [True, False]
     assert len(mailbox.mails) == 1
 
@@ -180,7 +180,7 @@ def test_two_workers_do_not_send_one_mail_twice(mailbox: Mailbox) -> None:
 def test_a_worker_that_is_stopped_leaves_the_mail_for_the_next(mailbox: Mailbox) -> None:
     queue()
     with ThreadPoolExecutor(4) as pool:
-        mails = AccountMails(pool, Transports(), lambda: False)
+        mails = AccountMails(pool, KnownTransports(), lambda: False)
         assert mails.start()
     mails.settle()
     assert AccountMail.objects.filter(due_at__lte=timezone.now(), tries=0).count() == 1

@@ -204,7 +204,7 @@ def note(*statuses: int, now: datetime) -> None:
     """Count refusals as a worker does that records such answers."""
     answers = [Answer(str(status), "", time.monotonic(), 1, status=status) for status in statuses]
     with transaction.atomic():
-        host_limits.note("discord", answers, now, probe=False)
+        host_limits.note_answers("discord", answers, now, is_probe=False)
 
 
 def test_it_stops_long_before_the_answers_that_bring_a_ban() -> None:

@@ -74,8 +74,8 @@ def test_without_workers_one_wake_up_is_enough_for_all_events(record: Record) ->
 def test_a_heartbeat_from_before_the_clock_was_set_back_is_of_no_pump_at_work(record: Record) -> None:
     OrmQ.objects.all().delete()
     PumpHeartbeat.objects.create(seen_at=clock.now() + timedelta(minutes=30))
-    assert wakeup.active_pumps() == 0
+    assert wakeup.count_active_pumps() == 0
     record("git.push")
     assert OrmQ.objects.count() == 1
     Event.objects.update(recorded_at=clock.now() - timedelta(minutes=5))
-    assert watchdog.stands_still()
+    assert watchdog.is_standing_still()

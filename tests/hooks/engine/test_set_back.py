@@ -81,7 +81,7 @@ def test_a_lease_is_cut_to_a_whole_one_and_never_further(lane: Lane) -> None:
     set_back.repair()
     lane.refresh_from_db()
     assert lane.leased_until is not None
-    whole = timedelta(seconds=leases.lease_seconds())
+    whole = timedelta(seconds=leases.get_lease_seconds())
     assert now + whole <= lane.leased_until <= clock.now() + whole
 
 
@@ -91,12 +91,12 @@ def test_a_pump_at_work_does_not_hide_it(lane: Lane) -> None:
         heartbeat.beaten_at = 0
         heartbeat.beat()
         assert set_back.repair()
-        assert wakeup.active_pumps() == 1
+        assert wakeup.count_active_pumps() == 1
 
 
 def test_what_was_killed_before_does_not_count_as_a_pump_at_work(lane: Lane) -> None:
     set_the_clock_back(lane)
-    assert wakeup.active_pumps() == 0
+    assert wakeup.count_active_pumps() == 0
 
 
 def test_a_transport_that_was_away_is_tried_as_soon_as_it_would_have_been(lane: Lane) -> None:
@@ -109,7 +109,7 @@ def test_a_transport_that_was_away_is_tried_as_soon_as_it_would_have_been(lane: 
 def test_a_lease_taken_before_backs_off_by_the_new_clock(lane: Lane) -> None:
     (lease,) = lanes.claim(4, ["http"])
     lease.claimed_at += HOUR
-    lease.rest(30)
+    lease.back_off(30)
     lanes.release([lease])
     lane.refresh_from_db()
     assert lane.not_before is not None

@@ -11,7 +11,6 @@ from django.conf import LazySettings
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
-from hooks.engine import record
 from hooks.formats import FORMATS, mattermost, parts, webhook_formats
 from hooks.messages import Answer
 from hooks.queue import outcomes
@@ -145,6 +144,6 @@ def test_no_preview_has_a_link_that_leads_nowhere(name: str, settings: LazySetti
 
 def test_a_recorded_answer_is_cut_between_signs() -> None:
     answer = Answer("200", FAMILY * 100, 0.0, 1, status=200)
-    kept = record.short_words(answer).removeprefix("200 ")
+    kept = outcomes.shorten_answer(answer).removeprefix("200 ")
     assert len(kept) > 190
     assert len(kept) % len(FAMILY) == 0

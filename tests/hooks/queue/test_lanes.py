@@ -15,6 +15,7 @@ from events import intake
 from events.models import Event
 from hooks import clock, engine
 from hooks.engine import lanes, leases, sweep, taking, watchdog
+from hooks.engine import leases as engine_leases
 from hooks.manage import rules
 from hooks.models import Delivery, Hook, Lane, PumpHeartbeat
 from hooks.queue import lanes as queue_lanes
@@ -98,7 +99,7 @@ def test_a_stale_holder_does_not_reschedule(lane: Lane) -> None:
 def test_nothing_is_begun_that_could_outlive_the_lease(lane: Lane, settings: LazySettings) -> None:
     (lease,) = claim()
     assert lease.may_start()
-    lease.ends -= leases.lease_seconds() - settings.DELIVERY_TIMEOUT
+    lease.ends -= engine_leases.get_lease_seconds() - settings.DELIVERY_TIMEOUT
     assert not lease.may_start()
 
 
@@ -155,7 +156,7 @@ def test_a_release_that_waits_for_a_touch_sees_the_work_it_brought(lane: Lane) -
 
 def test_new_work_does_not_defeat_a_back_off(lane: Lane, record: Record) -> None:
     (lease,) = claim()
-    lease.rest(60)
+    lease.back_off(60)
     lanes.release([lease])
     record("git.push")
     router.route()
@@ -164,7 +165,7 @@ def test_new_work_does_not_defeat_a_back_off(lane: Lane, record: Record) -> None
 
 def test_what_a_person_asks_for_goes_at_once_in_spite_of_a_back_off(lane: Lane) -> None:
     (lease,) = claim()
-    lease.rest(60)
+    lease.back_off(60)
     lanes.release([lease])
     Delivery.objects.update(due_at=queue_lanes.AT_ONCE)
     queue_lanes.probe_now(lane.pk)
@@ -184,19 +185,19 @@ def test_the_sweep_shortens_leases_from_a_clock_that_was_set_back(lane: Lane) ->
     sweep.sweep()
     lane.refresh_from_db()
     assert lane.leased_until is not None
-    assert lane.leased_until <= clock.now() + timedelta(seconds=leases.lease_seconds())
+    assert lane.leased_until <= clock.now() + timedelta(seconds=engine_leases.get_lease_seconds())
 
 
 def test_a_cluster_stands_still_only_if_work_is_due_and_no_pump_is_seen(lane: Lane) -> None:
     long_ago = clock.now() - timedelta(minutes=5)
-    assert not watchdog.stands_still(), "the work has just come"
+    assert not watchdog.is_standing_still(), "the work has just come"
     Lane.objects.update(next_at=long_ago)
     PumpHeartbeat.objects.create(seen_at=clock.now(), active=False)
-    assert not watchdog.stands_still(), "a full pool is not a hang"
+    assert not watchdog.is_standing_still(), "a full pool is not a hang"
     PumpHeartbeat.objects.update(seen_at=long_ago)
-    assert watchdog.stands_still()
+    assert watchdog.is_standing_still()
     Lane.objects.update(next_at=None)
-    assert not watchdog.stands_still(), "there is nothing to do"
+    assert not watchdog.is_standing_still(), "there is nothing to do"
 
 
 def test_two_routers_at_once_keep_order_and_add_nothing_twice(webhook: Make, record: Record) -> None:
@@ -210,11 +211,11 @@ def test_two_routers_at_once_keep_order_and_add_nothing_twice(webhook: Make, rec
 
 
 def test_no_worker_is_running_if_due_work_waits_and_no_pump_comes(lane: Lane) -> None:
-    assert engine.workers_running(), "the work has just come"
+    assert engine.has_running_workers(), "the work has just come"
     Lane.objects.update(next_at=clock.now() - timedelta(seconds=10))
-    assert not engine.workers_running()
+    assert not engine.has_running_workers()
     PumpHeartbeat.objects.create(seen_at=clock.now(), active=False)
-    assert engine.workers_running()
+    assert engine.has_running_workers()
 
 
 def test_organizations_take_turns_however_many_lanes_one_has(webhook: Make, record: Record, olga: User) -> None:
@@ -256,7 +257,7 @@ def test_an_organization_with_more_due_lanes_than_are_looked_at_does_not_hide_th
 def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record: Record) -> None:
     """Only the requested delivery is sent; if it fails, the others and new ones keep waiting."""
     (lease,) = claim()
-    lease.rest(60)
+    lease.back_off(60)
     lanes.release([lease])
     record("git.push")
     router.route()
@@ -274,7 +275,7 @@ def test_a_back_off_outlives_what_a_person_asks_for_meanwhile(lane: Lane, record
 def test_what_a_person_asks_for_waits_too_if_nothing_can_go(lane: Lane) -> None:
     Delivery.objects.update(due_at=queue_lanes.AT_ONCE)
     (lease,) = claim()
-    lease.rest(60, barred=True)
+    lease.back_off(60, also_requested=True)
     lanes.release([lease])
     assert claim() == []
 
@@ -286,7 +287,7 @@ def test_what_a_holder_learns_before_a_reset_is_forgotten(lane: Lane) -> None:
         queue_lanes.reset(lane.pk)
     assert claim() == []
     lease.failures, lease.circuit_open = 9, True
-    lease.rest(600)
+    lease.back_off(600)
     assert lanes.release([lease])
     lane.refresh_from_db()
     assert (lane.failures, lane.circuit_open, lane.not_before) == (0, False, None)
@@ -346,4 +347,4 @@ def test_a_lane_is_leased_and_released_in_a_few_queries(lane: Lane) -> None:
 def test_a_clock_that_is_set_back_costs_no_allowance(lane: Lane) -> None:
     Lane.objects.update(rate=1.0, burst=2, allowance=1.0, allowance_at=clock.now() + timedelta(hours=1))
     (lease,) = claim()
-    assert lease.allowed() == 1
+    assert lease.count_allowed() == 1

@@ -119,12 +119,12 @@ def test_an_allowance_survives_the_lease(webhook: Make, record: Record) -> None:
     webhook(rate_limit=rules.RateLimit(per_second=0.01, burst=5))
     queue_lanes.touch(Lane.objects.values_list("pk", flat=True))
     (lease,) = lanes.claim(4, ["http"])
-    assert lease.allowed() == 5
+    assert lease.count_allowed() == 5
     lease.spend(4)
     lanes.release([lease])
     queue_lanes.touch(Lane.objects.values_list("pk", flat=True))
     (lease,) = lanes.claim(4, ["http"])
-    assert lease.allowed() == 1
+    assert lease.count_allowed() == 1
 
 
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 1), (-1, 1), (1001, 1), (5, 0), (5, 1001), (float("nan"), 1)])

@@ -17,7 +17,7 @@ from hooks.channels import services
 from hooks.consent import suppressing
 from hooks.deliveries import digests, resending
 from hooks.endpoints import lookup
-from hooks.engine import lanes, taking
+from hooks.engine import judging, lanes, settling, taking
 from hooks.engine import record as recording
 from hooks.manage import rules
 from hooks.messages import Answer
@@ -312,8 +312,8 @@ def test_deleting_an_email_hook_and_writing_results_do_not_wait_for_each_other(
     (lease,) = lanes.claim(1, ["smtp"])
     first, last = taking.take([(lease, 2)])[lease.lane]
     answers = [(last, Answer("smtp 250", "", 0, 1, status=250)), (first, Answer("smtp 451", "", 0, 1, status=451))]
-    meanwhile(recording, "_settle_other", lambda: rules.delete_hook(hook, None))
-    recording.write([recording.judge(lease, notification, answer) for notification, answer in answers])
+    meanwhile(settling, "settle_other", lambda: rules.delete_hook(hook, None))
+    recording.write([judging.judge_answer(lease, notification, answer) for notification, answer in answers])
     meanwhile.end()
     assert states() == {"delivered", "cancelled"}
 

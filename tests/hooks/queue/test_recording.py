@@ -12,6 +12,7 @@ from hooks import clock
 from hooks.deliveries import resending
 from hooks.engine import lanes, taking
 from hooks.engine import record as recording
+from hooks.engine.judging import Result
 from hooks.manage import rules
 from hooks.models import Attempt, Delivery, Hook, Lane
 from hooks.queue import pending
@@ -82,9 +83,9 @@ def test_a_commit_whose_answer_was_lost_is_not_recorded_twice(
 ) -> None:
     write = recording.write
 
-    def lose_the_answer(results: Sequence[recording.Result], *, again: bool) -> None:
+    def lose_the_answer(results: Sequence[Result], *, is_repeat: bool) -> None:
         monkeypatch.setattr(recording, "write", write)
-        write(results, again=again)
+        write(results, is_repeat=is_repeat)
         raise OperationalError("the server closed the connection unexpectedly")
 
     monkeypatch.setattr(recording, "write", lose_the_answer)
@@ -101,7 +102,7 @@ def test_what_was_not_written_before_the_database_went_away_is_written_after(
 ) -> None:
     write = recording.write
 
-    def refuse(results: Sequence[recording.Result], *, again: bool) -> None:
+    def refuse(results: Sequence[Result], *, is_repeat: bool) -> None:
         monkeypatch.setattr(recording, "write", write)
         raise OperationalError("the server closed the connection unexpectedly")
 

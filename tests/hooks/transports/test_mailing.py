@@ -15,7 +15,7 @@ from events import intake
 from events.models import Event
 from hooks import clock
 from hooks.deliveries import test_sends
-from hooks.engine import lanes, taking
+from hooks.engine import judging, lanes, taking, transport_circuits
 from hooks.engine import record as recording
 from hooks.messages import Answer
 from hooks.models import Attempt, Circuit, Delivery, Hook
@@ -209,7 +209,7 @@ def test_many_attempts_that_find_the_relay_away_at_once_count_as_one(many_mails:
     away = Answer("connection", "gone", time.monotonic(), 1, transport_down=True)
     for lease in lanes.claim(4, ["smtp"]):
         recording.write(
-            [recording.judge(lease, notification, away) for notification in taking.take([(lease, 1)])[lease.lane]]
+            [judging.judge_answer(lease, notification, away) for notification in taking.take([(lease, 1)])[lease.lane]]
         )
     assert Circuit.objects.get().failures == 1
 
@@ -222,9 +222,9 @@ def test_the_log_says_once_that_a_transport_is_away_and_once_that_it_is_back(
     now = clock.now()
     away = Answer("connection", "Connection refused", time.monotonic(), 1, transport_down=True)
     there = Answer("smtp 250", "OK", time.monotonic(), 1, status=250)
-    for answer, probe in ((there, False), (away, False), (away, False), (away, True), (there, True), (there, False)):
+    for answer, is_probe in ((there, False), (away, False), (away, False), (away, True), (there, True), (there, False)):
         with transaction.atomic():
-            recording.note_transport(transport, answer, now, probe=probe)
+            transport_circuits.note_answer(transport, answer, now, is_probe=is_probe)
     assert caplog.messages == [
         f"{called} is away, and what is for it waits: Connection refused",
         f"{called} is back: what waited for it goes out",
@@ -234,6 +234,6 @@ def test_the_log_says_once_that_a_transport_is_away_and_once_that_it_is_back(
 def test_the_log_says_nothing_of_what_was_rolled_back(db: None, caplog: pytest.LogCaptureFixture) -> None:
     away = Answer("connection", "Connection refused", time.monotonic(), 1, transport_down=True)
     with contextlib.suppress(ZeroDivisionError), transaction.atomic():
-        recording.note_transport("smtp", away, clock.now(), probe=False)
+        transport_circuits.note_answer("smtp", away, clock.now(), is_probe=False)
         _ = 1 / 0
     assert caplog.messages == []

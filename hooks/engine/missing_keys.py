@@ -1,4 +1,4 @@
-"""Telling the operator that stored secrets fit no key: once a day and set of keys, whoever of the workers finds it."""
+"""Tells the operator that no key decrypts stored secrets: once a day and set of keys, by the first worker to see it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = "secrets"  # a circuit that holds nothing up: it keeps when the last war
 
 @transaction.atomic
 def warn() -> None:
-    """Something that is due cannot be sent because of it. It would be found again every few minutes, in every lane."""
+    """Warn that due deliveries cannot be sent; not at every find, as every lane finds it every few minutes."""
     known = lock_or_make_circuit(_NAME)
     now, keys = clock.now(), encryption.keys_in_use()
     if known.last_error == keys and known.not_before and known.not_before > now:

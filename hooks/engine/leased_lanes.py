@@ -1,4 +1,4 @@
-"""A lane while a pump holds it: what is taken from it, how it answers, and how much it may use."""
+"""A lane while a pump has leased it: what it took from the lane, how the lane answers, and how much it may use."""
 
 from __future__ import annotations
 
@@ -24,42 +24,51 @@ _INTERPRETER = 0.0004  # seconds that an attempt needs the interpreter, of which
 
 @dataclass(slots=True)
 class LeasedLane:
-    """`latency`: seconds per answer where it was quickest, as the others waited for the interpreter as well."""
+    """A lane that this pump has leased, and what it holds of it in memory.
+
+    `latency`: the fastest response time seen, in seconds. Slower ones include waiting for the interpreter.
+    """
 
     lease: Lease
     waiting: deque[Notification] = field(default_factory=deque)
-    running: int = 0
+    running: int = 0  # runs that threads send now
     latency: float | None = None
-    stopped: bool = False  # nothing more is begun in this lease
+    is_stopped: bool = False  # nothing more is begun in this lease
     taken_at: float = field(default_factory=time.monotonic)
-    under_way: set[UUID] = field(default_factory=set)  # begun, and not yet written down
+    under_way: set[UUID] = field(default_factory=set)  # deliveries that were begun, and are not yet written down
 
     @property
-    def suspect(self) -> bool:
+    def is_unproven(self) -> bool:
+        """Return True if the lane is new or fails: it has its first seat only."""
         return self.lease.seats == 1
 
     @property
-    def take(self) -> int:
+    def most_to_take(self) -> int:
         """Return how many deliveries to take of the lane."""
-        if self.lease.circuit_open or self.lease.probe:
+        if self.lease.circuit_open or self.lease.is_probe:
             return 1
         if self.lease.transport in LIMITED_HOSTS:
             return _TAKE_LIMITED
-        return _FIRST_TAKE if self.suspect else _TAKE
+        return _FIRST_TAKE if self.is_unproven else _TAKE
 
     @property
-    def share(self) -> float:
+    def interpreter_share(self) -> float:
         """Return the share of the interpreter that one of its runs uses.
 
         All of it where the receiver answers at once.
         """
         return 0.0 if self.latency is None else min(1.0, _INTERPRETER / max(self.latency, _INTERPRETER))
 
-    def startable(self) -> int:
+    def count_startable(self) -> int:
         """Return how many runs could begin now."""
-        return 0 if self.stopped else max(0, min(self.lease.seats - self.running, len(self.waiting)))
+        return 0 if self.is_stopped else max(0, min(self.lease.seats - self.running, len(self.waiting)))
 
-    def run_length(self) -> int:
+    def is_done(self, *, closing: bool) -> bool:
+        """Return True if nothing of it is under way or unwritten, and nothing more is begun."""
+        return not self.running and not self.under_way and (not self.waiting or self.is_stopped or closing)
+
+    def choose_run_length(self) -> int:
+        """Return how many deliveries one thread should send in a row."""
         if self.latency is None or self.lease.failures:
             return 1
         if self.latency < _FAST:
@@ -67,8 +76,25 @@ class LeasedLane:
         each = -(-len(self.waiting) // max(1, self.lease.seats - self.running))  # no seat stays free for another's run
         return max(1, min(int(_RUN_SECONDS / self.latency), each))
 
-    def learn(self, quickest: float) -> None:
-        """The quickest answer of a run, in seconds. A slower one may just have waited for the interpreter."""
+    def begin_run(self, length: int) -> list[Notification]:
+        """Return the first `length` waiting deliveries, which are under way from now on."""
+        run = [self.waiting.popleft() for _ in range(length)]
+        self.lease.spend(length)
+        self.under_way |= {notification.delivery for notification in run}
+        self.running += 1
+        return run
+
+    def end_run(self, unsent: Sequence[Notification], quickest: float | None) -> None:
+        """Take back what a run did not begin, and learn from its quickest answer, if there was one."""
+        self.running -= 1
+        self.waiting.extendleft(reversed(unsent))
+        self.lease.spend(-len(unsent))
+        self.under_way -= {notification.delivery for notification in unsent}
+        if quickest is not None:
+            self.learn_latency(quickest)
+
+    def learn_latency(self, quickest: float) -> None:
+        """Learn from the quickest answer of a run, in seconds: slower ones may just have waited for the interpreter."""
         if self.latency is None or quickest < self.latency:
             self.latency = quickest
         else:
@@ -79,7 +105,7 @@ class LeasedLane:
 class Run:
     """Deliveries of one lane that one thread sends. It loads the interpreter no longer than it may well take."""
 
-    held: LeasedLane
+    lane: LeasedLane
     begun: float
     share: float
     loads_until: float
@@ -87,7 +113,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    held: LeasedLane
+    """A delivery that a thread has sent, with the answer that came back."""
+
+    lane: LeasedLane
     notification: Notification
     answer: Answer
 
@@ -96,6 +124,7 @@ class Answered:
 class Ended:
     """A run is over; what it had not begun comes back. `quickest`: seconds of its quickest answer, if there was one."""
 
-    run: int
+    number: int
+    lane: LeasedLane
     unsent: Sequence[Notification]
     quickest: float | None
