@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import tests.environment  # sets the environment: must precede Django's imports
-from hooks.queue import wakeup
 
 if redis_url := os.environ.pop("BENCHMARK_REDIS_URL", ""):
     os.environ["REDIS_URL"] = redis_url
@@ -32,6 +31,7 @@ from events.intake import NewEvent
 from events.models import Event
 from hooks.manage import rules
 from hooks.models import Attempt, Delivery, Hook, Lane, PumpHeartbeat
+from hooks.queue import wakeup
 from hooks.routing import router
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
