@@ -380,11 +380,11 @@ def certificates_file(name: str) -> str:
     value = existing_file(name)
     if value:
         try:
-            problem = certificates.problem_with(Path(value).read_text(), most=1000)
+            certificates.check(Path(value).read_text(), most=1000)
         except UnicodeDecodeError:
-            problem = "This is no text."
-        if problem:
-            raise BadSetting(name, f"{value}: {problem}")
+            raise BadSetting(name, f"{value}: This is no text.") from None
+        except certificates.BadCertificates as problem:
+            raise BadSetting(name, f"{value}: {problem}") from None
     return value
 
 

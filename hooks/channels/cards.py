@@ -47,6 +47,7 @@ class Line:
 
 class FactKind(StrEnum):
     TEXT = "text"
+    NAME = "name"  # what people or services call something: it is never translated
     CODE = "code"  # to be read letter by letter: a URL, a token
     ADDRESS = "address"  # the user's own e-mail address
 
@@ -266,27 +267,32 @@ def _facts(channel: Channel) -> list[Fact]:
         version = FORMATS["hipchat"].options[-1]
         return [
             Fact(gettext("API token"), str(options.get("token", ""))),
-            Fact(gettext("Room"), str(options.get("room", "")), FactKind.TEXT),
+            Fact(gettext("Room"), str(options.get("room", "")), FactKind.NAME),
             Fact(gettext("Base URL"), phrases.show_address(endpoint)),
             Fact(
-                version.label,
-                dict(version.choices).get(options.get(version.name, version.default), ""),
+                gettext(version.label),
+                _translate(dict(version.choices).get(str(options.get(version.name, version.default)), "")),
                 FactKind.TEXT,
             ),
         ]
     known = FORMATS.get(endpoint.format)
     facts = [
         Fact(gettext("URL"), phrases.show_address(endpoint)),
-        Fact(gettext("Format"), known.label if known else endpoint.format, FactKind.TEXT),
+        Fact(gettext("Format"), known.label if known else endpoint.format, FactKind.NAME),
     ]
     if known:
-        labels = {option.name: option.label for option in known.all_options}
+        labels = {option.name: gettext(option.label) for option in known.all_options}
         shown = {**endpoint.options} | (
             {CA_CERTIFICATES.name: gettext("given")} if authorities_of(endpoint.options) else {}
         )
         facts += [Fact(labels.get(name, name), str(value)) for name, value in shown.items()]
         facts += [Fact(gettext("Signing secret"), _secret_beginning(endpoint))] if known.signed else []
     return facts
+
+
+def _translate(text: str) -> str:
+    """Return a text in the active language. The empty text stays empty: gettext would return its own header."""
+    return gettext(text) if text else ""
 
 
 def _secret_beginning(endpoint: Endpoint) -> str:

@@ -32,7 +32,9 @@ def read_url(url: str) -> tuple[str, dict[str, str]]:
         return url, {"url": gettext("Give the whole URL: the dots stand for what is not shown.")}
     try:
         return str(outbound.check_url(url)), {}
-    except (outbound.ForbiddenAddress, BadAddress) as error:
+    except BadAddress as error:
+        return url, {"url": error.describe()}
+    except outbound.ForbiddenAddress as error:
         return url, {"url": str(error)}
 
 

@@ -34,7 +34,7 @@ def defuse(text: str) -> str:
 
 def summarize(story: Story) -> str:
     """Return the one line that a notification on a phone shows."""
-    return f"{'[Test] ' if story.is_test else ''}{story.title}"
+    return story.marked_title
 
 
 def list_facts(notification: Notification, story: Story) -> list[tuple[str, str]]:

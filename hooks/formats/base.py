@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop as _
 
 from hooks.messages import Answer, Message, Notification, Transport
 from notifications_project.network import certificates
+from notifications_project.network.problems import Problem
 from notifications_project.network.web_address import host_of
 
 
@@ -34,7 +35,7 @@ class Option:
     pattern: str = ""
     problem: str = ""
     most: int = 255  # characters
-    check: Callable[[str], str] | None = None  # only for texts of several lines; returns the problem, or ""
+    check: Callable[[str], None] | None = None  # only for texts of several lines; raises Problem
 
     @property
     def default(self) -> str:
@@ -49,12 +50,20 @@ class Option:
         if self.choices and value not in dict(self.choices):
             return gettext("Choose one of %(names)s.") % {"names": ", ".join(dict(self.choices))}
         if self.check:
-            too_long = gettext("At most %(number)s characters.") % {"number": self.most}
-            return too_long if len(value) > self.most else self.check(value)
+            return self._problem_of_check(value, self.check)
         if len(value) > self.most or not value.isprintable():
             return gettext("At most %(number)s printable characters.") % {"number": self.most}
         if self.pattern and not re.fullmatch(self.pattern, value):
             return gettext(self.problem)
+        return ""
+
+    def _problem_of_check(self, value: str, check: Callable[[str], None]) -> str:
+        if len(value) > self.most:
+            return gettext("At most %(number)s characters.") % {"number": self.most}
+        try:
+            check(value)
+        except Problem as problem:
+            return problem.describe()
         return ""
 
 
@@ -66,7 +75,7 @@ CA_CERTIFICATES = Option(
         "The public authorities are trusted as well."
     ),
     most=certificates.LONGEST,
-    check=certificates.problem_with,
+    check=certificates.check,
 )
 
 

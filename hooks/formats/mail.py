@@ -44,9 +44,8 @@ class Mail(Format):
         # Clients thread an application's mails by References. Gmail threads only mails with equal subjects; the subject
         # names the news all the same, else a list of mails would not show what failed.
         thread = f"<{story.thread}@{find_domain()}>"
-        subject = (
-            f"{'[Test] ' if story.is_test else ''}[{unlinked(plain.name(notification.organization))}] {story.subject}"
-        )
+        sender = f"[{unlinked(plain.name(notification.organization))}]"
+        subject = " ".join(filter(None, [story.mark, sender, story.subject]))
         return Message(
             body=render_to_string("mail/event.txt", context).encode(),
             content_type="text/plain",

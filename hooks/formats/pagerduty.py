@@ -145,7 +145,7 @@ def _make_payload(notification: Notification, story: Story) -> dict[str, Any]:
     if story.note:
         details["test"] = story.note
     return {
-        "summary": parts.fit(f"{'[Test] ' if story.is_test else ''}{story.title}", _SUMMARY),
+        "summary": parts.fit(story.marked_title, _SUMMARY),
         "source": plain.name(notification.resource) or plain.name(notification.organization) or "notifications",
         "timestamp": notification.occurred_at.isoformat(),
         "custom_details": details,

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from hooks.remarks import Remark, RemarkCode
 from notifications_project.network import lookups
@@ -133,7 +134,12 @@ def check_url(url: str) -> WebAddress:
     """
     found = parse(url)
     if "#" in url:
-        raise BadAddress("What follows # in a URL is never sent: leave it out, or write %23 if it belongs to the URL.")
+        raise BadAddress(
+            gettext_noop(
+                "What follows # in a URL is never sent: leave it out, or write %(escaped)s if it belongs to the URL."
+            ),
+            escaped="%23",
+        )
     waits = _requests_waiting.acquire(blocking=False)  # if too many wait, slow names are accepted
     try:
         with without_database(), suppress(OSError):

@@ -47,8 +47,14 @@ class Story:
     link: str  # the text of the link: "Open the event in the console"
     thread: str  # equal for all events of an application or add-on; ASCII, at most 64 characters
     is_test: bool
+    mark: str  # "[Test]"; empty for real events
     note: str  # "This is a test …"; empty for real events
     language: str  # of all texts above: "en", "fr"
+
+    @property
+    def marked_title(self) -> str:
+        """Return the title, after "[Test]" for a test, for places that show nothing else."""
+        return f"{self.mark} {self.title}" if self.mark else self.title
 
 
 def tell(notification: Notification, language: str | None = None) -> Story:
@@ -80,6 +86,7 @@ def tell(notification: Notification, language: str | None = None) -> Story:
             link=pgettext("event", "Open the event in the console"),
             thread=_thread(notification, data, subject),
             is_test=notification.is_test,
+            mark=pgettext("event", "[Test]") if notification.is_test else "",
             note=pgettext("event", "This is a test, sent from the console by someone who pressed Test.")
             if notification.is_test
             else "",

@@ -16,6 +16,8 @@ from urllib.parse import unquote_to_bytes
 
 import idna
 
+from notifications_project.network.problems import Problem, _
+
 LONGEST = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -27,8 +29,8 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
-class BadAddress(ValueError):
-    """Raised for a text that is no URL to post to; the message tells people why."""
+class BadAddress(Problem):
+    """Raised for a text that is no URL to post to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class WebAddress:
         """Return the Authorization header for name and password (RFC 7617, UTF-8); empty without them."""
         if not self.userinfo:
             return ""
-        name, _, password = self.userinfo.partition(":")
+        name, __, password = self.userinfo.partition(":")
         pair = b"%b:%b" % (unquote_to_bytes(name), unquote_to_bytes(password))
         return f"Basic {base64.b64encode(pair).decode()}"
 
@@ -80,18 +82,18 @@ class WebAddress:
 def parse(url: str) -> WebAddress:
     """Return the parts of a URL, without the fragment, which is never sent. Raises BadAddress."""
     if len(url) > LONGEST:
-        raise BadAddress(f"The URL is longer than {LONGEST} characters.")
+        raise BadAddress(_("The URL is longer than %(number)s characters."), number=LONGEST)
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise BadAddress("The URL must have no spaces, line ends or invisible characters.")
+        raise BadAddress(_("The URL must have no spaces, line ends or invisible characters."))
     beginning = _BEGINNING.match(url)
     if beginning is None:
-        raise BadAddress("The URL must begin with https:// or http://.")
+        raise BadAddress(_("The URL must begin with https:// or http://."))
     authority = _AUTHORITY.match(url, beginning.end())
     assert authority
     userinfo, host, port = _split(authority[0])
     path, mark, query = url[authority.end() :].partition("#")[0].partition("?")
     if "\\" in path:
-        raise BadAddress("The URL has a backslash: write / or %5C.")
+        raise BadAddress(_("The URL has a backslash: write / or %(escaped)s."), escaped="%5C")
     scheme = beginning[1].lower()
     found = WebAddress(
         scheme=scheme,
@@ -102,7 +104,7 @@ def parse(url: str) -> WebAddress:
         query=_escaped(query) if mark else None,
     )
     if len(str(found)) > LONGEST:
-        raise BadAddress(f"The URL is longer than {LONGEST} characters when it is escaped.")
+        raise BadAddress(_("The URL is longer than %(number)s characters when it is escaped."), number=LONGEST)
     return found
 
 
@@ -125,16 +127,19 @@ def path_of(url: str) -> str:
 def _split(authority: str) -> tuple[str, str, str]:
     """Return user, host and port of an authority as they were typed."""
     if "\\" in authority:
-        raise BadAddress("The URL has a backslash in its host: write / where the path begins.")
-    userinfo, _, place = authority.rpartition("@")
+        raise BadAddress(_("The URL has a backslash in its host: write / where the path begins."))
+    userinfo, __, place = authority.rpartition("@")
     if "@" in userinfo:
-        raise BadAddress("The URL has more than one @ before its path: write %40 for one in a name or password.")
+        raise BadAddress(
+            _("The URL has more than one @ before its path: write %(escaped)s for one in a name or password."),
+            escaped="%40",
+        )
     if place.startswith("["):
         host, bracket, rest = place.partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise BadAddress("This is not a URL: the brackets around its host are not closed.")
+            raise BadAddress(_("This is not a URL: the brackets around its host are not closed."))
         return userinfo, f"{host}]", rest[1:]
-    host, _, port = place.partition(":")
+    host, __, port = place.partition(":")
     return userinfo, host, port
 
 
@@ -144,12 +149,14 @@ def _checked_userinfo(userinfo: str) -> str:
     Refuses control characters, and a colon in the name, which an Authorization header cannot carry (RFC 7617).
     """
     escaped = _escaped(userinfo)
-    name, _, password = escaped.partition(":")
+    name, __, password = escaped.partition(":")
     decoded = unquote_to_bytes(name)
     if b":" in decoded:
-        raise BadAddress("The name before the @ of the URL has a colon, which no server can tell from the password's.")
+        raise BadAddress(
+            _("The name before the @ of the URL has a colon, which no server can tell from the password's.")
+        )
     if any(byte < 0x20 or byte == 0x7F for byte in decoded + unquote_to_bytes(password)):
-        raise BadAddress("The name or password in the URL has a control character.")
+        raise BadAddress(_("The name or password in the URL has a control character."))
     return escaped if name or password else ""
 
 
@@ -157,20 +164,20 @@ def _checked_port(port: str) -> int | None:
     if not port:
         return None
     if not (port.isascii() and port.isdigit()):
-        raise BadAddress("This is not a URL: the port is not a number.")
+        raise BadAddress(_("This is not a URL: the port is not a number."))
     number = int(port[-6:]) if not port[:-6].strip("0") else 0
     if not 1 <= number <= 65535:
-        raise BadAddress("The port in the URL must be a number from 1 to 65535.")
+        raise BadAddress(_("The port in the URL must be a number from 1 to 65535."))
     return number
 
 
 def _checked_host(host: str) -> str:
     if not host:
-        raise BadAddress("The URL needs a host.")
+        raise BadAddress(_("The URL needs a host."))
     if host.startswith("["):
         return _checked_ipv6(host[1:-1])
     if "%" in host:
-        raise BadAddress("The URL's host name has a percent sign: write the name itself.")
+        raise BadAddress(_("The URL's host name has a percent sign: write the name itself."))
     if not host.isascii():
         host = _encoded(host)
     host = host.lower()
@@ -178,7 +185,7 @@ def _checked_host(host: str) -> str:
     if _NUMBER.fullmatch(labels[-1]):
         return _checked_ipv4(labels)
     if len(host) > 254 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise BadAddress("The URL's host name is not valid.")
+        raise BadAddress(_("The URL's host name is not valid."))
     return host
 
 
@@ -194,12 +201,12 @@ def _encoded(host: str) -> str:
         mapped = ""
     if mapped.isascii() and mapped:
         return mapped
-    raise BadAddress("The URL's host name is not valid.")
+    raise BadAddress(_("The URL's host name is not valid."))
 
 
 def _checked_ipv4(labels: list[str]) -> str:
     """Normalize an IPv4 address of any form: `127.1`, `0x7f.1`, `0177.0.0.1`, `2130706433` are all `127.0.0.1`."""
-    problem = BadAddress("The URL's host ends in a number and is no IPv4 address.")
+    problem = BadAddress(_("The URL's host ends in a number and is no IPv4 address."))
     if len(labels) > 4 or not all(_NUMBER.fullmatch(label) and len(label) < 16 for label in labels):
         raise problem
     try:
@@ -221,11 +228,13 @@ def _number(label: str) -> int:
 
 def _checked_ipv6(inside: str) -> str:
     if "%" in inside:
-        raise BadAddress("An address with a zone (%) is good on one machine only: leave the zone out.")
+        raise BadAddress(
+            _("An address with a zone (%(sign)s) is good on one machine only: leave the zone out."), sign="%"
+        )
     try:
         address = ipaddress.IPv6Address(inside)
     except ValueError:
-        raise BadAddress("This is not a URL: what stands in the brackets is no IPv6 address.") from None
+        raise BadAddress(_("This is not a URL: what stands in the brackets is no IPv6 address.")) from None
     if address.ipv4_mapped:  # Python 3.13 would write its end with dots, and one address would have two spellings
         number = int(address.ipv4_mapped)
         return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"

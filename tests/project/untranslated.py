@@ -23,6 +23,7 @@ _DATA = re.compile(
     r"\S+@\S+|https?://\S+|\b[a-z]{2,8}_[0-9a-f…-]+|\b[a-z]+(?:[._][a-z]+)+\b|\b[A-Z]\w+(?:/[\w -]+)+|"
     r"\bUTC\b|\b[A-Z]{3,4}T\b|\d+(?:[.,:]\d+)*\s?(?:ms|s|min|h|kB|MB)\b|•+"
 )
+_ADDRESS = re.compile(r"https?://\S+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -60,6 +61,8 @@ class _Texts(HTMLParser):
             if tag not in _VOID:
                 self._skipped.append(tag)
             return
+        if tag == "br":
+            self._text += " "
         if tag not in _INLINE:
             self._end_block()
         another_language = tag != "html" and bool(given.get("lang"))
@@ -124,7 +127,7 @@ def find_untranslated_lines(text: str, data: set[str]) -> list[str]:
 
 def _remaining(texts: list[str], data: set[str]) -> Iterator[str]:
     for text in texts:
-        rest = text
+        rest = _ADDRESS.sub(" ", text)  # whole: a known name may be a part of it
         for known in sorted(data, key=len, reverse=True):
             rest = rest.replace(known, " ")
         rest = _DATA.sub(" ", rest)

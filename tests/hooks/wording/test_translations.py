@@ -20,6 +20,7 @@ FOLDERS = (HOOKS / "locale", *map(Path, settings.LOCALE_PATHS))
 KEYWORDS = extract.DEFAULT_KEYWORDS | {
     "pgettext_lazy": ((1, "c"), 2),
     "gettext_lazy": None,
+    "gettext_noop": None,
     "ngettext_lazy": (1, 2),
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
