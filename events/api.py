@@ -75,7 +75,7 @@ class EventRepresentation(OrganizationAPIView):
     """GET returns the stored bytes, exactly as a `raw` webhook sends them."""
 
     def get(self, request: Request, owner: UUID, event: UUID) -> HttpResponse:
-        return HttpResponse(representation.of(_event(self, event)), content_type=representation.MEDIA_TYPE)
+        return HttpResponse(representation.get_bytes(_event(self, event)), content_type=representation.MEDIA_TYPE)
 
 
 def _event(view: OrganizationAPIView, event: UUID) -> Event:

@@ -125,7 +125,7 @@ def _check_all(new_events: Sequence[NewEvent], source: Source, permissions: Coll
     for index, sent in enumerate(new_events):
         try:
             checked.append(_check(index, sent, now))
-            if source != Source.CONSOLE and (problem := _not_theirs(index, sent.type, permissions)):
+            if source != Source.CONSOLE and (problem := _find_missing_permission(index, sent.type, permissions)):
                 errors.append(problem)
         except Unfit as unfit:
             errors.append(Problem(index, unfit.field, unfit.message))
@@ -134,7 +134,7 @@ def _check_all(new_events: Sequence[NewEvent], source: Source, permissions: Coll
     return checked
 
 
-def _not_theirs(index: int, event_type: str, permissions: Collection[Permission]) -> Problem | None:
+def _find_missing_permission(index: int, event_type: str, permissions: Collection[Permission]) -> Problem | None:
     """Return the problem with recording a type from outside the console, None if there is none."""
     needed = EVENT_TYPES[event_type].permission
     if needed is None:
@@ -178,7 +178,7 @@ def _store(
         _refuse_conflicts(checked, {key: event.fingerprint for key, event in known.items()})
         try:
             with transaction.atomic():
-                fresh = _insert(organization, _first_of_each(checked, known), actor, source)
+                fresh = _insert(organization, _select_new(checked, known), actor, source)
         except IntegrityError:
             if not tries_left:
                 raise
@@ -205,7 +205,7 @@ def _refuse_conflicts(checked: list[_Checked], fingerprints: dict[str, str]) -> 
             raise Conflict(each.index, key)
 
 
-def _first_of_each(checked: list[_Checked], known: dict[str, Event]) -> list[_Checked]:
+def _select_new(checked: list[_Checked], known: dict[str, Event]) -> list[_Checked]:
     """Return the events to store: all without a key, and the first of each key that is not known yet."""
     seen = set(known)
     wanted = []

@@ -52,13 +52,13 @@ def build(
             "test": is_test,
             "organization": {"id": organization.public_id, "name": organization.name},
             "resource": resource and {"id": resource.public_id, "kind": str(resource.kind), "name": resource.name},
-            "meta": {"version": VERSION, "occurred_at": _exactly(occurred_at), "source": source},
+            "meta": {"version": VERSION, "occurred_at": _format_time(occurred_at), "source": source},
             **data,
         }
     )
 
 
-def _exactly(when: datetime) -> str:
+def _format_time(when: datetime) -> str:
     """Return a time in UTC with three decimals and Z, the form of every time that receivers get as a text."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -68,6 +68,6 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def of(event: Event) -> bytes:
+def get_bytes(event: Event) -> bytes:
     """Return the stored representation of an event in UTF-8."""
     return event.representation.encode()

@@ -200,7 +200,7 @@ def code_of(value: str) -> str:
 def shorten(value: str, most: int) -> str:
     """Cut to so many code points: of a remark the longest text within, as its own words have room everywhere."""
     if not isinstance(value, Remark):
-        return graphemes.begin(value, most)
+        return graphemes.cut(value, most)
     texts = {name: text for name, text in value.parameters.items() if isinstance(text, str)}
     excess = len(value) - most
     if excess <= 0 or not texts:

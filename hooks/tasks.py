@@ -9,7 +9,7 @@ from hooks.engine.pump import Pump
 from hooks.engine.sweep import sweep as sweep_up
 from hooks.queue.wakeup import Heartbeat, wake
 from notifications_project.accounts import upkeep
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 
 
 def pump() -> None:
@@ -30,7 +30,7 @@ def ask_addresses() -> None:
 def sweep() -> None:
     """Once a minute: repair, then look for work that nobody announced."""
     for step in (_repair, digests.send_due, _wake_if_due, confirming.send_due, upkeep.run):
-        with isolated(f"a step of the sweep failed: {step.__name__}"):
+        with isolate(f"a step of the sweep failed: {step.__name__}"):
             step()
 
 

@@ -54,11 +54,11 @@ def insert(
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in wanted)
     with transaction.atomic(savepoint=False):
         if connection.vendor != "postgresql":
-            _many(f"{table} ({names})", wanted, rows, ignore_conflicts)
+            _insert_many(f"{table} ({names})", wanted, rows, ignore_conflicts)
         elif ignore_conflicts:
-            _unnest(f"{table} ({names})", wanted, rows)
+            _insert_by_unnest(f"{table} ({names})", wanted, rows)
         else:
-            _copy(f"{table} ({names})", wanted, rows)
+            _insert_by_copy(f"{table} ({names})", wanted, rows)
 
 
 def update(model: type[models.Model], fields: Sequence[str], objects: Sequence[models.Model]) -> None:
@@ -83,7 +83,7 @@ def _fields(model: type[models.Model], names: Sequence[str]) -> list[models.Fiel
     return [model._meta.get_field(name) for name in names]  # type: ignore[misc]
 
 
-def _many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:
+def _insert_many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:
     conflicts = "ON CONFLICT DO NOTHING" if ignore else ""
     statement = f"INSERT INTO {into} VALUES ({', '.join(['%s'] * len(fields))}) {conflicts}"  # noqa: S608  (names)
     prepared = _columns(fields, rows, [_as_saved(field) for field in fields])
@@ -91,14 +91,14 @@ def _many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequen
         cursor.executemany(statement, list(zip(*prepared, strict=True)))
 
 
-def _copy(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
+def _insert_by_copy(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
     columns = _columns(fields, rows, [_as_saved(field) for field in fields])
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for row in zip(*columns, strict=True):
             copy.write_row(row)
 
 
-def _unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
+def _insert_by_unnest(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows and ignore conflicts, which COPY cannot: each column is sent as one array in its text form."""
     types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
     arrays = ", ".join(f"%s::{type}[]" for type in types)
@@ -116,10 +116,10 @@ def _columns(
     columns = list(zip(*rows, strict=True))
     if len(columns) != len(fields):
         raise ValueError(f"{len(fields)} fields, but {len(columns)} values in each row")
-    return [_each_once(how, column) for how, column in zip(prepare, columns, strict=True)]
+    return [_prepare_once(how, column) for how, column in zip(prepare, columns, strict=True)]
 
 
-def _each_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[Any]:
+def _prepare_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[Any]:
     """Return the prepared values; an object that comes more than once is prepared once."""
     if prepare is None:
         return values

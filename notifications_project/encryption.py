@@ -76,7 +76,7 @@ def key_that_reads(stored: str) -> int | None:
     return None
 
 
-def rewritten(stored: str) -> str:
+def reencrypt(stored: str) -> str:
     """Return a stored value encrypted anew with the first key. Raises InvalidToken."""
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(stored.encode()).decode()
 

@@ -14,14 +14,7 @@ from django.db import models, transaction
 from django.db.models import F, TextField, Value
 from django.db.models.functions import Cast
 
-from notifications_project.encryption import (
-    NOTHING,
-    EncryptedJSONField,
-    decrypt,
-    key_that_reads,
-    keyed_hash,
-    rewritten,
-)
+from notifications_project.encryption import NOTHING, EncryptedJSONField, decrypt, key_that_reads, keyed_hash, reencrypt
 
 _CHUNK = 500
 
@@ -71,7 +64,7 @@ def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) 
     changed = 0
     for pk, stored in _stored(locked, name):
         if key_that_reads(stored):
-            value = Value(rewritten(stored), output_field=TextField())
+            value = Value(reencrypt(stored), output_field=TextField())
             hashes = _hashes(model, name, stored)
             changed += model._default_manager.filter(pk=pk).update(**{name: value}, **hashes)
     return changed

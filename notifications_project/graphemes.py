@@ -8,7 +8,7 @@ _SIGN = regex.compile(r"\X")
 _LONGEST = 64  # code points; a longer grapheme is nothing that people write, and is cut within
 
 
-def begin(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
     """Return the beginning of a text, at most `most` code points long."""
     if most <= 0 or len(text) <= most or text[: most + 1].isascii():
         return text[: max(0, most)]

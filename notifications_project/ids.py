@@ -27,7 +27,7 @@ def uuid7() -> UUID:
 
     UUIDs of the same millisecond have a counter in front of their random bits (RFC 9562, section 6.2). The library
     moves each of them a millisecond ahead instead: a thousand events would carry times in the future, and later
-    events of other processes would sort before them. `derived` keeps the order, because it keeps the counter.
+    events of other processes would sort before them. `derive_uuid7` keeps the order, because it keeps the counter.
     """
     global _last
     with _counting:
@@ -40,7 +40,7 @@ def uuid7() -> UUID:
         return UUID(int=_last >> _RANDOM << _RANDOM | secrets.randbits(_RANDOM))
 
 
-def derived(first: UUID, *names: UUID | str) -> UUID:
+def derive_uuid7(first: UUID, *names: UUID | str) -> UUID:
     """Return a version 7 UUID that depends on the arguments alone; two of them sort as their `first` do."""
     named = "/".join(map(str, (first, *names)))
     rest = int.from_bytes(hashlib.sha256(named.encode()).digest()) & (1 << _RANDOM) - 1

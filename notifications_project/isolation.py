@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def isolated(what: str, put_aside: Callable[[], object] | None = None) -> Iterator[None]:
+def isolate(what: str, put_aside: Callable[[], object] | None = None) -> Iterator[None]:
     """Log an exception of one row, put the row aside and go on; `what` names the row and the action that failed.
 
     `put_aside` records that the row is not to be tried again at once: without it the next run would fail on it again.

@@ -102,7 +102,7 @@ def mask_to_host(value: str) -> str:
     return f"{found.scheme}://{_shown_place(found)}{more}"
 
 
-def without(text: str, secrets: Mapping[str, str]) -> str:
+def replace_secrets(text: str, secrets: Mapping[str, str]) -> str:
     """Return a text in which each secret is replaced by its value in `secrets`, in every spelling of the secret."""
     if not text or not secrets:
         return text
@@ -127,12 +127,12 @@ def _ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[s
 
 
 def masked_options(secrets: Mapping[str, Any]) -> dict[str, str]:
-    """Return the secret options, each with its masked form, in the shape that `without` takes."""
+    """Return the secret options, each with its masked form, in the shape that `replace_secrets` takes."""
     return {str(value): mask(str(value)) for value in secrets.values() if value}
 
 
 def secrets_of(url: str) -> dict[str, str]:
-    """Return the parts of a URL that must not be recorded when a receiver repeats them, in the shape `without` takes.
+    """Return the parts of a URL that must not be recorded when a receiver repeats them, for `replace_secrets`.
 
     These are all parts of path and query that are no plain word, each with its replacement.
     """

@@ -7,7 +7,7 @@ from typing import Any
 from hooks.consent.suppressing import stop_everywhere
 from hooks.remarks import Remark, RemarkCode
 from hooks.wording import plain
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 
 # Bounces for other reasons (a filter, a full mailbox, a server that is away) are not about the address.
 _FOR_GOOD = {"bounced", "invalid", None}
@@ -25,7 +25,7 @@ def listen() -> None:
 def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
     """Process one report. Errors are logged, not raised: the provider would send all reports of its request again."""
     if event.recipient:
-        with isolated(f"a report of {esp_name} ({event.event_type}, id {event.event_id}) was not understood"):
+        with isolate(f"a report of {esp_name} ({event.event_type}, id {event.event_id}) was not understood"):
             _take_in(event, esp_name)
 
 

@@ -34,7 +34,7 @@ from hooks.transports.mail_connections import open_connection
 from hooks.wording import mailing
 from notifications_project.accounts import audit, quotas
 from notifications_project.accounts.models import Organization, User
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def send_due() -> int:
     with open_connection() as connection:
         for pk in waiting:
             away = False
-            with isolated(f"address {pk} cannot be asked to confirm; it is put aside", partial(_put_aside, pk)):
+            with isolate(f"address {pk} cannot be asked to confirm; it is put aside", partial(_put_aside, pk)):
                 answer = _send_one(connection, pk)
                 if answer is not None:
                     taken += answer.arrived

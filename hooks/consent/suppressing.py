@@ -11,7 +11,7 @@ from hooks.queue import pending
 from hooks.queue.wakeup import wake
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 from notifications_project.mail.addresses import comparable
 
 
@@ -38,7 +38,7 @@ def stop_everywhere(address: str, why: str) -> int:
     endpoints = lock_endpoints(known.select_related("organization").without_secrets())
     stopped = 0
     for endpoint in endpoints:
-        with isolated(f"mail to address {endpoint.pk} cannot be stopped"), transaction.atomic():
+        with isolate(f"mail to address {endpoint.pk} cannot be stopped"), transaction.atomic():
             health.stop_mail(endpoint, why)
             stopped += 1
     return stopped

@@ -296,7 +296,7 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
     """
     ended = ids.first_at(max(row.quiet_until for row in rows))
     told = intake.NewEvent(
-        type=TYPE, data=_data(rows, channel.user.language), id=ids.derived(ended, *sorted(row.pk for row in rows))
+        type=TYPE, data=_data(rows, channel.user.language), id=ids.derive_uuid7(ended, *sorted(row.pk for row in rows))
     )
     event = intake.record(space, [told], source=Source.CONSOLE)[0]
     digest = Delivery.objects.create(

@@ -24,7 +24,7 @@ from hooks.models import Attempt, Delivery, Endpoint
 from hooks.queue.outcomes import shorten_answer
 from hooks.remarks import Remark, RemarkCode, shorten
 from notifications_project import bulk
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def write(results: Sequence[Result], *, is_repeat: bool = False) -> None:
                 raise
             except Exception:
                 what = f"the result of delivery {result.notification.webhook_id} cannot be stored; it is tried later"
-                with isolated(what, partial(put_aside, result)):
+                with isolate(what, partial(put_aside, result)):
                     _write([_strip_content(result)])
 
 

@@ -11,7 +11,7 @@ from hooks.engine import leases, set_back
 from hooks.models import Delivery, Lane, PumpHeartbeat
 from hooks.queue import lanes
 from notifications_project.accounts.models import AccountMail
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 from notifications_project.runtime import sqlite_file
 
 _FORGET_PUMPS = timedelta(hours=1)
@@ -21,7 +21,7 @@ _LANES = 500
 def sweep() -> None:
     """Bring back lanes that sleep with work in them, leases from a clock that went back; forget what is over."""
     for repair in (set_back.repair, _wake_lanes, _shorten_leases, _forget_pumps, _forget_account_mails, _cut_log):
-        with isolated(f"a step of the sweep failed: {repair.__name__}"):
+        with isolate(f"a step of the sweep failed: {repair.__name__}"):
             repair()
 
 

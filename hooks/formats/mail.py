@@ -12,7 +12,7 @@ from hooks.formats.base import Format
 from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.wording import mailing, plain, tell
 from notifications_project.mail.addresses import ascii_domain
-from notifications_project.mail.unlinking import unlinked
+from notifications_project.mail.unlinking import unlink
 
 # The line beside the title: good, bad or neither. (A mail has no stylesheet that every client reads.)
 _EDGES = {Outcome.GOOD: "#15734a", Outcome.BAD: "#b42424", Outcome.NEUTRAL: "#8a877e"}
@@ -44,7 +44,7 @@ class Mail(Format):
         # Clients thread an application's mails by References. Gmail threads only mails with equal subjects; the subject
         # names the news all the same, else a list of mails would not show what failed.
         thread = f"<{story.thread}@{find_domain()}>"
-        sender = f"[{unlinked(plain.name(notification.organization))}]"
+        sender = f"[{unlink(plain.name(notification.organization))}]"
         subject = " ".join(filter(None, [story.mark, sender, story.subject]))
         return Message(
             body=render_to_string("mail/event.txt", context).encode(),

@@ -52,7 +52,7 @@ def fit(text: str, most: int, escape: Callable[[str], str] = str, size: Callable
             least = middle
         else:
             longest = middle - 1
-    begin = graphemes.begin(text, least)
+    begin = graphemes.cut(text, least)
     return escape(f"{begin.rstrip()}{ELLIPSIS}") if begin else ""
 
 

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from notifications_project import bulk
 from notifications_project.encryption import Unreadable, keyed_hash
-from notifications_project.masking import DOTS, mask, mask_to_host, secrets_of, without
+from notifications_project.masking import DOTS, mask, mask_to_host, replace_secrets, secrets_of
 
 _BATCH = 500
 _SECRET = ["webhook", "device"]
@@ -38,8 +38,8 @@ def _encrypt(endpoints: Any, endpoint: Any) -> None:
     whole = endpoint.address
     hidden = secrets_of(whole) if endpoint.kind == "webhook" else {}
     endpoint.secrets = {**endpoint.secrets, "address": whole}
-    endpoint.last_answer = without(endpoint.last_answer, hidden)[:200]
-    endpoint.disabled_reason = without(endpoint.disabled_reason, hidden)[:200]
+    endpoint.last_answer = replace_secrets(endpoint.last_answer, hidden)[:200]
+    endpoint.disabled_reason = replace_secrets(endpoint.disabled_reason, hidden)[:200]
     if endpoint.format == "ntfy" and _TOPIC in endpoint.options:
         topic = str(endpoint.options[_TOPIC])
         endpoint.secrets["options"] = {**endpoint.secrets.get("options", {}), _TOPIC: topic}
@@ -65,7 +65,7 @@ def mask_attempts(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         with transaction.atomic():
             bulk.update(Attempt, ["request", "response", "explanation"], changed)
             for attempt in changed:
-                hidden = without(attempt.delivery.outcome, attempt.hidden)[:200]
+                hidden = replace_secrets(attempt.delivery.outcome, attempt.hidden)[:200]
                 if hidden != attempt.delivery.outcome:
                     type(attempt.delivery).objects.filter(pk=attempt.delivery_id).update(outcome=hidden)
 
@@ -82,14 +82,14 @@ def _mask(attempt: Any) -> bool:
     attempt.hidden = hidden
     attempt.request = {**_without(attempt.request, hidden), "url": mask_to_host(url)}
     attempt.response = _without(attempt.response, hidden)
-    attempt.explanation = without(attempt.explanation, hidden)[:300]
+    attempt.explanation = replace_secrets(attempt.explanation, hidden)[:300]
     return True
 
 
 def _without(value: Any, hidden: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {without(name, hidden): _without(each, hidden) for name, each in value.items()}
-    return without(value, hidden) if isinstance(value, str) else value
+        return {replace_secrets(name, hidden): _without(each, hidden) for name, each in value.items()}
+    return replace_secrets(value, hidden) if isinstance(value, str) else value
 
 
 def decrypt_endpoints(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:

@@ -134,7 +134,7 @@ class Delivery(models.Model):
 
 def id_of(event: UUID, endpoint: UUID | str) -> UUID:
     """Return the id of the delivery of an event to an endpoint, given by `Endpoint.identity`."""
-    return ids.derived(event, endpoint)
+    return ids.derive_uuid7(event, endpoint)
 
 
 class Attempt(models.Model):

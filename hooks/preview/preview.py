@@ -32,7 +32,7 @@ from hooks.transports.http import make_headers
 from notifications_project import ids, json_text
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
-from notifications_project.masking import mask, mask_to_host, masked_options, without
+from notifications_project.masking import mask, mask_to_host, masked_options, replace_secrets
 
 _USUAL = "stack.redeploy.ok"
 _FORM = "application/x-www-form-urlencoded"
@@ -117,14 +117,14 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
         return _mail(known, notification, message)
     secrets = masked_options(secret_options(draft.format, draft.options))
     headers = make_headers(notification, message, signed=known.signed)
-    text = without(message.body.decode(errors="replace"), secrets)
+    text = replace_secrets(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.
     hidden = mask if draft.is_typed else mask_to_host
-    address = hidden(without(message.url or notification.address, secrets)) or gettext("(no URL yet)")
+    address = hidden(replace_secrets(message.url or notification.address, secrets)) or gettext("(no URL yet)")
     return Preview(
         format=known,
         first=f"POST {address}",
-        headers=tuple((name, without(value, secrets)) for name, value in headers.items()),
+        headers=tuple((name, replace_secrets(value, secrets)) for name, value in headers.items()),
         text=_readable(text, message.content_type),
         body=_parsed(text, message.content_type),
         drawn=_template(known) if message.body else "",

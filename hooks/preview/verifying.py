@@ -16,7 +16,7 @@ from hooks.transports import http
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
+from notifications_project.masking import mask_to_host, masked_options, replace_secrets, secrets_of
 from notifications_project.runtime.waiting import Seats, without_database
 
 _seats = Seats(each=3, total=20)
@@ -55,7 +55,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
     with without_database():
         answer = http.ask(message, hidden, owner, authorities_of(options))
     verified, words = known.verified(answer)
-    return verified, without(words, hidden)
+    return verified, replace_secrets(words, hidden)
 
 
 def verify_draft(draft: Draft, actor: User, owner: str) -> tuple[bool, str]:

@@ -30,7 +30,7 @@ from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from hooks.routing.subjects import annotate_subject
 from notifications_project import bulk
 from notifications_project.accounts.models import Organization
-from notifications_project.isolation import isolated
+from notifications_project.isolation import isolate
 
 CHUNK = 500  # events routed in one transaction
 _MOST_DELIVERIES = 5_000  # after which a chunk is cut, so that no transaction grows without bound
@@ -130,7 +130,7 @@ def _route_organization(owner: UUID) -> int:
     done: list[UUID] = []
     for event in events:
         what = f"event {event.public_id} cannot be routed; it waits, and others go before it"
-        with isolated(what, partial(_round.set_aside, event.pk)):
+        with isolate(what, partial(_round.set_aside, event.pk)):
             owed += rules.owed(event)
             done.append(event.pk)
         if len(owed) >= _MOST_DELIVERIES:

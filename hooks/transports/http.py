@@ -35,7 +35,7 @@ from hooks.transports.decoding import decode_body
 from hooks.transports.replies import NoReply
 from hooks.transports.target import parse_target
 from notifications_project import graphemes
-from notifications_project.masking import mask_to_host, masked_options, secrets_of, without
+from notifications_project.masking import mask_to_host, masked_options, replace_secrets, secrets_of
 from notifications_project.network.lookups import TooSlow
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
@@ -80,10 +80,10 @@ def post(notification: Notification) -> Answer:
         hidden |= masked_options(known.secret_options(notification.options))
         message = known.write(notification)
         headers = make_headers(notification, message, signed=known.signed)
-        request["headers"] = {name: without(text, hidden) for name, text in headers.items()}
+        request["headers"] = {name: replace_secrets(text, hidden) for name, text in headers.items()}
         body = message.body.decode()
         if body != notification.representation:
-            request["body"] = without(body, hidden)
+            request["body"] = replace_secrets(body, hidden)
         if message.unsent:
             request["url"] = mask_to_host(notification.address)
             return Answer(
@@ -95,7 +95,9 @@ def post(notification: Notification) -> Answer:
         )
     except (RequestException, ValueError, UnicodeError) as error:
         request["url"] = mask_to_host(notification.address)
-        return Answer("invalid", without(_shorten_error(error), hidden), started, measure_ms(started), request=request)
+        return Answer(
+            "invalid", replace_secrets(_shorten_error(error), hidden), started, measure_ms(started), request=request
+        )
     answer = _attempt(_get_adapter(), prepared, request, started, hidden, known.understand)
     request["url"] = mask_to_host(notification.address)
     return answer
@@ -113,7 +115,7 @@ def ask(message: Message, hidden: Mapping[str, str], owner: str = "", authoritie
     try:
         prepared = Prepared(parse_target(message.url), _make_headers(message), message.body, owner, authorities)
     except (RequestException, ValueError, UnicodeError) as error:
-        return Answer("invalid", without(_shorten_error(error), hidden), started, measure_ms(started))
+        return Answer("invalid", replace_secrets(_shorten_error(error), hidden), started, measure_ms(started))
     adapter = Adapter()
     try:
         return _attempt(adapter, prepared, {}, started, hidden, lambda answer: answer)
@@ -139,7 +141,7 @@ def _attempt(
         return Answer("refused", error.remark, started, measure_ms(started), request=request)
     except Exception as error:
         code, text = _describe_error(error, trace)
-        text = change_texts(text, lambda said: without(said, hidden))
+        text = change_texts(text, lambda said: replace_secrets(said, hidden))
         return Answer(
             code, text, started, measure_ms(started), request=request, timings=trace.timings, dialled=trace.dialled
         )
@@ -159,7 +161,7 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
     shown = decode_body(body, reply.codings, reply.get("content-type"), _KEEP)
     return Answer(
         str(status),
-        graphemes.begin(text, 100),
+        graphemes.cut(text, 100),
         started,
         measure_ms(started),
         status=status,
@@ -174,9 +176,11 @@ def _exchange(adapter: Adapter, prepared: Prepared, request: dict[str, Any], tra
 def _mask_echoes(answer: Answer, hidden: Mapping[str, str]) -> Answer:
     """Mask the secrets in an answer: some services repeat the request in their errors."""
     response = answer.response
-    headers = {without(name, hidden): without(text, hidden) for name, text in response["headers"].items()}
-    body = without(response["body"], hidden)
-    text = change_texts(answer.text, lambda said: without(said, hidden))
+    headers = {
+        replace_secrets(name, hidden): replace_secrets(text, hidden) for name, text in response["headers"].items()
+    }
+    body = replace_secrets(response["body"], hidden)
+    text = change_texts(answer.text, lambda said: replace_secrets(said, hidden))
     return replace(answer, text=text, response={**response, "headers": headers, "body": body})
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import npgettext, pgettext
 from events import catalogue
 from hooks.messages import Notification, Reason, RuleKind
 from hooks.wording import plain, resource_of
-from notifications_project.mail.unlinking import unlinked
+from notifications_project.mail.unlinking import unlink
 
 OWN = frozenset({RuleKind.SETTING, RuleKind.DEFAULT, RuleKind.ROLE})  # rules that members control themselves
 _LONGEST_NAME = 100
@@ -58,7 +58,7 @@ def footer(notification: Notification, language: str) -> Footer:
 def confirmation(organization: str) -> Confirmation:
     """Return the words of the mail that asks an address to confirm, in the platform's language."""
     with translation.override(settings.MESSAGE_LANGUAGE):
-        return _confirmation({"organization": unlinked(plain.name(organization))})
+        return _confirmation({"organization": unlink(plain.name(organization))})
 
 
 def _confirmation(named_so: dict[str, str]) -> Confirmation:
@@ -85,11 +85,11 @@ def _confirmation(named_so: dict[str, str]) -> Confirmation:
 
 def named(hook: str) -> str:
     """Return a hook's name on one line, without anything that a mail client turns into a link."""
-    return unlinked(plain.line(hook, _LONGEST_NAME))
+    return unlink(plain.line(hook, _LONGEST_NAME))
 
 
 def _whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
-    named_so = {"organization": unlinked(plain.name(notification.organization))}
+    named_so = {"organization": unlink(plain.name(notification.organization))}
     own = ((pgettext("mail", "Change this in your settings"), _settings_page(notification)),)
     rules = {reason["rule"] for reason in notification.reasons}
     if hooks:

@@ -39,7 +39,7 @@ def line(given: str, most: int = LONGEST) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{graphemes.begin(text, most - 1).rstrip()}…"
+    return text if len(text) <= most else f"{graphemes.cut(text, most - 1).rstrip()}…"
 
 
 def _visible(sign: str) -> str:

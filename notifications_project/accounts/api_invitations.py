@@ -63,7 +63,7 @@ class _Managed(OrganizationAPIView):
 
 class Invitations(_Managed):
     def get(self, request: Request, owner: object) -> Response:
-        found = invitations.listed(self.organization)[: 2 * invitations.MOST_OPEN]
+        found = invitations.list_open(self.organization)[: 2 * invitations.MOST_OPEN]
         return lists.whole(invitation_json(each) for each in found)
 
     def post(self, request: Request, owner: object) -> Response:

@@ -17,8 +17,8 @@ def record(organization: Organization, actor: User | str | None, action: str, ta
     AuditEntry.objects.create(
         organization=organization,
         actor=actor if isinstance(actor, User) else None,
-        actor_name=graphemes.begin(str(actor), 254) if actor else "system",
+        actor_name=graphemes.cut(str(actor), 254) if actor else "system",
         action=action,
-        target=graphemes.begin(target, 200),
+        target=graphemes.cut(target, 200),
         detail=detail,
     )

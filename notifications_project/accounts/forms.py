@@ -71,7 +71,7 @@ class NewAccountForm(forms.Form):
         self.email = email
 
     def clean_name(self) -> str:
-        return visible(self.cleaned_data["name"])
+        return clean_name(self.cleaned_data["name"])
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -100,7 +100,7 @@ class OrganizationForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=100)
 
     def clean_name(self) -> str:
-        return visible(self.cleaned_data["name"])
+        return clean_name(self.cleaned_data["name"])
 
 
 class TokenForm(forms.Form):
@@ -122,7 +122,7 @@ class TokenForm(forms.Form):
         self.fields["organization"].choices = [*choices, ("all", _("All my organizations"))]  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
-        name = visible(self.cleaned_data["name"])
+        name = clean_name(self.cleaned_data["name"])
         if any(not token.is_expired for token in ApiToken.objects.filter(user=self.user, name=name)):
             message = gettext("You have a token of this name. Choose another name, or revoke that one first.")
             raise forms.ValidationError(message)
@@ -170,10 +170,10 @@ class ProfileForm(forms.ModelForm[User]):
         return self.cleaned_data["language"] or self.instance.language
 
     def clean_name(self) -> str:
-        return visible(self.cleaned_data["name"])
+        return clean_name(self.cleaned_data["name"])
 
 
-def visible(name: str) -> str:
+def clean_name(name: str) -> str:
     """Return a name in the form NFC. Raises ValidationError if it has invisible characters."""
     name = one_spelling(name)
     if not is_visible(name):

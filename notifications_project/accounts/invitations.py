@@ -26,8 +26,8 @@ from notifications_project.accounts.locking import lock_organization
 from notifications_project.accounts.models import Invitation, Membership, Organization, User
 from notifications_project.accounts.organizations import create_user, refuse_personal
 from notifications_project.accounts.roles import Permission, allows
-from notifications_project.isolation import isolated
-from notifications_project.mail.unlinking import unlinked
+from notifications_project.isolation import isolate
+from notifications_project.mail.unlinking import unlink
 
 VALID_FOR = timedelta(days=7)
 AGAIN_AFTER = timedelta(minutes=10)  # an invitation is mailed at most once in this time
@@ -130,7 +130,7 @@ def revoke(*, invitation: Invitation, actor: User) -> None:
     _end(_open(invitation), "revoked_at", actor)
 
 
-def listed(organization: Organization) -> QuerySet[Invitation]:
+def list_open(organization: Organization) -> QuerySet[Invitation]:
     """Return the open invitations of an organization, newest first, expired ones for another month."""
     since = timezone.now() - KEPT_FOR
     found = Invitation.objects.filter(organization=organization, expires_at__gt=since).open()
@@ -208,7 +208,7 @@ def mail_due() -> None:
         return
     due = Invitation.objects.filter(mail_due_at__lte=timezone.now()).order_by("mail_due_at")
     for pk in list(due.values_list("pk", flat=True)[:_AT_ONCE]):
-        with isolated(f"invitation {pk} cannot be mailed; it is put aside", partial(_put_aside, pk)):
+        with isolate(f"invitation {pk} cannot be mailed; it is put aside", partial(_put_aside, pk)):
             _mail_waiting(pk)
 
 
@@ -258,8 +258,8 @@ def _write(invitation: Invitation, link: str, language: str) -> dict[str, str]:
     by = invitation.invited_by
     context = {
         "language": language,
-        "organization": unlinked(invitation.organization.name),
-        "by": unlinked(str(by)) if by else "",
+        "organization": unlink(invitation.organization.name),
+        "by": unlink(str(by)) if by else "",
         "role": invitation.get_role_display(),
         "link": link,
         "invitation": invitation,

@@ -32,7 +32,7 @@ def members(request: HttpRequest, organization: Organization) -> HttpResponse:
     more = rows[AT_ONCE - 1].pk if len(rows) > AT_ONCE else None
     context = {"organization": organization, "memberships": rows[:AT_ONCE], "more": more, "after": after}
     if not after and not organization.is_personal and allows(_me(request).role, Permission.MANAGE_MEMBERS):
-        context["invitations"] = invitations.listed(organization)[:AT_ONCE]
+        context["invitations"] = invitations.list_open(organization)[:AT_ONCE]
     return render(request, "accounts/members.html", context)
 
 

@@ -28,7 +28,7 @@ def webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str], addr
             headers=[[name, value] for name, value in headers.items()],
             body=body,
             signature=verdict.signature,
-            signature_reason=graphemes.begin(verdict.reason, 300),
+            signature_reason=graphemes.cut(verdict.reason, 300),
         )
     )
 
@@ -38,7 +38,7 @@ def email(sender: str, recipients: Sequence[str], body: bytes) -> Message:
     return _keep(
         Message(
             kind=Message.Kind.EMAIL,
-            title=graphemes.begin(reading.read_mail(body).subject, 300) or UNTITLED_EMAIL,
+            title=graphemes.cut(reading.read_mail(body).subject, 300) or UNTITLED_EMAIL,
             body=body,
             sender=sender[:254],
             recipients=list(recipients),
@@ -62,4 +62,4 @@ def _title(body: bytes) -> str:
     except ValueError:
         return UNTITLED_BODY if body else NO_BODY
     kind = content.get("event_type") or content.get("type") if isinstance(content, dict) else None
-    return graphemes.begin(str(kind), 300) if kind else UNTITLED_JSON
+    return graphemes.cut(str(kind), 300) if kind else UNTITLED_JSON

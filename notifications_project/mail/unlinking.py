@@ -22,7 +22,7 @@ _AT = re.compile(r"\s*[@\uff20\ufe6b]\s*")
 _PHONE = re.compile(r"(\+?\s?\d(?:[\s().\-\u2010-\u2015/]*\d){2})(?:[\s().\-\u2010-\u2015/]*\d){4,}")
 
 
-def unlinked(name: object) -> str:
+def unlink(name: object) -> str:
     """Return a name without addresses: `evil. example`, `a at b. example`; of a long number only its beginning."""
     text = _PHONE.sub(r"\1…", str(name))
     text = _SHARE.sub(" ", _SCHEME.sub(" ", text))

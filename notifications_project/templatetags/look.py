@@ -17,12 +17,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from notifications_project import json_text, words
-from notifications_project.mail.unlinking import unlinked
+from notifications_project.mail.unlinking import unlink
 from notifications_project.masking import mask
 
 register = template.Library()
 
-register.filter("unlinked", unlinked)
+register.filter("unlinked", unlink)
 register.filter("plural", words.plural)
 
 

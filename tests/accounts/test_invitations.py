@@ -311,11 +311,11 @@ def test_an_invitation_ends_after_a_week_and_can_be_made_again(acme, alice, olga
         browser = client_of(olga)
         assert browser.post(link()).status_code == 410
         assert browser.post(answer_path(one)).status_code == 404
-        assert invitations.listed(acme).count() == 1
+        assert invitations.list_open(acme).count() == 1
         invite(acme, olga.email)
         pages.get(client, link())
     with time_machine.travel(timezone.now() + timedelta(days=45)):
-        assert invitations.listed(acme).count() == 0
+        assert invitations.list_open(acme).count() == 0
         upkeep.run()
         assert not Invitation.objects.exists()
 

@@ -254,8 +254,8 @@ def test_an_event_is_read_with_its_representation(dave_api: Api, acme: Organizat
         "test": True,
         "representation": json.loads(event.representation),
     }
-    assert representation.of(event) in dave_api.get(address).content
-    assert dave_api.get(f"{address}representation/").content == representation.of(event)
+    assert representation.get_bytes(event) in dave_api.get(address).content
+    assert dave_api.get(f"{address}representation/").content == representation.get_bytes(event)
 
 
 def test_the_list_is_paged_by_key_newest_first(dave_api: Api, acme: Organization) -> None:

@@ -48,7 +48,7 @@ def test_an_event_is_stored_with_its_representation(acme: Organization) -> None:
         ],
     )
     shop = Resource.objects.get()
-    assert json.loads(representation.of(Event.objects.get())) == {
+    assert json.loads(representation.get_bytes(Event.objects.get())) == {
         "event_type": "job.fail",
         "timestamp": 1767616245,
         "event_id": event.public_id,
@@ -64,11 +64,11 @@ def test_an_event_is_stored_with_its_representation(acme: Organization) -> None:
 
 def test_a_representation_stays_as_it_was_whatever_is_renamed_later(acme: Organization) -> None:
     [event] = record(acme, [new(resource={"kind": "addon", "name": "Database"})])
-    before = representation.of(event)
+    before = representation.get_bytes(event)
     Resource.objects.update(name="Old database")
     acme.name = "Acme & Sons"
     acme.save()
-    assert representation.of(Event.objects.get()) == before
+    assert representation.get_bytes(Event.objects.get()) == before
 
 
 def test_without_a_time_an_event_happened_now(acme: Organization) -> None:
@@ -211,7 +211,7 @@ def test_what_just_fits_is_stored(acme: Organization) -> None:
         ],
     )
     for event in Event.objects.filter(pk__in=[event.pk for event in events]):
-        json.loads(representation.of(event))
+        json.loads(representation.get_bytes(event))
 
 
 def test_a_time_too_far_ahead_is_refused(acme: Organization) -> None:

@@ -28,7 +28,7 @@ def events_of(organization: Organization) -> str:
 
 
 def told(event: Event) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(representation.of(event))
+    found: dict[str, Any] = json.loads(representation.get_bytes(event))
     return found
 
 

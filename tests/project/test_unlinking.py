@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifications_project.mail.unlinking import unlinked
+from notifications_project.mail.unlinking import unlink
 
 # What mail programs recognize, more of it than any of them does.
 LINKS = re.compile(
@@ -42,6 +42,6 @@ LINKS = re.compile(
     ],
 )
 def test_a_name_makes_no_link_and_stays_readable(name: str, shown: str) -> None:
-    assert unlinked(name) == shown
+    assert unlink(name) == shown
     assert not LINKS.search(shown)
-    assert unlinked(shown) == shown
+    assert unlink(shown) == shown

@@ -59,7 +59,7 @@ def test_a_delivery_is_read_with_its_attempts(
     [attempt] = found["attempts"]
     assert (attempt["number"], attempt["code"]) == (1, "500")
     assert attempt["request"]["headers"]["webhook-id"] == listed["id"]
-    assert attempt["request"]["body"].encode() == representation.of(event) == receiver.requests[0].data
+    assert attempt["request"]["body"].encode() == representation.get_bytes(event) == receiver.requests[0].data
     assert attempt["response"]["body"] == "oh"
     assert attempt["explanation"]
     assert attempt["advice"]

@@ -116,7 +116,7 @@ def test_urls_that_microsoft_has_ended_are_refused_with_what_to_do_instead(url: 
 def test_texts_are_cut_between_what_people_see_as_signs(sign: str) -> None:
     text = f"abc{sign * 20}"
     for most in range(3, 40):
-        begin = graphemes.begin(text, most)
+        begin = graphemes.cut(text, most)
         assert len(begin) <= most
         assert (len(begin) - 3) % len(sign) == 0
         assert len(begin) > most - len(sign)
@@ -126,7 +126,7 @@ def test_texts_are_cut_between_what_people_see_as_signs(sign: str) -> None:
 
 
 def test_a_sign_without_end_is_cut_all_the_same() -> None:
-    assert len(graphemes.begin(f"e{chr(0x301) * 5000}", 200)) == 200
+    assert len(graphemes.cut(f"e{chr(0x301) * 5000}", 200)) == 200
 
 
 @pytest.mark.parametrize("name", [known.name for known in webhook_formats() if known.name != "raw"])
