@@ -35,7 +35,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
     for hook in existing_hooks(endpoint, hooks):
         _, new = Unsubscription.objects.get_or_create(hook=hook, endpoint=endpoint)
         if new:
-            pending.cancel_for_hook(hook, Remark(RemarkCode.UNSUBSCRIBED), only=endpoint)
+            pending.cancel_for_hook(hook, Remark(RemarkCode.UNSUBSCRIBED), only_to=endpoint)
             audit.record(endpoint.organization, by, "hook.unsubscribed", hook.name, **_about(endpoint, by))
             left.append(hook)
     return left

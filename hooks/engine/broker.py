@@ -58,7 +58,7 @@ class Queue(ORM):  # type: ignore[misc]
         return key
 
     def dequeue(self) -> Taken:
-        """Return tasks that are queued, or None after a while."""
+        """Return tasks that are queued, or None after a while, or if the database is away."""
         connection = connections[Conf.ORM]
         try:
             if connection.vendor == "postgresql":
@@ -77,10 +77,10 @@ class Queue(ORM):  # type: ignore[misc]
     def take(self) -> Taken:
         """Return the queued tasks that no other process has taken meanwhile."""
         queue = OrmQ.objects.using(Conf.ORM)
-        found = queue.filter(key=self.list_key, lock__lt=timezone.now())[: Conf.BULK]
+        waiting = queue.filter(key=self.list_key, lock__lt=timezone.now())[: Conf.BULK]
         return [
             (task.pk, task.payload)
-            for task in found
+            for task in waiting
             if queue.filter(pk=task.pk, lock=task.lock).update(lock=self.timeout(task))
         ]
 

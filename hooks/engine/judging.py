@@ -30,7 +30,7 @@ class Result:
 def judge_answer(lease: Lease, notification: Notification, answer: Answer) -> Result:
     """Return the verdict on one answer. The lease learns from it at once, the database at the next `record.write`."""
     scheduled = notification.tries - notification.extra_tries + 1
-    verdict = outcomes.judge(answer, scheduled, notification.is_test, notification.extra)
+    verdict = outcomes.judge(answer, scheduled, is_test=notification.is_test, is_extra=notification.extra)
     result = Result(lease, notification, answer, verdict, ids.uuid7())
     if not answer.transport_down:
         _teach_lease(result)

@@ -157,8 +157,8 @@ def _update_health(endpoints: Sequence[_EndpointResults], moved: set[UUID], now:
     for endpoint in Endpoint.objects.without_secrets().filter(pk__in=others).order_by("pk"):
         answered = [result for result in others[endpoint.pk] if result.outcome.verdict != Verdict.UNSENT]
         here = [result for result in answered if result.attempt not in moved]
-        told = [health.Told(each.outcome, shorten_answer(each.answer), each.notification.is_test) for each in here]
-        health.update(endpoint, told, now)
+        answers = [health.Told(one.outcome, shorten_answer(one.answer), one.notification.is_test) for one in here]
+        health.update(endpoint, answers, now)
 
 
 def _lock_mails(results: Sequence[Result]) -> None:

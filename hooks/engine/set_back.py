@@ -1,8 +1,8 @@
-"""The database's clock was set back: what was to be soon would now be in an hour. It is drawn nearer by as much.
+"""Repairs what is due later after the database's clock was set back: what was due soon would now be due in an hour.
 
-That it happened shows in the heartbeats, which are never later than now (those of pumps at work are kept from
-going back, see `wakeup.Heartbeat`), and by how much shows in the latest of them. Whoever sees it first repairs; who
-waits for the same heartbeats then finds none in the future. Short by at most the minute between two sweeps.
+Heartbeats show that it happened: they are never later than now (those of pumps at work are kept from going back, see
+`wakeup.Heartbeat`). The latest of them shows by how much, short by at most the minute between two sweeps. The first
+worker that sees it repairs; others that wait for the same heartbeats then find none in the future.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SCHEDULED = timedelta(minutes=2)  # more than the schedule's minute
 
 
 def repair() -> bool:
-    """Look for it, and put it right; whether there was anything to do."""
+    """Repair what a clock that was set back has moved away; return True if there was anything to do."""
     _keep_the_schedule()
     if not PumpHeartbeat.objects.filter(seen_at__gt=clock.now() + _NOTICED).exists():
         return False
@@ -49,33 +49,35 @@ def repair() -> bool:
 
 
 def _draw_nearer(now: datetime, step: timedelta) -> None:
-    """Deliveries first, then lanes: `hooks.locking`."""
+    """Draw everything that is due later nearer by `step`: deliveries first, then lanes, as `hooks.locking` has it."""
 
-    def nearer(name: str) -> Case:
+    def draw_nearer(name: str) -> Case:
         sooner = Greatest(F(name) - Value(step), Value(now))
         return Case(When(**{f"{name}__gt": now}, then=sooner), default=F(name))
 
-    def no_later(name: str, than: datetime) -> Case:
+    def cut_to(name: str, than: datetime) -> Case:
         return Case(When(**{f"{name}__gt": than}, then=Value(than)), default=F(name))
 
     later = Q(due_at__gt=now) | Q(scheduled_at__gt=now)
-    Delivery.objects.pending().filter(later).update(due_at=nearer("due_at"), scheduled_at=nearer("scheduled_at"))
+    Delivery.objects.pending().filter(later).update(
+        due_at=draw_nearer("due_at"), scheduled_at=draw_nearer("scheduled_at")
+    )
     # A lease is only cut to a whole one: it may have been taken after the clock was set back.
     longest = now + timedelta(seconds=leases.get_lease_seconds())
     ahead = Q(next_at__gt=now) | Q(not_before__gt=now) | Q(leased_until__gt=longest)
     concerned = lock_lanes(Lane.objects.filter(ahead).values_list("pk", flat=True))
     Lane.objects.filter(pk__in=concerned).update(
-        work_due_at=nearer("work_due_at"),
-        not_before=nearer("not_before"),
-        next_at=nearer("next_at"),
-        leased_until=no_later("leased_until", longest),
+        work_due_at=draw_nearer("work_due_at"),
+        not_before=draw_nearer("not_before"),
+        next_at=draw_nearer("next_at"),
+        leased_until=cut_to("leased_until", longest),
     )
-    Circuit.objects.filter(not_before__gt=now).update(not_before=nearer("not_before"))
-    AccountMail.objects.filter(due_at__gt=now).update(due_at=nearer("due_at"))
+    Circuit.objects.filter(not_before__gt=now).update(not_before=draw_nearer("not_before"))
+    AccountMail.objects.filter(due_at__gt=now).update(due_at=draw_nearer("due_at"))
 
 
 def _keep_the_schedule() -> None:
-    """django-q2 runs the sweep when its time has come: by the clock of this machine, not the database's."""
+    """Have the sweep run now if it is scheduled too late: by the clock of this machine, as django-q2 has it."""
     now = timezone.now()
     late = Schedule.objects.filter(func="hooks.tasks.sweep", next_run__gt=now + _SCHEDULED)
     if late.exists():

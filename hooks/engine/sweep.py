@@ -26,6 +26,7 @@ def sweep() -> None:
 
 
 def _wake_lanes() -> None:
+    """Touch lanes that sleep with work in them."""
     waiting = Delivery.objects.pending().filter(lane=OuterRef("pk"), due_at__isnull=False)
     asleep = Lane.objects.filter(Exists(waiting), work_due_at__isnull=True, leased_until__isnull=True)
     lanes.touch(list(asleep.values_list("pk", flat=True)[:_LANES]))

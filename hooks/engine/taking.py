@@ -40,6 +40,8 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
+    """The data of an endpoint that sending needs."""
+
     address: str
     format: str
     options: dict[str, Any]
@@ -48,22 +50,22 @@ class _Endpoint:
     language: str
 
 
-def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
+def take(wanted: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
     """Return the due deliveries of leased lanes by lane, in order, at most so many of each; nothing is written.
 
     A lane with something that cannot be read is left out and rests, but for a lane that serves many addresses:
     there that delivery alone waits. The others are served.
     """
     try:
-        return _take(asked)
+        return _take(wanted)
     except Error:
         raise
     except Exception:
         # Above all an operator's mistake with ENCRYPTION_KEYS: nothing is lost or overwritten.
-        found: dict[int, list[Notification]] = {}
-        for lease, most in asked:
+        taken: dict[int, list[Notification]] = {}
+        for lease, most in wanted:
             try:
-                found |= _take([(lease, most)])
+                taken |= _take([(lease, most)])
             except Error:
                 raise
             except CannotDecrypt:
@@ -71,19 +73,19 @@ def take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
                 lease.back_off(_UNREADABLE, also_requested=True)
             except Exception:
                 if lease.transport in _SHARED:
-                    found[lease.lane] = _take_readable(lease, most)
+                    taken[lease.lane] = _take_readable(lease, most)
                     continue
                 logger.exception("lane %s waits: what is due in it cannot be read", lease.lane)
                 lease.back_off(_UNREADABLE, also_requested=True)
-        return found
+        return taken
 
 
 def _take_readable(lease: Lease, most: int) -> list[Notification]:
-    """Take what can be read of a lane that serves many addresses, one by one; put the rest aside."""
-    found: list[Notification] = []
+    """Take what can be read of a lane that serves many addresses, one by one; make the rest due later."""
+    readable: list[Notification] = []
     for pk in _find_first_due([(lease, most)]):
         try:
-            found += _read([lease], [pk])[lease.lane]
+            readable += _read([lease], [pk])[lease.lane]
         except Error:
             raise
         except Exception:
@@ -91,40 +93,41 @@ def _take_readable(lease: Lease, most: int) -> list[Notification]:
             later = clock.now() + timedelta(seconds=_UNREADABLE)
             unreadable = Delivery.objects.pending().filter(pk=pk)
             unreadable.update(due_at=later, outcome=Remark(RemarkCode.DELIVERY_UNREADABLE))
-    return found
+    return readable
 
 
-def _take(asked: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
-    return _read([lease for lease, _ in asked], _find_first_due(asked))
+def _take(wanted: Sequence[tuple[Lease, int]]) -> dict[int, list[Notification]]:
+    return _read([lease for lease, _ in wanted], _find_first_due(wanted))
 
 
-def _read(leases: Sequence[Lease], wanted: Sequence[UUID]) -> dict[int, list[Notification]]:
+def _read(leases: Sequence[Lease], deliveries: Sequence[UUID]) -> dict[int, list[Notification]]:
+    """Read deliveries ready to be sent, by lane. Raises CannotDecrypt, or whatever else an unreadable value causes."""
     asked_for = ExpressionWrapper(Q(due_at=AT_ONCE), BooleanField())
-    due = Delivery.objects.filter(pk__in=wanted, due_at__isnull=False).annotate(asked_for=asked_for)
+    due = Delivery.objects.filter(pk__in=deliveries, due_at__isnull=False).annotate(asked_for=asked_for)
     rows = list(due.order_by("due_at", "pk").values_list(*_COLUMNS))
     # Nothing of a mail is signed: a secret that cannot be read is no reason not to send it.
     mails = {lease.lane for lease in leases if lease.transport == Transport.SMTP}
     endpoints = _read_endpoints({row[2] for row in rows if row[1] not in mails}, with_keys=True)
     endpoints |= _read_endpoints({row[2] for row in rows if row[1] in mails}, with_keys=False)
-    found: dict[int, list[Notification]] = {lease.lane: [] for lease in leases}
+    by_lane: dict[int, list[Notification]] = {lease.lane: [] for lease in leases}
     for row in rows:
-        found[row[1]].append(_build_notification(row, endpoints[row[2]]))
-    return found
+        by_lane[row[1]].append(_build_notification(row, endpoints[row[2]]))
+    return by_lane
 
 
-def _find_first_due(asked: Sequence[tuple[Lease, int]]) -> list[UUID]:
+def _find_first_due(wanted: Sequence[tuple[Lease, int]]) -> list[UUID]:
     """Return the ids of what is due first in each lane; PostgreSQL gives them for all lanes at once."""
     if connection.vendor != "postgresql":
         now = clock.now()
-        found: list[UUID] = []
-        for lease, most in asked:
+        first: list[UUID] = []
+        for lease, most in wanted:
             due = Delivery.objects.pending().filter(lane=lease.lane)
             due = due.filter(due_at__lte=AT_ONCE if lease.backs_off_until else now)
-            found += due.order_by("due_at", "pk").values_list("pk", flat=True)[:most]
-        return found
-    latest = [AT_ONCE if lease.backs_off_until else None for lease, _ in asked]
+            first += due.order_by("due_at", "pk").values_list("pk", flat=True)[:most]
+        return first
+    latest = [AT_ONCE if lease.backs_off_until else None for lease, _ in wanted]
     with connection.cursor() as cursor:
-        cursor.execute(_FIRST_DUE, [[lease.lane for lease, _ in asked], latest, [most for _, most in asked]])
+        cursor.execute(_FIRST_DUE, [[lease.lane for lease, _ in wanted], latest, [most for _, most in wanted]])
         return [pk for (pk,) in cursor.fetchall()]
 
 
@@ -152,7 +155,7 @@ _MEMBERS_LANGUAGE = Subquery(
 )
 
 
-def _read_endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]:
+def _read_endpoints(wanted: set[UUID], *, with_keys: bool) -> dict[UUID, _Endpoint]:
     """Return where deliveries go, by endpoint: address, format, options, language, and the keys that are valid now.
 
     `with_keys`: for webhooks and devices; mail is not signed. Raises CannotDecrypt if secrets are lost.
@@ -161,7 +164,7 @@ def _read_endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]
         return {}
     columns = ["pk", "address", "address_key", "format", "options", "language", *(["secrets"] if with_keys else [])]
     now = time.time()
-    found = {}
+    endpoints = {}
     rows = Endpoint.objects.filter(pk__in=wanted).annotate(
         language=_OWNERS_LANGUAGE if with_keys else _MEMBERS_LANGUAGE
     )
@@ -175,8 +178,8 @@ def _read_endpoints(wanted: set[UUID], with_keys: bool) -> dict[UUID, _Endpoint]
             address = known.get("address", "")
             if format != "apns" and not (address and valid):
                 raise CannotDecrypt("its URL or its signing secret was lost, and not given anew")
-        found[pk] = _Endpoint(address, format, options | known.get("options", {}), valid, key, language or "")
-    return found
+        endpoints[pk] = _Endpoint(address, format, options | known.get("options", {}), valid, key, language or "")
+    return endpoints
 
 
 def _build_notification(row: tuple[Any, ...], endpoint: _Endpoint) -> Notification:

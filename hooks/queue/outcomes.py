@@ -34,8 +34,9 @@ _WRONG_SETTING = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`delay`: seconds to the next try; `hold`: for the lane.
+    """The meaning of an answer, for its delivery and its lane.
 
+    `delay`: seconds to the next try; `hold`: seconds for which the whole lane waits, as its receiver asked for;
     `refused`: it failed because of the message, which the receiver will not take at any later time either.
     """
 
@@ -46,12 +47,12 @@ class Outcome:
     refused: bool = False
 
 
-def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = False) -> Outcome:
-    """Return what the answer to the `tries`-th scheduled try means for the delivery. A test is tried once.
+def judge(answer: Answer, tries: int, *, is_test: bool = False, is_extra: bool = False) -> Outcome:
+    """Return what an answer means for its delivery.
 
-    After an extra try the scheduled ones go on as if there had been none.
-
-    What a service is known to mean by it (`Answer.meaning`, by its format) goes before what the status says.
+    `tries`: scheduled tries so far, this one included; `is_test`: a test, which is tried once; `is_extra`: a try that
+    a person asked for, after which the scheduled ones go on as if there had been none. What a service is known to mean
+    by its answer (`Answer.meaning`, by its format) goes before what the status says.
     """
     if answer.transport_down:
         return Outcome(Verdict.RETRY, Remark(RemarkCode.DOES_NOT_COUNT, said=answer.text), delay=0)
@@ -89,13 +90,13 @@ def judge(answer: Answer, tries: int, is_test: bool = False, is_extra: bool = Fa
 
 
 def get_probe_delay(failures: int) -> float:
-    """Seconds until the next probe of an open circuit, growing with each failure in a row."""
+    """Return the seconds until the next probe of an open circuit, growing with each failure in a row."""
     beyond = min(max(failures - CIRCUIT_OPENS_AFTER, 0), 10)
     return float(min(_FIRST_PROBE * 2**beyond, _LONGEST_PROBE))
 
 
 def get_relay_delay(failures: int) -> float:
-    """Seconds until a transport that was away is tried again."""
+    """Return the seconds until a transport that was away is tried again, growing with each failure in a row."""
     return float(min(5 * 2 ** min(failures, 10), _LONGEST_PROBE))
 
 
@@ -112,6 +113,7 @@ def shorten_answer(answer: Answer) -> str:
 
 
 def _explain_failure(answer: Answer) -> str:
+    """Return what to do about an answer that is no success, as far as the console knows."""
     status = answer.status or 0
     if answer.meaning:
         return answer.text

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
@@ -31,10 +31,10 @@ from notifications_project.accounts.models import Organization, User
 _NO_TEST = Q(due_at__gt=lanes.AT_ONCE) | ~Q(reasons__0__rule="test")
 
 
-def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
+def cancel_for_hook(hook: Hook, why: str, *, only_to: Endpoint | None = None) -> None:
     """Cancel what waits only because of this hook; for what has another reason, forget this one.
 
-    `only`: of what an e-mail hook asked for, what is for this address.
+    `only_to`: of what an e-mail hook asked for, only the mails to this address. The caller is in a transaction.
     """
     now = clock.now()
     if hook.endpoint_id:
@@ -42,7 +42,7 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
         return
     active = _list_active_hooks(hook.organization_id)
     touched: set[int] = set()
-    for chunk in _deliveries_asked_by(hook, only):
+    for chunk in _deliveries_asked_by(hook, only_to):
         for delivery in chunk:
             delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
             delivery.due_at = (delivery.due_at or now) if _may_be_sent(delivery, active) else None
@@ -51,21 +51,21 @@ def cancel_for_hook(hook: Hook, why: str, only: Endpoint | None = None) -> None:
         Delivery.objects.filter(pk__in=alone).cancel(why, now)
         Delivery.objects.bulk_update(shared, ["reasons", "due_at"])
         touched |= {delivery.lane_id for delivery in shared}
-    lanes.touch(touched)  # last, as everywhere
+    lanes.touch(touched)  # last: lanes are locked after deliveries
 
 
 def forget_member(organization: Organization, user: User) -> None:
-    """Cancel what waits for somebody who is a member no more; not the mail that a hook owes to the very address."""
+    """Cancel what waits for a former member; not the mail that a hook owes to the very address."""
     _cancel_own(user, Remark(RemarkCode.NO_MEMBER), organization)
-    _cancel_mails([organization], user, Remark(RemarkCode.NO_MEMBER), named=True)
+    _cancel_mails([organization], user, Remark(RemarkCode.NO_MEMBER), keep_named=True)
 
 
 def forget_user(user: User) -> None:
-    """Cancel all that waits for somebody who is deactivated, wherever it comes from."""
-    # Who routes now has read the members already: what that owes is waited for, and cancelled with the rest.
+    """Cancel all that waits for a deactivated user, wherever it comes from."""
+    # A router that runs now has read the members already: without the lock, what it is about to store would stay.
     organizations = lock_organizations_of([user.pk])
     _cancel_own(user, Remark(RemarkCode.USER_DEACTIVATED))
-    _cancel_mails(organizations, user, Remark(RemarkCode.USER_DEACTIVATED), named=False)
+    _cancel_mails(organizations, user, Remark(RemarkCode.USER_DEACTIVATED), keep_named=False)
 
 
 def _cancel_own(user: User, why: str, organization: Organization | None = None) -> None:
@@ -78,28 +78,28 @@ def _cancel_own(user: User, why: str, organization: Organization | None = None) 
     )
     if organization:
         waiting = waiting.filter(organization=organization)
-    found, now = lock_deliveries(waiting.values_list("pk", flat=True)), clock.now()
-    for some in bulk.in_chunks(found):
+    locked, now = lock_deliveries(waiting.values_list("pk", flat=True)), clock.now()
+    for some in bulk.in_chunks(locked):
         Delivery.objects.filter(pk__in=some).cancel(why, now)
 
 
-def _cancel_mails(organizations: Collection[Organization], user: User, why: str, *, named: bool) -> None:
-    """Cancel the mail that waits for a user in organizations; `named`: but for what a hook owes to the address."""
+def _cancel_mails(organizations: Collection[Organization], user: User, why: str, *, keep_named: bool) -> None:
+    """Cancel the mail that waits for a user in organizations; `keep_named`: but for what hooks owe to the address."""
     lower, now = user.email.lower(), clock.now()
     hooks = list(Hook.objects.existing().filter(organization__in=organizations, kind=Hook.Kind.EMAIL))
-    naming = {hook.public_id for hook in hooks if named and lower in map(str.lower, hook.notify_addresses)}
+    naming = {hook.public_id for hook in hooks if keep_named and lower in map(str.lower, hook.notify_addresses)}
     active = {hook.public_id for hook in hooks if hook.enabled and not hook.paused}
     waiting = Delivery.objects.pending().filter(organization__in=organizations).mailed_to(lower)
     # Of all organizations at once, by id: workers write the results of mails of several organizations together.
-    found = lock_deliveries(waiting.with_endpoint())
-    for delivery in found:
+    deliveries = lock_deliveries(waiting.with_endpoint())
+    for delivery in deliveries:
         delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") in naming]
         if not delivery.reasons:
             delivery.state, delivery.outcome = Delivery.State.CANCELLED, why
             delivery.settled_at, delivery.quiet_until = now, None
         delivery.due_at = delivery.due_at if _may_be_sent(delivery, active) else None
     columns = ["reasons", "state", "outcome", "settled_at", "due_at", "quiet_until"]
-    Delivery.objects.bulk_update(found, columns, batch_size=bulk.CHUNK)
+    Delivery.objects.bulk_update(deliveries, columns, batch_size=bulk.CHUNK)
 
 
 def hold_for_hook(hook: Hook) -> None:
@@ -114,7 +114,7 @@ def hold_for_hook(hook: Hook) -> None:
 
 
 def release_for_hook(hook: Hook) -> None:
-    """Let go what was held because of this hook."""
+    """Release what was held because of this hook."""
     now = clock.now()
     if hook.endpoint_id and hook.endpoint is not None:
         if hook.endpoint.disabled_at is None:
@@ -123,8 +123,8 @@ def release_for_hook(hook: Hook) -> None:
     touched: set[int] = set()
     receivers = _Receivers.read(hook.organization, members_of(hook.organization), now)
     for chunk in _deliveries_asked_by(hook):
-        held = [each for each in chunk if each.due_at is None and each.endpoint.disabled_at is None]
-        receivers.let_go([_Held(each.pk, each.event_id, each.endpoint.address) for each in held], now)
+        held = [row for row in chunk if row.due_at is None and row.endpoint.disabled_at is None]
+        receivers.release([_HeldMail(row.pk, row.event_id, row.endpoint.address) for row in held], now)
         touched |= {delivery.lane_id for delivery in chunk}
     lanes.touch(touched)
 
@@ -140,7 +140,7 @@ def disable(endpoint: Endpoint, why: str) -> None:
 
 
 def reactivate(endpoint: Endpoint) -> None:
-    """Put an endpoint to work again: its lane is closed-circuit and prompt, what waited may go.
+    """Enable an endpoint again: its circuit is closed, its lane may be tried at once, and what waited may go.
 
     The lane of an e-mail address is its organization's and stays as it is.
     """
@@ -161,14 +161,14 @@ def reactivate(endpoint: Endpoint) -> None:
 
 
 def forget_answers(endpoint: Endpoint) -> None:
-    """A new address has not been tried yet: what the one before answered says nothing about it."""
+    """Forget what an endpoint answered: its address is new, and has not been tried yet."""
     endpoint.last_attempt_at = endpoint.last_delivered_at = None
     endpoint.last_answer = ""
     endpoint.save(update_fields=["last_attempt_at", "last_delivered_at", "last_answer"])
 
 
 def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
-    """Let held deliveries of a channel that is snoozed now, or in its quiet hours, wait for the end of that."""
+    """Let the held deliveries of a channel wait for the end of its snooze or quiet hours, if it has one now."""
     channel = Channel.objects.filter(endpoint=endpoint).select_related("user").first()
     until = quiet_until(channel, channel.user.time_zone, now) if channel else None
     if channel and until:
@@ -177,22 +177,23 @@ def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
         held.update(quiet_until=until, due_at=until + DIGEST_GRACE)
 
 
-def _release(endpoint: Endpoint, now: Any) -> None:
+def _release(endpoint: Endpoint, now: datetime) -> None:
+    """Release what waited for a webhook or a device."""
     Delivery.objects.pending_for(endpoint).held().update(due_at=_due_after_quiet_time(now))
     lanes.touch({endpoint.lane_id})
 
 
-def _release_mail(endpoint: Endpoint, now: Any) -> None:
-    """Let go what waited for an e-mail address, but for what a paused hook alone asked for."""
+def _release_mail(endpoint: Endpoint, now: datetime) -> None:
+    """Release what waited for an e-mail address, but for what a paused hook alone asked for."""
     active = _list_active_hooks(endpoint.organization_id)
     held = lock_each_delivery(Delivery.objects.pending_for(endpoint).held().with_endpoint())
-    may_go = [_Held(row.pk, row.event_id, endpoint.address) for row in held if _may_be_sent(row, active)]
+    may_go = [_HeldMail(row.pk, row.event_id, endpoint.address) for row in held if _may_be_sent(row, active)]
     members = members_among(endpoint.organization, [endpoint.address.lower()])
-    _Receivers.read(endpoint.organization, list(members.values()), now).let_go(may_go, now)
+    _Receivers.read(endpoint.organization, list(members.values()), now).release(may_go, now)
     lanes.touch({endpoint.lane_id})
 
 
-class _Held(NamedTuple):
+class _HeldMail(NamedTuple):
     """A mail that was held, and may go."""
 
     pk: UUID
@@ -213,25 +214,25 @@ class _Receivers:
         by_address = {member.email.lower(): member.user_id for member in members}
         return cls(Quiet.read(organization, passing, members, now), by_address)
 
-    def let_go(self, held: Sequence[_Held], now: datetime) -> None:
-        """Each at once, or as what was not held while its receiver has a quiet time (`hooks.deliveries.digests`)."""
-        for some in bulk.in_chunks(held):
-            ends = self._ends(some)
-            at_once = [each.pk for each in some if each.pk not in ends]
+    def release(self, mails: Sequence[_HeldMail], now: datetime) -> None:
+        """Release each mail at once, or at the end of its receiver's quiet time (`hooks.deliveries.digests`)."""
+        for some in bulk.in_chunks(mails):
+            ends = self._find_ends(some)
+            at_once = [mail.pk for mail in some if mail.pk not in ends]
             Delivery.objects.filter(pk__in=at_once).update(due_at=now, quiet_until=None)
             later = [Delivery(pk=pk, due_at=end + DIGEST_GRACE, quiet_until=end) for pk, end in ends.items()]
             bulk.update(Delivery, ["due_at", "quiet_until"], later)
 
-    def _ends(self, held: Sequence[_Held]) -> dict[UUID, datetime]:
-        """Until when those wait that do not go at once."""
+    def _find_ends(self, mails: Sequence[_HeldMail]) -> dict[UUID, datetime]:
+        """Return until when mails wait, by delivery; those that go at once are left out."""
         if not self.quiet.until:
             return {}
-        types = dict(Event.objects.filter(pk__in={each.event for each in held}).values_list("pk", "type"))
+        types = dict(Event.objects.filter(pk__in={mail.event for mail in mails}).values_list("pk", "type"))
         ends = {}
-        for each in held:
-            user = self.by_address.get(each.address.lower())
-            if user and (end := self.quiet.of(user, Channel.Kind.EMAIL, types[each.event])):
-                ends[each.pk] = end
+        for mail in mails:
+            user = self.by_address.get(mail.address.lower())
+            if user and (end := self.quiet.of(user, Channel.Kind.EMAIL, types[mail.event])):
+                ends[mail.pk] = end
         return ends
 
 
@@ -244,18 +245,19 @@ def _due_after_quiet_time(now: datetime) -> Case:
 
 
 def _filter_pending(hook: Hook) -> DeliveryQuerySet:
+    """Filter the pending deliveries of the hook's lane, which an index serves: more than those of the hook."""
     pending = Delivery.objects.pending().filter(organization=hook.organization_id)
     return (
         pending.filter(lane=hook.endpoint.lane_id) if hook.endpoint else pending.filter(lane__transport=Transport.SMTP)
     )
 
 
-def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[list[Delivery]]:
-    """Waiting deliveries that this e-mail hook asked for, in chunks by id, locked, as they are written back."""
+def _deliveries_asked_by(hook: Hook, only_to: Endpoint | None = None) -> Iterator[list[Delivery]]:
+    """Yield the waiting deliveries that this e-mail hook asked for, in chunks by id, locked to be written back."""
     after: UUID | None = None
     waiting = _filter_pending(hook).with_endpoint()
-    if only:
-        waiting = waiting.filter(endpoint=only)
+    if only_to:
+        waiting = waiting.filter(endpoint=only_to)
     while True:
         rows = waiting if after is None else waiting.filter(pk__gt=after)
         chunk = lock_deliveries(rows, limit=bulk.CHUNK)
@@ -266,6 +268,7 @@ def _deliveries_asked_by(hook: Hook, only: Endpoint | None = None) -> Iterator[l
 
 
 def _list_active_hooks(organization: UUID) -> set[str]:
+    """Return the ids of the organization's hooks that are neither paused nor disabled."""
     hooks = Hook.objects.existing().filter(organization=organization, paused=False, enabled=True)
     return {hook.public_id for hook in hooks.only("pk")}
 

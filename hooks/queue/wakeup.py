@@ -39,7 +39,10 @@ _invited_at = 0.0
 
 
 class Heartbeat:
-    """The row that says that a pump is at work, while the `with` block runs."""
+    """A row that shows that a pump is at work, while the `with` block runs.
+
+    It stays afterwards: the watchdog reads from it when a pump was last seen.
+    """
 
     def __init__(self) -> None:
         self.id = uuid.uuid4()
@@ -53,32 +56,33 @@ class Heartbeat:
         return self
 
     def beat(self) -> None:
-        """Renew it, at most once a second."""
+        """Renew the heartbeat, at most once a second."""
         if time.monotonic() - self.beaten_at >= _BEAT:
             with _commit_without_waiting():
-                PumpHeartbeat.objects.filter(pk=self.id).update(seen_at=self._seen())
+                PumpHeartbeat.objects.filter(pk=self.id).update(seen_at=self._find_newest())
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
-        """Mark a pump as one that takes on nothing new, or not for sure: whoever has something new wakes another."""
+        """Mark the pump as leaving: it may take on nothing new, so that new work has to wake another."""
         with _commit_without_waiting():
-            PumpHeartbeat.objects.filter(pk=self.id).update(active=False, seen_at=self._seen())
+            PumpHeartbeat.objects.filter(pk=self.id).update(active=False, seen_at=self._find_newest())
         self.leaving = True
 
     @staticmethod
-    def _seen() -> Greatest:
-        return Greatest("seen_at", clock.in_query())  # never back: it shows when the clock was set back (`set_back`)
+    def _find_newest() -> Greatest:
+        """Return the later of the last beat and now: a heartbeat in the future shows that the clock was set back."""
+        return Greatest("seen_at", clock.in_query())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self.leaving:
-            self.leave()  # but the row is kept for the watchdog: it shows when a pump was last seen
+            self.leave()
 
 
 @contextmanager
 def _commit_without_waiting() -> Iterator[None]:
-    """A transaction that does not wait for the disk: nobody misses a heartbeat that a crash of the database takes."""
+    """Commit without waiting for the disk: a crash of the database may take a heartbeat, which nobody misses."""
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
@@ -87,7 +91,7 @@ def _commit_without_waiting() -> Iterator[None]:
 
 
 def wake() -> None:
-    """Once the transaction is committed, have a pump look for work, unless one is at work and will look anyway."""
+    """Have a pump look for work after the commit, unless one is at work and will look anyway."""
     transaction.on_commit(_wake, robust=True)
 
 
@@ -106,16 +110,13 @@ def invite_another() -> None:
 
 
 def count_active_pumps() -> int:
-    """Pumps with a fresh heartbeat; not those whose heartbeats lie ahead, because the clock was set back since."""
+    """Count the pumps with a fresh heartbeat; a heartbeat in the future is from before the clock was set back."""
     now = clock.in_query()
     return PumpHeartbeat.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
 
 
 def is_wakeup_queued() -> bool:
-    """Return True if a task is in the queue and nobody has taken it.
-
-    It will look for work, and so after this moment.
-    """
+    """Return True if a task is in the queue that nobody has taken: it will look for work, and so after this moment."""
     if settings.REDIS_URL:
         return int(_get_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
@@ -124,7 +125,7 @@ def is_wakeup_queued() -> bool:
 
 
 def list_open_transports() -> list[str]:
-    """The transports that may be tried now: mail and push only when they are configured and not known to be away."""
+    """Return the transports that may be tried now: mail and push if they are configured and not known to be away."""
     free, to_probe = list_transports()
     return free + to_probe
 
@@ -150,7 +151,7 @@ def list_transports() -> tuple[list[str], list[str]]:
 
 
 def _wake() -> None:
-    # One that waits in the queue is enough: without workers, each event would leave one more for them to go through.
+    # A wake-up in the queue is enough: without workers each event would leave another, and all would have to be run.
     if not count_active_pumps() and not is_wakeup_queued():
         _enqueue()
 
@@ -165,6 +166,7 @@ def _get_broker(process: int) -> Broker:
 
 
 def _enqueue() -> None:
+    """Queue a wake-up. An error is only logged."""
     try:
         async_task(PUMP_TASK, broker=_get_broker(os.getpid()))
     except Exception:

@@ -1,4 +1,4 @@
-"""What pages say after deliveries were sent again."""
+"""Messages that pages show after deliveries were sent again."""
 
 from __future__ import annotations
 
