@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 
+from notifications_project.runtime import readiness
+
 if sys.version_info < (3, 11):
     sys.exit("This needs Python 3.11 or newer; %s is Python %s." % (sys.executable, sys.version.split()[0]))
 
@@ -28,9 +30,9 @@ def main():
     from django.conf import settings
     from django.core.management import execute_from_command_line
 
-    from notifications_project.runtime import commands, readiness, start
+    from notifications_project.runtime import commands, start
 
-    with readiness.ending_with_one_line():
+    with readiness.end_with_one_line():
         on_demo = start.take_demo_option(sys.argv)
         if command in {"help", "translations"} or {"-h", "--help"} & set(sys.argv):
             os.environ.setdefault("SECRET_KEY", "to be helped, no settings are needed")

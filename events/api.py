@@ -16,15 +16,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from events import catalogue, representation, resources
-from events.api_forms import new_events, resource_changes
+from events.api_forms import parse_new_events, parse_resource_changes
 from events.intake import Conflict, InvalidEvents, record
 from events.models import Event, Resource
-from events.presentation import event_json, group_json, resource_json, type_json
+from events.presentation import group_json, serialize_event, serialize_resource, type_json
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import User
 from notifications_project.accounts.roles import PERMISSIONS, Permission
-from notifications_project.api.errors import ApiError, error, invalid
-from notifications_project.api.lists import identifier, newest, parameters, whole
+from notifications_project.api.errors import ApiError, describe_error, make_invalid
+from notifications_project.api.lists import answer_newest, answer_whole, parse_identifier, read_parameters
 
 
 class EventList(OrganizationAPIView):
@@ -33,42 +33,45 @@ class EventList(OrganizationAPIView):
     permissions = {"POST": Permission.RECORD_EVENTS}
 
     def get(self, request: Request, owner: UUID) -> Response:
-        query = parameters(request, "type", "resource")
+        query = read_parameters(request, "type", "resource")
         events: QuerySet[Event] = self.organization.events.select_related("resource")
         if "type" in query:
             types = catalogue.expand([query["type"]])
             if not types:
-                raise invalid({"type": "There is no such event type or group."})
+                raise make_invalid({"type": "There is no such event type or group."})
             events = events.filter(type__in=types)
         if "resource" in query:
-            called = identifier(query["resource"], "resource", *Resource.KINDS)
+            called = parse_identifier(query["resource"], "resource", *Resource.KINDS)
             resource = self.organization.resources.called(called).first()
             if resource is None:
-                raise invalid({"resource": "There is no such application or add-on in this organization."})
+                raise make_invalid({"resource": "There is no such application or add-on in this organization."})
             events = events.filter(resource=resource)
-        return newest(request, events, "evt", event_json)
+        return answer_newest(request, events, "evt", serialize_event)
 
     def post(self, request: Request, owner: UUID) -> Response:
         several = isinstance(request.data, list)
-        sent = new_events(request.data, request.headers.get("Idempotency-Key"))
+        sent = parse_new_events(request.data, request.headers.get("Idempotency-Key"))
         try:
             events = record(self.organization, sent, actor=self.user, permissions=PERMISSIONS[self.membership.role])
         except InvalidEvents as refused:
             raise ApiError(
                 403 if refused.forbidden else 422,
-                [error(each.message, each.field, each.index if several and sent else None) for each in refused.errors],
+                [
+                    describe_error(each.message, each.field, each.index if several and sent else None)
+                    for each in refused.errors
+                ],
             ) from None
         except Conflict as conflict:
             message = f"The key {conflict.key} was used before, with another event."
             index = conflict.index if several else None
-            raise ApiError(409, [error(message, "idempotency_key", index)]) from None
+            raise ApiError(409, [describe_error(message, "idempotency_key", index)]) from None
         stored = [{"id": event.public_id} for event in events]
         return Response({"events": stored} if several else stored[0], status=status.HTTP_202_ACCEPTED)
 
 
 class EventDetail(OrganizationAPIView):
     def get(self, request: Request, owner: UUID, event: UUID) -> Response:
-        return Response(event_json(_event(self, event)))
+        return Response(serialize_event(_event(self, event)))
 
 
 class EventRepresentation(OrganizationAPIView):
@@ -103,15 +106,15 @@ class ResourceList(OrganizationAPIView):
     permissions = {"POST": Permission.MANAGE_RESOURCES}
 
     def get(self, request: Request, owner: UUID) -> Response:
-        return whole(resource_json(each) for each in self.organization.resources.order_by("kind", "name"))
+        return answer_whole(serialize_resource(each) for each in self.organization.resources.order_by("kind", "name"))
 
     def post(self, request: Request, owner: UUID) -> Response:
-        sent = resource_changes(request.data, {"kind", "name"}, required={"kind", "name"})
+        sent = parse_resource_changes(request.data, {"kind", "name"}, required={"kind", "name"})
         try:
             resource = resources.create(organization=self.organization, actor=self.user, **sent)
         except resources.ResourceError as problem:
-            raise invalid({"kind" if sent["kind"] not in Resource.Kind.values else "name": str(problem)}) from None
-        return Response(resource_json(resource), status=status.HTTP_201_CREATED)
+            raise make_invalid({"kind" if sent["kind"] not in Resource.Kind.values else "name": str(problem)}) from None
+        return Response(serialize_resource(resource), status=status.HTTP_201_CREATED)
 
 
 class ResourceDetail(OrganizationAPIView):
@@ -120,16 +123,16 @@ class ResourceDetail(OrganizationAPIView):
     permissions = {"PATCH": Permission.MANAGE_RESOURCES}
 
     def get(self, request: Request, owner: UUID, resource: UUID) -> Response:
-        return Response(resource_json(self._resource(resource)))
+        return Response(serialize_resource(self._resource(resource)))
 
     def patch(self, request: Request, owner: UUID, resource: UUID) -> Response:
         found = self._resource(resource)
-        sent = resource_changes(request.data, {"name", "archived"})
+        sent = parse_resource_changes(request.data, {"name", "archived"})
         try:
             changed = _change(found, sent, self.user)
         except resources.ResourceError as problem:
-            raise invalid({"name": str(problem)}) from None
-        return Response(resource_json(changed))
+            raise make_invalid({"name": str(problem)}) from None
+        return Response(serialize_resource(changed))
 
     def _resource(self, resource: UUID) -> Resource:
         found = self.organization.resources.called(resource).first()

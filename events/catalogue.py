@@ -115,46 +115,52 @@ ON, OFF, FOLLOW_HOOKS = EmailDefault.ON, EmailDefault.OFF, EmailDefault.FOLLOW_H
 _PLATFORM_TYPES = (
     EventType(
         "stack.provision.ok", _("Stack provisioned successfully"),
-        Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
+        Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.build_deployment("success"),
     ),
     EventType(
         "stack.provision.fail", _("Stack provision failed"),
-        Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
+        Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.build_deployment("failure"),
     ),
     EventType(
         "stack.redeploy.ok", _("Stack redeployed successfully"),
-        Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("success"),
+        Subject.STACK, GOOD, FOLLOW_HOOKS, Category.STACKS, samples.build_deployment("success"),
     ),
     EventType(
         "stack.redeploy.fail", _("Stack redeploy failed"),
-        Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.deployment("failure"),
+        Subject.STACK, BAD, FOLLOW_HOOKS, Category.STACKS, samples.build_deployment("failure"),
     ),
     EventType(
         "server.stopped", _("Server heartbeat stopped"),
-        Subject.SERVER, BAD, ON, Category.SERVERS, samples.server(0),
+        Subject.SERVER, BAD, ON, Category.SERVERS, samples.build_server(0),
     ),
     EventType(
         "server.backon", _("Server heartbeat restored"),
-        Subject.SERVER, GOOD, ON, Category.SERVERS, samples.server(1),
+        Subject.SERVER, GOOD, ON, Category.SERVERS, samples.build_server(1),
     ),
-    EventType("job.fail", _("Job run failed"), Subject.JOB, BAD, ON, Category.JOBS, samples.job(3)),
-    EventType("job.backon", _("Job run succeeded (after fail)"), Subject.JOB, GOOD, ON, Category.JOBS, samples.job(2)),
-    EventType("process.down", _("Process is down"), Subject.PROCESS, BAD, ON, Category.PROCESSES, samples.process()),
+    EventType("job.fail", _("Job run failed"), Subject.JOB, BAD, ON, Category.JOBS, samples.build_job(3)),
+    EventType(
+        "job.backon", _("Job run succeeded (after fail)"),
+        Subject.JOB, GOOD, ON, Category.JOBS, samples.build_job(2),
+    ),
+    EventType(
+        "process.down", _("Process is down"),
+        Subject.PROCESS, BAD, ON, Category.PROCESSES, samples.build_process(),
+    ),
     EventType(
         "app.auth", _("App authorized to access the account"),
-        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(), ADMINISTRATION,
+        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.build_authorization(), ADMINISTRATION,
     ),
     EventType(
         "app.deauth", _("App deauthorized from accessing the account"),
-        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.authorization(), ADMINISTRATION,
+        Subject.APP, NEUTRAL, ON, Category.ACCESS, samples.build_authorization(), ADMINISTRATION,
     ),
     EventType(
         "stack.redeploy.hook.fail", _("Stack redeployment hook failed"),
-        Subject.STACK, BAD, ON, Category.STACKS, samples.redeploy_hook(),
+        Subject.STACK, BAD, ON, Category.STACKS, samples.build_redeploy_hook(),
     ),
     EventType(
         "stack.deploy.started", _("Stack deployment started"),
-        Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.deployment("started"),
+        Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.build_deployment("started"),
     ),
 )  # fmt: skip
 
@@ -163,70 +169,76 @@ _PLATFORM_TYPES = (
 _SERVICE_TYPES = (
     EventType(
         "stack.deploy.ended", _("Stack deployment ended"),
-        Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.deployment_ended(),
+        Subject.STACK, NEUTRAL, OFF, Category.STACKS, samples.build_deployment_ended(),
     ),
     EventType(
         "application.created", _("Application created"),
-        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.build_application(),
     ),
     EventType(
         "application.edited", _("Application edited"),
-        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.build_application(),
     ),
     EventType(
         "application.deleted", _("Application deleted"),
-        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application("SHOULD_BE_DOWN"),
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.build_application("SHOULD_BE_DOWN"),
     ),
     EventType(
         "application.redeploy", _("Application redeployment requested"),
-        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application(),
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.build_application(),
     ),
     EventType(
         "application.stopped", _("Application stopped"),
-        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.application("SHOULD_BE_DOWN"),
+        Subject.APPLICATION, NEUTRAL, OFF, Category.SERVICES, samples.build_application("SHOULD_BE_DOWN"),
     ),
-    EventType("addon.created", _("Add-on created"), Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
-    EventType("addon.deleted", _("Add-on deleted"), Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.addon()),
-    EventType("git.push", _("Git push"), Subject.REPOSITORY, NEUTRAL, OFF, Category.GIT, samples.git_push()),
+    EventType(
+        "addon.created", _("Add-on created"),
+        Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.build_addon(),
+    ),
+    EventType(
+        "addon.deleted", _("Add-on deleted"),
+        Subject.ADDON, NEUTRAL, OFF, Category.SERVICES, samples.build_addon(),
+    ),
+    EventType("git.push", _("Git push"), Subject.REPOSITORY, NEUTRAL, OFF, Category.GIT, samples.build_git_push()),
     EventType(
         "organization.created", _("Organization created"),
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_organization(), ADMINISTRATION,
     ),
     EventType(
         "organization.edited", _("Organization edited"),
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_organization(), ADMINISTRATION,
     ),
     EventType(
         "organization.deleted", _("Organization deleted"),
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.organization(), ADMINISTRATION,
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_organization(), ADMINISTRATION,
     ),
     EventType(
         "organization.member_added", _("Member added to the organization"),
-        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.member(), ADMINISTRATION,
+        Subject.ORGANIZATION, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_member(), ADMINISTRATION,
     ),
     EventType(
         "account.created", _("Account created"),
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_account(), ADMINISTRATION,
     ),
     EventType(
         "account.edited", _("Account edited"),
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_account(), ADMINISTRATION,
     ),
     EventType(
         "account.deleted", _("Account deleted"),
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.account(), ADMINISTRATION,
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_account(), ADMINISTRATION,
     ),
     EventType(
         "credits.added", _("Credits added"),
-        Subject.CREDITS, GOOD, OFF, Category.CREDITS, samples.credits_added(),
+        Subject.CREDITS, GOOD, OFF, Category.CREDITS, samples.build_credits_added(),
     ),
     EventType(
         "credits.warning", _("Credits are running out"),
-        Subject.CREDITS, BAD, ON, Category.CREDITS, samples.credits_warning(),
+        Subject.CREDITS, BAD, ON, Category.CREDITS, samples.build_credits_warning(),
     ),
     EventType(
         "cli.request", _("Request by the command line tools"),
-        Subject.ACCOUNT, NEUTRAL, OFF, Category.ACCESS, samples.command_line(),
+        Subject.ACCOUNT, NEUTRAL, OFF, Category.ACCESS, samples.build_command_line(),
     ),
 )  # fmt: skip
 
@@ -234,19 +246,19 @@ _SERVICE_TYPES = (
 _OWN_TYPES = (
     EventType(
         "hook.failing", _("Hook is failing"),
-        Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("failing"), permission=None,
+        Subject.HOOK, BAD, OFF, Category.HOOKS, samples.build_hook("failing"), permission=None,
     ),
     EventType(
         "hook.disabled", _("Hook disabled"),
-        Subject.HOOK, BAD, OFF, Category.HOOKS, samples.hook("disabled"), permission=None,
+        Subject.HOOK, BAD, OFF, Category.HOOKS, samples.build_hook("disabled"), permission=None,
     ),
     EventType(
         "hook.recovered", _("Hook works again"),
-        Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.hook("recovered"), permission=None,
+        Subject.HOOK, GOOD, OFF, Category.HOOKS, samples.build_hook("recovered"), permission=None,
     ),
     EventType(
         "account.digest", _("Notifications from a quiet time"),
-        Subject.DIGEST, NEUTRAL, OFF, Category.ORGANIZATION, samples.digest(), permission=None, offered=False,
+        Subject.DIGEST, NEUTRAL, OFF, Category.ORGANIZATION, samples.build_digest(), permission=None, offered=False,
     ),
 )  # fmt: skip
 
@@ -304,6 +316,6 @@ def is_offered(name: str) -> bool:
     return known is not None and known.offered
 
 
-def by_category() -> dict[Category, list[EventType]]:
+def group_by_category() -> dict[Category, list[EventType]]:
     """Return the offered types under their headings, in the order of `Category`."""
     return {category: [each for each in OFFERED if each.category == category] for category in Category}

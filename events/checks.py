@@ -16,11 +16,11 @@ from events.representation import RESERVED
 
 @register()
 def check_catalogue(**kwargs: Any) -> list[CheckMessage]:
-    found = problems(catalogue.TYPES, catalogue.ALL_GROUPS)
+    found = find_problems(catalogue.TYPES, catalogue.ALL_GROUPS)
     return [Error(problem, id=f"events.E{number:03}") for number, problem in found]
 
 
-def problems(types: Sequence[EventType], groups: Sequence[EventGroup]) -> list[tuple[int, str]]:
+def find_problems(types: Sequence[EventType], groups: Sequence[EventGroup]) -> list[tuple[int, str]]:
     """Return the problems of a catalogue, each with the number of its system check message."""
     found: list[tuple[int, str]] = []
     for name, times in Counter([*(each.name for each in types), *(each.name for each in groups)]).items():

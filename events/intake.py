@@ -21,7 +21,7 @@ from events.references import Reference
 from events.representation import Source
 from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization, User
-from notifications_project.accounts.roles import Permission, who_may
+from notifications_project.accounts.roles import Permission, name_roles_with
 
 _REPORTED = 100  # errors that the answer to one list names
 _STORED = [field for field in Event._meta.concrete_fields if field.name != "recorded_at"]  # set by the database
@@ -140,7 +140,7 @@ def _find_missing_permission(index: int, event_type: str, permissions: Collectio
     if needed is None:
         return Problem(index, "type", "Is recorded by the console alone: nobody else can know of it.")
     if needed not in permissions:
-        return Problem(index, "type", f"Is recorded by {who_may(needed)} only.", forbidden=True)
+        return Problem(index, "type", f"Is recorded by {name_roles_with(needed)} only.", forbidden=True)
     return None
 
 
@@ -148,10 +148,10 @@ def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
     if not isinstance(sent.type, str) or sent.type not in EVENT_TYPES:
         raise Unfit("type", "Is not in the catalogue of event types." if sent.type else "Is missing.")
     reference = references.parse(sent.resource)
-    occurred_at = limits.moment(sent.occurred_at, now)
+    occurred_at = limits.clean_time(sent.occurred_at, now)
     key_as_sent = sent.idempotency_key
     if key_as_sent is not None:
-        sent = replace(sent, idempotency_key=limits.key_of(key_as_sent))
+        sent = replace(sent, idempotency_key=limits.clean_key(key_as_sent))
     limits.check_data(sent.data)
     return _Checked(index, sent, occurred_at, reference, _fingerprint(sent), key_as_sent)
 
@@ -195,7 +195,7 @@ def _stored_before(organization: Organization, checked: list[_Checked]) -> dict[
     if not keys:
         return {}
     stored = Event.objects.filter(organization=organization, idempotency_key__in=keys)
-    return {limits.key_of(event.idempotency_key): event for event in stored}
+    return {limits.clean_key(event.idempotency_key): event for event in stored}
 
 
 def _refuse_conflicts(checked: list[_Checked], fingerprints: dict[str, str]) -> None:
@@ -225,7 +225,7 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
     resources = references.resolve(organization, (each.reference for each in wanted if each.reference), actor)
     missing = [each for each in wanted if each.reference and each.reference not in resources]
     if missing:
-        refusals = [(each.index, references.unknown(each.sent.resource)) for each in missing[:_REPORTED]]
+        refusals = [(each.index, references.make_unknown_error(each.sent.resource)) for each in missing[:_REPORTED]]
         raise InvalidEvents([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
     rows = {each.index: _row(organization, each, resources, source) for each in wanted}
     # Without the order by key two lists with the same keys could wait for each other for ever. The ids already have

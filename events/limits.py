@@ -36,7 +36,7 @@ def check_data(data: Any) -> None:
                 f"Is a name that the console sets itself, as are {_reserved()}; give it another name, or nest it.",
             )
     check_value(data, "data", depth=1)
-    if len(representation.dumps(data).encode()) > MAX_DATA:
+    if len(representation.encode(data).encode()) > MAX_DATA:
         raise Unfit("data", f"Is longer than {MAX_DATA // 1024} KiB.")
 
 
@@ -80,7 +80,7 @@ def check_text(text: str, where: str) -> None:
         raise Unfit(where, "Contains half of a surrogate pair, which is no character.") from error
 
 
-def key_of(key: Any) -> str:
+def clean_key(key: Any) -> str:
     """Return an idempotency key in the form NFC. Raises Unfit."""
     spelled = unicodedata.normalize("NFC", key) if isinstance(key, str) else ""
     if not 1 <= len(spelled) <= MAX_KEY or not spelled.isprintable():
@@ -88,7 +88,7 @@ def key_of(key: Any) -> str:
     return spelled
 
 
-def moment(value: Any, now: datetime) -> datetime:
+def clean_time(value: Any, now: datetime) -> datetime:
     """Return `occurred_at` as a time in UTC; None means now. Raises Unfit."""
     if value is None:
         return now

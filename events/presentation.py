@@ -9,12 +9,12 @@ from events.catalogue import EventGroup, EventType
 from events.models import Event, Resource
 
 
-def event_json(event: Event) -> dict[str, Any]:
+def serialize_event(event: Event) -> dict[str, Any]:
     """Return an event as JSON; `resource` has its present name, the representation the name at the time."""
     return {
         "id": event.public_id,
         "type": event.type,
-        "resource": event.resource and named(event.resource),
+        "resource": event.resource and serialize_reference(event.resource),
         "occurred_at": event.occurred_at,
         "recorded_at": event.recorded_at,
         "test": event.is_test,
@@ -22,12 +22,12 @@ def event_json(event: Event) -> dict[str, Any]:
     }
 
 
-def named(resource: Resource) -> dict[str, Any]:
+def serialize_reference(resource: Resource) -> dict[str, Any]:
     return {"id": resource.public_id, "kind": resource.kind, "name": resource.name}
 
 
-def resource_json(resource: Resource) -> dict[str, Any]:
-    return named(resource) | {
+def serialize_resource(resource: Resource) -> dict[str, Any]:
+    return serialize_reference(resource) | {
         "archived": resource.archived_at is not None,
         "created_at": resource.created_at,
         "archived_at": resource.archived_at,

@@ -52,7 +52,7 @@ def parse(value: Any) -> Reference | None:
     return reference
 
 
-def unknown(sent: Any) -> Unfit:
+def make_unknown_error(sent: Any) -> Unfit:
     """Return the error for an unknown id; it is the same for another organization's id, so that it reveals nothing."""
     return _no_such("resource.id" if isinstance(sent, dict) else "resource")
 

@@ -44,7 +44,7 @@ def build(
     data: Mapping[str, Any],
 ) -> str:
     """Return the text to store with a new event. `data` must not use a name of `RESERVED`."""
-    return dumps(
+    return encode(
         {
             "event_type": event_type,
             "timestamp": int(occurred_at.timestamp()),
@@ -63,7 +63,7 @@ def _format_time(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def dumps(value: Any) -> str:
+def encode(value: Any) -> str:
     """Return compact JSON. Raises ValueError for NaN and infinities, which JSON does not have."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

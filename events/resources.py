@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from events.models import Resource
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
-from notifications_project.spelling import is_visible, one_spelling
+from notifications_project.spelling import is_visible, normalize_text
 
 LONGEST_NAME = 100
 
@@ -20,7 +20,7 @@ class ResourceError(Exception):
 
 def clean_name(name: str) -> str:
     """Return the name in the form NFC, without spaces around it. Raises ResourceError."""
-    name = one_spelling(name)
+    name = normalize_text(name)
     if not name:
         raise ResourceError(gettext("Give it a name."))
     if len(name) > LONGEST_NAME:

@@ -16,7 +16,7 @@ _STATUS = {"deployed": 1, "failed": 2, "deploying": 6}
 _HEALTH = {"deployed": 3, "failed": 4, "deploying": 1}
 
 
-def stack(status: str) -> Data:
+def build_stack(status: str) -> Data:
     """Return the data of a stack that is `deployed`, `failed` or `deploying`."""
     return {
         "uid": _STACK_UID,
@@ -43,10 +43,10 @@ def stack(status: str) -> Data:
     }
 
 
-def deployment(outcome: str) -> Data:
+def build_deployment(outcome: str) -> Data:
     """Return the data of a stack with a deployment whose `outcome` is `success`, `failure` or `started`."""
     ended = outcome in {"success", "failure"}
-    return stack({"success": "deployed", "failure": "failed"}.get(outcome, "deploying")) | {
+    return build_stack({"success": "deployed", "failure": "failed"}.get(outcome, "deploying")) | {
         "deploy_context": {
             "triggered_by": _USER,
             "outcome": outcome if ended else None,
@@ -56,11 +56,11 @@ def deployment(outcome: str) -> Data:
     }
 
 
-def redeploy_hook() -> Data:
-    return stack("deployed") | {"reason": "The repository's branch does not match the stack's branch."}
+def build_redeploy_hook() -> Data:
+    return build_stack("deployed") | {"reason": "The repository's branch does not match the stack's branch."}
 
 
-def deployment_ended() -> Data:
+def build_deployment_ended() -> Data:
     """Return the data of an ended deployment; its `state` can be OK, FAIL or CANCELLED."""
     return {
         "uuid": "deployment_6f5c2c1e-5c62-4f0e-9e0f-d3a3d1a1b7a1",
@@ -72,7 +72,7 @@ def deployment_ended() -> Data:
     }
 
 
-def server(status: int) -> Data:
+def build_server(status: int) -> Data:
     return {
         "uid": "b1d5d4bba5f1c8fb4b3a3b4bb2b6d2ac",
         "status": status,
@@ -84,7 +84,7 @@ def server(status: int) -> Data:
     }
 
 
-def job(status: int) -> Data:
+def build_job(status: int) -> Data:
     """Return the data of a job; `status` is 2 for succeeded, 3 for failed."""
     return {
         "uid": "b375a3ef0b1d4c5e8a7f9b6c2d1e0f34",
@@ -101,15 +101,15 @@ def job(status: int) -> Data:
     }
 
 
-def process() -> Data:
+def build_process() -> Data:
     return {"process_name": "nginx", "server": {"name": "Meerkat", "uid": _SERVER_UID}}
 
 
-def authorization() -> Data:
+def build_authorization() -> Data:
     return {"user": _USER, "app": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
 
 
-def application(state: str = "SHOULD_BE_UP") -> Data:
+def build_application(state: str = "SHOULD_BE_UP") -> Data:
     return {
         "id": "app_3c2b8a52-4e1f-4f0b-9d3e-2a7f5f6b7c81",
         "name": "Shop",
@@ -122,7 +122,7 @@ def application(state: str = "SHOULD_BE_UP") -> Data:
     }
 
 
-def addon() -> Data:
+def build_addon() -> Data:
     return {
         "id": "addon_7d1c9e40-0b6a-4b52-8f3d-6c5a4e3b2d10",
         "name": "Shop database",
@@ -133,7 +133,7 @@ def addon() -> Data:
     }
 
 
-def git_push() -> Data:
+def build_git_push() -> Data:
     return {
         "repository": "https://git.example.com/acme/shop.git",
         "branch": "main",
@@ -146,23 +146,23 @@ def git_push() -> Data:
     }
 
 
-def organization() -> Data:
+def build_organization() -> Data:
     return {"name": "Acme", "by": _USER}
 
 
-def member() -> Data:
+def build_member() -> Data:
     return {"user": "linus@example.com", "role": "developer", "by": _USER}
 
 
-def account() -> Data:
+def build_account() -> Data:
     return {"user": _USER, "name": "Grace"}
 
 
-def credits_added() -> Data:
+def build_credits_added() -> Data:
     return {"amount": "50.00", "currency": "EUR", "balance": "62.40", "by": _USER}
 
 
-def credits_warning() -> Data:
+def build_credits_warning() -> Data:
     return {
         "balance": "4.20",
         "currency": "EUR",
@@ -171,11 +171,11 @@ def credits_warning() -> Data:
     }
 
 
-def command_line() -> Data:
+def build_command_line() -> Data:
     return {"user": _USER, "command": "restart", "version": "3.12.0", "address": "192.0.2.17"}
 
 
-def hook(state: str) -> Data:
+def build_hook(state: str) -> Data:
     """Return the data of a hook of this console that is `failing`, `disabled` or `recovered`."""
     good = state == "recovered"
     return {
@@ -190,7 +190,7 @@ def hook(state: str) -> Data:
     }
 
 
-def digest() -> Data:
+def build_digest() -> Data:
     """Return the data of a digest after a quiet time: the first notifications in full, the rest counted by type."""
     acme = {"id": "orga_0f8c2c4e-6a3b-4c1d-8e2f-1a2b3c4d5e6f", "name": "Acme"}
     shop = {"id": "app_3c2b8a52-4e1f-4f0b-9d3e-2a7f5f6b7c81", "kind": "application", "name": "Shop"}

@@ -12,10 +12,10 @@ _applications = "organizations/<owner:owner>/applications/"
 _application = f"{_applications}<resource:resource>/"
 
 urlpatterns = [
-    path("organizations/<owner:owner>/events/", views_events.event_list, name="events"),
-    path("organizations/<owner:owner>/events/<event:event>/", views_events.event_detail, name="event"),
-    path("organizations/<owner:owner>/event-types/", views_events.event_types, name="catalogue"),
-    path(_applications, views_resources.resource_list, name="resources"),
+    path("organizations/<owner:owner>/events/", views_events.list_events, name="events"),
+    path("organizations/<owner:owner>/events/<event:event>/", views_events.show_event, name="event"),
+    path("organizations/<owner:owner>/event-types/", views_events.list_event_types, name="catalogue"),
+    path(_applications, views_resources.list_resources, name="resources"),
     path(f"{_applications}add/", views_resources.add_resource, name="add_resource"),
     path(f"{_application}rename/", views_resources.rename_resource, name="rename_resource"),
     path(f"{_application}archive/", views_resources.archive_resource, name="archive_resource"),

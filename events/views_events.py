@@ -19,7 +19,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission, list_roles_with
-from notifications_project.paging import newest_first
+from notifications_project.paging import get_page
 
 _TONES = {Outcome.GOOD: "good", Outcome.BAD: "bad", Outcome.NEUTRAL: ""}
 _MOST_RESOURCES = 500  # offered in the filter
@@ -27,7 +27,7 @@ _MOST_RESOURCES = 500  # offered in the filter
 
 @require_safe
 @organization_page()
-def event_list(request: HttpRequest, organization: Organization) -> HttpResponse:
+def list_events(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List the events, newest first, filtered by `type` (a type or group) and `resource`."""
     chosen, resource, before = (request.GET.get(name, "") for name in ("type", "resource", "before"))
     found = Event.objects.filter(organization=organization).select_related("resource")
@@ -36,7 +36,7 @@ def event_list(request: HttpRequest, organization: Organization) -> HttpResponse
     about = _resource(organization, resource) if resource else None
     if about:
         found = found.filter(resource=about)
-    page = newest_first(found, _id(before, "evt") if before else None)
+    page = get_page(found, _id(before, "evt") if before else None)
     context = {
         "organization": organization,
         "rows": [{"event": event, **_described(event.type)} for event in page.items],
@@ -46,7 +46,7 @@ def event_list(request: HttpRequest, organization: Organization) -> HttpResponse
         "unknown": chosen and chosen not in catalogue.EVENT_TYPES and chosen not in catalogue.GROUPS,
         "resource": resource,
         "groups": catalogue.ALL_GROUPS,
-        "categories": catalogue.by_category().items(),
+        "categories": catalogue.group_by_category().items(),
         "resources": _choices(organization, about),
         "curl": _curl(organization),
     }
@@ -77,7 +77,7 @@ def _curl(organization: Organization) -> str:
 
 @require_safe
 @organization_page()
-def event_detail(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
+def show_event(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
     found = get_object_or_404(Event.objects.select_related("resource"), organization=organization, pk=event)
     context = {"organization": organization, "event": found, **_described(found.type)}
     return render(request, "events/event.html", context)
@@ -85,7 +85,7 @@ def event_detail(request: HttpRequest, organization: Organization, event: UUID) 
 
 @require_safe
 @organization_page()
-def event_types(request: HttpRequest, organization: Organization) -> HttpResponse:
+def list_event_types(request: HttpRequest, organization: Organization) -> HttpResponse:
     context = {
         "organization": organization,
         "categories": [
@@ -101,7 +101,7 @@ def event_types(request: HttpRequest, organization: Organization) -> HttpRespons
                     for each in types
                 ],
             )
-            for category, types in catalogue.by_category().items()
+            for category, types in catalogue.group_by_category().items()
         ],
         "groups": [(group, [catalogue.EVENT_TYPES[name] for name in group.types]) for group in catalogue.ALL_GROUPS],
         "unselectable": [each for each in catalogue.TYPES if not each.offered],

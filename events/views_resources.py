@@ -17,7 +17,7 @@ from events import resources
 from events.models import Resource
 from events.resources import ResourceError
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 from notifications_project.searching import search_text
@@ -41,7 +41,7 @@ class AddForm(NameForm):
 
 @require_safe
 @organization_page()
-def resource_list(request: HttpRequest, organization: Organization) -> HttpResponse:
+def list_resources(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List resources by name, paged by key; `archived` shows the archived ones instead, `q` filters by name."""
     archived, wanted = "archived" in request.GET, search_text(request)
     found = Resource.objects.filter(organization=organization, archived_at__isnull=not archived)
@@ -77,7 +77,7 @@ def add_resource(request: HttpRequest, organization: Organization) -> HttpRespon
     form = AddForm(request.POST or None)
     if form.is_valid():
         try:
-            made = resources.create(organization=organization, actor=signed_in(request), **form.cleaned_data)
+            made = resources.create(organization=organization, actor=get_signed_in_user(request), **form.cleaned_data)
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
@@ -94,7 +94,7 @@ def rename_resource(request: HttpRequest, organization: Organization, resource: 
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
         try:
-            resources.rename(found, name=form.cleaned_data["name"], actor=signed_in(request))
+            resources.rename(found, name=form.cleaned_data["name"], actor=get_signed_in_user(request))
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
@@ -109,7 +109,7 @@ def rename_resource(request: HttpRequest, organization: Organization, resource: 
 def archive_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
     found = _resource(organization, resource)
     if request.method == "POST":
-        resources.archive(found, actor=signed_in(request))
+        resources.archive(found, actor=get_signed_in_user(request))
         messages.success(request, gettext("%(name)s is archived. You find it under “Archived”.") % {"name": found})
         return redirect("events:resources", organization.public_id)
     return render(request, "events/resources_archive.html", {"organization": organization, "resource": found})
@@ -121,7 +121,7 @@ def restore_resource(request: HttpRequest, organization: Organization, resource:
     """Restore a resource on POST; redirect a GET, which may come from signing in, to the list."""
     found = _resource(organization, resource)
     if request.method == "POST":
-        resources.restore(found, actor=signed_in(request))
+        resources.restore(found, actor=get_signed_in_user(request))
         messages.success(request, gettext("%(name)s is restored.") % {"name": found})
     return redirect("events:resources", organization.public_id)
 

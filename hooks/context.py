@@ -15,7 +15,7 @@ from hooks.formats import FORMATS, LIMITED_HOSTS
 from hooks.messages import Transport
 from hooks.models import Circuit
 from hooks.presentation import hook_rows
-from notifications_project.accounts.context import current_membership
+from notifications_project.accounts.context import find_current_membership
 
 _DOWN = 3  # failures in a row after which pages speak of the mail server, or of APNs
 
@@ -91,5 +91,5 @@ def _host_notices() -> list[Notice]:
 
 
 def _failing_hooks(request: HttpRequest) -> int:
-    membership = current_membership(request)
+    membership = find_current_membership(request)
     return hook_rows.failing(membership.organization).count() if membership else 0

@@ -5,7 +5,7 @@ import warnings
 
 import django
 
-from notifications_project.runtime.readiness import check_server, ending_with_one_line
+from notifications_project.runtime.readiness import check_server, end_with_one_line
 from notifications_project.runtime.supervisor import STOP_FD
 
 # WhiteNoise reads its files synchronously, which Django warns of at each one; ours are a few kB each.
@@ -13,7 +13,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 os.environ["CONSOLE_ASGI"] = "true"  # the settings then choose the pool of database connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
-with ending_with_one_line():
+with end_with_one_line():
     django.setup(set_prefix=False)
     if STOP_FD not in os.environ:  # `up` has checked it before it started this process
         check_server()

@@ -42,7 +42,7 @@ def enter(pins: str) -> None:
     venv = Path(wanted).absolute() if wanted else BASE / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
     if not is_current(venv, pins):
-        with one_at_a_time() as lock:
+        with hold_lock() as lock:
             if not is_current(venv, pins):
                 try:
                     build(venv, pins, lock)
@@ -56,7 +56,7 @@ def enter(pins: str) -> None:
 
 
 # --- What is installed ---------------------------------------------------------------------------------------
-def fingerprint(pins: str) -> str:
+def compute_fingerprint(pins: str) -> str:
     text = (BASE / "requirements" / f"{pins}.txt").read_bytes()
     return hashlib.sha256(text).hexdigest()
 
@@ -66,7 +66,9 @@ def is_current(venv: Path, pins: str) -> bool:
     try:
         stamp = json.loads((venv / "stamp.json").read_text())
         home = Path(stamp["python"])
-        return stamp["pins"].get(pins) == fingerprint(pins) and home == (venv / "bin" / "python").resolve(strict=True)
+        return stamp["pins"].get(pins) == compute_fingerprint(pins) and home == (venv / "bin" / "python").resolve(
+            strict=True
+        )
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
 
@@ -74,7 +76,7 @@ def is_current(venv: Path, pins: str) -> bool:
 def write_stamp(venv: Path, pins: str) -> None:
     stamp = {
         "python": str((venv / "bin" / "python").resolve()),
-        "pins": {name: fingerprint(name) for name in COVERS[pins]},
+        "pins": {name: compute_fingerprint(name) for name in COVERS[pins]},
     }
     temporary = venv / "stamp.json.new"
     temporary.write_text(json.dumps(stamp, indent=2))
@@ -82,7 +84,7 @@ def write_stamp(venv: Path, pins: str) -> None:
 
 
 @contextlib.contextmanager
-def one_at_a_time() -> Iterator[int]:
+def hold_lock() -> Iterator[int]:
     """Hold the lock of this checkout. The directory itself is locked, so that no lock file is left behind."""
     lock = os.open(BASE, os.O_RDONLY)
     try:
@@ -103,7 +105,7 @@ def build(venv: Path, pins: str, lock: int) -> None:
     if venv.exists() and any(venv.iterdir()) and not mark.exists() and not (venv / "pyvenv.cfg").exists():
         sys.exit(f"CONSOLE_VENV: {venv} holds other files; an environment is made in a directory of its own.")
     (venv / "stamp.json").unlink(missing_ok=True)
-    if mark.exists() or not works(venv):
+    if mark.exists() or not is_working(venv):
         make(venv, mark, lock)
     mark.touch()
     install(venv, BASE / "requirements" / f"{pins}.txt", lock)
@@ -111,7 +113,7 @@ def build(venv: Path, pins: str, lock: int) -> None:
     mark.unlink()
 
 
-def works(venv: Path) -> bool:
+def is_working(venv: Path) -> bool:
     """Tell whether `venv` has pip and a Python that is new enough."""
     python = venv / "bin" / "python"
     if not python.exists():
@@ -167,7 +169,7 @@ def install(venv: Path, pins: Path, lock: int) -> None:
 
 def follow(pip: subprocess.Popen[bytes], venv: Path, total: int) -> str:
     """Read pip's output to its end, show the progress, and return the output."""
-    progress, output, before = Progress(), b"", packages_in(venv)
+    progress, output, before = Progress(), b"", count_packages(venv)
     with pip, selectors.DefaultSelector() as waiting:
         assert pip.stdout
         waiting.register(pip.stdout, selectors.EVENT_READ)
@@ -179,7 +181,7 @@ def follow(pip: subprocess.Popen[bytes], venv: Path, total: int) -> str:
                 output += chunk
             collected = re.search(rb"^Installing collected packages: (.*)", output, re.MULTILINE)
             if collected:
-                progress.show("Installing", packages_in(venv) - before, collected[1].count(b",") + 1)
+                progress.show("Installing", count_packages(venv) - before, collected[1].count(b",") + 1)
             else:
                 found = re.findall(rb"^(?:Collecting|Requirement already satisfied:|Ignoring) ", output, re.MULTILINE)
                 progress.show("Fetching", len(found), total)
@@ -188,7 +190,7 @@ def follow(pip: subprocess.Popen[bytes], venv: Path, total: int) -> str:
     return output.decode(errors="replace")
 
 
-def packages_in(venv: Path) -> int:
+def count_packages(venv: Path) -> int:
     return len(list(venv.glob("lib/python*/site-packages/*.dist-info")))
 
 

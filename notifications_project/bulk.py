@@ -25,16 +25,16 @@ Row = TypeVar("Row")
 Value = TypeVar("Value")
 
 
-def in_chunks(values: Sequence[Value], size: int | None = None) -> Iterator[Sequence[Value]]:
+def split_into_chunks(values: Sequence[Value], size: int | None = None) -> Iterator[Sequence[Value]]:
     """Split what is too much for one statement, or for one transaction."""
     size = size or CHUNK
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def rows_with(rows: models.QuerySet[_Model, Row], column: str, values: Collection[Any]) -> Iterator[Row]:
+def find_rows(rows: models.QuerySet[_Model, Row], column: str, values: Collection[Any]) -> Iterator[Row]:
     """The rows in which a column has one of many values; SQLite takes only so many of them in one statement."""
     size = CHUNK if connection.features.max_query_params else 5_000
-    for some in in_chunks(list(dict.fromkeys(values)), size):
+    for some in split_into_chunks(list(dict.fromkeys(values)), size):
         yield from rows.filter(**{f"{column}__in": some})
 
 
@@ -105,7 +105,7 @@ def _insert_by_unnest(into: str, fields: list[models.Field[Any, Any]], rows: Seq
     statement = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608  (names)
     columns = _columns(fields, rows, _as_elements(fields))
     with connection.cursor() as cursor:
-        for some in in_chunks(list(zip(*columns, strict=True)), _BATCH):
+        for some in split_into_chunks(list(zip(*columns, strict=True)), _BATCH):
             cursor.execute(statement, [f"{{{','.join(column)}}}" for column in zip(*some, strict=True)])
 
 

@@ -20,12 +20,12 @@ from django.db import models
 NOTHING = "{}"  # stored without a key, so that a lost key does not make rows without secrets unreadable
 
 
-def keyed_hash(value: str) -> str:
+def hash_with_key(value: str) -> str:
     """Return a hash to find a secret by; it is keyed, so that nobody without the key can try values out."""
     return _keyed_hash(settings.ENCRYPTION_KEYS[0], value)
 
 
-def keyed_hashes(value: str) -> list[str]:
+def hash_with_each_key(value: str) -> list[str]:
     """Return the hashes that a value may be stored under, one for each key."""
     return [_keyed_hash(key, value) for key in settings.ENCRYPTION_KEYS]
 
@@ -67,7 +67,7 @@ def decrypt(stored: str) -> Any:
         raise CannotDecrypt("a stored secret fits none of the keys in ENCRYPTION_KEYS") from error
 
 
-def key_that_reads(stored: str) -> int | None:
+def find_key(stored: str) -> int | None:
     """Return the number of the first key of ENCRYPTION_KEYS that reads a stored value, from 0; None if none does."""
     for number, key in enumerate(settings.ENCRYPTION_KEYS):
         with suppress(InvalidToken):
@@ -81,7 +81,7 @@ def reencrypt(stored: str) -> str:
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(stored.encode()).decode()
 
 
-def keys_in_use() -> str:
+def fingerprint_keys() -> str:
     """Return a fingerprint of the set of keys, which reveals nothing about the keys."""
     return hashlib.sha256(b"".join(map(_derive, settings.ENCRYPTION_KEYS))).hexdigest()[:32]
 

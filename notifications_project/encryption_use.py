@@ -14,7 +14,7 @@ from django.db import models, transaction
 from django.db.models import F, TextField, Value
 from django.db.models.functions import Cast
 
-from notifications_project.encryption import NOTHING, EncryptedJSONField, decrypt, key_that_reads, keyed_hash, reencrypt
+from notifications_project.encryption import NOTHING, EncryptedJSONField, decrypt, find_key, hash_with_key, reencrypt
 
 _CHUNK = 500
 
@@ -47,7 +47,7 @@ def rewrite(keys: int) -> Use:
 
 
 def _add(use: Use, stored: str) -> None:
-    key = key_that_reads(stored)
+    key = find_key(stored)
     if key is None:
         use.unreadable += 1
     else:
@@ -57,13 +57,13 @@ def _add(use: Use, stored: str) -> None:
 @transaction.atomic
 def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) -> int:
     """Encrypt anew the rows that an older key reads. They are locked and read again, as they may have changed."""
-    older = [pk for pk, stored in rows if key_that_reads(stored)]
+    older = [pk for pk, stored in rows if find_key(stored)]
     if not older:
         return 0
     locked = model._default_manager.select_for_update(no_key=True).filter(pk__in=older).order_by("pk")
     changed = 0
     for pk, stored in _stored(locked, name):
-        if key_that_reads(stored):
+        if find_key(stored):
             value = Value(reencrypt(stored), output_field=TextField())
             hashes = _hashes(model, name, stored)
             changed += model._default_manager.filter(pk=pk).update(**{name: value}, **hashes)
@@ -74,7 +74,7 @@ def _hashes(model: type[models.Model], name: str, stored: str) -> dict[str, str]
     """Return the columns by which the value is found, with their hashes made with the first key."""
     field, value = model._meta.get_field(name), decrypt(stored)
     assert isinstance(field, EncryptedJSONField)
-    return {column: keyed_hash(value[part]) for part, column in field.found_by.items() if value.get(part)}
+    return {column: hash_with_key(value[part]) for part, column in field.found_by.items() if value.get(part)}
 
 
 def _encrypted() -> Iterator[tuple[type[models.Model], str]]:

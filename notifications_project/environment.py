@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from notifications_project.mail.addresses import ascii_domain
+from notifications_project.mail.addresses import encode_domain
 from notifications_project.network import certificates
 from notifications_project.network.web_address import BadAddress, parse
 
@@ -36,7 +36,7 @@ def read_file(path: Path) -> None:
     environ.Env.read_env(path, overwrite=False)
 
 
-def text(name: str, default: str = "") -> str:
+def read_text(name: str, default: str = "") -> str:
     names_read.add(name)
     return os.environ.get(name, default).strip()
 
@@ -58,9 +58,9 @@ def describe_misspelt(misspelt: Mapping[str, str]) -> str:
     return "; ".join(f"{given} is not read, is {name} meant?" for given, name in sorted(misspelt.items()))
 
 
-def secret_key(name: str) -> str:
+def read_secret_key(name: str) -> str:
     """Return the checked secret key. Call it last, when `names_read` holds the names of all settings."""
-    value = text(name)
+    value = read_text(name)
     if not value:
         hints = [f"must be given, {_SECRET} or more characters long", describe_misspelt(find_misspelt(names_read))]
         hints.append("to try the console: manage.py up, and --demo with other commands on that demo")
@@ -74,7 +74,7 @@ _SECRET = 32  # characters at least
 
 
 def flag(name: str, default: bool = False) -> bool:
-    value = text(name).lower()
+    value = read_text(name).lower()
     if not value:
         return default
     if value in {"1", "true", "yes", "on"}:
@@ -84,15 +84,15 @@ def flag(name: str, default: bool = False) -> bool:
     raise BadSetting(name, f"must be true or false, not {value!r}")
 
 
-def choice(name: str, default: str, *others: str) -> str:
-    value = text(name, default).lower()
+def read_choice(name: str, default: str, *others: str) -> str:
+    value = read_text(name, default).lower()
     if value not in {default, *others}:
         raise BadSetting(name, f"must be one of {', '.join([default, *others])}, not {value!r}")
     return value
 
 
 def number(name: str, default: int, at_least: int, at_most: int) -> int:
-    value = text(name)
+    value = read_text(name)
     if not value:
         return default
     if not value.isdecimal() or len(value) > 9 or not at_least <= int(value) <= at_most:
@@ -100,40 +100,40 @@ def number(name: str, default: int, at_least: int, at_most: int) -> int:
     return int(value)
 
 
-def keys(name: str) -> list[str]:
+def read_keys(name: str) -> list[str]:
     """Return the secret keys of a comma separated list; empty if not given."""
-    found = [part.strip() for part in text(name).split(",")] if text(name) else []
+    found = [part.strip() for part in read_text(name).split(",")] if read_text(name) else []
     if any(len(key) < _SECRET for key in found):
         raise BadSetting(name, f"each key must be at least {_SECRET} characters long; they are comma separated")
     return found
 
 
-def words(name: str) -> list[str]:
-    found = [word for word in (part.strip() for part in text(name).split(",")) if word]
-    if text(name) and not found:
+def read_words(name: str) -> list[str]:
+    found = [word for word in (part.strip() for part in read_text(name).split(",")) if word]
+    if read_text(name) and not found:
         raise BadSetting(name, "names nothing between its commas")
     return found
 
 
-def ports(name: str) -> frozenset[int]:
+def read_ports(name: str) -> frozenset[int]:
     """Return the port numbers of a comma separated list."""
-    found = words(name)
+    found = read_words(name)
     if wrong := [word for word in found if not (re.fullmatch(r"[0-9]{1,5}", word) and 1 <= int(word) <= 65535)]:
         raise BadSetting(name, f"must be port numbers from 1 to 65535, comma separated; {wrong[0][:50]!r} is none")
     return frozenset(map(int, found))
 
 
-def hosts(name: str) -> list[str]:
+def read_hosts(name: str) -> list[str]:
     """Return host names as Django compares them: without a port, `.example.com` for all names below it."""
-    found = ["." * word.startswith(".") + _in_ascii(word.removeprefix(".")) for word in words(name)]
+    found = ["." * word.startswith(".") + _in_ascii(word.removeprefix(".")) for word in read_words(name)]
     if wrong := [word for word in found if not _is_host(word.removeprefix("."))]:
         raise BadSetting(name, f"must be host names without port, comma separated; {wrong[0]!r} is none")
     return [word.lower() for word in found]
 
 
-def web_address(name: str, default: str) -> str:
+def read_web_address(name: str, default: str) -> str:
     """Return an absolute http(s) address without path, query or trailing slash."""
-    value = text(name, default).rstrip("/")
+    value = read_text(name, default).rstrip("/")
     try:
         found = parse(value)
     except BadAddress:
@@ -147,12 +147,12 @@ def web_address(name: str, default: str) -> str:
 def _in_ascii(host: str) -> str:
     """Return a host in the ASCII form of DNS; an invalid host is returned unchanged, for the check to refuse."""
     try:
-        return host if host.isascii() else ascii_domain(host)
+        return host if host.isascii() else encode_domain(host)
     except ValueError:
         return host
 
 
-def host_of(address: str) -> str:
+def get_host(address: str) -> str:
     """Return the host of a web address; an IPv6 address keeps its brackets."""
     host = parse(address).host
     return f"[{host}]" if ":" in host else host
@@ -170,20 +170,20 @@ def _is_host(written: str) -> bool:
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def networks_of(*written: str) -> list[Network]:
+def parse_networks(*written: str) -> list[Network]:
     return [ipaddress.ip_network(word) for word in written]
 
 
-def networks(name: str) -> list[Network]:
+def read_networks(name: str) -> list[Network]:
     try:
-        return networks_of(*words(name))
+        return parse_networks(*read_words(name))
     except ValueError as error:
         raise BadSetting(name, f"must be networks such as 10.1.0.0/16, comma separated ({error})") from error
 
 
-def database(name: str, default: str) -> dict[str, Any]:
+def read_database(name: str, default: str) -> dict[str, Any]:
     """Return Django's DATABASES entry for the URL of an SQLite or PostgreSQL database."""
-    value = text(name, default)
+    value = read_text(name, default)
     scheme, _, rest = value.partition(":")
     if scheme not in {"sqlite", "postgres", "postgresql"} or not rest.startswith("//"):
         raise BadSetting(name, "must begin with sqlite:///, postgres:// or postgresql://")
@@ -227,9 +227,9 @@ def _check_options(name: str, described: dict[str, Any]) -> None:
         raise BadSetting(name, f"must have behind its ? nothing but {known}") from error
 
 
-def redis(name: str) -> str:
+def read_redis(name: str) -> str:
     """Return the URL of a Redis; empty if not given."""
-    value = text(name)
+    value = read_text(name)
     if value.split(":", 1)[0] not in {"", "redis", "rediss", "unix"}:
         raise BadSetting(name, "must begin with redis://, rediss:// or unix://")
     if value:
@@ -250,14 +250,14 @@ def redis(name: str) -> str:
 _MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 
 
-def email(name: str) -> dict[str, Any]:
+def read_email(name: str) -> dict[str, Any]:
     """Return the EMAIL_* settings for an smtp://, smtp+tls:// or smtp+ssl:// URL; empty if not given."""
-    value = text(name)
+    value = read_text(name)
     if not value:
         return {}
     try:
         parts = urlsplit(value)
-        host, port = ascii_domain(parts.hostname or ""), parts.port
+        host, port = encode_domain(parts.hostname or ""), parts.port
         fits = parts.scheme in _MAIL_PORTS and port != 0 and parts.path in {"", "/"}
     except ValueError:
         fits = False
@@ -291,9 +291,9 @@ def _credential(name: str, written: str | None) -> str:
     return found
 
 
-def mail_provider(name: str) -> str:
+def read_mail_provider(name: str) -> str:
     """Return the name of a backend of django-anymail, such as `mailgun`; empty if not given."""
-    value = text(name).lower()
+    value = read_text(name).lower()
     if not value:
         return ""
     if importlib.util.find_spec("anymail") is None:
@@ -307,14 +307,16 @@ def mail_provider(name: str) -> str:
 _NO_PROVIDERS = {"base", "base_requests", "console", "test"}
 
 
-def mail_provider_settings() -> dict[str, str]:
+def read_mail_provider_settings() -> dict[str, str]:
     """Return the settings of django-anymail from the `ANYMAIL_...` variables, without that prefix."""
-    return {name.removeprefix("ANYMAIL_"): text(name) for name in os.environ if re.fullmatch(r"ANYMAIL_[A-Z_]+", name)}
+    return {
+        name.removeprefix("ANYMAIL_"): read_text(name) for name in os.environ if re.fullmatch(r"ANYMAIL_[A-Z_]+", name)
+    }
 
 
-def sender(name: str, default: str) -> str:
+def read_sender(name: str, default: str) -> str:
     """Return a sender: an e-mail address, alone or with a name, as in `Console <console@example.com>`."""
-    value = text(name, default)
+    value = read_text(name, default)
     shown, address = parse_sender(value)
     whole = value in {address, f"{shown} <{address}>", f'"{shown}" <{address}>'}
     if not whole or not value.isprintable() or not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", address):
@@ -322,7 +324,7 @@ def sender(name: str, default: str) -> str:
     local, _, domain = address.rpartition("@")
     try:
         # In headers such as Message-ID and List-Id a domain beyond ASCII would become an encoded word.
-        stored = f"{local}@{domain if domain.isascii() else ascii_domain(domain)}"
+        stored = f"{local}@{domain if domain.isascii() else encode_domain(domain)}"
     except ValueError:
         raise BadSetting(name, f"must have a domain that DNS can hold, not {domain!r}") from None
     if not local.isascii():
@@ -345,13 +347,13 @@ def parse_sender(value: str) -> tuple[str, str]:
 # --- iOS push ------------------------------------------------------------------------------------------------
 def push_key(name: str) -> str:
     """Return a private key of Apple in PEM, empty if not given; line ends may be written as `\\n`."""
-    value = text(name).replace("\\n", "\n")
+    value = read_text(name).replace("\\n", "\n")
     return _push_key(name, value) if value else ""
 
 
 def push_key_file(name: str) -> str:
     """Return a private key of Apple in PEM from the named file; empty if none is named."""
-    path = existing_file(name)
+    path = read_existing_file(name)
     return _push_key(name, Path(path).read_text(errors="replace")) if path else ""
 
 
@@ -368,16 +370,16 @@ def _push_key(name: str, pem: str) -> str:
     return pem.strip()
 
 
-def existing_file(name: str) -> str:
-    value = text(name)
+def read_existing_file(name: str) -> str:
+    value = read_text(name)
     if value and not (Path(value).is_file() and os.access(value, os.R_OK)):
         raise BadSetting(name, f"{value} is no file that can be read")
     return value
 
 
-def certificates_file(name: str) -> str:
+def read_certificates_file(name: str) -> str:
     """Return the path of a file with certificates of authorities; empty if not given."""
-    value = existing_file(name)
+    value = read_existing_file(name)
     if value:
         try:
             certificates.check(Path(value).read_text(), most=1000)
@@ -388,9 +390,9 @@ def certificates_file(name: str) -> str:
     return value
 
 
-def code(name: str, pattern: str, example: str) -> str:
+def read_code(name: str, pattern: str, example: str) -> str:
     """Return a text that matches the pattern; empty if not given. `example` is shown if it does not match."""
-    value = text(name)
+    value = read_text(name)
     if value and not re.fullmatch(pattern, value):
         raise BadSetting(name, f"must look like {example}, not {value[:100]!r}")
     return value

@@ -47,7 +47,7 @@ def derive_uuid7(first: UUID, *names: UUID | str) -> UUID:
     return UUID(int=first.int >> _RANDOM << _RANDOM | rest)
 
 
-def first_at(when: datetime) -> UUID:
+def make_smallest_uuid7(when: datetime) -> UUID:
     """Return the smallest version 7 UUID of that time."""
     return UUID(int=int(when.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << _RANDOM)
 

@@ -126,12 +126,12 @@ def _ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[s
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)"), instead
 
 
-def masked_options(secrets: Mapping[str, Any]) -> dict[str, str]:
+def mask_options(secrets: Mapping[str, Any]) -> dict[str, str]:
     """Return the secret options, each with its masked form, in the shape that `replace_secrets` takes."""
     return {str(value): mask(str(value)) for value in secrets.values() if value}
 
 
-def secrets_of(url: str) -> dict[str, str]:
+def find_secrets(url: str) -> dict[str, str]:
     """Return the parts of a URL that must not be recorded when a receiver repeats them, for `replace_secrets`.
 
     These are all parts of path and query that are no plain word, each with its replacement.

@@ -19,7 +19,7 @@ class Page(Generic[M]):
     next: UUID | None
 
 
-def newest_first(queryset: QuerySet[M], before: UUID | None = None, size: int = 50) -> Page[M]:
+def get_page(queryset: QuerySet[M], before: UUID | None = None, size: int = 50) -> Page[M]:
     """Return a page of at most `size` rows older than the row `before`; the primary key is a version 7 UUID."""
     if before is not None:
         queryset = queryset.filter(pk__lt=before)

@@ -20,22 +20,22 @@ from notifications_project import environment
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DEMO_DIR = Path(environment.text("DEMO_DIR") or BASE_DIR / ".demo").absolute()
+DEMO_DIR = Path(environment.read_text("DEMO_DIR") or BASE_DIR / ".demo").absolute()
 DEMO = environment.flag("DEMO")
 DEMO_EMAIL = "ada@example.com"  # the demo's sign-in, shown on the sign-in page in demo mode only
-DEMO_PASSWORD = environment.text("DEMO_PASSWORD", "analytical-engine")
+DEMO_PASSWORD = environment.read_text("DEMO_PASSWORD", "analytical-engine")
 DEBUG = False
-SECRET_KEY = environment.text("SECRET_KEY")  # checked at the end
-SECRET_KEY_FALLBACKS = environment.keys("SECRET_KEY_FALLBACKS")
-_keys = environment.keys("ENCRYPTION_KEYS")
+SECRET_KEY = environment.read_text("SECRET_KEY")  # checked at the end
+SECRET_KEY_FALLBACKS = environment.read_keys("SECRET_KEY_FALLBACKS")
+_keys = environment.read_keys("ENCRYPTION_KEYS")
 # The first encrypts, all decrypt. Without ENCRYPTION_KEYS the secret key is what a key is made from: so secrets stay
 # readable when ENCRYPTION_KEYS is given later, and when the secret key of before stands in either list.
 ENCRYPTION_KEYS = _keys + [f"from the secret key: {key}" for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS, *_keys)]
 
 # --- Where it is reached -------------------------------------------------------------------------------------
-PUBLIC_URL = environment.web_address("PUBLIC_URL", "http://localhost:8000")
-_public_host = environment.host_of(PUBLIC_URL)
-ALLOWED_HOSTS = [_public_host, *(environment.hosts("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"])]
+PUBLIC_URL = environment.read_web_address("PUBLIC_URL", "http://localhost:8000")
+_public_host = environment.get_host(PUBLIC_URL)
+ALLOWED_HOSTS = [_public_host, *(environment.read_hosts("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"])]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 _https = PUBLIC_URL.startswith("https:")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
@@ -112,7 +112,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "notifications_project.accounts.context.shell",
+                "notifications_project.accounts.context.describe_shell",
                 "hooks.context.notices",
             ],
             "builtins": [
@@ -136,7 +136,7 @@ MESSAGE_TAGS = {
 
 # --- Where it is kept ----------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-_database = environment.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'console.sqlite3'}")
+_database = environment.read_database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'console.sqlite3'}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets pages read while workers write; IMMEDIATE avoids the upgrade dead-lock.
     _database["OPTIONS"] = {
@@ -155,7 +155,7 @@ elif os.environ.get("CONSOLE_ASGI"):
 else:
     _database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
-REDIS_URL = environment.redis("REDIS_URL")
+REDIS_URL = environment.read_redis("REDIS_URL")
 CACHES = {"default": {"BACKEND": "notifications_project.accounts.counters.CounterCache"}}  # limits of sign-in pages
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "notifications_project" / "static"]
@@ -182,8 +182,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
-SIGN_UP_OPEN = environment.choice("SIGN_UP", "closed", "open") == "open"
-if SIGN_UP_OPEN and not (environment.text("EMAIL_URL") or environment.text("EMAIL_PROVIDER")):
+SIGN_UP_OPEN = environment.read_choice("SIGN_UP", "closed", "open") == "open"
+if SIGN_UP_OPEN and not (environment.read_text("EMAIL_URL") or environment.read_text("EMAIL_PROVIDER")):
     why = "can be open only with EMAIL_URL or EMAIL_PROVIDER: new addresses are confirmed by mail"
     raise environment.BadSetting("SIGN_UP", why)
 ACCOUNT_ADAPTER = "notifications_project.accounts.adapter.AccountAdapter"
@@ -218,9 +218,9 @@ REST_FRAMEWORK = {
 }
 
 # --- What is sent --------------------------------------------------------------------------------------------
-DEFAULT_FROM_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", f"notifications@{_public_host}")
-_email = environment.email("EMAIL_URL")
-EMAIL_PROVIDER = environment.mail_provider("EMAIL_PROVIDER")
+DEFAULT_FROM_EMAIL = environment.read_sender("DEFAULT_FROM_EMAIL", f"notifications@{_public_host}")
+_email = environment.read_email("EMAIL_URL")
+EMAIL_PROVIDER = environment.read_mail_provider("EMAIL_PROVIDER")
 if EMAIL_PROVIDER and _email:
     raise environment.BadSetting("EMAIL_PROVIDER", "cannot be given together with EMAIL_URL: mail goes one way")
 MAIL_CONFIGURED = bool(_email or EMAIL_PROVIDER)
@@ -241,28 +241,28 @@ EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
 DELIVERY_TIMEOUT = environment.number("DELIVERY_TIMEOUT", 15, 1, 60)  # seconds for one attempt, all in all
 EMAIL_TIMEOUT = DELIVERY_TIMEOUT
-ANYMAIL = {"REQUESTS_TIMEOUT": DELIVERY_TIMEOUT, **environment.mail_provider_settings()}
-if environment.text("APNS_KEY") and environment.text("APNS_KEY_FILE"):
+ANYMAIL = {"REQUESTS_TIMEOUT": DELIVERY_TIMEOUT, **environment.read_mail_provider_settings()}
+if environment.read_text("APNS_KEY") and environment.read_text("APNS_KEY_FILE"):
     raise environment.BadSetting("APNS_KEY_FILE", "cannot be given beside APNS_KEY")
 APNS_KEY = environment.push_key("APNS_KEY") or environment.push_key_file("APNS_KEY_FILE")
-APNS_KEY_ID = environment.code("APNS_KEY_ID", r"[A-Z0-9]{10}", "ABC123DEFG")
-APNS_TEAM_ID = environment.code("APNS_TEAM_ID", r"[A-Z0-9]{10}", "DEF123GHIJ")
-APNS_TOPIC = environment.code("APNS_TOPIC", r"[A-Za-z0-9][A-Za-z0-9.-]{0,154}", "com.example.console")
-APNS_ENVIRONMENT = environment.choice("APNS_ENVIRONMENT", "production", "sandbox")
+APNS_KEY_ID = environment.read_code("APNS_KEY_ID", r"[A-Z0-9]{10}", "ABC123DEFG")
+APNS_TEAM_ID = environment.read_code("APNS_TEAM_ID", r"[A-Z0-9]{10}", "DEF123GHIJ")
+APNS_TOPIC = environment.read_code("APNS_TOPIC", r"[A-Za-z0-9][A-Za-z0-9.-]{0,154}", "com.example.console")
+APNS_ENVIRONMENT = environment.read_choice("APNS_ENVIRONMENT", "production", "sandbox")
 _apple = f"https://api.{'' if APNS_ENVIRONMENT == 'production' else 'sandbox.'}push.apple.com"
-APNS_ADDRESS = environment.web_address("APNS_ADDRESS", _apple)
+APNS_ADDRESS = environment.read_web_address("APNS_ADDRESS", _apple)
 if not APNS_ADDRESS.startswith("https:"):
     raise environment.BadSetting("APNS_ADDRESS", f"must begin with https://, not {APNS_ADDRESS!r}")
-APNS_CA_FILE = environment.existing_file("APNS_CA_FILE")
+APNS_CA_FILE = environment.read_existing_file("APNS_CA_FILE")
 PUSH_CONFIGURED = environment.complete(
     {"APNS_KEY": APNS_KEY, "APNS_KEY_ID": APNS_KEY_ID, "APNS_TEAM_ID": APNS_TEAM_ID, "APNS_TOPIC": APNS_TOPIC},
-    beside={name: bool(environment.text(name)) for name in ("APNS_ENVIRONMENT", "APNS_ADDRESS", "APNS_CA_FILE")},
+    beside={name: bool(environment.read_text(name)) for name in ("APNS_ENVIRONMENT", "APNS_ADDRESS", "APNS_CA_FILE")},
 )
-OUTBOUND_ALLOWED_NETWORKS = environment.networks("OUTBOUND_ALLOWED_NETWORKS")
-OUTBOUND_CA_FILE = environment.certificates_file("OUTBOUND_CA_FILE")
-OUTBOUND_ALLOWED_PORTS = environment.ports("OUTBOUND_ALLOWED_PORTS")
+OUTBOUND_ALLOWED_NETWORKS = environment.read_networks("OUTBOUND_ALLOWED_NETWORKS")
+OUTBOUND_CA_FILE = environment.read_certificates_file("OUTBOUND_CA_FILE")
+OUTBOUND_ALLOWED_PORTS = environment.read_ports("OUTBOUND_ALLOWED_PORTS")
 if DEMO:
-    OUTBOUND_ALLOWED_NETWORKS += environment.networks_of("127.0.0.0/8", "::1/128")
+    OUTBOUND_ALLOWED_NETWORKS += environment.parse_networks("127.0.0.0/8", "::1/128")
 
 # The engine's time-outs nest: a pump's turn (20 s) and one attempt < task time-out < broker retry.
 _task_timeout = 30 + 2 * DELIVERY_TIMEOUT
@@ -298,11 +298,11 @@ LANGUAGE_COOKIE_NAME = "console_language"
 LANGUAGE_COOKIE_AGE = 365 * 86400
 LANGUAGE_COOKIE_SECURE = _https
 # Not LANGUAGE: that is gettext's, and many desktops set it to a list such as `en_GB:en`.
-MESSAGE_LANGUAGE = environment.choice("MESSAGE_LANGUAGE", "en", "fr")
+MESSAGE_LANGUAGE = environment.read_choice("MESSAGE_LANGUAGE", "en", "fr")
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
-_log_level = environment.choice("LOG_LEVEL", "warning", "debug", "info", "error", "critical").upper()
+_log_level = environment.read_choice("LOG_LEVEL", "warning", "debug", "info", "error", "critical").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -342,5 +342,5 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # Last: a name that nobody has read by now is no setting.
-SECRET_KEY = environment.secret_key("SECRET_KEY")
+SECRET_KEY = environment.read_secret_key("SECRET_KEY")
 MISSPELT = environment.find_misspelt(environment.names_read)

@@ -17,7 +17,7 @@ _UNSEEN = re.compile(
 )
 
 
-def one_spelling(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Return the text in the form NFC, without spaces around it."""
     return unicodedata.normalize("NFC", text).strip()
 
@@ -27,6 +27,6 @@ def is_visible(name: str) -> bool:
     return name.isprintable() and not _UNSEEN.search(name)
 
 
-def password_spelling(password: str) -> str:
+def normalize_password(password: str) -> str:
     """Return a password in the form NFKC, in which it is set and compared (RFC 8265)."""
     return unicodedata.normalize("NFKC", password)

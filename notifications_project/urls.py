@@ -23,7 +23,7 @@ if settings.EMAIL_PROVIDER and settings.ANYMAIL.get("WEBHOOK_SECRET"):
 if settings.DEMO:
     urlpatterns.append(path("", include("notifications_project.inbox.urls")))
 
-handler400 = "notifications_project.api.errors.bad_request"
-handler403 = "notifications_project.api.errors.forbidden"
-handler404 = "notifications_project.api.errors.not_found"
-handler500 = "notifications_project.api.errors.server_error"
+handler400 = "notifications_project.api.errors.answer_bad_request"
+handler403 = "notifications_project.api.errors.answer_forbidden"
+handler404 = "notifications_project.api.errors.answer_not_found"
+handler500 = "notifications_project.api.errors.answer_server_error"

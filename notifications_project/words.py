@@ -16,13 +16,13 @@ def number(value: int) -> str:
     return number_format(value, force_grouping=True)
 
 
-def plural(count: int, forms: str) -> str:
+def format_plural(count: int, forms: str) -> str:
     """Write a number and an English word: `plural(3, "delivery,deliveries")`. `ngettext` does it in every language."""
     one, many = forms.split(",")
     return f"{number(count)} {one if count == 1 else many}"
 
 
-def span(seconds: float) -> str:
+def format_span(seconds: float) -> str:
     """Write a length of time in its largest unit: "12 s", "4 min", "3 h", "2 days"."""
     whole = round(seconds)
     if whole < MINUTE:
@@ -38,14 +38,14 @@ def span(seconds: float) -> str:
     return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
 
 
-def milliseconds(value: float) -> str:
+def format_milliseconds(value: float) -> str:
     """Write a short time: "212 ms", "1.4 s"."""
     if value < 1000:
         return gettext("%(milliseconds)s ms") % {"milliseconds": f"{value:.0f}"}
     return gettext("%(seconds)s s") % {"seconds": number_format(value / 1000, 1)}
 
 
-def relative(when: datetime, now: datetime) -> str:
+def format_relative(when: datetime, now: datetime) -> str:
     """Write a moment relative to now: "2 min ago", "in 4 min"; from seven days on the day itself."""
     seconds = (now - when).total_seconds()
     if abs(seconds) >= 7 * DAY:
@@ -53,28 +53,28 @@ def relative(when: datetime, now: datetime) -> str:
     if abs(seconds) < 5:
         return gettext("just now") if seconds >= 0 else gettext("now")
     if seconds > 0:
-        return gettext("%(span)s ago") % {"span": span(seconds)}
-    return gettext("in %(span)s") % {"span": span(-seconds)}
+        return gettext("%(span)s ago") % {"span": format_span(seconds)}
+    return gettext("in %(span)s") % {"span": format_span(-seconds)}
 
 
-def exact(when: datetime) -> str:
+def format_exact(when: datetime) -> str:
     """Write date and time to the second in the user's zone: "30 Nov 2026, 17:00:00 UTC"."""
     return date_format(timezone.localtime(when), pgettext("date format", "j M Y, H:i:s T"))
 
 
-def clock(when: datetime) -> str:
+def format_clock(when: datetime) -> str:
     """Write the time of day to the second, with the day if it is not today."""
     local = timezone.localtime(when)
     is_today = local.date() == timezone.localdate()
     return date_format(local, "H:i:s" if is_today else pgettext("date format", "j M, H:i:s"))
 
 
-def hour(when: datetime | time) -> str:
+def format_hour(when: datetime | time) -> str:
     """Write the time of day in the user's zone: "17:05"."""
     return date_format(timezone.localtime(when), "H:i") if isinstance(when, datetime) else f"{when:%H:%M}"
 
 
-def hour_and_day(when: datetime) -> str:
+def format_hour_and_day(when: datetime) -> str:
     """Write the time of day, after the day if it is not today: "30 Nov, 17:05"."""
     local = timezone.localtime(when)
     is_today = local.date() == timezone.localdate()

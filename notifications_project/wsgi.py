@@ -4,10 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from notifications_project.runtime.readiness import check_server, ending_with_one_line
+from notifications_project.runtime.readiness import check_server, end_with_one_line
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
-with ending_with_one_line():
+with end_with_one_line():
     django_application = get_wsgi_application()
     check_server()
 

@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from hooks.api.hooks import HookAPIView
 from hooks.manage import address_actions
 from notifications_project.accounts.roles import Permission
-from notifications_project.api.errors import invalid
-from notifications_project.api.shapes import body, check
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.shapes import check, check_body
 
 
 class HookAddress(HookAPIView):
@@ -22,10 +22,10 @@ class HookAddress(HookAPIView):
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
         found = self.hook(hook)
-        sent = body(request.data)
+        sent = check_body(request.data)
         check(sent, {"address": str}, frozenset({"address"}))
         try:
             address_actions.ACTIONS[self.action](found, sent["address"], self.user)
         except address_actions.UnknownAddress as problem:
-            raise invalid({"address": str(problem)}) from None
+            raise make_invalid({"address": str(problem)}) from None
         return Response(self.json(self.hook(hook)))

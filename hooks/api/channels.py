@@ -27,9 +27,9 @@ from hooks.preview import verifying
 from hooks.preview.preview import Draft, first_type
 from notifications_project import ids
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.api.errors import invalid
-from notifications_project.api.lists import whole
-from notifications_project.api.shapes import Shape, body, check
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.lists import answer_whole
+from notifications_project.api.shapes import Shape, check, check_body
 
 Kind = Channel.Kind
 _QUIET: dict[str, Shape] = {"snoozed_until": str | None, "quiet_hours": dict | None}
@@ -46,7 +46,7 @@ def _by_the_rules() -> Iterator[None]:
     try:
         yield
     except InvalidRule as problem:
-        raise invalid(problem.errors) from None
+        raise make_invalid(problem.errors) from None
 
 
 class ChannelAPIView(OwnAPIView):
@@ -70,7 +70,7 @@ class ChannelList(ChannelAPIView):
     """GET all kinds, including those that are not set up."""
 
     def get(self, request: Request) -> Response:
-        return whole(map(channel_json, self.every().values()))
+        return answer_whole(map(channel_json, self.every().values()))
 
 
 class ChannelDetail(ChannelAPIView):
@@ -113,11 +113,11 @@ class ChannelDetail(ChannelAPIView):
 
     def _sent(self, request: Request, kind: str) -> dict[str, Any]:
         """Parse the writable fields of a request. Read-only ones are dropped: the JSON of a GET can be sent back."""
-        sent = {name: value for name, value in body(request.data).items() if name not in _READ_ONLY}
+        sent = {name: value for name, value in check_body(request.data).items() if name not in _READ_ONLY}
         leads = _LEADS if kind in services.WITH_ENDPOINT else {}
         check(sent, leads | _QUIET)
         if kind == Kind.HIPCHAT and sent.pop("format", "hipchat") != "hipchat":
-            raise invalid({"format": "HipChat has one format. A webhook has others."})
+            raise make_invalid({"format": "HipChat has one format. A webhook has others."})
         sent |= {
             name: read(sent[name])
             for name, read in (("snoozed_until", _until), ("quiet_hours", _hours))
@@ -140,20 +140,20 @@ class ChannelDetail(ChannelAPIView):
                 services.silence(self.user, [kind], snooze=snooze, hours=hours)
             except InvalidRule as problem:
                 names = {"until": "snoozed_until", "quiet_until": "quiet_hours.until"}
-                raise invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None
+                raise make_invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None
 
 
 class ChannelTest(ChannelAPIView):
     """POST `{"event_type"?, "device"?}` to send a real test; its delivery in the personal space shows the result."""
 
     def post(self, request: Request, kind: str) -> Response:
-        channel, sent = self.channel(kind), body(request.data)
+        channel, sent = self.channel(kind), check_body(request.data)
         check(sent, {"event_type": str, "device": str})
         try:
             endpoint = self._endpoint(channel, sent.get("device"))
             delivery = test_sends.send_endpoint_test(endpoint, sent.get("event_type") or first_type([]), self.user)
         except test_sends.CannotTest as problem:
-            raise invalid({"event_type": str(problem)}) from None
+            raise make_invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 
     def _endpoint(self, channel: Channel, device: str | None) -> Endpoint:
@@ -165,7 +165,7 @@ class ChannelTest(ChannelAPIView):
         mine = Device.objects.filter(user=self.user).select_related("endpoint__organization").order_by("name", "pk")
         found = next((each for each in mine if device in (None, each.public_id)), None)
         if found is None:
-            raise invalid({"device": "You have no such device." if device else "There is no device yet."})
+            raise make_invalid({"device": "You have no such device." if device else "There is no device yet."})
         return found.endpoint
 
 
@@ -174,10 +174,10 @@ class ChannelVerify(ChannelAPIView):
 
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
-        check(body(request.data), {})
+        check(check_body(request.data), {})
         endpoint = channel.endpoint
         if endpoint is None or not verifying.can_verify(endpoint.format):
-            raise invalid({"format": "In this format there is no token that could be verified."})
+            raise make_invalid({"format": "In this format there is no token that could be verified."})
         draft = Draft(
             str(channel.get_kind_display()), endpoint.format, endpoint.whole_address, stored_options(endpoint)
         )
@@ -190,7 +190,7 @@ class ChannelRotateSecret(ChannelAPIView):
 
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
-        check(body(request.data), {})
+        check(check_body(request.data), {})
         with _by_the_rules():
             return Response({"secret": services.rotate_secret(channel)})
 
@@ -200,7 +200,7 @@ class ChannelEnable(ChannelAPIView):
 
     def post(self, request: Request, kind: str) -> Response:
         channel = self.channel(kind)
-        check(body(request.data), {})
+        check(check_body(request.data), {})
         services.enable(channel)
         return Response(channel_json(self.channel(kind)))
 
@@ -260,9 +260,9 @@ def _until(text: str | None) -> datetime | None:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise invalid({"snoozed_until": "Must be a time such as 2026-01-05T12:30:45Z, or null."}) from None
+        raise make_invalid({"snoozed_until": "Must be a time such as 2026-01-05T12:30:45Z, or null."}) from None
     if when.tzinfo is None:
-        raise invalid({"snoozed_until": "Needs its offset from UTC: Z, or one such as +02:00."})
+        raise make_invalid({"snoozed_until": "Needs its offset from UTC: Z, or one such as +02:00."})
     return when
 
 
@@ -271,5 +271,5 @@ def _hours(sent: dict[str, Any] | None) -> tuple[time, time] | None:
         return None
     check(sent, {"from": str, "until": str}, frozenset({"from", "until"}), where="quiet_hours.")
     if wrong := [name for name, text in sent.items() if not _CLOCK.fullmatch(text)]:
-        raise invalid({f"quiet_hours.{name}": "Must be a time of the day such as 22:00." for name in wrong})
+        raise make_invalid({f"quiet_hours.{name}": "Must be a time of the day such as 22:00." for name in wrong})
     return time.fromisoformat(sent["from"]), time.fromisoformat(sent["until"])

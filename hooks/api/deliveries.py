@@ -20,9 +20,9 @@ from hooks.presentation import delivery_lists
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission
-from notifications_project.api.errors import ApiError, error, invalid
-from notifications_project.api.lists import identifier, newest, parameters
-from notifications_project.api.shapes import body, check
+from notifications_project.api.errors import ApiError, describe_error, make_invalid
+from notifications_project.api.lists import answer_newest, parse_identifier, read_parameters
+from notifications_project.api.shapes import check, check_body
 
 
 class DeliveryAPIView(OrganizationAPIView):
@@ -55,17 +55,17 @@ class DeliveryList(DeliveryAPIView):
     """GET deliveries, newest first, filtered by `state`, `hook` and `event`."""
 
     def get(self, request: Request, owner: UUID) -> Response:
-        query = parameters(request, "state", "hook", "event")
+        query = read_parameters(request, "state", "hook", "event")
         filters: dict[str, Any] = {}
         if (state := query.get("state")) is not None:
             if state not in Delivery.State.values:
-                raise invalid({"state": f"Must be one of {', '.join(Delivery.State.values)}."})
+                raise make_invalid({"state": f"Must be one of {', '.join(Delivery.State.values)}."})
             filters["state"] = state
         if "hook" in query:
-            filters["hook"] = identifier(query["hook"], "hook", "hook")
+            filters["hook"] = parse_identifier(query["hook"], "hook", "hook")
         if "event" in query:
-            filters["event"] = identifier(query["event"], "event", "evt")
-        return newest(request, self.deliveries(**filters), "dlv", self.json, self.look)
+            filters["event"] = parse_identifier(query["event"], "event", "evt")
+        return answer_newest(request, self.deliveries(**filters), "dlv", self.json, self.look)
 
 
 class DeliveryDetail(DeliveryAPIView):
@@ -84,11 +84,11 @@ class Redeliver(DeliveryAPIView):
 
     def post(self, request: Request, owner: UUID, delivery: UUID) -> Response:
         found = self.delivery(delivery)
-        check(body(request.data), {})
+        check(check_body(request.data), {})
         try:
             resending.redeliver(found, self.user)
         except resending.CannotRedeliver as problem:
-            raise ApiError(409, [error(str(problem))]) from None
+            raise ApiError(409, [describe_error(str(problem))]) from None
         return Response(self.json(self.delivery(delivery)), status=status.HTTP_202_ACCEPTED)
 
 
@@ -98,13 +98,13 @@ class RedeliverMany(DeliveryAPIView):
     permissions = {"POST": Permission.TEST_HOOKS}
 
     def post(self, request: Request, owner: UUID) -> Response:
-        sent = body(request.data)
+        sent = check_body(request.data)
         check(sent, {"ids": (str,)}, frozenset({"ids"}))
-        wanted = [identifier(text, "ids", "dlv") for text in sent["ids"]]
+        wanted = [parse_identifier(text, "ids", "dlv") for text in sent["ids"]]
         try:
             again, refused = resending.redeliver_many(self.organization, wanted, self.user)
         except resending.CannotRedeliver as problem:
-            raise invalid({"ids": str(problem)}) from None
+            raise make_invalid({"ids": str(problem)}) from None
         answer = {
             "sent": [each.public_id for each in again],
             "refused": [{"id": ids.encode("dlv", pk), "message": why} for pk, why in refused.items()],

@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from hooks.api.own import OwnAPIView
 from hooks.endpoints import devices
 from hooks.models import Device
-from notifications_project.api.errors import invalid
-from notifications_project.api.lists import whole
-from notifications_project.api.shapes import body, check
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.lists import answer_whole
+from notifications_project.api.shapes import check, check_body
 
 
 class DeviceAPIView(OwnAPIView):
@@ -34,7 +34,7 @@ def _by_the_rules() -> Iterator[None]:
     try:
         yield
     except devices.InvalidDevice as problem:
-        raise invalid(problem.errors) from None
+        raise make_invalid(problem.errors) from None
 
 
 class DeviceList(DeviceAPIView):
@@ -42,10 +42,10 @@ class DeviceList(DeviceAPIView):
 
     def get(self, request: Request) -> Response:
         found = Device.objects.filter(user=self.user).select_related("endpoint").order_by("name", "pk")
-        return whole(map(device_json, found))
+        return answer_whole(map(device_json, found))
 
     def post(self, request: Request) -> Response:
-        sent = body(request.data)
+        sent = check_body(request.data)
         check(sent, {"token": str, "name": str}, frozenset({"token", "name"}))
         with _by_the_rules():
             device, new = devices.register(self.user, sent["token"], sent["name"])
@@ -61,7 +61,7 @@ class DeviceDetail(DeviceAPIView):
         return Response(device_json(self.device(device)))
 
     def patch(self, request: Request, device: UUID) -> Response:
-        found, sent = self.device(device), body(request.data)
+        found, sent = self.device(device), check_body(request.data)
         check(sent, {"name": str})
         if "name" in sent:
             with _by_the_rules():

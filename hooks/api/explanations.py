@@ -18,9 +18,9 @@ from hooks.explanations.verdicts import Verdict
 from hooks.routing import subjects
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.models import Membership
-from notifications_project.api.errors import invalid
-from notifications_project.api.lists import limit, next_page, parameters
-from notifications_project.spelling import one_spelling
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.lists import get_next_page, limit, read_parameters
+from notifications_project.spelling import normalize_text
 
 _TOLD = {"true": True, "false": False}
 _MOST_DIGITS = 18
@@ -33,14 +33,14 @@ class EventExplanation(OrganizationAPIView):
     """
 
     def get(self, request: Request, owner: UUID, event: UUID) -> Response:
-        query = parameters(request, "member", "search", "told", "after")
+        query = read_parameters(request, "member", "search", "told", "after")
         if "before" in query:
-            raise invalid({"before": "The members are paged by `after`."})
+            raise make_invalid({"before": "The members are paged by `after`."})
         loaded = Event.objects.select_related("organization", "resource").filter(organization=self.organization)
         found = subjects.annotate_subject(loaded).filter(pk=event).first()
         if found is None:
             raise NotFound("There is no such event in this organization.")
-        mine, search, told = _mine(query), one_spelling(query.get("search", "")), _told(query)
+        mine, search, told = _mine(query), normalize_text(query.get("search", "")), _told(query)
         members, more = [self.membership], None
         if not mine:
             members, more = people.find_members(
@@ -62,20 +62,20 @@ class EventExplanation(OrganizationAPIView):
                 for row in addresses
                 if told in {None, row.told}
             ]
-        following = more and next_page(request, {**query, "after": more})
+        following = more and get_next_page(request, {**query, "after": more})
         members_json = [_member(row, row.person.membership) for row in explanation.members() if row.person.membership]
         return Response({**answer, "members": members_json, "next": following})
 
 
 def _mine(query: dict[str, str]) -> bool:
     if "member" in query and query["member"] != "me":
-        raise invalid({"member": "Only `me` is known here; others are found with `search`."})
+        raise make_invalid({"member": "Only `me` is known here; others are found with `search`."})
     return "member" in query
 
 
 def _told(query: dict[str, str]) -> bool | None:
     if "told" in query and query["told"] not in _TOLD:
-        raise invalid({"told": "Must be true or false."})
+        raise make_invalid({"told": "Must be true or false."})
     return _TOLD.get(query.get("told", ""))
 
 
@@ -84,7 +84,7 @@ def _after(query: dict[str, str]) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        raise invalid({"after": "Give what the `next` of a page says."})
+        raise make_invalid({"after": "Give what the `next` of a page says."})
     return int(text)
 
 

@@ -9,14 +9,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hooks.formats import Format, Option, webhook_formats
-from notifications_project.api.lists import whole
+from notifications_project.api.lists import answer_whole
 
 
 class FormatList(APIView):
     """GET every format that a webhook can have, equal for all organizations."""
 
     def get(self, request: Request) -> Response:
-        return whole(map(format_json, webhook_formats()))
+        return answer_whole(map(format_json, webhook_formats()))
 
 
 def format_json(known: Format) -> dict[str, Any]:

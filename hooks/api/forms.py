@@ -12,8 +12,8 @@ from hooks.formats import FORMATS
 from hooks.manage.rules import Notify, RateLimit
 from hooks.models import Hook
 from notifications_project import ids
-from notifications_project.api.errors import invalid
-from notifications_project.api.shapes import Shape, body, check
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.shapes import Shape, check, check_body
 
 _SHARED: dict[str, Shape] = {
     "name": str,
@@ -48,18 +48,18 @@ READ_ONLY = frozenset(
 
 def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
     """Return the kind, and the fields of a `WebhookSpec` or the arguments of `rules.create_email_hook`."""
-    data = dict(body(sent))
+    data = dict(check_body(sent))
     kind = data.pop("kind", None)
     if kind not in Hook.Kind.values:
-        raise invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
+        raise make_invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
     return kind, _parsed(kind, data, complete=True)
 
 
 def changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
     """Return the arguments of `rules.update_hook`. If `complete` (PUT), missing fields get their defaults."""
-    data = {name: value for name, value in body(sent).items() if name not in READ_ONLY}
+    data = {name: value for name, value in check_body(sent).items() if name not in READ_ONLY}
     if data.pop("kind", hook.kind) != hook.kind:
-        raise invalid({"kind": "The kind of a hook cannot be changed; make a new one."})
+        raise make_invalid({"kind": "The kind of a hook cannot be changed; make a new one."})
     return _parsed(hook.kind, data, complete=complete)
 
 
@@ -101,11 +101,11 @@ def _identifiers(texts: Sequence[str], field: str, *prefixes: str) -> list[UUID]
     try:
         return [ids.decode(text, *prefixes) for text in texts]
     except ValueError as problem:
-        raise invalid({field: f"Not an id: {problem}."}) from None
+        raise make_invalid({field: f"Not an id: {problem}."}) from None
 
 
 def _storable(options: dict[str, Any]) -> None:
     try:
         check_value(options, "options", depth=1)
     except Unfit as unfit:
-        raise invalid({unfit.field: unfit.message}) from None
+        raise make_invalid({unfit.field: unfit.message}) from None

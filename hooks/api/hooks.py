@@ -24,9 +24,9 @@ from hooks.preview import verifying
 from hooks.preview.preview import Draft
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission, allows
-from notifications_project.api.errors import invalid
-from notifications_project.api.lists import parameters, whole
-from notifications_project.api.shapes import body, check
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.lists import answer_whole, read_parameters
+from notifications_project.api.shapes import check, check_body
 
 _TRIED_FIRST = "stack.redeploy.ok"  # the type of a test for hooks that match every event
 
@@ -58,7 +58,7 @@ def _by_the_rules() -> Iterator[None]:
     try:
         yield
     except rules.InvalidRule as problem:
-        raise invalid(problem.errors) from None
+        raise make_invalid(problem.errors) from None
 
 
 class HookList(HookAPIView):
@@ -68,11 +68,11 @@ class HookList(HookAPIView):
 
     def get(self, request: Request, owner: UUID) -> Response:
         hooks = self.hooks().order_by("name", "pk")
-        if (kind := parameters(request, "kind").get("kind")) is not None:
+        if (kind := read_parameters(request, "kind").get("kind")) is not None:
             if kind not in Hook.Kind.values:
-                raise invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
+                raise make_invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
             hooks = hooks.filter(kind=kind)
-        return whole(self.list_json(list(hooks)))
+        return answer_whole(self.list_json(list(hooks)))
 
     def post(self, request: Request, owner: UUID) -> Response:
         kind, sent = forms.new_hook(request.data)
@@ -121,12 +121,12 @@ class HookTest(HookAPIView):
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
         found = self.hook(hook)
-        sent = body(request.data)
+        sent = check_body(request.data)
         check(sent, {"event_type": str})
         try:
             delivery = test_sends.send_hook_test(found, sent.get("event_type", _first_type(found)), self.user)
         except test_sends.CannotTest as problem:
-            raise invalid({"event_type": str(problem)}) from None
+            raise make_invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 
 
@@ -143,9 +143,9 @@ class HookVerify(HookAPIView):
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
         found = self.hook(hook)
-        check(body(request.data), {})
+        check(check_body(request.data), {})
         if not verifying.can_be_verified(found):
-            raise invalid({"format": "In this format there is no token that could be verified."})
+            raise make_invalid({"format": "In this format there is no token that could be verified."})
         verified, explanation = verifying.verify_hook(found, self.user, Draft.of(found, ""))
         return Response({"verified": verified, "explanation": explanation})
 
@@ -157,6 +157,6 @@ class RotateSecret(HookAPIView):
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
         found = self.hook(hook)
-        check(body(request.data), {})
+        check(check_body(request.data), {})
         with _by_the_rules():
             return Response({"secret": rules.rotate_secret(found, self.user)})

@@ -8,7 +8,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import ApiToken, User
 
 
@@ -19,7 +19,7 @@ class OwnAPIView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.user = signed_in(request)
+        self.user = get_signed_in_user(request)
         token = request.auth
         if isinstance(token, ApiToken) and token.organization_id not in {None, self.user.pk}:
             raise PermissionDenied("This token opens one organization only; what is asked for is your own.")

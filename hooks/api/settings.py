@@ -18,9 +18,9 @@ from hooks.preferences.effective import EffectiveSettings, SettingCell
 from hooks.preferences.notification_settings import Choice, InvalidSetting, Scope
 from hooks.preferences.scopes import UnknownScope, find_scope, scope_key
 from notifications_project.accounts.models import User
-from notifications_project.api.errors import ApiError, error, invalid
-from notifications_project.api.lists import parameters
-from notifications_project.api.shapes import body, check
+from notifications_project.api.errors import ApiError, describe_error, make_invalid
+from notifications_project.api.lists import read_parameters
+from notifications_project.api.shapes import check, check_body
 
 _MOST = 1000  # settings in one request
 _SETTING = {"event_type", "channel", "enabled"}
@@ -34,11 +34,11 @@ class NotificationSettings(OwnAPIView):
     """
 
     def get(self, request: Request) -> Response:
-        scope = _scope(self.user, parameters(request, "scope").get("scope", "everything"))
+        scope = _scope(self.user, read_parameters(request, "scope").get("scope", "everything"))
         memberships = list(self.user.memberships.select_related("organization").order_by("joined_at", "pk"))
         standing = EffectiveSettings.read(self.user, memberships)
         chosen = notification_settings.chosen(self.user, scope)
-        types = [each for listed in catalogue.by_category().values() for each in listed]
+        types = [each for listed in catalogue.group_by_category().values() for each in listed]
         return Response(
             {
                 "scope": scope_key(scope),
@@ -57,14 +57,15 @@ class NotificationSettings(OwnAPIView):
         )
 
     def patch(self, request: Request) -> Response:
-        sent = body(request.data)
+        sent = check_body(request.data)
         check(sent, {"settings": (dict,), "scope": str, "urgent": dict})
         scope = _scope(self.user, sent.get("scope", "everything"))
         wanted = _choices(sent.get("settings", []))
         urgent = _marks(sent.get("urgent", {}))
         if wrong := notification_settings.problems(self.user, wanted):
             raise ApiError(
-                422, [error(text, name, index) for index, found in wrong for name, text in found.errors.items()]
+                422,
+                [describe_error(text, name, index) for index, found in wrong for name, text in found.errors.items()],
             )
         return Response(self._change(scope, wanted, urgent))
 
@@ -76,7 +77,7 @@ class NotificationSettings(OwnAPIView):
             for name, mark in urgent.items():
                 notification_settings.mark_urgent(self.user, name, mark)
         except InvalidSetting as problem:  # a channel was removed or a membership ended meanwhile
-            raise invalid(problem.errors) from None
+            raise make_invalid(problem.errors) from None
         return {
             "scope": scope_key(scope),
             "settings": [
@@ -91,7 +92,7 @@ def _scope(user: User, key: str) -> Scope:
         return find_scope(user, key)
     except UnknownScope:
         known = "everything, or the id of an organization, application or add-on of yours"
-        raise invalid({"scope": f"Must be {known}."}) from None
+        raise make_invalid({"scope": f"Must be {known}."}) from None
 
 
 def _cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
@@ -114,8 +115,8 @@ def _urgent(user: User) -> dict[str, bool]:
 def _choices(sent: Sequence[dict[str, Any]]) -> list[Choice]:
     """Parse the settings in a request. Raises the API's 422 with every problem, by index and field."""
     if len(sent) > _MOST:
-        raise invalid({"settings": f"At most {_MOST} can be changed at once."})
-    problems = [error(text, name, index) for index, each in enumerate(sent) for name, text in _misshapen(each)]
+        raise make_invalid({"settings": f"At most {_MOST} can be changed at once."})
+    problems = [describe_error(text, name, index) for index, each in enumerate(sent) for name, text in _misshapen(each)]
     if problems:
         raise ApiError(422, problems)
     return [Choice(each["event_type"], each["channel"], each["enabled"]) for each in sent]
@@ -141,5 +142,5 @@ def _marks(sent: dict[str, Any]) -> dict[str, bool]:
         elif not isinstance(mark, bool):
             problems[f"urgent.{name}"] = "Must be true or false."
     if problems:
-        raise invalid(problems)
+        raise make_invalid(problems)
     return sent

@@ -22,7 +22,7 @@ from hooks import clock
 from hooks.models import Endpoint, Hook, Unsubscription
 from hooks.models.endpoint import SEVERAL_FAILED
 from notifications_project.accounts.models import Membership, Organization, User
-from notifications_project.bulk import rows_with
+from notifications_project.bulk import find_rows
 
 ASKED_SOON = timedelta(minutes=20)  # longer than the wait for a retry after a refused mail
 ASK_AGAIN_AFTER = timedelta(minutes=10)  # an address is asked at most once in this time
@@ -113,7 +113,7 @@ def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[st
 def _deactivated(lowers: Collection[str]) -> set[str]:
     """Return the addresses that belong to deactivated users: no mail goes to them, not even one that asks."""
     users = User.objects.filter(is_active=False).annotate(lower=Lower("email"))
-    return set(rows_with(users.values_list("lower", flat=True), "lower", lowers))
+    return set(find_rows(users.values_list("lower", flat=True), "lower", lowers))
 
 
 class _Asked(NamedTuple):
@@ -127,7 +127,7 @@ class _Asked(NamedTuple):
 def _asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
     """Return the state of confirmation of addresses that have an endpoint, by lower case."""
     mails = Endpoint.objects.mails().filter(organization=organization)
-    rows = rows_with(mails.values_list(*_Asked._fields), "lower", lowers)
+    rows = find_rows(mails.values_list(*_Asked._fields), "lower", lowers)
     return {asked.address.lower(): asked for asked in (_Asked(*row) for row in rows)}
 
 
@@ -146,7 +146,7 @@ def _active(organization: Organization) -> QuerySet[Membership]:
 def members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
     """Return the members to whom some of the addresses belong, by address in lower case."""
     members = _active(organization).alias(lower=Lower("user__email"))
-    rows = rows_with(members.values_list("user_id", "role", "user__email"), "lower", lowers)
+    rows = find_rows(members.values_list("user_id", "role", "user__email"), "lower", lowers)
     return {member.email.lower(): member for member in (Member(*row) for row in rows)}
 
 

@@ -27,7 +27,7 @@ from hooks.preview.verifying import can_verify
 from notifications_project.accounts.models import User
 from notifications_project.encryption import Unreadable
 from notifications_project.masking import DOTS, mask
-from notifications_project.words import number, span
+from notifications_project.words import format_span, number
 
 Kind = Channel.Kind
 SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}
@@ -231,7 +231,10 @@ def _trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: datetime) 
         waits = _wait_for_enabling(waiting)
     else:
         assert endpoint.failing_since
-        told = {"channel": channel.get_kind_display(), "time": span((now - endpoint.failing_since).total_seconds())}
+        told = {
+            "channel": channel.get_kind_display(),
+            "time": format_span((now - endpoint.failing_since).total_seconds()),
+        }
         problem = gettext("%(channel)s has been failing for %(time)s.") % told
         reason = endpoint.last_answer.rstrip(".")
         waits = _describe_waiting(waiting)

@@ -12,7 +12,7 @@ from hooks.queue.wakeup import wake
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.isolation import isolate
-from notifications_project.mail.addresses import comparable
+from notifications_project.mail.addresses import make_comparable
 
 
 @transaction.atomic
@@ -34,7 +34,7 @@ def stop_everywhere(address: str, why: str) -> int:
 
     All organizations send with the provider's one account, so its refusal holds for each of them.
     """
-    known = Endpoint.objects.for_addresses([comparable(address)]).filter(disabled_at__isnull=True)
+    known = Endpoint.objects.for_addresses([make_comparable(address)]).filter(disabled_at__isnull=True)
     endpoints = lock_endpoints(known.select_related("organization").without_secrets())
     stopped = 0
     for endpoint in endpoints:

@@ -50,7 +50,7 @@ from hooks.wording import tell
 from notifications_project import bulk, ids
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.bulk import in_chunks
+from notifications_project.bulk import split_into_chunks
 
 TYPE = "account.digest"
 LISTED = 50  # notifications that a digest names one by one; the rest it counts by type
@@ -136,7 +136,7 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
         for pk, *to in rows.values_list(*columns)[: _FOUND if len(targets) == 1 else None]:
             found[_Target.of(*to)].append(pk)
         for target, pks in found.items():
-            for some in in_chunks(sorted(pks), MOST):
+            for some in split_into_chunks(sorted(pks), MOST):
                 yield target, some
 
 
@@ -192,7 +192,7 @@ def _forget_what_no_longer_waits() -> None:
     """
     passed = Delivery.objects.pending().filter(quiet_until__lte=clock.now())
     idle = passed.filter(Q(due_at__isnull=True) | Q(tries__gt=0)).order_by("pk")
-    for some in in_chunks(lock_idle_deliveries(idle.values_list("pk", flat=True), MOST)):
+    for some in split_into_chunks(lock_idle_deliveries(idle.values_list("pk", flat=True), MOST)):
         Delivery.objects.filter(pk__in=some).update(quiet_until=None)
 
 
@@ -210,7 +210,7 @@ def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
                 soon = soon.exclude(pk__in=_deliveries_for(_waiting(now), stuck).values("pk"))
             rows = soon.order_by("quiet_until", "pk").values_list("pk", flat=True)
             found, now = lock_idle_deliveries(rows, _FOUND), clock.now()
-            for some in in_chunks(found):
+            for some in split_into_chunks(found):
                 Delivery.objects.filter(pk__in=some, due_at__gt=now + _MARGIN).update(due_at=now + DIGEST_GRACE)
         more = len(found) == _FOUND and time.monotonic() < ends
 
@@ -228,7 +228,7 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     if not channel.user.is_active:
         return _cancel(rows, now, Remark(RemarkCode.USER_DEACTIVATED))
     if end := quiet_until(channel, channel.user.time_zone, now):
-        for some in in_chunks([row.pk for row in rows]):
+        for some in split_into_chunks([row.pk for row in rows]):
             wait_until(Delivery.objects.filter(pk__in=some), end)
         return 0
     if len(rows) < 2:
@@ -265,7 +265,7 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     Return them with the moment after that: only those due well after it may be told.
     """
     due: dict[_Row, datetime | None] = {}
-    for some in in_chunks(deliveries):
+    for some in split_into_chunks(deliveries):
         rows = _waiting(clock.now()).filter(pk__in=some).values_list(*_Row._fields, "due_at")
         for pk, event, lane, until, due_at in lock_deliveries(rows):
             due[_Row(pk, event, lane, until)] = due_at
@@ -275,7 +275,7 @@ def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
 
 def _release(rows: Sequence[_Row], now: datetime) -> int:
     """Each by itself, at once."""
-    for some in in_chunks([row.pk for row in rows]):
+    for some in split_into_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).update(due_at=now, quiet_until=None)
     lanes.touch({row.lane_id for row in rows})
     wake()
@@ -283,7 +283,7 @@ def _release(rows: Sequence[_Row], now: datetime) -> int:
 
 
 def _cancel(rows: Sequence[_Row], now: datetime, outcome: str, digest: Delivery | None = None) -> int:
-    for some in in_chunks([row.pk for row in rows]):
+    for some in split_into_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).cancel(outcome, now, digest)
     return len(rows)
 
@@ -294,7 +294,7 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
     Its id follows from what it tells and from when the quiet time ended: after a database was restored, what the
     receiver was told already is told again under the ids that it knows.
     """
-    ended = ids.first_at(max(row.quiet_until for row in rows))
+    ended = ids.make_smallest_uuid7(max(row.quiet_until for row in rows))
     told = intake.NewEvent(
         type=TYPE, data=_data(rows, channel.user.language), id=ids.derive_uuid7(ended, *sorted(row.pk for row in rows))
     )
@@ -317,7 +317,7 @@ def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
     listed, rest = rows[:LISTED], rows[LISTED:]
     about = Event.objects.select_related("organization", "resource").in_bulk([row.event_id for row in listed])
     more: Counter[str] = Counter()
-    for some in in_chunks([row.event_id for row in rest]):
+    for some in split_into_chunks([row.event_id for row in rest]):
         more.update(Event.objects.filter(pk__in=some).values_list("type", flat=True))
     return {
         "total": len(rows),

@@ -22,8 +22,8 @@ from hooks.remarks import Remark, RemarkCode, shorten
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.encryption import keyed_hash, keyed_hashes
-from notifications_project.spelling import is_visible, one_spelling
+from notifications_project.encryption import hash_with_each_key, hash_with_key
+from notifications_project.spelling import is_visible, normalize_text
 
 MOST = 20  # devices of a user
 _TOKEN = re.compile(r"[0-9a-f]{64,200}")  # Apple says that its length may change
@@ -55,7 +55,9 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     _check(_token_problem(token) | _name_problem(name))
     _wait_for_others(token)
     space = ensure_personal_space(user)
-    having = Device.objects.filter(endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address_key__in=keyed_hashes(token))
+    having = Device.objects.filter(
+        endpoint__kind=Endpoint.Kind.DEVICE, endpoint__address_key__in=hash_with_each_key(token)
+    )
     others = list(having.exclude(user=user).order_by("pk"))
     # Routing may have read the other device already; without the locks it would add a delivery to a removed device.
     lock_organizations_of([other.user_id for other in others], space.pk)
@@ -64,16 +66,16 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
         _end(other, None, Remark(RemarkCode.DEVICE_OF_ANOTHER))
     device = having.filter(user=user).first()
     if device and lock_endpoint(device.endpoint_id).deleted_at is None:
-        _refresh(device, user, one_spelling(name), now)
+        _refresh(device, user, normalize_text(name), now)
         return device, False
-    _replace_unreadable(user, one_spelling(name))
+    _replace_unreadable(user, normalize_text(name))
     if Device.objects.filter(user=user).count() >= MOST:
         raise InvalidDevice(
             {"token": gettext("You already have %(number)s devices: remove one first.") % {"number": MOST}}
         )
     Channel.objects.get_or_create(user=user, kind=Channel.Kind.IOS)
     endpoint = _endpoint(space, token, now)
-    device = Device.objects.create(user=user, name=one_spelling(name), endpoint=endpoint, registered_at=now)
+    device = Device.objects.create(user=user, name=normalize_text(name), endpoint=endpoint, registered_at=now)
     audit.record(space, user, "device.registered", device.name)
     return device, True
 
@@ -82,7 +84,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
 def rename(device: Device, name: str) -> None:
     """Rename a device. Raises InvalidDevice."""
     _check(_name_problem(name))
-    before, device.name = device.name, one_spelling(name)
+    before, device.name = device.name, normalize_text(name)
     if before != device.name and Device.objects.filter(pk=device.pk).update(name=device.name):
         audit.record(_space(device), device.user, "device.renamed", before, after=device.name)
 
@@ -124,7 +126,9 @@ def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
 
 def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
     """Return the endpoint of a device token in this space: the one it had before, or a new one."""
-    known = Endpoint.objects.filter(organization=space, kind=Endpoint.Kind.DEVICE, address_key__in=keyed_hashes(token))
+    known = Endpoint.objects.filter(
+        organization=space, kind=Endpoint.Kind.DEVICE, address_key__in=hash_with_each_key(token)
+    )
     endpoint = next(iter(lock_endpoints(known.without_secrets())), None)
     if endpoint is None:
         endpoint = Endpoint(
@@ -163,7 +167,7 @@ def _wait_for_others(token: str) -> None:
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {keyed_hash(token)}"])
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {hash_with_key(token)}"])
 
 
 def _space(device: Device) -> Organization:

@@ -14,7 +14,7 @@ from hooks.locking import lock_endpoints
 from hooks.messages import Transport
 from hooks.models import Endpoint, Lane
 from notifications_project.accounts.models import Organization
-from notifications_project.bulk import rows_with
+from notifications_project.bulk import find_rows
 
 
 def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, EndpointRef]:
@@ -45,7 +45,7 @@ def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dic
 def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, EndpointRef]:
     """The endpoints of these addresses that there are, by address in lower case."""
     mails = Endpoint.objects.mails().filter(organization=organization)
-    rows = rows_with(mails.values_list(*EndpointRef._fields), "lower", list(addresses))
+    rows = find_rows(mails.values_list(*EndpointRef._fields), "lower", list(addresses))
     return {endpoint.address.lower(): endpoint for endpoint in (EndpointRef(*row) for row in rows)}
 
 

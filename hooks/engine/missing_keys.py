@@ -21,7 +21,7 @@ _NAME = "secrets"  # a circuit that holds nothing up: it keeps when the last war
 def warn() -> None:
     """Warn that due deliveries cannot be sent; not at every find, as every lane finds it every few minutes."""
     known = lock_or_make_circuit(_NAME)
-    now, keys = clock.now(), encryption.keys_in_use()
+    now, keys = clock.now(), encryption.fingerprint_keys()
     if known.last_error == keys and known.not_before and known.not_before > now:
         return
     known.last_error, known.not_before = keys, now + _EVERY

@@ -34,7 +34,7 @@ from hooks.presentation import delivery_lists, delivery_sentences
 from hooks.routing import subjects
 from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from notifications_project.accounts.models import Membership, Organization
-from notifications_project.bulk import rows_with
+from notifications_project.bulk import find_rows
 
 Kind = Channel.Kind
 PAGE = 50
@@ -159,13 +159,13 @@ class Explanation:
         lowers = [*{person.address.lower() for person in self.people}, *typed]
         # By their endpoints: an event may have ten thousand deliveries, of which these are few.
         mails = Endpoint.objects.mails().filter(organization=self.organization).without_secrets()
-        addresses = list(rows_with(mails, "lower", lowers))
+        addresses = list(find_rows(mails, "lower", lowers))
         own = Endpoint.objects.filter(organization__in=users).exclude(kind=Endpoint.Kind.EMAIL)
         endpoints = {each.pk: each for each in [*addresses, *own.select_related("channel").without_secrets()]}
         self.stopped = {endpoint.address.lower() for endpoint in addresses if endpoint.disabled_at}
         self.then: dict[_Key, list[Delivery]] = defaultdict(list)
         deliveries = delivery_lists.with_back_off(self.event.deliveries.all())
-        for delivery in rows_with(deliveries, "endpoint", list(endpoints)):
+        for delivery in find_rows(deliveries, "endpoint", list(endpoints)):
             endpoint = delivery.endpoint = endpoints[delivery.endpoint_id]
             if endpoint.kind == Endpoint.Kind.EMAIL:
                 self.then[endpoint.address.lower(), Kind.EMAIL].append(delivery)

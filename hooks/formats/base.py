@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop as _
 from hooks.messages import Answer, Message, Notification, Transport
 from notifications_project.network import certificates
 from notifications_project.network.problems import Problem
-from notifications_project.network.web_address import host_of
+from notifications_project.network.web_address import get_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Format(ABC):
 
     def is_meant_by(self, url: str) -> bool:
         """Tell whether a URL most likely belongs to this service."""
-        host = host_of(url)
+        host = get_host(url)
         return any(host == each or host.endswith(f".{each}") for each in self.hosts)
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format, HostLimit, Option
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import tell
-from notifications_project.network.web_address import path_of
+from notifications_project.network.web_address import get_path
 
 COLOURS = {Outcome.GOOD: 0x2E9E5B, Outcome.BAD: 0xC93434, Outcome.NEUTRAL: 0x6B6F76}
 _MOST = 6000  # characters of all texts of an embed together
@@ -150,6 +150,6 @@ def _find_wait(answer: Answer, given: Any) -> float | None:
     wait = parts.read_seconds(given)
     if wait is None:
         return answer.retry_after
-    version = _VERSIONED.match(path_of(str(answer.request.get("url", ""))))
+    version = _VERSIONED.match(get_path(str(answer.request.get("url", ""))))
     old = version is not None and int(version[1]) < _IN_SECONDS
     return wait / 1000 if old else wait

@@ -11,7 +11,7 @@ from hooks import mail_links
 from hooks.formats.base import Format
 from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.wording import mailing, plain, tell
-from notifications_project.mail.addresses import ascii_domain
+from notifications_project.mail.addresses import encode_domain
 from notifications_project.mail.unlinking import unlink
 
 # The line beside the title: good, bad or neither. (A mail has no stylesheet that every client reads.)
@@ -79,4 +79,4 @@ def _make_unsubscribe_headers(url: str) -> dict[str, str]:
 
 def find_domain() -> str:
     """Return the domain of the sender in ASCII. In a Message-ID other characters would become an encoded word."""
-    return ascii_domain(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> "))
+    return encode_domain(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> "))

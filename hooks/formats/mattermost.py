@@ -16,7 +16,7 @@ from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
-from notifications_project.network.web_address import path_of
+from notifications_project.network.web_address import get_path
 
 _NEW = "Make a new one in Mattermost and put its URL here."
 _CHANNEL = f"The Mattermost channel of this webhook was deleted or archived. Restore it, or: {_NEW}"
@@ -68,7 +68,7 @@ class Mattermost(Format):
     hosts = ("cloud.mattermost.com",)
 
     def is_meant_by(self, url: str) -> bool:
-        path = path_of(url)
+        path = get_path(url)
         return super().is_meant_by(url) or bool(_KEY.fullmatch(path[path.rfind("/hooks/") :]))
 
     def write(self, notification: Notification) -> Message:

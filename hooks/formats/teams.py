@@ -18,7 +18,7 @@ from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
-from notifications_project.network.web_address import host_of, path_of
+from notifications_project.network.web_address import get_host, get_path
 
 COLOURS = {Outcome.GOOD: "Good", Outcome.BAD: "Attention", Outcome.NEUTRAL: "Accent"}
 _MOST = 28 * 1000  # bytes of the whole message
@@ -53,7 +53,7 @@ class Teams(Format):
     def problem_with_url(self, url: str) -> str:
         if _is_retired(url):
             return gettext(_INSTEAD)
-        if host_of(url).endswith(".logic.azure.com") and "/triggers/" in path_of(url):
+        if get_host(url).endswith(".logic.azure.com") and "/triggers/" in get_path(url):
             return gettext(_MOVED)
         return ""
 
@@ -116,7 +116,7 @@ def _write_message(story: Story, facts: list[tuple[str, str]]) -> dict[str, Any]
 
 
 def _is_retired(url: str) -> bool:
-    host = host_of(url)
+    host = get_host(url)
     return any(host == old or host.endswith(f".{old}") for old in _RETIRED)
 
 

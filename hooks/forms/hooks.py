@@ -352,7 +352,7 @@ def event_choices(chosen: Sequence[str]) -> Grouped:
     choices: Grouped = [("", [(group.name, str(group.label)) for group in catalogue.GROUPS.values()])]
     choices += [
         (str(category.label), [(each.name, str(each.label)) for each in types])
-        for category, types in catalogue.by_category().items()
+        for category, types in catalogue.group_by_category().items()
         if types
     ]
     return [*choices, (gettext("No longer known"), [(name, name) for name in lost])] if lost else choices

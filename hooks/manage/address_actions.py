@@ -11,7 +11,7 @@ from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.consent import confirming, suppressing, unsubscribing
 from hooks.models import Endpoint, Hook
 from notifications_project.accounts.models import User
-from notifications_project.mail.addresses import comparable
+from notifications_project.mail.addresses import make_comparable
 
 
 class UnknownAddress(Exception):
@@ -47,7 +47,7 @@ ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
 
 def _silent(hook: Hook, address: str, why: SkipReason) -> SkippedAddress:
     for silent in recipients.skipped_addresses(hook.organization, [hook]).get(hook.pk, []):
-        if silent.why == why and silent.address.lower() == comparable(address):
+        if silent.why == why and silent.address.lower() == make_comparable(address):
             return silent
     if not address:
         raise UnknownAddress(gettext("Give an address."))

@@ -37,7 +37,7 @@ from hooks.queue.wakeup import wake
 from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
-from notifications_project.spelling import one_spelling
+from notifications_project.spelling import normalize_text
 
 DEFAULT_HOOK_NAME = "Default deployment result e-mails"
 _REPLACED = {"replaced": "a secret that no key in ENCRYPTION_KEYS reads"}
@@ -45,7 +45,7 @@ _REPLACED = {"replaced": "a secret that no key in ENCRYPTION_KEYS reads"}
 
 def create_webhook(*, organization: Organization, actor: User | None, spec: WebhookSpec) -> tuple[Hook, str]:
     """A new webhook and its signing secret, which is shown this once. Raises InvalidRule."""
-    name, format = one_spelling(spec.name), spec.destination.format
+    name, format = normalize_text(spec.name), spec.destination.format
     url, found = webhooks.adopt(format, spec.destination.url)
     options = {**found, **spec.destination.options}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
@@ -81,7 +81,7 @@ def create_email_hook(
     enabled: bool = True,
 ) -> Hook:
     """A new e-mail hook. Raises InvalidRule."""
-    name = one_spelling(name)
+    name = normalize_text(name)
     check(
         name_problem(name)
         | notify_problem(organization, notify)
@@ -122,7 +122,7 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     if hook.endpoint and not changes.get("url", "given"):
         changes["url"] = webhooks.default_url(changes.get("format", hook.endpoint.format))
     if "name" in changes:
-        changes["name"] = one_spelling(changes["name"])
+        changes["name"] = normalize_text(changes["name"])
     if hook.endpoint and is_shown_url(hook.endpoint, changes.get("url", "")):
         del changes["url"]
     if hook.endpoint and "url" in changes:

@@ -14,8 +14,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Exists, OuterRef
 
 from notifications_project import bulk
-from notifications_project.encryption import Unreadable, keyed_hash
-from notifications_project.masking import DOTS, mask, mask_to_host, replace_secrets, secrets_of
+from notifications_project.encryption import Unreadable, hash_with_key
+from notifications_project.masking import DOTS, find_secrets, mask, mask_to_host, replace_secrets
 
 _BATCH = 500
 _SECRET = ["webhook", "device"]
@@ -36,7 +36,7 @@ def encrypt_endpoints(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> No
 
 def _encrypt(endpoints: Any, endpoint: Any) -> None:
     whole = endpoint.address
-    hidden = secrets_of(whole) if endpoint.kind == "webhook" else {}
+    hidden = find_secrets(whole) if endpoint.kind == "webhook" else {}
     endpoint.secrets = {**endpoint.secrets, "address": whole}
     endpoint.last_answer = replace_secrets(endpoint.last_answer, hidden)[:200]
     endpoint.disabled_reason = replace_secrets(endpoint.disabled_reason, hidden)[:200]
@@ -44,7 +44,7 @@ def _encrypt(endpoints: Any, endpoint: Any) -> None:
         topic = str(endpoint.options[_TOPIC])
         endpoint.secrets["options"] = {**endpoint.secrets.get("options", {}), _TOPIC: topic}
         endpoint.options = {**endpoint.options, _TOPIC: mask(topic)}
-    key = keyed_hash(whole)
+    key = hash_with_key(whole)
     twin = endpoints.filter(organization=endpoint.organization_id, kind="device", address_key=key)
     if endpoint.kind == "device" and twin.exists():
         # Two rows of one device cannot both be it: this one is over, and no token finds it.
@@ -74,7 +74,7 @@ def _mask(attempt: Any) -> bool:
     url = str(attempt.request.get("url", ""))
     if "://" not in url or DOTS in url:
         return False
-    hidden = secrets_of(url)
+    hidden = find_secrets(url)
     endpoint = attempt.delivery.endpoint
     if endpoint.format == "ntfy" and not isinstance(endpoint.secrets, Unreadable):
         topic = endpoint.secrets.get("options", {}).get(_TOPIC, "")

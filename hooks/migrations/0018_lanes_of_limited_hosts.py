@@ -12,7 +12,7 @@ from django.apps.registry import Apps
 from django.db import migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from notifications_project.network.web_address import host_of
+from notifications_project.network.web_address import get_host
 
 _BATCH = 500
 _DISCORD = ("discord.com", "discordapp.com")
@@ -38,7 +38,7 @@ def pace_pagerduty(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 def _is_discord(address: str) -> bool:
-    host = host_of(address)
+    host = get_host(address)
     return any(host == each or host.endswith(f".{each}") for each in _DISCORD)
 
 

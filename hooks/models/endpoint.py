@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 
 from hooks.models.remark_field import RemarkField
 from notifications_project.accounts.models import Organization
-from notifications_project.encryption import EncryptedJSONField, Unreadable, keyed_hash
+from notifications_project.encryption import EncryptedJSONField, Unreadable, hash_with_key
 from notifications_project.masking import mask_to_host
 
 SEVERAL_FAILED = 3  # after so many permanent failures in a row the receiver is at fault
@@ -163,7 +163,7 @@ class Endpoint(models.Model):
         """Set a secret address. The other secrets stay, unless they cannot be decrypted: then this discards them."""
         kept = {} if isinstance(self.secrets, Unreadable) else self.secrets
         self.secrets = {**kept, "address": address}
-        self.address, self.address_key = mask_to_host(address), keyed_hash(address)
+        self.address, self.address_key = mask_to_host(address), hash_with_key(address)
 
 
 class Circuit(models.Model):

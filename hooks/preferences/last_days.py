@@ -17,7 +17,7 @@ from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings, Rule, organization_of
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 from notifications_project import ids
-from notifications_project.bulk import in_chunks
+from notifications_project.bulk import split_into_chunks
 
 DAYS = 7
 MOST = 5_000  # events that are looked at to count; where there were more, the numbers are said to be larger
@@ -78,7 +78,7 @@ def page(
     ]
     pks: list[UUID] = []
     order = ["-pk"] if scope.resource else ["organization_id", "-pk"]
-    for some in in_chunks(wanted, _AT_ONCE):
+    for some in split_into_chunks(wanted, _AT_ONCE):
         newest = (each.order_by(*order).values("pk")[: size + 1] for each in some)
         first, *others = (Event.objects.filter(pk__in=each).values_list("pk", flat=True) for each in newest)
         pks += first.union(*others, all=True)
@@ -150,5 +150,5 @@ def _owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
 
 def _recent(scope: Scope, now: datetime) -> QuerySet[Event]:
     """Return the events of these days. Event ids sort by time, so that an index finds them."""
-    recent = Event.objects.filter(pk__gte=ids.first_at(now - timedelta(days=DAYS)), is_test=False)
+    recent = Event.objects.filter(pk__gte=ids.make_smallest_uuid7(now - timedelta(days=DAYS)), is_test=False)
     return recent.filter(resource=scope.resource) if scope.resource else recent

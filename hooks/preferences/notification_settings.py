@@ -26,7 +26,7 @@ from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.bulk import in_chunks
+from notifications_project.bulk import split_into_chunks
 
 
 class InvalidSetting(Exception):
@@ -78,7 +78,7 @@ class Choice:
 
 def offered() -> list[str]:
     """List the event types that can be chosen, in the catalogue's order."""
-    return [each.name for types in catalogue.by_category().values() for each in types]
+    return [each.name for types in catalogue.group_by_category().values() for each in types]
 
 
 def chosen(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]:
@@ -184,7 +184,7 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
             decision = read[delivery.organization_id].of(member, event.type, kind, event.resource_id)
             if not decision.on and (decision.chosen or kind != Channel.Kind.EMAIL):
                 unwanted.append(delivery.pk)
-        for some in in_chunks(unwanted):
+        for some in split_into_chunks(unwanted):
             Delivery.objects.filter(pk__in=some).cancel(Remark(RemarkCode.TURNED_OFF), clock.now())
 
 

@@ -88,9 +88,9 @@ def failing(organization: Organization) -> QuerySet[Hook]:
 
 
 def _described(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:
-    ids = [hook.pk for hook in hooks]
-    waiting = _waiting(organization, ids)
-    charts = _charts(organization, ids, now)
+    pks = [hook.pk for hook in hooks]
+    waiting = _waiting(organization, pks)
+    charts = _charts(organization, pks, now)
     silent = recipients.skipped_addresses(organization, hooks)
     holds = _holds(hooks)
     return [
@@ -158,7 +158,7 @@ def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tu
 def _charts(organization: Organization, hooks: Sequence[UUID], now: datetime) -> dict[UUID, dict[int, Counter[str]]]:
     """Deliveries by hook and hour (23: the current one). Ids carry their time, so no date is read."""
     since = now - timedelta(hours=_HOURS)
-    recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=ids.first_at(since))
+    recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=ids.make_smallest_uuid7(since))
     tones = {"delivered": "g", "failed": "b", "cancelled": "", "pending": "w"}
     charts: dict[UUID, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     begin = since.timestamp()

@@ -16,7 +16,7 @@ from hooks.models import Delivery, Endpoint, Hook, HookProblem
 from hooks.presentation.conditions import has_lost_secret
 from hooks.presentation.phrases import capitalize, join_names, show_address, write_until
 from notifications_project.accounts.roles import Role
-from notifications_project.words import number, span
+from notifications_project.words import format_span, number
 
 _PROBLEMS = {
     HookProblem.NO_TYPE: _("Nothing: no event type is chosen"),
@@ -53,7 +53,7 @@ def describe_pace(hook: Hook) -> str:
         if lane.rate >= 1:
             words.append(gettext("at most %(number)s a second") % {"number": number_format(f"{lane.rate:g}")})
         else:
-            words.append(gettext("at most one in %(span)s") % {"span": span(1 / lane.rate)})
+            words.append(gettext("at most one in %(span)s") % {"span": format_span(1 / lane.rate)})
         if lane.burst > 1:
             words.append(gettext("up to %(number)s at once after a pause") % {"number": lane.burst})
     return capitalize(", ".join(words))
@@ -123,7 +123,7 @@ def describe_trouble(hook: Hook, waiting: int, next_try: datetime | None, now: d
     since = endpoint.failing_since or now
     said = gettext("%(name)s has not answered well for %(span)s.") % {
         **name,
-        "span": span((now - since).total_seconds()),
+        "span": format_span((now - since).total_seconds()),
     }
     then = ngettext("%(number)s delivery waits.", "%(number)s deliveries wait.", waiting)
     retried = gettext("Next try: %(time)s.") % {"time": write_until(next_try, now)} if waiting and next_try else ""

@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 from hooks.endpoints.options import shown_url
 from hooks.models import Endpoint
 from notifications_project.masking import mask_to_host
-from notifications_project.words import number, span
+from notifications_project.words import format_span, number
 
 _NAMED = 4  # more names than this become "and 7 more"
 
@@ -30,7 +30,7 @@ def write_until(when: datetime, now: datetime) -> str:
     """Return a time to come in words: "now" or "in 4 min"."""
     if when <= now + timedelta(seconds=1):
         return gettext("now")
-    return gettext("in %(span)s") % {"span": span((when - now).total_seconds())}
+    return gettext("in %(span)s") % {"span": format_span((when - now).total_seconds())}
 
 
 def capitalize(text: str) -> str:

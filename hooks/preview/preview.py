@@ -32,7 +32,7 @@ from hooks.transports.http import make_headers
 from notifications_project import ids, json_text
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import Unreadable
-from notifications_project.masking import mask, mask_to_host, masked_options, replace_secrets
+from notifications_project.masking import mask, mask_options, mask_to_host, replace_secrets
 
 _USUAL = "stack.redeploy.ok"
 _FORM = "application/x-www-form-urlencoded"
@@ -115,7 +115,7 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
         problems = [*problems, f"{message.unsent}."]
     if known.transport == Transport.SMTP:
         return _mail(known, notification, message)
-    secrets = masked_options(secret_options(draft.format, draft.options))
+    secrets = mask_options(secret_options(draft.format, draft.options))
     headers = make_headers(notification, message, signed=known.signed)
     text = replace_secrets(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.

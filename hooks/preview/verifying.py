@@ -16,8 +16,8 @@ from hooks.transports import http
 from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.masking import mask_to_host, masked_options, replace_secrets, secrets_of
-from notifications_project.runtime.waiting import Seats, without_database
+from notifications_project.masking import find_secrets, mask_options, mask_to_host, replace_secrets
+from notifications_project.runtime.waiting import Seats, release_database
 
 _seats = Seats(each=3, total=20)
 
@@ -51,8 +51,8 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
     message = known.verification(options, address)
     if message is None:
         return False, gettext("There is no token yet.")
-    hidden = secrets_of(address) | masked_options(known.secret_options(options))
-    with without_database():
+    hidden = find_secrets(address) | mask_options(known.secret_options(options))
+    with release_database():
         answer = http.ask(message, hidden, owner, authorities_of(options))
     verified, words = known.verified(answer)
     return verified, replace_secrets(words, hidden)

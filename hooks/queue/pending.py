@@ -79,7 +79,7 @@ def _cancel_own(user: User, why: str, organization: Organization | None = None) 
     if organization:
         waiting = waiting.filter(organization=organization)
     locked, now = lock_deliveries(waiting.values_list("pk", flat=True)), clock.now()
-    for some in bulk.in_chunks(locked):
+    for some in bulk.split_into_chunks(locked):
         Delivery.objects.filter(pk__in=some).cancel(why, now)
 
 
@@ -216,7 +216,7 @@ class _Receivers:
 
     def release(self, mails: Sequence[_HeldMail], now: datetime) -> None:
         """Release each mail at once, or at the end of its receiver's quiet time (`hooks.deliveries.digests`)."""
-        for some in bulk.in_chunks(mails):
+        for some in bulk.split_into_chunks(mails):
             ends = self._find_ends(some)
             at_once = [mail.pk for mail in some if mail.pk not in ends]
             Delivery.objects.filter(pk__in=at_once).update(due_at=now, quiet_until=None)

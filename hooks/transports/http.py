@@ -35,7 +35,7 @@ from hooks.transports.decoding import decode_body
 from hooks.transports.replies import NoReply
 from hooks.transports.target import parse_target
 from notifications_project import graphemes
-from notifications_project.masking import mask_to_host, masked_options, replace_secrets, secrets_of
+from notifications_project.masking import find_secrets, mask_options, mask_to_host, replace_secrets
 from notifications_project.network.lookups import TooSlow
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
@@ -74,10 +74,10 @@ def post(notification: Notification) -> Answer:
     started = time.monotonic()
     # `Format.understand` needs the whole URL. Before the answer is stored, the URL is masked to its host.
     request: dict[str, Any] = {"method": "POST", "url": notification.address}
-    hidden = secrets_of(notification.address)
+    hidden = find_secrets(notification.address)
     try:
         known = formats.FORMATS[notification.format]
-        hidden |= masked_options(known.secret_options(notification.options))
+        hidden |= mask_options(known.secret_options(notification.options))
         message = known.write(notification)
         headers = make_headers(notification, message, signed=known.signed)
         request["headers"] = {name: replace_secrets(text, hidden) for name, text in headers.items()}
@@ -111,7 +111,7 @@ def ask(message: Message, hidden: Mapping[str, str], owner: str = "", authoritie
     are trusted in addition to the public ones.
     """
     started = time.monotonic()
-    hidden = {**secrets_of(message.url), **hidden}
+    hidden = {**find_secrets(message.url), **hidden}
     try:
         prepared = Prepared(parse_target(message.url), _make_headers(message), message.body, owner, authorities)
     except (RequestException, ValueError, UnicodeError) as error:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop
 from hooks.remarks import Remark, RemarkCode
 from notifications_project.network import lookups
 from notifications_project.network.web_address import BadAddress, WebAddress, parse
-from notifications_project.runtime.waiting import without_database
+from notifications_project.runtime.waiting import release_database
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SockAddr = tuple[socket.AddressFamily, Any]
@@ -142,7 +142,7 @@ def check_url(url: str) -> WebAddress:
         )
     waits = _requests_waiting.acquire(blocking=False)  # if too many wait, slow names are accepted
     try:
-        with without_database(), suppress(OSError):
+        with release_database(), suppress(OSError):
             within = _LOOK_UP_SECONDS if waits else _AT_ONCE
             lookups.look_up(resolve, found.host, found.port, within, "rules", _CHECKED_AT_ONCE)
     finally:

@@ -22,7 +22,7 @@ from notifications_project.ids import PublicId
 P = ParamSpec("P")
 
 
-def membership_of(user: User, owner: PublicId) -> Membership | None:
+def find_membership(user: User, owner: PublicId) -> Membership | None:
     """Return the user's membership of an organization, None if there is none.
 
     An id with the prefix of the other kind, `user_` instead of `orga_`, names no organization either.
@@ -31,12 +31,12 @@ def membership_of(user: User, owner: PublicId) -> Membership | None:
     return found if found and found.organization.public_id == owner.public_id else None
 
 
-def signed_in(request: HttpRequest | Request) -> User:
+def get_signed_in_user(request: HttpRequest | Request) -> User:
     """Return the user of a request behind `login_required`, `organization_page` or a bearer token."""
     return cast(User, request.user)
 
 
-def refusal(permission: Permission) -> str:
+def explain_refusal(permission: Permission) -> str:
     """Return why a role may not do something, for people: what it may not do, and which roles may."""
     return gettext("Your role does not allow you to %(permission)s. Roles that may: %(roles)s.") % {
         "permission": permission.label,
@@ -61,11 +61,11 @@ def organization_page(
         @login_required
         @wraps(view)
         def inner(request: HttpRequest, owner: PublicId, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            membership = membership_of(signed_in(request), owner)
+            membership = find_membership(get_signed_in_user(request), owner)
             if membership is None:
                 raise Http404("No such organization, or you are not a member.")
             if not allows(membership.role, permission):
-                raise PermissionDenied(refusal(permission))
+                raise PermissionDenied(explain_refusal(permission))
             request.membership = membership  # type: ignore[attr-defined]
             if request.session.get("organization") != membership.organization.public_id:
                 request.session["organization"] = membership.organization.public_id
@@ -93,10 +93,10 @@ class OrganizationAPIView(APIView):
         assert isinstance(request.user, User)
         token = request.auth
         owner: PublicId = kwargs["owner"]
-        membership = membership_of(signed_in(request), owner)
+        membership = find_membership(get_signed_in_user(request), owner)
         if membership is None or (isinstance(token, ApiToken) and token.organization_id not in {None, owner}):
             raise NotFound("No such organization, or the token does not open it.")
         needed = self.permissions.get(request.method or "", Permission.READ)
         if not allows(membership.role, needed):
-            raise ApiPermissionDenied(refusal(needed))
+            raise ApiPermissionDenied(explain_refusal(needed))
         self.user, self.membership, self.organization = request.user, membership, membership.organization

@@ -11,19 +11,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notifications_project.accounts.access import OrganizationAPIView, signed_in
+from notifications_project.accounts.access import OrganizationAPIView, get_signed_in_user
 from notifications_project.accounts.forms import ProfileForm
 from notifications_project.accounts.models import ApiToken, Membership, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission
-from notifications_project.api.errors import invalid
-from notifications_project.api.shapes import body, check
+from notifications_project.api.errors import make_invalid
+from notifications_project.api.shapes import check, check_body
 
 
-def user_json(user: User) -> dict[str, Any]:
+def serialize_user(user: User) -> dict[str, Any]:
     return {"id": user.public_id, "email": user.email, "name": user.name}
 
 
-def organization_json(organization: Organization, role: str) -> dict[str, Any]:
+def serialize_organization(organization: Organization, role: str) -> dict[str, Any]:
     granted = PERMISSIONS.get(role, frozenset())
     return {
         "id": organization.public_id,
@@ -35,13 +35,13 @@ def organization_json(organization: Organization, role: str) -> dict[str, Any]:
     }
 
 
-def member_json(membership: Membership) -> dict[str, Any]:
-    return user_json(membership.user) | {"role": membership.role, "joined_at": membership.joined_at}
+def serialize_member(membership: Membership) -> dict[str, Any]:
+    return serialize_user(membership.user) | {"role": membership.role, "joined_at": membership.joined_at}
 
 
-def opened_by(request: Request) -> QuerySet[Membership]:
+def list_opened_memberships(request: Request) -> QuerySet[Membership]:
     """Return the memberships that the caller's token opens, oldest organization first."""
-    memberships = Membership.objects.filter(user=signed_in(request)).select_related("organization")
+    memberships = Membership.objects.filter(user=get_signed_in_user(request)).select_related("organization")
     if isinstance(request.auth, ApiToken) and request.auth.organization_id:
         memberships = memberships.filter(organization_id=request.auth.organization_id)
     return memberships.order_by("organization__created_at", "organization_id")
@@ -51,10 +51,10 @@ class Me(APIView):
     """GET; PATCH `{"name", "language", "time_zone"}`: the caller's own profile."""
 
     def get(self, request: Request) -> Response:
-        return Response(profile_json(signed_in(request)))
+        return Response(serialize_profile(get_signed_in_user(request)))
 
     def patch(self, request: Request) -> Response:
-        user, sent = signed_in(request), body(request.data)
+        user, sent = get_signed_in_user(request), check_body(request.data)
         if isinstance(request.auth, ApiToken) and request.auth.organization_id not in {None, user.pk}:
             raise PermissionDenied("This token opens one organization only; a profile is its user's own.")
         check(sent, {"name": str, "language": str | None, "time_zone": str})
@@ -62,21 +62,24 @@ class Me(APIView):
             {name: sent.get(name, getattr(user, name)) for name in ProfileForm.Meta.fields}, instance=user
         )
         if not form.is_valid():
-            raise invalid({name: str(errors[0]) for name, errors in form.errors.items()})
+            raise make_invalid({name: str(errors[0]) for name, errors in form.errors.items()})
         if "language" in sent and not sent["language"]:
             form.instance.language = ""  # an empty field of the page changes nothing
         form.save()
-        return Response(profile_json(user))
+        return Response(serialize_profile(user))
 
 
-def profile_json(user: User) -> dict[str, Any]:
+def serialize_profile(user: User) -> dict[str, Any]:
     """Give what `me` answers; `language` is null as long as nobody has chosen one."""
-    return user_json(user) | {"time_zone": user.time_zone, "language": user.language or None}
+    return serialize_user(user) | {"time_zone": user.time_zone, "language": user.language or None}
 
 
 class Organizations(APIView):
     def get(self, request: Request) -> Response:
-        found = [organization_json(membership.organization, membership.role) for membership in opened_by(request)]
+        found = [
+            serialize_organization(membership.organization, membership.role)
+            for membership in list_opened_memberships(request)
+        ]
         return Response({"results": found, "next": None})
 
 
@@ -84,8 +87,8 @@ class OrganizationDetail(OrganizationAPIView):
     def get(self, request: Request, owner: object) -> Response:
         members = self.organization.memberships.select_related("user").order_by("joined_at", "pk")
         return Response(
-            organization_json(self.organization, self.membership.role)
-            | {"members": [member_json(membership) for membership in members]}
+            serialize_organization(self.organization, self.membership.role)
+            | {"members": [serialize_member(membership) for membership in members]}
         )
 
 

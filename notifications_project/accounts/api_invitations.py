@@ -14,19 +14,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from notifications_project.accounts import invitations
-from notifications_project.accounts.access import OrganizationAPIView, signed_in
+from notifications_project.accounts.access import OrganizationAPIView, get_signed_in_user
 from notifications_project.accounts.invitations import InvitationError, QuotaExceeded
 from notifications_project.accounts.models import ApiToken, Invitation
 from notifications_project.accounts.organizations import MembershipError
 from notifications_project.accounts.roles import Permission, Role
 from notifications_project.api import lists, shapes
-from notifications_project.api.errors import ApiError, error, invalid
+from notifications_project.api.errors import ApiError, describe_error, make_invalid
 from notifications_project.mail.addresses import BadMailAddress, normalize
 
 _SHAPES: dict[str, shapes.Shape] = {"email": str, "role": str}
 
 
-def invitation_json(invitation: Invitation) -> dict[str, Any]:
+def serialize_invitation(invitation: Invitation) -> dict[str, Any]:
     """Return an invitation as JSON for the administrators of its organization."""
     by = invitation.invited_by
     return {
@@ -45,7 +45,7 @@ def invitation_json(invitation: Invitation) -> dict[str, Any]:
 
 def own_invitation_json(invitation: Invitation) -> dict[str, Any]:
     """Return an invitation as JSON for the user whom it invites."""
-    whole, organization = invitation_json(invitation), invitation.organization
+    whole, organization = serialize_invitation(invitation), invitation.organization
     kept = {name: whole[name] for name in ("id", "role", "state", "invited_by", "expires_at", "created_at")}
     return kept | {"organization": {"id": organization.public_id, "kind": organization.kind, "name": organization.name}}
 
@@ -64,22 +64,24 @@ class _Managed(OrganizationAPIView):
 class Invitations(_Managed):
     def get(self, request: Request, owner: object) -> Response:
         found = invitations.list_open(self.organization)[: 2 * invitations.MOST_OPEN]
-        return lists.whole(invitation_json(each) for each in found)
+        return lists.answer_whole(serialize_invitation(each) for each in found)
 
     def post(self, request: Request, owner: object) -> Response:
-        given = shapes.body(request.data)
+        given = shapes.check_body(request.data)
         shapes.check(given, _SHAPES, required=frozenset(_SHAPES))
         email = _checked_email(given)
         try:
             made = invitations.invite(organization=self.organization, email=email, role=given["role"], actor=self.user)
         except (InvitationError, MembershipError) as problem:
             raise _refusal(problem, "email") from None
-        return Response(invitation_json(made), status=201, headers={"Location": f"{request.path}{made.public_id}/"})
+        return Response(
+            serialize_invitation(made), status=201, headers={"Location": f"{request.path}{made.public_id}/"}
+        )
 
 
 class InvitationDetail(_Managed):
     def get(self, request: Request, owner: object, invitation: UUID) -> Response:
-        return Response(invitation_json(self.get_invitation(invitation)))
+        return Response(serialize_invitation(self.get_invitation(invitation)))
 
     def delete(self, request: Request, owner: object, invitation: UUID) -> Response:
         try:
@@ -95,13 +97,13 @@ class ResendInvitation(_Managed):
             sent = invitations.resend(invitation=self.get_invitation(invitation), actor=self.user)
         except InvitationError as problem:
             raise _refusal(problem) from None
-        return Response(invitation_json(sent), status=202)
+        return Response(serialize_invitation(sent), status=202)
 
 
 class MyInvitations(APIView):
     def get(self, request: Request) -> Response:
-        found = invitations.invitations_of(signed_in(request))[: invitations.MOST_OPEN]
-        return lists.whole(own_invitation_json(each) for each in found)
+        found = invitations.list_acceptable(get_signed_in_user(request))[: invitations.MOST_OPEN]
+        return lists.answer_whole(own_invitation_json(each) for each in found)
 
 
 class AnswerInvitation(APIView):
@@ -110,10 +112,10 @@ class AnswerInvitation(APIView):
     accepts = True
 
     def post(self, request: Request, invitation: UUID) -> Response:
-        user = signed_in(request)
+        user = get_signed_in_user(request)
         if isinstance(request.auth, ApiToken) and request.auth.organization_id:
             raise PermissionDenied("A token for one organization answers no invitations.")
-        found = invitations.invitations_of(user).filter(pk=invitation).first()
+        found = invitations.list_acceptable(user).filter(pk=invitation).first()
         if found is None:
             raise NotFound("No such invitation.")
         try:
@@ -136,15 +138,15 @@ def _checked_email(given: dict[str, Any]) -> str:
     except BadMailAddress as problem:
         problems["email"] = str(problem)
     if problems:
-        raise invalid(problems)
+        raise make_invalid(problems)
     return email
 
 
 def _refusal(problem: Exception, field: str | None = None) -> ApiError:
     """Return the API's error: 429 with the time to wait if a quota is used up, 409 if the state forbids the change."""
     if not isinstance(problem, QuotaExceeded):
-        return ApiError(409, [error(str(problem), field)])
-    refused = ApiError(429, [error(str(problem))])
+        return ApiError(409, [describe_error(str(problem), field)])
+    refused = ApiError(429, [describe_error(str(problem))])
     refused.wait = max(1, math.ceil((problem.free_at - timezone.now()).total_seconds()))
     return refused
 

@@ -12,7 +12,7 @@ from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
 
 from notifications_project.accounts.models import ApiToken, User
-from notifications_project.runtime.outage import FULL, outage_of
+from notifications_project.runtime.outage import FULL, find_outage
 
 _NOTED_EVERY = timedelta(minutes=1)
 
@@ -50,5 +50,5 @@ def _note_use(token: ApiToken) -> None:
         try:
             due.update(last_used_at=now)
         except OperationalError as error:
-            if outage_of(error) is not FULL:  # on a full disk requests that only read must still work
+            if find_outage(error) is not FULL:  # on a full disk requests that only read must still work
                 raise

@@ -7,33 +7,33 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import Membership
 from notifications_project.accounts.roles import Permission, allows
 
 
-def memberships_of(request: HttpRequest) -> list[Membership]:
+def list_memberships(request: HttpRequest) -> list[Membership]:
     """Return the user's memberships, organizations by name before the personal space; one query for each request."""
     if not hasattr(request, "_memberships"):
-        found = Membership.objects.select_related("organization").filter(user=signed_in(request))
+        found = Membership.objects.select_related("organization").filter(user=get_signed_in_user(request))
         request._memberships = sorted(  # type: ignore[attr-defined]
             found, key=lambda m: (m.organization.is_personal, m.organization.name.casefold(), m.organization_id)
         )
     return list(request._memberships)  # type: ignore[attr-defined]
 
 
-def current_membership(request: HttpRequest) -> Membership | None:
+def find_current_membership(request: HttpRequest) -> Membership | None:
     """Return the membership of the page's organization, else of the organization used last, else the first."""
     if membership := getattr(request, "membership", None):
         return membership  # type: ignore[no-any-return]
-    memberships = memberships_of(request)
+    memberships = list_memberships(request)
     last_used = request.session.get("organization", "")
     by_id = {m.organization.public_id: m for m in memberships}
     return by_id.get(last_used) or next(iter(memberships), None)
 
 
-def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return `shell` with the current organization, all organizations and the role in words, and `may`.
+def describe_shell(request: HttpRequest) -> dict[str, Any]:
+    """Return `describe_shell` with the current organization, all organizations and the role in words, and `may`.
 
     Templates ask `{% if may.manage_hooks %}` to hide what is refused; the views check `access` all the same.
     """
@@ -47,12 +47,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         if settings.DEMO:
             context["demo_sign_in"] = {"email": settings.DEMO_EMAIL, "password": settings.DEMO_PASSWORD}
         return context
-    membership = current_membership(request)
+    membership = find_current_membership(request)
     role = membership.role if membership else ""
     return context | {
         "shell": {
             "organization": membership.organization if membership else None,
-            "organizations": [m.organization for m in memberships_of(request)],
+            "organizations": [m.organization for m in list_memberships(request)],
             "role": membership.get_role_display() if membership else "",
         },
         "may": {permission.value: allows(role, permission) for permission in Permission},

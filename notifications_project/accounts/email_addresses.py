@@ -111,7 +111,7 @@ def _count(user: User, email: str) -> None:
         (BY_USER, user.pk, MOST_PER_DAY),
         (quotas.TO_ADDRESS, email.lower(), settings.MAX_UNREQUESTED_PER_ADDRESS),
     ):
-        if quotas.free_at(name, subject, most):
+        if quotas.find_free_time(name, subject, most):
             raise EmailChangeError(gettext("Enough such mails were sent today. Try again tomorrow."))
         quotas.take(name, subject, most)
 

@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import PERMISSIONS, Permission, Role
 from notifications_project.forms import MailAddressField
-from notifications_project.spelling import is_visible, one_spelling
+from notifications_project.spelling import is_visible, normalize_text
 
 LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
 
 
-def role_choices() -> list[tuple[str, str]]:
+def list_role_choices() -> list[tuple[str, str]]:
     """Return the roles as choices, each with its permissions in words."""
     label = '<span><b>{}</b><span class="help">{}</span></span>'
     return [(role.value, format_html(label, role.label, _describe(PERMISSIONS[role]))) for role in Role]
@@ -34,7 +34,7 @@ def _describe(permissions: frozenset[Permission]) -> str:
 
 class RoleForm(forms.Form):
     role = forms.ChoiceField(
-        label=_("Role"), choices=role_choices, widget=forms.RadioSelect(attrs={"class": "choices"})
+        label=_("Role"), choices=list_role_choices, widget=forms.RadioSelect(attrs={"class": "choices"})
     )
 
 
@@ -44,7 +44,7 @@ class InviteForm(RoleForm):
     )
     role = forms.ChoiceField(
         label=_("Role"),
-        choices=role_choices,
+        choices=list_role_choices,
         widget=forms.RadioSelect(attrs={"class": "choices"}),
         initial=Role.DEVELOPER,
     )
@@ -175,7 +175,7 @@ class ProfileForm(forms.ModelForm[User]):
 
 def clean_name(name: str) -> str:
     """Return a name in the form NFC. Raises ValidationError if it has invisible characters."""
-    name = one_spelling(name)
+    name = normalize_text(name)
     if not is_visible(name):
         raise forms.ValidationError(gettext("A name has no control characters, and none that cannot be seen."))
     return name

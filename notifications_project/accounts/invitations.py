@@ -152,7 +152,7 @@ def find(token: str) -> Invitation | None:
     return found.filter(token_hash=_hash(token)).first()
 
 
-def invitations_of(user: User) -> QuerySet[Invitation]:
+def list_acceptable(user: User) -> QuerySet[Invitation]:
     """Return the invitations that a user can accept now, newest first."""
     found = Invitation.objects.of_address(user.email).valid()
     return found.select_related("organization", "invited_by").order_by("-created_at", "pk")
@@ -322,7 +322,7 @@ def _count(organization: Organization, actor: User) -> None:
     """Count a mail of this organization and user. Raises QuotaExceeded, and counts nothing then."""
     most = settings.MAX_INVITATIONS_PER_DAY
     for name, subject in ((BY_ORGANIZATION, organization.pk), (BY_USER, actor.pk)):
-        if free_at := quotas.free_at(name, subject, most):
+        if free_at := quotas.find_free_time(name, subject, most):
             if name == BY_ORGANIZATION:
                 message = gettext(
                     "%(organization)s has sent %(number)s invitations in a day, which is the limit. "
@@ -333,7 +333,7 @@ def _count(organization: Organization, actor: User) -> None:
                     "You have sent %(number)s invitations in a day, which is the limit. "
                     "The next one is possible at this time: %(time)s."
                 )
-            told = {"organization": organization, "number": most, "time": words.exact(free_at)}
+            told = {"organization": organization, "number": most, "time": words.format_exact(free_at)}
             raise QuotaExceeded(message % told, free_at)
     quotas.take(BY_ORGANIZATION, organization.pk, most)
     quotas.take(BY_USER, actor.pk, most)

@@ -18,7 +18,7 @@ from notifications_project import ids
 from notifications_project.accounts.roles import Role
 from notifications_project.encryption import EncryptedJSONField
 from notifications_project.mail.addresses import normalize, normalize_if_valid
-from notifications_project.spelling import password_spelling
+from notifications_project.spelling import normalize_password
 
 
 class AddressChangedDirectly(Exception):
@@ -64,13 +64,13 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
         return self.name or self.email
 
     def set_password(self, raw_password: str | None) -> None:
-        super().set_password(raw_password and password_spelling(raw_password))
+        super().set_password(raw_password and normalize_password(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
         """Compare a password in the form NFKC; one that was stored as it was typed is stored anew in this form."""
         if raw_password is None:
             return False
-        spelled = password_spelling(raw_password)
+        spelled = normalize_password(raw_password)
         if super().check_password(spelled):
             return True
         if spelled == raw_password or not super().check_password(raw_password):

@@ -13,7 +13,7 @@ from notifications_project.accounts.models import ApiToken, Invitation, Membersh
 from notifications_project.accounts.roles import Permission, Role, allows
 from notifications_project.accounts.signals import member_removed, organization_created
 from notifications_project.mail.addresses import normalize_if_valid
-from notifications_project.spelling import one_spelling
+from notifications_project.spelling import normalize_text
 
 
 class MembershipError(Exception):
@@ -22,7 +22,7 @@ class MembershipError(Exception):
 
 @transaction.atomic
 def create_organization(*, name: str, admin: User, actor: User | None = None) -> Organization:
-    name = one_spelling(name)
+    name = normalize_text(name)
     organization = Organization.objects.create(name=name)
     Membership.objects.create(organization=organization, user=admin, role=Role.ADMIN)
     audit.record(organization, actor or admin, "organization.created", name)
@@ -32,7 +32,7 @@ def create_organization(*, name: str, admin: User, actor: User | None = None) ->
 
 @transaction.atomic
 def rename_organization(*, organization: Organization, name: str, actor: User) -> Organization:
-    before, organization.name = organization.name, one_spelling(name)
+    before, organization.name = organization.name, normalize_text(name)
     name = organization.name
     if before != name:
         organization.save(update_fields=["name"])

@@ -44,7 +44,7 @@ def give_back(name: str, subject: object) -> None:
     QuotaUse.objects.filter(pk=_key(name, subject), used__gt=0).update(used=F("used") - 1)
 
 
-def free_at(name: str, subject: object, most: int) -> datetime | None:
+def find_free_time(name: str, subject: object, most: int) -> datetime | None:
     """Return the time at which the next use is possible; None if one is possible now."""
     full = QuotaUse.objects.filter(pk=_key(name, subject), ends_at__gt=timezone.now(), used__gte=most).first()
     return full.ends_at if full else None

@@ -43,7 +43,7 @@ def list_roles_with(permission: Permission) -> str:
     return ", ".join(str(role.label) for role in Role if allows(role, permission))
 
 
-def who_may(permission: Permission) -> str:
+def name_roles_with(permission: Permission) -> str:
     """Return the roles with a permission as the English of the API has them, such as "administrators and managers"."""
     names = [f"{role.label.lower()}s" for role in Role if allows(role, permission)]
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

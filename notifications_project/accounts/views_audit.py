@@ -19,9 +19,7 @@ from notifications_project.accounts.models import AuditEntry, Organization
 def audit_log(request: HttpRequest, organization: Organization) -> HttpResponse:
     before = request.GET.get("before", "")
     try:
-        page = paging.newest_first(
-            AuditEntry.objects.filter(organization=organization), UUID(before) if before else None
-        )
+        page = paging.get_page(AuditEntry.objects.filter(organization=organization), UUID(before) if before else None)
     except ValueError:
         raise Http404("No such page.") from None
     rows = [(entry, write_sentence(entry), write_particulars(entry)) for entry in page.items]

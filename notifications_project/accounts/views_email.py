@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from notifications_project.accounts import email_addresses
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.email_addresses import EmailChangeError
 from notifications_project.accounts.forms import EmailChangeForm
 
@@ -21,7 +21,7 @@ from notifications_project.accounts.forms import EmailChangeForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def change_email(request: HttpRequest) -> HttpResponse:
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     form = EmailChangeForm(user, request.POST or None)
     if request.method == "POST" and not ratelimit.consume(request, action="reauthenticate", user=user):
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]
@@ -43,7 +43,7 @@ def change_email(request: HttpRequest) -> HttpResponse:
 @login_required
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page of the link in the mail; a POST confirms. A GET changes nothing, as programs open links too."""
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     change = email_addresses.find_change(user, token)
     problem = ""
     if change is not None and request.method == "POST":

@@ -7,18 +7,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from notifications_project.accounts.access import organization_page
-from notifications_project.accounts.context import current_membership
+from notifications_project.accounts.context import find_current_membership
 from notifications_project.accounts.models import Organization
 
 
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
-    membership = current_membership(request)
+def show_home(request: HttpRequest) -> HttpResponse:
+    membership = find_current_membership(request)
     if membership is None:
         return redirect("accounts:add_organization")
     return redirect("hooks:emails", membership.organization.public_id)
 
 
 @organization_page()
-def organization(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_organization(request: HttpRequest, organization: Organization) -> HttpResponse:
     return redirect("hooks:emails", organization.public_id)

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from notifications_project.accounts import invitations
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.forms import InviteForm, NewAccountForm
 from notifications_project.accounts.invitations import InvitationError, QuotaExceeded
 from notifications_project.accounts.models import Invitation, Organization, User
@@ -32,7 +32,7 @@ def invite(request: HttpRequest, organization: Organization) -> HttpResponse:
     form, status = InviteForm(request.POST or None, initial={"role": Role.DEVELOPER}), 200
     if form.is_valid():
         try:
-            made = invitations.invite(organization=organization, actor=signed_in(request), **form.cleaned_data)
+            made = invitations.invite(organization=organization, actor=get_signed_in_user(request), **form.cleaned_data)
         except InvitationError as error:
             form.add_error(None if isinstance(error, QuotaExceeded) else "email", str(error))
             status = 429 if isinstance(error, QuotaExceeded) else 422
@@ -49,7 +49,7 @@ def invite(request: HttpRequest, organization: Organization) -> HttpResponse:
 @organization_page(Permission.MANAGE_MEMBERS)
 def resend(request: HttpRequest, organization: Organization, invitation: UUID) -> HttpResponse:
     try:
-        sent = invitations.resend(invitation=_of(organization, invitation), actor=signed_in(request))
+        sent = invitations.resend(invitation=_of(organization, invitation), actor=get_signed_in_user(request))
     except InvitationError as error:
         messages.error(request, str(error))
     else:
@@ -63,7 +63,7 @@ def resend(request: HttpRequest, organization: Organization, invitation: UUID) -
 def revoke(request: HttpRequest, organization: Organization, invitation: UUID) -> HttpResponse:
     found = _of(organization, invitation)
     try:
-        invitations.revoke(invitation=found, actor=signed_in(request))
+        invitations.revoke(invitation=found, actor=get_signed_in_user(request))
     except InvitationError as error:
         messages.error(request, str(error))
     else:
@@ -84,7 +84,7 @@ def _of(organization: Organization, invitation: UUID) -> Invitation:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def invitation(request: HttpRequest, token: str) -> HttpResponse:
+def show_invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page of the link in the mail; a POST accepts. A GET changes nothing, as programs open links too."""
     found = invitations.find(token)
     if found is None or found.state != "pending":
@@ -101,8 +101,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def my_invitations(request: HttpRequest) -> HttpResponse:
-    context = {"invitations": invitations.invitations_of(signed_in(request))[: invitations.MOST_OPEN]}
+def show_my_invitations(request: HttpRequest) -> HttpResponse:
+    context = {"invitations": invitations.list_acceptable(get_signed_in_user(request))[: invitations.MOST_OPEN]}
     return render(request, "accounts/my_invitations.html", context)
 
 
@@ -110,15 +110,15 @@ def my_invitations(request: HttpRequest) -> HttpResponse:
 @login_required
 def answer(request: HttpRequest, invitation: UUID) -> HttpResponse:
     """Accept or decline an invitation of the signed-in user, without its link."""
-    user = signed_in(request)
-    found = invitations.invitations_of(user).filter(pk=invitation).first()
+    user = get_signed_in_user(request)
+    found = invitations.list_acceptable(user).filter(pk=invitation).first()
     if found is None:
         raise Http404("No such invitation.")
     return _decline(request, found, user) if "decline" in request.POST else _accept(request, found)
 
 
 def _for_who_is_signed_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    if signed_in(request).email.lower() != invitation.email.lower():
+    if get_signed_in_user(request).email.lower() != invitation.email.lower():
         return render(request, "accounts/invitation.html", {"invitation": invitation, "is_for_another": True})
     if request.method == "POST":
         return _accept(request, invitation)
@@ -142,7 +142,7 @@ def _for_a_new_user(request: HttpRequest, invitation: Invitation) -> HttpRespons
 
 def _accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     try:
-        invitations.accept(invitation=invitation, user=signed_in(request))
+        invitations.accept(invitation=invitation, user=get_signed_in_user(request))
     except InvitationError as error:
         messages.error(request, str(error))
         return redirect("accounts:my_invitations")

@@ -22,7 +22,7 @@ AT_ONCE = 200
 
 @require_safe
 @organization_page()
-def members(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_members(request: HttpRequest, organization: Organization) -> HttpResponse:
     """List the members, oldest first, paged by key."""
     after = request.GET.get("after", "")
     found = organization.memberships.select_related("user").order_by("pk")

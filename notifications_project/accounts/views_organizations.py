@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from notifications_project.accounts import organizations
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.forms import OrganizationForm
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
@@ -21,7 +21,7 @@ from notifications_project.accounts.roles import Permission
 def add_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if form.is_valid():
-        made = organizations.create_organization(name=form.cleaned_data["name"], admin=signed_in(request))
+        made = organizations.create_organization(name=form.cleaned_data["name"], admin=get_signed_in_user(request))
         told = gettext("%(organization)s is there, and you are its administrator. Invite the people you work with.")
         messages.success(request, told % {"organization": made})
         return redirect("accounts:members", made.public_id)
@@ -36,7 +36,7 @@ def edit_organization(request: HttpRequest, organization: Organization) -> HttpR
         organizations.rename_organization(
             organization=organization,
             name=form.cleaned_data["name"],
-            actor=signed_in(request),
+            actor=get_signed_in_user(request),
         )
         messages.success(request, gettext("The name is now %(name)s.") % {"name": organization})
         return redirect("accounts:members", organization.public_id)

@@ -10,16 +10,16 @@ from django.utils import translation
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods
 
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.forms import ProfileForm
 from notifications_project.accounts.models import User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def profile(request: HttpRequest) -> HttpResponse:
+def edit_profile(request: HttpRequest) -> HttpResponse:
     # A copy: a refused form would change the name that the page shows for the signed-in user.
-    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=signed_in(request).pk))
+    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=get_signed_in_user(request).pk))
     if form.is_valid():
         user = form.save()
         with translation.override(user.language or get_language()):  # the next page is in the new language

@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from notifications_project import one_time_secrets
-from notifications_project.accounts.access import signed_in
-from notifications_project.accounts.context import memberships_of
+from notifications_project.accounts.access import get_signed_in_user
+from notifications_project.accounts.context import list_memberships
 from notifications_project.accounts.forms import TokenForm
 from notifications_project.accounts.models import ApiToken
 from notifications_project.accounts.tokens import make_token, revoke_token
@@ -20,8 +20,10 @@ from notifications_project.accounts.tokens import make_token, revoke_token
 
 @require_safe
 @login_required
-def tokens(request: HttpRequest) -> HttpResponse:
-    found = ApiToken.objects.filter(user=signed_in(request)).select_related("organization").order_by("-created")
+def show_tokens(request: HttpRequest) -> HttpResponse:
+    found = (
+        ApiToken.objects.filter(user=get_signed_in_user(request)).select_related("organization").order_by("-created")
+    )
     return render(request, "accounts/tokens.html", {"tokens": found})
 
 
@@ -30,8 +32,8 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @login_required
 def add_token(request: HttpRequest) -> HttpResponse:
     """Make a token, and redirect to the page that shows it once."""
-    organizations = [membership.organization for membership in memberships_of(request)]
-    form = TokenForm(signed_in(request), organizations, request.POST or None)
+    organizations = [membership.organization for membership in list_memberships(request)]
+    form = TokenForm(get_signed_in_user(request), organizations, request.POST or None)
     if form.is_valid():
         token, secret = make_token(
             user=form.user,
@@ -47,7 +49,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 @login_required
-def token_made(request: HttpRequest, key: str) -> HttpResponse:
+def show_new_token(request: HttpRequest, key: str) -> HttpResponse:
     """Show a token that was just made. No other page ever shows it, and no cache may keep this one."""
     token = _own(request, key)
     context = {"token": token, "secret": one_time_secrets.pop(request, _handover(token))}
@@ -67,7 +69,7 @@ def revoke(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _own(request: HttpRequest, key: str) -> ApiToken:
-    mine = ApiToken.objects.filter(user=signed_in(request)).select_related("user", "organization")
+    mine = ApiToken.objects.filter(user=get_signed_in_user(request)).select_related("user", "organization")
     token: ApiToken | None = mine.filter(token_key=key).first()
     if token is None:
         raise Http404("No such token.")

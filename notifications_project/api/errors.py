@@ -26,7 +26,7 @@ from notifications_project.runtime import outage
 from notifications_project.runtime.waiting import Busy
 
 
-def error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
+def describe_error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"field": field and _printable(field), "message": _printable(message)}
     return found if index is None else found | {"index": index}
 
@@ -37,7 +37,7 @@ def _printable(text: str) -> str:
 
 
 class ApiError(exceptions.APIException):
-    """Raised by views to answer with a status and errors made by `error`; `wait` is Retry-After in seconds."""
+    """Raised by views to answer with a status and errors made by `describe_error`; `wait` is Retry-After in seconds."""
 
     wait: int | None = None
 
@@ -47,9 +47,9 @@ class ApiError(exceptions.APIException):
         super().__init__("; ".join(each["message"] for each in self.errors))
 
 
-def invalid(errors: Mapping[str, str]) -> ApiError:
+def make_invalid(errors: Mapping[str, str]) -> ApiError:
     """Return an error with status 422 and these messages by field."""
-    return ApiError(422, (error(message, field) for field, message in errors.items()))
+    return ApiError(422, (describe_error(message, field) for field, message in errors.items()))
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -57,7 +57,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(exc, RequestDataTooBig):
         exc = BodyTooLong()
     if isinstance(exc, Busy):
-        refused = {"errors": [error(str(exc))]}
+        refused = {"errors": [describe_error(str(exc))]}
         return Response(refused, status=exc.status, headers={"Retry-After": str(exc.retry_after)})
     response = exception_handler(exc, context)
     if response is None:
@@ -66,9 +66,9 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         errors = exc.errors
     elif isinstance(exc, exceptions.ValidationError):
         response.status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-        errors = [error(message, field) for field, message in _flattened(exc.detail)]
+        errors = [describe_error(message, field) for field, message in _flattened(exc.detail)]
     else:
-        errors = [error(str(response.data["detail"]))]
+        errors = [describe_error(str(response.data["detail"]))]
     response.data = {"errors": errors}
     return response
 
@@ -90,11 +90,11 @@ def _flattened(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]
         yield where or None, str(detail)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def answer_bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer a request that cannot be read: in the API's form below /api/, with a page elsewhere."""
     if request.path_info.startswith("/api/"):
         message = _UNKNOWN_HOST if isinstance(exception, DisallowedHost) else "The request cannot be read."
-        return JsonResponse({"errors": [error(message)]}, status=400)
+        return JsonResponse({"errors": [describe_error(message)]}, status=400)
     _read_form(request)
     # A bad host name is found before the middleware that knows the user's language.
     with translation.override(translation.get_language_from_request(request)):
@@ -104,16 +104,16 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 _UNKNOWN_HOST = "The host name of this request is not one of this console's."
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def answer_forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer a request that its user may not make, with a page; views of the API answer it by themselves."""
     _read_form(request)
     return defaults.permission_denied(request, exception)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def answer_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer an address that does not exist: in the API's form below /api/, with a page elsewhere."""
     if request.path_info.startswith("/api/"):
-        return JsonResponse({"errors": [error("There is nothing at this address.")]}, status=404)
+        return JsonResponse({"errors": [describe_error("There is nothing at this address.")]}, status=404)
     _read_form(request)
     return defaults.page_not_found(request, exception)
 
@@ -126,12 +126,12 @@ def _read_form(request: HttpRequest) -> None:
         request._mark_post_parse_error()  # type: ignore[attr-defined]
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def answer_server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error of the console itself: in the API's form below /api/, with a page elsewhere."""
     problem = sys.exception()
-    if problem and (found := outage.outage_of(problem)):
+    if problem and (found := outage.find_outage(problem)):
         return outage.answer(request, found, problem)
     if request.path_info.startswith("/api/"):
-        return JsonResponse({"errors": [error("Something went wrong here; it was logged.")]}, status=500)
+        return JsonResponse({"errors": [describe_error("Something went wrong here; it was logged.")]}, status=500)
     _read_form(request)
     return defaults.server_error(request)

@@ -13,35 +13,37 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from notifications_project import ids
-from notifications_project.api.errors import ApiError, error
-from notifications_project.paging import newest_first
+from notifications_project.api.errors import ApiError, describe_error
+from notifications_project.paging import get_page
 
 M = TypeVar("M", bound=Model)
 
 _LIMIT, _MOST = 50, 100
 
 
-def parameters(request: Request, *allowed: str) -> dict[str, str]:
+def read_parameters(request: Request, *allowed: str) -> dict[str, str]:
     """Return the query's parameters. Raises the API's 422 for a name that is not `allowed`, and for the character NUL.
 
     A misspelt filter must not show everything, and PostgreSQL's text cannot hold NUL.
     """
     if unknown := sorted(request.query_params.keys() - {*allowed, "before", "limit"}):
         known = ", ".join([*allowed, "before", "limit"])
-        raise ApiError(422, [error(f"There is no such parameter here, only {known}.", name) for name in unknown])
+        raise ApiError(
+            422, [describe_error(f"There is no such parameter here, only {known}.", name) for name in unknown]
+        )
     if without := [name for name, value in request.query_params.items() if "\0" in value]:
-        raise ApiError(422, [error("Must not contain the character NUL.", name) for name in without])
+        raise ApiError(422, [describe_error("Must not contain the character NUL.", name) for name in without])
     return {name: str(value) for name, value in request.query_params.items()}
 
 
-def identifier(text: str, field: str, *prefixes: str) -> UUID:
+def parse_identifier(text: str, field: str, *prefixes: str) -> UUID:
     try:
         return ids.decode(text, *prefixes)
     except ValueError as problem:
-        raise ApiError(422, [error(f"Not an id: {problem}.", field)]) from None
+        raise ApiError(422, [describe_error(f"Not an id: {problem}.", field)]) from None
 
 
-def newest(
+def answer_newest(
     request: Request,
     queryset: QuerySet[M],
     prefix: str,
@@ -53,19 +55,19 @@ def newest(
     `look` gets all rows of the page first, so that it can read in one query what `to_json` needs of each.
     """
     query = request.query_params
-    before = identifier(query["before"], "before", prefix) if "before" in query else None
-    page = newest_first(queryset, before, limit(query.get("limit")))
+    before = parse_identifier(query["before"], "before", prefix) if "before" in query else None
+    page = get_page(queryset, before, limit(query.get("limit")))
     look(page.items)
-    following = page.next and next_page(request, {**query.dict(), "before": ids.encode(prefix, page.next)})
+    following = page.next and get_next_page(request, {**query.dict(), "before": ids.encode(prefix, page.next)})
     return Response({"results": [to_json(item) for item in page.items], "next": following})
 
 
-def next_page(request: Request, query: Mapping[str, object]) -> str:
+def get_next_page(request: Request, query: Mapping[str, object]) -> str:
     """Return the public address of a list's next page, whatever Host a proxy sends."""
     return f"{settings.PUBLIC_URL}{request.path}?{urlencode(query)}"
 
 
-def whole(results: Iterable[dict[str, Any]]) -> Response:
+def answer_whole(results: Iterable[dict[str, Any]]) -> Response:
     """Answer with a whole list, which is short enough for one page."""
     return Response({"results": list(results), "next": None})
 
@@ -75,5 +77,5 @@ def limit(text: str | None) -> int:
     if text is None:
         return _LIMIT
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= _MOST):
-        raise ApiError(422, [error(f"Must be a whole number from 1 to {_MOST}.", "limit")])
+        raise ApiError(422, [describe_error(f"Must be a whole number from 1 to {_MOST}.", "limit")])
     return int(text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rest_framework.exceptions import ParseError
 
-from notifications_project.api.errors import invalid
+from notifications_project.api.errors import make_invalid
 
 # `(str,)` is a list of texts, `(str, None)` such a list or null, `dict | None` an object or null.
 Shape = type | tuple[type] | tuple[type, None] | UnionType
@@ -27,7 +27,7 @@ _WORDS: dict[Any, str] = {
 }
 
 
-def body(data: Any) -> dict[str, Any]:
+def check_body(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ParseError("The body must be a JSON object.")
     return data
@@ -47,7 +47,7 @@ def check(
             problems[f"{where}{name}"] = unfit
     problems |= {f"{where}{name}": "Is missing." for name in sorted(required - data.keys())}
     if problems:
-        raise invalid(problems)
+        raise make_invalid(problems)
 
 
 def _fits(value: Any, shape: Shape) -> bool:

@@ -74,7 +74,7 @@ def _part(part: EmailMessage) -> Part:
     except (LookupError, ValueError):  # an unknown charset, or bytes that do not fit it
         text = _content(part).decode("latin-1")
     if kind == "text/html":
-        return Part(gettext("HTML, as text"), html_as_text(text))
+        return Part(gettext("HTML, as text"), convert_html(text))
     return Part(gettext("Text"), text.strip())
 
 
@@ -83,7 +83,7 @@ def _content(part: EmailMessage) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def html_as_text(html: str) -> str:
+def convert_html(html: str) -> str:
     reader = _TextOf()
     reader.feed(html)
     reader.close()

@@ -15,7 +15,7 @@ KEPT = 200
 STATUS = {Box.Answer.OK: 200, Box.Answer.ERROR: 500, Box.Answer.BUSY: 429, Box.Answer.GONE: 410, Box.Answer.SLOW: 200}
 
 
-def webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Message:
+def store_webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Message:
     """Store a request to `box`. `addresses` are the URLs by which a webhook may know the box."""
     verdict = judge(body, {name.lower(): value for name, value in headers.items()}, addresses)
     return _keep(
@@ -33,7 +33,7 @@ def webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str], addr
     )
 
 
-def email(sender: str, recipients: Sequence[str], body: bytes) -> Message:
+def store_email(sender: str, recipients: Sequence[str], body: bytes) -> Message:
     """Store an e-mail with the sender and recipients of its SMTP envelope."""
     return _keep(
         Message(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from hooks.models import Endpoint
-from notifications_project.encryption import Unreadable, keyed_hashes
+from notifications_project.encryption import Unreadable, hash_with_each_key
 from notifications_project.inbox.models import Message
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -45,7 +45,7 @@ def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Signa
 
 def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the name of each webhook to one of `addresses` with each of its valid secrets."""
-    hashes = [each for address in addresses for each in keyed_hashes(address)]
+    hashes = [each for address in addresses for each in hash_with_each_key(address)]
     endpoints = Endpoint.objects.filter(
         kind=Endpoint.Kind.WEBHOOK, deleted_at__isnull=True, address_key__in=hashes
     ).select_related("hook", "channel__user")

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from hooks.models import Delivery
 from notifications_project import ids
-from notifications_project.accounts.context import current_membership
+from notifications_project.accounts.context import find_current_membership
 from notifications_project.accounts.roles import Permission, allows
 from notifications_project.fragments import is_fragment
 from notifications_project.inbox import reading, receiving
@@ -35,12 +35,12 @@ TABS = {"": _("All"), Message.Kind.WEBHOOK: _("Webhooks"), Message.Kind.EMAIL: _
 
 
 @csrf_exempt
-def box(request: HttpRequest, name: str) -> HttpResponse:
+def serve_box(request: HttpRequest, name: str) -> HttpResponse:
     """Serve a box's address: POST and PUT are received, GET shows the box to signed-in users."""
     if request.method in {"POST", "PUT"}:
         return _no_page(_receive(request, name))
     if request.method in {"GET", "HEAD"}:
-        return messages(request, name)
+        return show_messages(request, name)
     return HttpResponseNotAllowed(["GET", "HEAD", "POST", "PUT"])
 
 
@@ -63,7 +63,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
         for base in (settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}")
         for path in (box.path, box.path.rstrip("/"))
     }
-    message = receiving.webhook(box, request.method or "", body, dict(request.headers), addresses)
+    message = receiving.store_webhook(box, request.method or "", body, dict(request.headers), addresses)
     if box.answer == Box.Answer.SLOW:
         sleep(SLOWNESS)  # only this request waits, as each has a thread of its own
     if message.status == 200:
@@ -76,7 +76,7 @@ def _receive(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def messages(request: HttpRequest, name: str = "") -> HttpResponse:
+def show_messages(request: HttpRequest, name: str = "") -> HttpResponse:
     """List the messages, newest first, of all boxes or of one. htmx asks for the list again and again."""
     box, _created = Box.objects.get_or_create(name=name or FIRST_BOX)
     tab = request.GET.get("show", "")
@@ -110,7 +110,7 @@ def _fingerprint(text: str) -> str:
 
 def _add_webhook(request: HttpRequest, box: Box) -> str:
     """Return the address of the webhook form, filled with this box's URL; empty if the user may not add a webhook."""
-    membership = current_membership(request)
+    membership = find_current_membership(request)
     if membership is None or not allows(membership.role, Permission.MANAGE_HOOKS):
         return ""
     form = reverse("hooks:add-webhook", args=[membership.organization.public_id])
@@ -119,7 +119,7 @@ def _add_webhook(request: HttpRequest, box: Box) -> str:
 
 @require_safe
 @login_required
-def message(request: HttpRequest, message_id: UUID) -> HttpResponse:
+def show_message(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Show a webhook with its headers, body and signature, or an e-mail with its parts and its source."""
     shown = get_object_or_404(Message.objects.select_related("box"), pk=message_id)
     context: dict[str, Any] = {"message": shown}

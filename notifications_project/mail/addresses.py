@@ -38,7 +38,7 @@ def normalize(written: str) -> str:
         message = gettext("%(address)s cannot be used: before the @ only ASCII letters, digits and signs are possible.")
         raise BadMailAddress(message % shown)
     try:
-        found = f"{name}@{ascii_domain(domain)}"
+        found = f"{name}@{encode_domain(domain)}"
     except ValueError:
         message = gettext("%(address)s is not an e-mail address: its domain is not valid.")
         raise BadMailAddress(message % shown) from None
@@ -60,12 +60,12 @@ def normalize_if_valid(written: str) -> str:
         return written.strip()
 
 
-def comparable(written: str) -> str:
+def make_comparable(written: str) -> str:
     """Return the stored form of an address in lower case, which is equal for all its spellings."""
     return normalize_if_valid(written).lower()
 
 
-def ascii_domain(domain: str) -> str:
+def encode_domain(domain: str) -> str:
     """Return a domain in lower case as DNS has it. Raises ValueError for one that IDNA 2008 does not allow."""
     if domain.startswith("["):  # an address literal
         return domain.lower()

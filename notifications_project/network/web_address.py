@@ -108,7 +108,7 @@ def parse(url: str) -> WebAddress:
     return found
 
 
-def host_of(url: str) -> str:
+def get_host(url: str) -> str:
     """Return the host of a URL; empty if the text is no URL."""
     try:
         return parse(url).host.rstrip(".")
@@ -116,7 +116,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-def path_of(url: str) -> str:
+def get_path(url: str) -> str:
     """Return the path of a URL; empty if the text is no URL."""
     try:
         return parse(url).path

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext
 
-from notifications_project.api.errors import error
+from notifications_project.api.errors import describe_error
 from notifications_project.api.parsing import TOO_LONG
 
 Message = Mapping[str, Any]
@@ -98,7 +98,7 @@ async def refuse(scope: dict[str, Any], receive: Receive, send: Send, status: in
 def _refusal(scope: dict[str, Any], status: int, message: str) -> tuple[bytes, bytes]:
     """Return the media type and the body: for programs in the API's form, a page for a browser, else the words."""
     if scope["path"].startswith("/api/"):
-        return b"application/json", json.dumps({"errors": [error(message)]}).encode()
+        return b"application/json", json.dumps({"errors": [describe_error(message)]}).encode()
     if "text/html" not in _get_header(scope, b"accept"):
         return b"text/plain; charset=utf-8", message.encode()
     with translation.override(_find_language(scope)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_noop
 
-from notifications_project.api.errors import error
+from notifications_project.api.errors import describe_error
 from notifications_project.runtime.bodies import Application, Receive, Send, refuse
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Utf8OnlyWsgi:
         content_type = environ.get("CONTENT_TYPE", "").encode("latin-1", "replace")
         if not _is_utf_8(content_type):
             api = environ.get("PATH_INFO", "").startswith("/api/")
-            body = json.dumps({"errors": [error(NOT_UTF_8)]}) if api else NOT_UTF_8
+            body = json.dumps({"errors": [describe_error(NOT_UTF_8)]}) if api else NOT_UTF_8
             kind = "application/json" if api else "text/plain; charset=utf-8"
             headers = [
                 ("Content-Type", kind),

@@ -43,7 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # --- The connection --------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > most_connections() and not self._make_room():
+        if len(self.connections) > limit_connections() and not self._make_room():
             self._refuse(503, "There are too many connections.")
             return
         self._expect_by(HEAD_WITHIN)
@@ -189,7 +189,7 @@ def _answer(status: int, text: str) -> bytes:
     return (head + rest).encode() + body
 
 
-def most_connections() -> int:
+def limit_connections() -> int:
     """Return the limit of connections: without open files left, the server could not even answer that it is full."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(50, min(MOST_CONNECTIONS, files - _FILES))

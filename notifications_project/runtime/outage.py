@@ -51,7 +51,7 @@ FULL = Outage(
 )
 
 
-def outage_of(error: BaseException | None) -> Outage | None:
+def find_outage(error: BaseException | None) -> Outage | None:
     """Return the outage of the database that an exception reports; None for every other error."""
     if not isinstance(error, OperationalError | InterfaceError):
         return None

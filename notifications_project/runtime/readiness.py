@@ -30,7 +30,7 @@ _SQLITE_UNUSABLE = ("unable to open database file", "readonly database", "not a 
 
 
 @contextlib.contextmanager
-def ending_with_one_line() -> Iterator[None]:
+def end_with_one_line() -> Iterator[None]:
     """End the program with exit code 1 and one line, instead of a traceback, if a setting cannot be used."""
     try:
         yield
@@ -54,7 +54,7 @@ def check_server() -> None:
 
 def check_database() -> None:
     """Raise BadSetting if the database cannot be reached, lacks migrations, or is not one for this mode."""
-    connection = plain_connection(connections.settings["default"])
+    connection = open_plain_connection(connections.settings["default"])
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
         raise BadSetting("DATABASE_URL", f"there is no database {_file()}: run python3 manage.py migrate")
     try:
@@ -113,7 +113,7 @@ def _missing_migrations(connection: BaseDatabaseWrapper) -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-def plain_connection(described: Mapping[str, Any]) -> BaseDatabaseWrapper:
+def open_plain_connection(described: Mapping[str, Any]) -> BaseDatabaseWrapper:
     """Return a connection outside the pool, which would retry for long if the server refuses."""
     config = copy.deepcopy(dict(described))
     config["OPTIONS"].pop("pool", None)

@@ -13,7 +13,7 @@ LARGE_LOG = 4 * 1024 * 1024  # bytes from which the write-ahead log is cut off
 _OTHERS = 0o007
 
 
-def database_file() -> Path | None:
+def find_database_file() -> Path | None:
     """Return the file of the database; None if it is not SQLite."""
     described = settings.DATABASES["default"]
     return Path(str(described["NAME"])).absolute() if described["ENGINE"].endswith("sqlite3") else None
@@ -21,7 +21,7 @@ def database_file() -> Path | None:
 
 def protect() -> None:
     """Make the file if there is none, and let its owner alone read and write it."""
-    file = database_file()
+    file = find_database_file()
     if file is None:
         return
     with contextlib.suppress(OSError):  # SQLite will report what is wrong with the path
@@ -36,7 +36,7 @@ def write_back(*, only_if_large: bool = False) -> None:
 
     Does nothing, without waiting, while other connections read or write.
     """
-    file = database_file()
+    file = find_database_file()
     if file is None or not file.exists():
         return
     with contextlib.suppress(OSError, sqlite3.Error):

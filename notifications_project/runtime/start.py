@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from notifications_project import environment
 
-given = environment.text
+given = environment.read_text
 BASE = Path(__file__).resolve().parent.parent.parent
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104
 HEADER = """\
@@ -71,7 +71,7 @@ def take_demo_option(arguments: list[str]) -> bool:
 def use_demo() -> None:
     """Put the demo's settings into the environment, for one command that was given `--demo`."""
     refuse_mixing(demo_asked=True)
-    directory = demo_directory()
+    directory = get_demo_directory()
     if not (directory / "env").exists():
         raise environment.BadSetting("DEMO_DIR", f"there is no demo in {directory}; manage.py up makes one")
     environment.read_file(directory / "env")
@@ -93,7 +93,7 @@ def refuse_mixing(*, demo_asked: bool) -> None:
         )
 
 
-def demo_directory() -> Path:
+def get_demo_directory() -> Path:
     return Path(given("DEMO_DIR") or BASE / ".demo").absolute()
 
 
@@ -103,25 +103,25 @@ def prepare(arguments: Sequence[str], *, demo_asked: bool = False) -> Start:
     parser = argparse.ArgumentParser("manage.py up", add_help=False)
     add_arguments(parser)
     options, _ = parser.parse_known_args(arguments)
-    if problem := cannot_listen(options.host, options.port):
+    if problem := find_listen_problem(options.host, options.port):
         sys.exit(f"Cannot listen on {options.host} port {options.port}: {problem}")
     demo = options.demo and environment.flag("DEMO", not given("SECRET_KEY"))
     if demo_asked and not options.demo:
         sys.exit("Cannot start: --demo and --no-demo exclude each other")
     if demo_asked or (demo and not given("SECRET_KEY")):
         refuse_mixing(demo_asked=demo_asked)
-    fitting = {"PUBLIC_URL": f"http://{public_host(options.host)}:{options.port}"}
+    fitting = {"PUBLIC_URL": f"http://{get_public_host(options.host)}:{options.port}"}
     if not demo:
         os.environ["DEMO"] = "false"
         os.environ.update({name: value for name, value in fitting.items() if not given(name)})
         return Start(options.host, options.port, False, None)
-    sink_port = None if given("EMAIL_URL") else free_port()
+    sink_port = None if given("EMAIL_URL") else find_free_port()
     if sink_port:
         fitting["EMAIL_URL"] = f"smtp://127.0.0.1:{sink_port}"
     if given("SECRET_KEY"):
         os.environ.update({name: value for name, value in fitting.items() if not given(name)})
     else:
-        directory = demo_directory()
+        directory = get_demo_directory()
         try:
             write_settings(directory, fitting)
         except OSError as error:
@@ -130,13 +130,13 @@ def prepare(arguments: Sequence[str], *, demo_asked: bool = False) -> Start:
     return Start(options.host, options.port, True, sink_port)
 
 
-def public_host(host: str) -> str:
+def get_public_host(host: str) -> str:
     if host in EVERYWHERE or host in {"127.0.0.1", "::1"}:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
-def cannot_listen(host: str, port: int) -> str:
+def find_listen_problem(host: str, port: int) -> str:
     """Say why no server can listen there; empty if the port is free."""
     if not 1 <= port <= 65535:  # 0 would be any free port, which no user could find
         return "a port is a number from 1 to 65535"
@@ -160,7 +160,7 @@ def is_listening(fd: int) -> bool:
         return False
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

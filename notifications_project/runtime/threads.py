@@ -20,7 +20,7 @@ from django.http import HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from notifications_project.runtime.turns import Turn, Turns, client_of, working
+from notifications_project.runtime.turns import Turn, Turns, identify_client, work_on
 
 _AT_ONCE = 100  # requests, most of them waiting for a network; a thread is made only when all others are busy
 
@@ -47,7 +47,7 @@ class ThreadsHandler(ASGIHandler):
         except RequestAborted:
             return
         loop = asyncio.get_running_loop()
-        turn = await self.turns.take(client_of(scope))
+        turn = await self.turns.take(identify_client(scope))
         response = await loop.run_in_executor(self.threads, self._answer, scope, body, turn)
         await self.send_response(response, send)
         if response.streaming:
@@ -55,7 +55,7 @@ class ThreadsHandler(ASGIHandler):
 
     def _answer(self, scope: dict[str, Any], body: IO[bytes], turn: Turn) -> HttpResponseBase:
         """Make the response; the event loop sends it, so that a client that reads slowly occupies no thread."""
-        with body, working(turn):
+        with body, work_on(turn):
             set_script_prefix(get_script_prefix(scope))
             response = self._respond(scope, body)
             if scope["method"] in {"GET", "HEAD"} and getattr(response, "connection_broke", False):

@@ -80,7 +80,7 @@ _current = threading.local()
 
 
 @contextmanager
-def working(turn: Turn) -> Iterator[None]:
+def work_on(turn: Turn) -> Iterator[None]:
     """Work on a request in this thread; its turn ends with the block at the latest."""
     _current.turn = turn
     try:
@@ -97,7 +97,7 @@ def end_turn() -> None:
         turn.end()
 
 
-def client_of(scope: dict[str, Any]) -> Hashable:
+def identify_client(scope: dict[str, Any]) -> Hashable:
     """Return the sender of a request, of this ASGI scope: a token, a session, else an address.
 
     Nothing is verified here. A client that invents tokens gets several lines; each of them costs the others one turn.

@@ -28,7 +28,7 @@ class Busy(Exception):
 
 
 @contextmanager
-def without_database() -> Iterator[None]:
+def release_database() -> Iterator[None]:
     """Return this thread's connections to the pool and end its turn; wait for the network inside the block.
 
     The next query takes a connection again. Must not be called in a transaction.

@@ -23,7 +23,7 @@ from notifications_project.masking import mask
 register = template.Library()
 
 register.filter("unlinked", unlink)
-register.filter("plural", words.plural)
+register.filter("plural", words.format_plural)
 
 
 class Named(Protocol):
@@ -56,20 +56,20 @@ def moment(when: datetime | None, never: str = "") -> SafeString | str:
     """Show a time relative to now, with the exact time on hover: `{% moment event.occurred_at %}`."""
     if when is None:
         return never or gettext("never")
-    text = words.relative(when, timezone.now())
-    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), words.exact(when), text)
+    text = words.format_relative(when, timezone.now())
+    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), words.format_exact(when), text)
 
 
 @register.filter
 def exact(when: datetime | None) -> str:
     """Return date and time to the second in the user's zone."""
-    return words.exact(when) if when else ""
+    return words.format_exact(when) if when else ""
 
 
 @register.filter
 def clock(when: datetime | None) -> str:
     """Return the time of day to the second, with the day if it is not today."""
-    return words.clock(when) if when else ""
+    return words.format_clock(when) if when else ""
 
 
 @register.filter
@@ -88,7 +88,7 @@ def breakable(address: object) -> SafeString:
 @register.filter
 def milliseconds(value: float | None) -> str:
     """Return milliseconds with their unit: `212 ms`, `1.4 s`."""
-    return "" if value is None else words.milliseconds(value)
+    return "" if value is None else words.format_milliseconds(value)
 
 
 @register.filter

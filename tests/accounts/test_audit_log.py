@@ -104,7 +104,7 @@ def test_older_entries_are_a_page_away(acme, alice, client_of):
     assert len(shown) == AuditEntry.objects.filter(organization=acme).count() > 60
     assert shown == sorted(shown, reverse=True)
     assert second.context["next"] is None
-    assert paging.newest_first(AuditEntry.objects.filter(organization=acme), size=50).next == first.context["next"]
+    assert paging.get_page(AuditEntry.objects.filter(organization=acme), size=50).next == first.context["next"]
 
 
 def test_a_page_that_is_none_is_not_found(acme, alice, client_of):

@@ -56,14 +56,14 @@ def test_the_shell_offers_the_organizations_of_the_user_only(alice, acme, olga, 
 
 
 def test_the_shell_costs_one_query(alice, acme, client_of, rf):
-    from notifications_project.accounts.context import shell
+    from notifications_project.accounts.context import describe_shell
 
     request = rf.get("/")
     request.user, request.session = alice, {}
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        context = shell(request)
+        context = describe_shell(request)
         assert context["shell"]["organization"] == acme
         assert [each.name for each in context["shell"]["organizations"]] == ["Acme", "Alice (personal)"]
         assert context["may"]["manage_members"]

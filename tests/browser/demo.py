@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from notifications_project.runtime.start import free_port
+from notifications_project.runtime.start import find_free_port
 from tests import environment
 
 BASE = Path(__file__).resolve().parent.parent.parent
@@ -28,7 +28,7 @@ class Demo:
 
     def start(self) -> Demo:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(free_port())],
+            [sys.executable, "manage.py", "up", "--port", str(find_free_port())],
             cwd=BASE,
             env=_clean_environment(self.directory),
             stdout=subprocess.PIPE,

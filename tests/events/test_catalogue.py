@@ -75,7 +75,7 @@ def test_the_console_tells_about_its_own_hooks() -> None:
 
 
 def test_every_type_stands_under_exactly_one_heading() -> None:
-    listed = [each.name for types in catalogue.by_category().values() for each in types]
+    listed = [each.name for types in catalogue.group_by_category().values() for each in types]
     assert sorted(listed) == sorted(each.name for each in catalogue.OFFERED)
 
 

@@ -15,7 +15,7 @@ TYPES, GROUPS = catalogue.TYPES, catalogue.ALL_GROUPS
 
 
 def test_the_catalogue_of_the_console_is_sound() -> None:
-    assert checks.problems(TYPES, GROUPS) == []
+    assert checks.find_problems(TYPES, GROUPS) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_catalogue_of_the_console_is_sound() -> None:
     ],
 )  # fmt: skip
 def test_a_contradiction_is_named(types: tuple, groups: tuple, said: str) -> None:
-    found = checks.problems(types, groups)
+    found = checks.find_problems(types, groups)
     assert len(found) == 1, found
     assert said in found[0][1]
 

@@ -24,7 +24,7 @@ from hooks.models import Attempt, Endpoint, Hook
 from hooks.transports import http
 from notifications_project import encryption_use
 from notifications_project.accounts.models import Organization, User
-from notifications_project.encryption import keyed_hash
+from notifications_project.encryption import hash_with_key
 from notifications_project.masking import DOTS
 from tests.conftest import Api, Receiver
 from tests.hooks.fake_apns import FakeApns
@@ -226,7 +226,7 @@ def test_a_change_of_the_path_alone_is_a_move(acme: Organization, receiver: Rece
     before = Endpoint.objects.get(hook=hook).address_key
     rules.update_hook(hook, None, url=f"{receiver.url}/b")
     after = Endpoint.objects.get(hook=hook)
-    assert after.address_key == keyed_hash(f"{receiver.url}/b") != before
+    assert after.address_key == hash_with_key(f"{receiver.url}/b") != before
 
 
 def test_hooks_are_found_by_their_host(

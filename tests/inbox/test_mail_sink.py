@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from notifications_project.inbox.models import Message
-from notifications_project.runtime.start import free_port
+from notifications_project.runtime.start import find_free_port
 
 COMMAND = [sys.executable, "-m", "django", "mail_sink", "--port"]
 
@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-m", "django", "mail_sink", "--port"]
 @pytest.fixture
 def sink(transactional_db: None, database_url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     process = subprocess.Popen(
-        [*COMMAND, str(free_port())],
+        [*COMMAND, str(find_free_port())],
         cwd=settings.BASE_DIR,
         env=os.environ | {"DATABASE_URL": database_url},
         stdout=subprocess.PIPE,

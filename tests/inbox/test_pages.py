@@ -37,11 +37,11 @@ def browser(client_of: Callable[[User], Client], alice: User, acme: Organization
 
 
 def mail() -> Message:
-    return receiving.email("notifications@console.example", ["alice@people.example"], MAIL)
+    return receiving.store_email("notifications@console.example", ["alice@people.example"], MAIL)
 
 
 def webhook(box: str = "demo", body: bytes = b'{"event_type": "job.fail"}') -> Message:
-    return receiving.webhook(Box.objects.get_or_create(name=box)[0], "POST", body, {"X-One": "1"}, set())
+    return receiving.store_webhook(Box.objects.get_or_create(name=box)[0], "POST", body, {"X-One": "1"}, set())
 
 
 @pytest.mark.parametrize("path", ["/inbox/", "/inbox/demo/"])

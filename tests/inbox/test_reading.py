@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifications_project.inbox.reading import html_as_text, read_body, read_mail
+from notifications_project.inbox.reading import convert_html, read_body, read_mail
 
 
 def test_encoded_subjects_and_bodies_are_decoded() -> None:
@@ -49,7 +49,7 @@ def test_html_becomes_lines_and_links_keep_their_address() -> None:
         "<head><title>No</title><style>p{}</style></head><p>One <b>two</b></p><ul><li>a</li><li><a href='/x'>b</a></ul>"
     )
 
-    assert html_as_text(html) == "One two\n\na\n\nb </x>"
+    assert convert_html(html) == "One two\n\na\n\nb </x>"
 
 
 def test_json_is_indented_text_left_and_bytes_shown_in_hex() -> None:

@@ -13,12 +13,12 @@ import requests
 from django.conf import settings
 
 from notifications_project.inbox.models import Box, Message
-from notifications_project.runtime.start import free_port
+from notifications_project.runtime.start import find_free_port
 
 
 @pytest.fixture
 def server(transactional_db: None, database_url: str) -> Iterator[str]:
-    port = free_port()
+    port = find_free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "notifications_project.asgi:application", "--port", str(port)],
         cwd=settings.BASE_DIR,

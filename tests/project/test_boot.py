@@ -140,11 +140,11 @@ def test_after_one_was_killed_while_it_installed_two_at_once_repair_it_once(chec
 
 def test_an_environment_whose_python_has_gone_is_of_no_use(checkout: Path) -> None:
     python = checkout / ".venv" / "bin" / "python"
-    assert boot.works(checkout / ".venv")
+    assert boot.is_working(checkout / ".venv")
     python.unlink()
     python.symlink_to("/nowhere/python")
     assert not boot.is_current(checkout / ".venv", "run")
-    assert not boot.works(checkout / ".venv")
+    assert not boot.is_working(checkout / ".venv")
 
 
 def test_packages_that_do_not_install_are_told_and_tried_again(checkout: Path, probe: Callable) -> None:

@@ -7,7 +7,13 @@ from django.core.mail.message import sanitize_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications_project.mail.addresses import BadMailAddress, ascii_domain, comparable, normalize, normalize_if_valid
+from notifications_project.mail.addresses import (
+    BadMailAddress,
+    encode_domain,
+    make_comparable,
+    normalize,
+    normalize_if_valid,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ from notifications_project.mail.addresses import BadMailAddress, ascii_domain, c
 def test_an_address_has_one_stored_form(written: str, stored: str) -> None:
     assert normalize(written) == stored
     assert normalize(stored) == stored
-    assert comparable(written) == stored.lower()
+    assert make_comparable(written) == stored.lower()
 
 
 @pytest.mark.parametrize(
@@ -79,6 +85,6 @@ def test_whatever_is_written_is_refused_or_can_be_mailed(name: str, domain: str)
 
 
 def test_a_domain_is_written_as_dns_has_it() -> None:
-    assert ascii_domain("Bücher.Example") == "xn--bcher-kva.example"
+    assert encode_domain("Bücher.Example") == "xn--bcher-kva.example"
     with pytest.raises(ValueError, match="invisible"):
-        ascii_domain("exam\u202cple.net")
+        encode_domain("exam\u202cple.net")

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from notifications_project.masking import DOTS, mask, mask_to_host, replace_secrets, secrets_of
+from notifications_project.masking import DOTS, find_secrets, mask, mask_to_host, replace_secrets
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_managers_read_a_masked_path_and_others_the_host(url: str, managers: str
     ],
 )
 def test_what_a_receiver_repeats_of_a_url_is_hidden(written: str) -> None:
-    hidden = secrets_of("https://ann:b3kx9z2@example.com/in/b3kx9z1?sig=a%2Fb%2Bc%2Fd")
+    hidden = find_secrets("https://ann:b3kx9z2@example.com/in/b3kx9z1?sig=a%2Fb%2Bc%2Fd")
     shown = replace_secrets(f"Not found: {written}", hidden)
     assert "b3kx9z" not in shown
     assert "YW5uOmIza3g5ejI" not in shown
 
 
 def test_plain_words_of_a_path_stay_in_answers() -> None:
-    hidden = secrets_of("https://example.com/webhooks/deployments")
+    hidden = find_secrets("https://example.com/webhooks/deployments")
     assert replace_secrets("no webhooks, no deployments", hidden) == "no webhooks, no deployments"

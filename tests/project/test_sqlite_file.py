@@ -21,7 +21,7 @@ Start = Callable[..., Command]
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = tmp_path / "console.sqlite3"
-    monkeypatch.setattr(sqlite_file, "database_file", lambda: found)
+    monkeypatch.setattr(sqlite_file, "find_database_file", lambda: found)
     return found
 
 

@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
 def test_a_span_has_its_largest_unit(seconds: int, english: str, french: str) -> None:
     for language, text in (("en", english), ("fr", french)):
         with translation.override(language):
-            assert words.span(seconds).replace("\u00a0", " ") == text
+            assert words.format_span(seconds).replace("\u00a0", " ") == text
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_a_span_has_its_largest_unit(seconds: int, english: str, french: str) ->
 def test_a_moment_is_told_from_now(seconds: int, english: str, french: str) -> None:
     for language, text in (("en", english), ("fr", french)):
         with translation.override(language):
-            assert words.relative(NOW - timedelta(seconds=seconds), NOW).replace("\u00a0", " ") == text
+            assert words.format_relative(NOW - timedelta(seconds=seconds), NOW).replace("\u00a0", " ") == text
 
 
 def test_exact_times_are_in_the_zone_of_the_user() -> None:
     with timezone.override("Asia/Tokyo"):
         with translation.override("en"):
-            assert words.exact(NOW) == "1 Dec 2026, 02:00:00 JST"
+            assert words.format_exact(NOW) == "1 Dec 2026, 02:00:00 JST"
         with translation.override("fr"):
-            assert words.exact(NOW) == "1 décembre 2026, 02:00:00 JST"
+            assert words.format_exact(NOW) == "1 décembre 2026, 02:00:00 JST"
 
 
 @pytest.mark.parametrize(("language", "text"), [("en", "12,345"), ("en-gb", "12,345"), ("fr", "12 345")])
@@ -60,6 +60,6 @@ def test_thousands_stand_apart(language: str, text: str) -> None:
 
 def test_a_decimal_has_the_mark_of_the_language() -> None:
     with translation.override("fr"):
-        assert words.milliseconds(1400).replace("\u00a0", " ") == "1,4 s"
+        assert words.format_milliseconds(1400).replace("\u00a0", " ") == "1,4 s"
     with translation.override("en"):
-        assert (words.milliseconds(1400), words.milliseconds(212)) == ("1.4 s", "212 ms")
+        assert (words.format_milliseconds(1400), words.format_milliseconds(212)) == ("1.4 s", "212 ms")

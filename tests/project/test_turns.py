@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from notifications_project.runtime.turns import Turn, Turns, client_of, end_turn, working
-from notifications_project.runtime.waiting import without_database
+from notifications_project.runtime.turns import Turn, Turns, end_turn, identify_client, work_on
+from notifications_project.runtime.waiting import release_database
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -104,7 +104,7 @@ def test_a_request_that_waits_for_a_network_gives_its_turn_to_the_next() -> None
         answered = threading.Event()
 
         def wait_for_a_network() -> None:
-            with working(turn), without_database():
+            with work_on(turn), release_database():
                 answered.wait(60)
 
         waiting = asyncio.get_running_loop().run_in_executor(None, wait_for_a_network)
@@ -124,7 +124,7 @@ def test_a_turn_ends_with_its_request_though_that_fails() -> None:
     async def test() -> None:
         turns = Turns(at_once=1)
         turn = await turns.take("fails")
-        with pytest.raises(ZeroDivisionError), working(turn):
+        with pytest.raises(ZeroDivisionError), work_on(turn):
             raise ZeroDivisionError
         await turns.take("next")
 
@@ -158,14 +158,14 @@ def test_a_client_that_gives_up_leaves_its_place_to_the_next() -> None:
     ],
 )
 def test_a_client_is_a_token_or_a_session_or_an_address(headers: list[Any], client: object) -> None:
-    assert client_of({"headers": headers, "client": ("192.0.2.1", 5000)}) == client
+    assert identify_client({"headers": headers, "client": ("192.0.2.1", 5000)}) == client
 
 
 def test_behind_a_proxy_a_client_is_the_address_that_the_proxy_added(settings: LazySettings) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     scope = {"headers": [(b"x-forwarded-for", b"203.0.113.9, 198.51.100.7")], "client": ("127.0.0.1", 5000)}
-    assert client_of(scope) == b"198.51.100.7"
+    assert identify_client(scope) == b"198.51.100.7"
 
 
 def test_a_client_on_a_unix_socket_has_no_address() -> None:
-    assert client_of({"headers": [], "client": None}) == ""
+    assert identify_client({"headers": [], "client": None}) == ""

@@ -215,7 +215,7 @@ def test_who_does_not_read_the_answer_is_not_waited_for(
 
 # --- Connections ---------------------------------------------------------------------------------------------
 def test_idle_connections_make_room_for_new_ones(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "most_connections", lambda: 5)
+    monkeypatch.setattr(http_protocol, "limit_connections", lambda: 5)
     idle = [connect(server) for _ in range(20)]
     assert ask(server)[0] == 200
     assert len(server.server_state.connections) <= 6
@@ -226,7 +226,7 @@ def test_idle_connections_make_room_for_new_ones(server: uvicorn.Server, monkeyp
 def test_when_all_are_busy_the_next_is_told_to_come_later(
     server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "most_connections", lambda: 3)
+    monkeypatch.setattr(http_protocol, "limit_connections", lambda: 3)
     busy = [connect(server) for _ in range(3)]
     for connection in busy:
         connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

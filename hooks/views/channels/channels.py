@@ -24,7 +24,7 @@ from hooks.preferences.notification_settings import EVERYTHING
 from hooks.views.preferences import scopes
 from hooks.views.preferences.cells import Cell
 from notifications_project import one_time_secrets
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
 
 
@@ -32,7 +32,7 @@ from notifications_project.accounts.models import User
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    found = cards.cards(signed_in(request), now, lambda: workers_running(request))
+    found = cards.cards(get_signed_in_user(request), now, lambda: workers_running(request))
     context = {
         "cards": found,
         "in_trouble": [card for card in found if card.trouble],
@@ -45,7 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @login_required
 def rotate_secret(request: HttpRequest, kind: str) -> HttpResponse:
     """Make a new secret and lead to the page that shows it, this once."""
-    channel = find_channel(signed_in(request), kind)
+    channel = find_channel(get_signed_in_user(request), kind)
     if request.method != "POST":
         return redirect("hooks:channels")
     try:
@@ -66,7 +66,7 @@ def leave_secret(request: HttpRequest, channel: Channel, secret: str, *, created
 @login_required
 def enable(request: HttpRequest, kind: str) -> HttpResponse:
     """Enable a channel again; for e-mail, try the user's address again where the mail server refused it."""
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     if request.method == "POST":
         channel = find_channel(user, kind)
         services.enable(channel)
@@ -81,7 +81,7 @@ def enable(request: HttpRequest, kind: str) -> HttpResponse:
 @login_required
 def remove(request: HttpRequest, kind: str) -> HttpResponse:
     """Show which settings stop having an effect (GET), or remove the channel (POST)."""
-    channel = find_channel(signed_in(request), kind)
+    channel = find_channel(get_signed_in_user(request), kind)
     if kind not in services.WITH_ENDPOINT:
         raise Http404("It cannot be removed.")
     if request.method == "POST":
@@ -129,7 +129,7 @@ def turned_on(request: HttpRequest, cell: Cell) -> bool:
         )
         return False
     try:
-        cell.turn_on(signed_in(request))
+        cell.turn_on(get_signed_in_user(request))
     except notification_settings.InvalidSetting as problem:
         messages.error(request, " ".join(problem.errors.values()))
         return False

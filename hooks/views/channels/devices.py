@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from hooks.endpoints import devices
 from hooks.models import Delivery, Device
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,5 +54,5 @@ def remove(request: HttpRequest, device: UUID) -> HttpResponse:
 
 def _find(request: HttpRequest, pk: UUID) -> Device:
     """Return a device of the user. Raises Http404."""
-    mine = Device.objects.filter(user=signed_in(request)).select_related("endpoint", "user")
+    mine = Device.objects.filter(user=get_signed_in_user(request)).select_related("endpoint", "user")
     return get_object_or_404(mine, pk=pk)

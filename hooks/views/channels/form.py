@@ -29,7 +29,7 @@ from hooks.preview.preview import Draft, first_type, preview
 from hooks.preview.verifying import can_verify, verify_channel, verify_draft
 from hooks.views.channels.channels import leave_secret, turned_on
 from hooks.views.preferences.cells import Cell, cell_from_query
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.fragments import is_fragment
 from notifications_project.runtime.waiting import Busy
@@ -51,7 +51,7 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
     form = form_of(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
     if form.is_valid() and not form.proposes():
         try:
-            saved, secret = services.set_up(signed_in(request), kind, **form.values())
+            saved, secret = services.set_up(get_signed_in_user(request), kind, **form.values())
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -68,7 +68,7 @@ def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | No
         "cell": cell,
         "query": cell.query if cell else "",
         "back": cell.page if cell else reverse("hooks:channels"),
-        "types": catalogue.by_category(),
+        "types": catalogue.group_by_category(),
         "verify_page": reverse("hooks:channel-verify", args=[kind]),
     }
     return render(request, "hooks/channels/form.html", context, status=422 if form.errors else 200)
@@ -84,7 +84,7 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
     query = cell.query if cell else ""
     if "test" in request.POST and channel.endpoint:
         chosen = cell.event_type if cell else first_type([])
-        delivery = test_sends.send_endpoint_test(channel.endpoint, chosen, signed_in(request))
+        delivery = test_sends.send_endpoint_test(channel.endpoint, chosen, get_signed_in_user(request))
         query = f"{query}&delivery={delivery.public_id}" if query else f"?delivery={delivery.public_id}"
         page = reverse("hooks:channel-secret" if secret else "hooks:channel-test", args=[channel.kind])
         return HttpResponseRedirect(f"{page}{query}")
@@ -95,7 +95,7 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
 
 def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
     """Show how to register a device; once there is one, a button turns the cell on from which the user came."""
-    mine = Device.objects.filter(user=signed_in(request)).select_related("endpoint").order_by("name", "pk")
+    mine = Device.objects.filter(user=get_signed_in_user(request)).select_related("endpoint").order_by("name", "pk")
     if request.method == "POST" and cell and turned_on(request, cell):
         return HttpResponseRedirect(cell.page)
     context = {
@@ -149,7 +149,7 @@ def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _verify_new(request: HttpRequest, draft: Draft) -> tuple[bool, str]:
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     return verify_draft(draft, user, str(user.pk))
 
 
@@ -185,7 +185,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404("Its format is not known here.")
     asked_for = request.POST.get("event_type", "")
     chosen = asked_for if asked_for in catalogue.EVENT_TYPES else first_type([])
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     shown = preview(ensure_personal_space(user), draft, chosen, user.language)
     context: dict[str, Any] = {"preview": shown, "label": catalogue.get_label(chosen), "kind": kind, "draft": True}
     context |= {"channel": Channel.Kind(kind).label, "set_up": channel is not None}
@@ -214,4 +214,4 @@ def _own(request: HttpRequest, kind: str) -> Channel | None:
     """Return the signed-in user's channel, if it is set up. Raises Http404 for kinds that have no form."""
     if kind not in services.WITH_ENDPOINT:
         raise Http404("There is no such channel.")
-    return services.channels_of(signed_in(request)).get(kind)
+    return services.channels_of(get_signed_in_user(request)).get(kind)

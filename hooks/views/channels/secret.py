@@ -16,7 +16,7 @@ from hooks.views.channels.testing import result_of
 from hooks.views.manage.editing import SNIPPET
 from hooks.views.preferences.cells import cell_from_query
 from notifications_project import one_time_secrets
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 
 
 @require_GET
@@ -26,7 +26,7 @@ def secret(request: HttpRequest, kind: str) -> HttpResponse:
 
     With `delivery`: the result of the test that was sent as it was saved. Nothing may keep this page.
     """
-    channel = find_channel(signed_in(request), kind)
+    channel = find_channel(get_signed_in_user(request), kind)
     card = cards.card(channel, timezone.now())
     if not card.signed:
         raise Http404("What it sends is not signed.")

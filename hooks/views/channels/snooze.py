@@ -18,7 +18,7 @@ from hooks.endpoints.validation import InvalidRule
 from hooks.forms.channels import HoursForm, SnoozeForm
 from hooks.models import Channel
 from hooks.presentation.phrases import join_names
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
 
 
@@ -26,7 +26,7 @@ from notifications_project.accounts.models import User
 @login_required
 def snooze(request: HttpRequest) -> HttpResponse:
     """Serve one address with three forms: `do` says which was sent (snooze, wake, hours)."""
-    user, now = signed_in(request), timezone.now()
+    user, now = get_signed_in_user(request), timezone.now()
     mine = _silenceable(user)
     sent = request.POST.get("do") if request.method == "POST" else None
     kinds = [(channel.kind, channel.get_kind_display()) for channel in mine]

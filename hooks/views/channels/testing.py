@@ -24,7 +24,7 @@ from hooks.views.channels.channels import find_channel
 from hooks.views.manage.testing import shown_result
 from hooks.views.preferences.cells import cell_from_query
 from notifications_project import ids
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.fragments import is_fragment
@@ -35,7 +35,7 @@ from notifications_project.fragments import is_fragment
 @login_required
 def test(request: HttpRequest, kind: str) -> HttpResponse:
     """Offer the test and, with `?delivery=`, show its result (GET; to htmx only the result), or send one (POST)."""
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     channel = find_channel(user, kind)
     cell, problem = cell_from_query(request, kind), ""
     chosen = request.POST.get("event_type") or (cell.event_type if cell else first_type([]))
@@ -52,7 +52,7 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
     context = {
         "card": cards.card(channel, timezone.now()),
         "kind": kind,
-        "types": catalogue.by_category(),
+        "types": catalogue.group_by_category(),
         "chosen": chosen,
         "problem": problem,
         "cell": cell,

@@ -28,10 +28,10 @@ from hooks.views.deliveries.redelivering import redeliver_one, report_redelivere
 from hooks.views.manage.finding import find_delivery, may
 from hooks.views.manage.lists import counts_by_kind
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
-from notifications_project.paging import newest_first
+from notifications_project.paging import get_page
 
 _MOST_ATTEMPTS = 50
 _MOST_HOOKS = 500  # offered in the filter
@@ -54,12 +54,18 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         .select_related("event__resource", "endpoint", "hook")
         .defer("endpoint__secrets")
     )
-    page = newest_first(loaded, _id(before, "dlv") if before else None)
+    page = get_page(loaded, _id(before, "dlv") if before else None)
     now, private = timezone.now(), privacy.whose(page.items)
     context = {
         "organization": organization,
         "rows": [
-            _line(delivery, now, signed_in(request), lambda: workers_running(request), private.get(delivery.pk, ""))
+            _line(
+                delivery,
+                now,
+                get_signed_in_user(request),
+                lambda: workers_running(request),
+                private.get(delivery.pk, ""),
+            )
             for delivery in page.items
         ],
         "again": _redelivering_page(request, organization) if may(request, Permission.TEST_HOOKS) else "",
@@ -111,7 +117,7 @@ def _private(request: HttpRequest, organization: Organization, delivery: Deliver
         "label": catalogue.get_label(delivery.event.type),
         "target": privacy.whose([delivery])[delivery.pk],
         "reasons": delivery_sentences.describe_reasons(delivery.reasons),
-        "mine": privacy.is_owner(delivery, signed_in(request)),
+        "mine": privacy.is_owner(delivery, get_signed_in_user(request)),
     }
     return render(request, "hooks/deliveries/delivery_private.html", context)
 
@@ -164,7 +170,7 @@ def redeliver_selected(request: HttpRequest, organization: Organization) -> Http
         return back
     wanted = [_id(text, "dlv") for text in request.POST.getlist("delivery")]
     try:
-        sent, refused = resending.redeliver_many(organization, wanted, signed_in(request))
+        sent, refused = resending.redeliver_many(organization, wanted, get_signed_in_user(request))
     except resending.CannotRedeliver as problem:
         messages.error(request, str(problem))
     else:

@@ -15,7 +15,7 @@ from hooks.explanations import people
 from hooks.explanations.hooks import explain_hooks
 from hooks.explanations.people import Explanation
 from hooks.routing import subjects
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.searching import search_text
 
@@ -35,7 +35,7 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     told = None if mine else _TOLD.get(chosen)
     unknown = bool(chosen) and chosen not in _TOLD and not mine
     members, more = ([], None) if unknown else _members(request, found, mine, search, told)
-    me = signed_in(request)
+    me = get_signed_in_user(request)
     explanation = Explanation(found, members, viewer=me.pk, workers=lambda: workers_running(request))
     after = request.GET.get("after", "")
     hooks = [] if mine or after or unknown else explain_hooks(explanation, search)

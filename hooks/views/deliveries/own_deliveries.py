@@ -20,7 +20,7 @@ from hooks.views.channels.channels import find_channel
 from hooks.views.deliveries.deliveries import described
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from notifications_project import ids
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 
 _LISTED = 50
 
@@ -29,7 +29,7 @@ _LISTED = 50
 @login_required
 def index(request: HttpRequest, kind: str) -> HttpResponse:
     """List the last deliveries of one channel."""
-    channel = find_channel(signed_in(request), kind)
+    channel = find_channel(get_signed_in_user(request), kind)
     endpoints = {kind: channel_deliveries.endpoints_by_kind(channel.user).get(kind, [])}
     found = channel_deliveries.recent(channel.user, endpoints, _LISTED)[kind]
     rows = cards.lines(found, timezone.now(), lambda: workers_running(request))
@@ -77,13 +77,15 @@ def redeliver_selected(request: HttpRequest, kind: str) -> HttpResponse:
 
 def _redeliver(request: HttpRequest) -> None:
     wanted = [_id(text) for text in request.POST.getlist("delivery")]
-    mine = channel_deliveries.deliveries(signed_in(request)).filter(pk__in=wanted[: resending.MOST_AT_ONCE])
-    report_redelivered(request, *resending.redeliver_these(list(mine), signed_in(request)))
+    mine = channel_deliveries.deliveries(get_signed_in_user(request)).filter(pk__in=wanted[: resending.MOST_AT_ONCE])
+    report_redelivered(request, *resending.redeliver_these(list(mine), get_signed_in_user(request)))
 
 
 def _find(request: HttpRequest, pk: UUID) -> Delivery:
     """Return a delivery of the user. Raises Http404."""
-    return get_object_or_404(channel_deliveries.loaded(channel_deliveries.deliveries(signed_in(request))), pk=pk)
+    return get_object_or_404(
+        channel_deliveries.loaded(channel_deliveries.deliveries(get_signed_in_user(request))), pk=pk
+    )
 
 
 def _id(text: str) -> UUID:

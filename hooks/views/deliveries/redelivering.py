@@ -12,14 +12,14 @@ from django.utils.translation import gettext, ngettext
 
 from hooks.deliveries import resending
 from hooks.models import Delivery
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.words import number
 
 
 def redeliver_one(request: HttpRequest, delivery: Delivery) -> None:
     """Send a delivery again, and say in a message that it goes or why it cannot."""
     try:
-        resending.redeliver(delivery, signed_in(request))
+        resending.redeliver(delivery, get_signed_in_user(request))
     except resending.CannotRedeliver as refused:
         messages.error(request, str(refused))
     else:

@@ -22,7 +22,7 @@ from hooks.models import Endpoint, Unsubscription
 from hooks.preferences import mail_link_settings
 from notifications_project import ids
 from notifications_project.accounts.models import User
-from notifications_project.mail.addresses import comparable
+from notifications_project.mail.addresses import make_comparable
 
 _ONE_CLICK = "One-Click"
 View = Callable[[HttpRequest, str], HttpResponse]
@@ -126,7 +126,7 @@ def _endpoint(pk: UUID) -> Endpoint:
     found = mails.filter(pk=pk).first()
     if found is not None and found.deleted_at:  # another spelling of an address, which has become one with this
         of_organization = mails.filter(organization=found.organization_id)
-        found = of_organization.for_addresses([comparable(found.address)]).exclude(pk=pk).first()
+        found = of_organization.for_addresses([make_comparable(found.address)]).exclude(pk=pk).first()
     if found is None:
         raise BadLink
     return found

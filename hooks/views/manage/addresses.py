@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from hooks.manage import address_actions
 from hooks.manage.address_actions import UnknownAddress
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
@@ -32,7 +32,7 @@ def change(request: HttpRequest, organization: Organization, hook: UUID, action:
     if request.method == "POST":
         address = request.POST.get("address", "")
         try:
-            address_actions.ACTIONS[action](found, address, signed_in(request))
+            address_actions.ACTIONS[action](found, address, get_signed_in_user(request))
         except UnknownAddress as problem:
             messages.error(request, str(problem))
         else:

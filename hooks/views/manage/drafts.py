@@ -13,7 +13,7 @@ from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, initial_of
 from hooks.models import Hook
 from hooks.preview.preview import Draft
 from hooks.views.manage.finding import may
-from notifications_project.accounts.access import refusal, signed_in
+from notifications_project.accounts.access import explain_refusal, get_signed_in_user
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
@@ -24,7 +24,7 @@ def posted_form(request: HttpRequest, organization: Organization, kind: str, hoo
     For who may save it only: else a stored token could be sent to any address. Raises PermissionDenied.
     """
     if not may(request, Permission.MANAGE_HOOKS):
-        raise PermissionDenied(refusal(Permission.MANAGE_HOOKS))
+        raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
     form_class: type[HookForm] = WebhookForm if kind == Hook.Kind.WEBHOOK else EmailHookForm
     form = form_class(request.POST, organization=organization, hook=hook, initial=initial_of(hook) if hook else {})
     form.is_valid()
@@ -54,7 +54,7 @@ def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> 
         "endpoint": hook.endpoint if hook else None,
     }
     if "format" not in typed:
-        return Draft(format="mail", address=signed_in(request).email, options={}, **shared)
+        return Draft(format="mail", address=get_signed_in_user(request).email, options={}, **shared)
     format, options = typed["format"], typed["options"]
     url = typed["url"]
     if hook and hook.endpoint:

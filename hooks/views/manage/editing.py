@@ -26,7 +26,7 @@ from hooks.presentation import hook_rows
 from hooks.views.manage.finding import find_hook, may
 from hooks.views.manage.preview import with_frames
 from notifications_project import one_time_secrets
-from notifications_project.accounts.access import organization_page, refusal, signed_in
+from notifications_project.accounts.access import explain_refusal, get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
@@ -44,7 +44,9 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
     if form.is_valid() and not form.proposes():
         try:
-            hook, secret = rules.create_webhook(organization=organization, actor=signed_in(request), spec=form.spec())
+            hook, secret = rules.create_webhook(
+                organization=organization, actor=get_signed_in_user(request), spec=form.spec()
+            )
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -63,7 +65,9 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
     form = EmailHookForm(request.POST or None, organization=organization, initial=_asked_for(request))
     if form.is_valid():
         try:
-            hook = rules.create_email_hook(organization=organization, actor=signed_in(request), **form.values())
+            hook = rules.create_email_hook(
+                organization=organization, actor=get_signed_in_user(request), **form.values()
+            )
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -79,14 +83,14 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     found = find_hook(organization, hook)
     if not may(request, Permission.MANAGE_HOOKS):
         if request.method == "POST":
-            raise PermissionDenied(refusal(Permission.MANAGE_HOOKS))
+            raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
         return redirect(f"{reverse(list_of(found), args=[organization.public_id])}#{found.public_id}")
     form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
     form = form_class(request.POST or None, organization=organization, hook=found, initial=initial_of(found))
     if form.is_valid() and not (isinstance(form, WebhookForm) and form.proposes()):
         try:
             if changes := form.changes():
-                found = rules.update_hook(found, signed_in(request), **changes)
+                found = rules.update_hook(found, get_signed_in_user(request), **changes)
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -149,7 +153,7 @@ def form_page(
     request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
 ) -> HttpResponse:
     context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
-    context["types"] = catalogue.by_category()
+    context["types"] = catalogue.group_by_category()
     if hook:
         # The name in the heading is the stored one, whatever was typed.
         context |= {"row": hook_rows.row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}

@@ -20,7 +20,7 @@ from hooks.models import Hook
 from hooks.preview.preview import Draft, first_type, preview
 from hooks.views.manage.drafts import draft_of, posted_form, typed_in
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
 from notifications_project.fragments import is_fragment
@@ -93,7 +93,7 @@ def _page(
         "hook": hook,
         "kind": kind,
         "name": draft.name,
-        "types": catalogue.by_category(),
+        "types": catalogue.group_by_category(),
         "chosen": chosen,
         "label": catalogue.get_label(chosen),
         "draft": sealed,
@@ -123,7 +123,7 @@ def _mail(request: HttpRequest, organization: Organization, hook: Hook | None) -
 
 def _language(request: HttpRequest, draft: Draft) -> str:
     """Give the viewer's language for an e-mail, which each member gets in their own; a webhook has no reader."""
-    return signed_in(request).language if draft.format == "mail" else ""
+    return get_signed_in_user(request).language if draft.format == "mail" else ""
 
 
 def _mail_page(organization: Organization, hook: Hook | None, event_type: str, sealed: str) -> str:
@@ -165,7 +165,7 @@ def _draft(request: HttpRequest, typed: dict[str, Any] | None, hook: Hook | None
     if typed is not None:
         return draft_of(request, typed, hook)
     assert hook is not None
-    return Draft.of(hook, signed_in(request).email)
+    return Draft.of(hook, get_signed_in_user(request).email)
 
 
 def _chosen(request: HttpRequest, draft: Draft) -> str:

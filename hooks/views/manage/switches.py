@@ -21,7 +21,7 @@ from hooks.manage.rules import InvalidRule
 from hooks.presentation import hook_rows, hook_sentences
 from hooks.views.manage.editing import list_of, show_secret
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
@@ -61,7 +61,7 @@ def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) 
         return redirect(list_of(found), organization.public_id)
     lost = rules.has_lost_secret(found)
     try:
-        secret = rules.rotate_secret(found, signed_in(request))
+        secret = rules.rotate_secret(found, get_signed_in_user(request))
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
         return redirect(list_of(found), organization.public_id)
@@ -75,7 +75,7 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
     found = find_hook(organization, hook)
     if request.method == "POST":
         try:
-            rules.delete_hook(found, signed_in(request))
+            rules.delete_hook(found, get_signed_in_user(request))
         except InvalidRule as problem:
             messages.error(request, " ".join(problem.errors.values()))
         else:
@@ -99,7 +99,7 @@ def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: st
     if request.method != "POST":
         return redirect(list_of(hook), organization.public_id)
     try:
-        rules.update_hook(hook, signed_in(request), **changes)
+        rules.update_hook(hook, get_signed_in_user(request), **changes)
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
     else:

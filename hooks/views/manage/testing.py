@@ -26,7 +26,7 @@ from hooks.preview.verifying import can_be_verified
 from hooks.views.deliveries.attempts import Shown, shown
 from hooks.views.manage.finding import find_delivery, find_hook
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 from notifications_project.fragments import is_fragment
@@ -45,7 +45,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     if request.method == "POST":
         chosen = request.POST.get("event_type") or first_type(found.events)
         try:
-            delivery = test_sends.send_hook_test(found, chosen, signed_in(request))
+            delivery = test_sends.send_hook_test(found, chosen, get_signed_in_user(request))
         except test_sends.CannotTest as refused:
             problem = str(refused)
         else:
@@ -57,7 +57,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "row": hook_rows.row(found, timezone.now()),
         "secret_lost": rules.has_lost_secret(found),
         "url_lost": has_lost_url(found.endpoint),
-        "types": catalogue.by_category(),
+        "types": catalogue.group_by_category(),
         "chosen": request.POST.get("event_type") or first_type(found.events),
         "problem": problem,
         "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",

@@ -18,7 +18,7 @@ from hooks.preview.verifying import can_be_verified, verify_draft, verify_hook
 from hooks.views.manage.drafts import draft_of, posted_form, typed_in
 from hooks.views.manage.editing import form_page
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import organization_page, signed_in
+from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 from notifications_project.fragments import is_fragment
@@ -39,7 +39,7 @@ def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> Htt
     if request.method == "POST":
         if not can_be_verified(found):
             raise Http404("This hook has no token that could be verified.")
-        verified, words = verify_hook(found, signed_in(request), Draft.of(found, ""))
+        verified, words = verify_hook(found, get_signed_in_user(request), Draft.of(found, ""))
         messages.add_message(request, messages.SUCCESS if verified else messages.WARNING, words)
     return redirect("hooks:test", organization.public_id, found.public_id)
 
@@ -60,7 +60,7 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
     form = posted_form(request, organization, kind, hook)
     draft = draft_of(request, typed_in(form), hook)
     try:
-        actor, owner = signed_in(request), organization.public_id
+        actor, owner = get_signed_in_user(request), organization.public_id
         verdict = verify_hook(hook, actor, draft) if hook else verify_draft(draft, actor, owner)
     except Busy as busy:
         verdict = (False, str(busy))

@@ -14,7 +14,7 @@ from hooks.models import Channel
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
 from hooks.preferences.scopes import EVERYTHING_KEY, UnknownScope, find_scope, scope_key
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
 
 
@@ -62,6 +62,6 @@ def cell_from_query(request: HttpRequest, kind: str) -> Cell | None:
 def scope_from_key(request: HttpRequest, key: str) -> Scope:
     """Return the scope that a key names, of whoever is signed in. Raises Http404 if there is none."""
     try:
-        return find_scope(signed_in(request), key)
+        return find_scope(get_signed_in_user(request), key)
     except UnknownScope as problem:
         raise Http404(str(problem)) from None

@@ -70,7 +70,7 @@ def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str])
     passing = set(urgent)
     return [
         (str(category.label), [row(standing, scope, each, each.name in passing) for each in types])
-        for category, types in catalogue.by_category().items()
+        for category, types in catalogue.group_by_category().items()
         if types
     ]
 
@@ -121,7 +121,7 @@ def read(wish: str, standing: EffectiveSettings) -> list[Choice]:
 
 
 def _all_types() -> Iterator[str]:
-    return (each.name for types in catalogue.by_category().values() for each in types)
+    return (each.name for types in catalogue.group_by_category().values() for each in types)
 
 
 class _Subject(NamedTuple):

@@ -30,7 +30,7 @@ from hooks.preferences.scopes import scope_key
 from hooks.views.preferences import grid, scopes, words
 from hooks.views.preferences.cells import Cell, scope_from_key
 from hooks.views.preferences.scopes import page_of, standing_of
-from notifications_project.accounts.access import signed_in
+from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.fragments import is_fragment
 
 _UNDO_FOR = 24 * 3600  # seconds
@@ -88,7 +88,7 @@ def change(request: HttpRequest) -> HttpResponse:
     if len(wanted) == 1 and first.enabled and first.channel in standing.missing:
         return _to_set_up(request, first, scope)
     try:
-        before = notification_settings.choose(signed_in(request), wanted, scope)
+        before = notification_settings.choose(get_signed_in_user(request), wanted, scope)
     except NotSetUp:  # the channel was removed meanwhile
         return _to_set_up(request, first, scope)
     except InvalidSetting as problem:
@@ -102,7 +102,7 @@ def change(request: HttpRequest) -> HttpResponse:
 @_button
 def undo(request: HttpRequest) -> HttpResponse:
     """Restore the settings before a change; that is a change as well, and can be undone."""
-    user = signed_in(request)
+    user = get_signed_in_user(request)
     try:
         kept = signing.loads(request.POST.get("undo", ""), salt=_SALT, max_age=_UNDO_FOR)
     except signing.BadSignature:
@@ -128,7 +128,7 @@ def mark(request: HttpRequest) -> HttpResponse:
     """Set that bad news of a type passes snooze and quiet hours, or does not."""
     event_type, _, state = request.POST.get("always", "").partition(" ")
     try:
-        notification_settings.mark_urgent(signed_in(request), event_type, state == "on")
+        notification_settings.mark_urgent(get_signed_in_user(request), event_type, state == "on")
     except InvalidSetting as problem:
         return _answer(request, EVERYTHING, [], {"problem": " ".join(problem.errors.values())})
     if state == "on":
@@ -178,7 +178,7 @@ def _said(
 ) -> dict[str, Any]:
     """Return what was done, with the former settings signed: they come back from the page to be restored."""
     kept = {
-        "user": signed_in(request).public_id,
+        "user": get_signed_in_user(request).public_id,
         "scope": scope_key(scope),
         "before": [(each.event_type, each.channel, each.enabled) for each in before],
         "done": done,
@@ -205,4 +205,4 @@ def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
 
 
 def _urgent(request: HttpRequest) -> set[str]:
-    return set(Urgent.objects.filter(user=signed_in(request)).values_list("event_type", flat=True))
+    return set(Urgent.objects.filter(user=get_signed_in_user(request)).values_list("event_type", flat=True))

@@ -16,8 +16,8 @@ from events.models import Resource
 from hooks.preferences.effective import EffectiveSettings, scope_id
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 from hooks.preferences.scopes import scope_key
-from notifications_project.accounts.access import signed_in
-from notifications_project.accounts.context import memberships_of
+from notifications_project.accounts.access import get_signed_in_user
+from notifications_project.accounts.context import list_memberships
 from notifications_project.searching import search_text
 
 _ORGANIZATIONS = 5  # shown as tabs, those with choices of their own first
@@ -35,7 +35,7 @@ class Tab:
 
 
 def standing_of(request: HttpRequest) -> EffectiveSettings:
-    return EffectiveSettings.read(signed_in(request), memberships_of(request))
+    return EffectiveSettings.read(get_signed_in_user(request), list_memberships(request))
 
 
 def page_of(scope: Scope) -> str:

@@ -43,7 +43,7 @@ def _lock(connection: BaseDatabaseWrapper) -> Iterator[Callable[[], bool]]:
         with _lock_on_directory(Path(str(connection.settings_dict["NAME"])).absolute().parent) as is_free:
             yield is_free
         return
-    holder = readiness.plain_connection(connection.settings_dict)
+    holder = readiness.open_plain_connection(connection.settings_dict)
     try:
         with holder.cursor() as cursor:
 

@@ -64,7 +64,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         readiness.check_redis()
         if plan.demo:
-            return demo_welcome()
+            return describe_demo()
         lines = [f"The console answers at {settings.PUBLIC_URL}"]
         if not User.objects.exists():
             lines.append("Nobody can sign in yet: manage.py create_organization NAME --admin EMAIL --password -")
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         children.start("web server", [*web, "--patience", "1"])
         children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
         deadline = time.monotonic() + ANSWERS_WITHIN
-        while not answers(plan.host, plan.port):
+        while not is_answering(plan.host, plan.port):
             if time.monotonic() > deadline:
                 raise CommandError(f"The web server does not answer within {ANSWERS_WITHIN:.0f} s; stopped.")
             children.check(0.1)
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def answers(host: str, port: int) -> bool:
+def is_answering(host: str, port: int) -> bool:
     """Tell whether the sign-in page is served. Raises CommandError if the server answers with an error."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     connection = http.client.HTTPConnection(reached, port, timeout=5)
@@ -104,7 +104,7 @@ def answers(host: str, port: int) -> bool:
     return True
 
 
-def demo_welcome() -> str:
+def describe_demo() -> str:
     from notifications_project.inbox import demo  # its models are installed in demo mode only
 
     made = demo.prepare()

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from notifications_project.runtime import web
-from notifications_project.runtime.start import cannot_listen, is_listening
+from notifications_project.runtime.start import find_listen_problem, is_listening
 from notifications_project.runtime.supervisor import BASE
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         if options["fd"] is not None:
             if not is_listening(options["fd"]):
                 sys.exit(f"Cannot start: --fd: {options['fd']} is not the number of a listening socket")
-        elif problem := cannot_listen(options["host"], options["port"]):
+        elif problem := find_listen_problem(options["host"], options["port"]):
             sys.exit(f"Cannot listen on {options['host']} port {options['port']}: {problem}")
         sys.stdout.flush()
         os.chdir(BASE)

@@ -95,7 +95,7 @@ def test_it_is_known_which_trouble_no_event_ends() -> None:
 
 
 def test_troubles_of_different_things_are_kept_apart() -> None:
-    first, second = samples.server(0), {**samples.server(0), "server": "another"}
+    first, second = samples.build_server(0), {**samples.build_server(0), "server": "another"}
     keys = [
         key("server.stopped", first),
         key("server.stopped", second),

@@ -16,7 +16,7 @@ from hooks.endpoints.validation import read_url
 from hooks.preview import verifying
 from hooks.transports import http, outbound
 from notifications_project.accounts.models import Organization, User
-from notifications_project.runtime.waiting import Busy, Seats, without_database
+from notifications_project.runtime.waiting import Busy, Seats, release_database
 from tests.conftest import Api
 from tests.pages import read
 
@@ -92,7 +92,7 @@ def test_names_are_looked_up_by_few_requests_and_accepted_unseen_by_the_others(
 def test_the_connection_is_given_back_while_the_network_is_waited_for() -> None:
     User.objects.exists()
     assert connection.connection is not None
-    with without_database():
+    with release_database():
         assert connection.connection is None
     assert not User.objects.exists()
 

@@ -144,7 +144,7 @@ def test_a_host_that_is_none_is_the_relay_being_away(
 def test_no_identifier_is_an_encoded_word(
     record: Record, alice: User, pump: Run, mailbox: Mailbox, settings: LazySettings
 ) -> None:
-    settings.DEFAULT_FROM_EMAIL = environment.sender("NO_SUCH_SETTING", "Bücher <console@faß.example>")
+    settings.DEFAULT_FROM_EMAIL = environment.read_sender("NO_SUCH_SETTING", "Bücher <console@faß.example>")
     assert find_domain() == "xn--fa-hia.example"
     record("server.stopped")
     pump()

@@ -73,7 +73,7 @@ def get_or_create_user(email: str, name: str = "") -> tuple[User, bool]:
         return User.objects.select_for_update().get(email__iexact=email), False
 
 
-def checked_email(email: str) -> str:
+def check_email(email: str) -> str:
     """Return the stored form of an address. Raises CommandError."""
     try:
         return normalize(email)
@@ -81,14 +81,14 @@ def checked_email(email: str) -> str:
         raise CommandError(str(error)) from None
 
 
-def checked_name(name: str) -> str:
+def check_name(name: str) -> str:
     form = OrganizationForm({"name": name})
     if not form.is_valid():
         raise CommandError(f"The name cannot be used: {form.errors['name'][0]}")
     return str(form.cleaned_data["name"])
 
 
-def organization_by_id(public_id: str) -> Organization:
+def find_organization(public_id: str) -> Organization:
     try:
         found = Organization.objects.filter(pk=ids.decode(public_id, "orga", "user")).first()
     except ValueError as error:

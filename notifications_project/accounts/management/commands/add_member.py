@@ -7,11 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from notifications_project.accounts import organizations
-from notifications_project.accounts.management.commands._output import (
-    AnsweringCommand,
-    checked_email,
-    organization_by_id,
-)
+from notifications_project.accounts.management.commands._output import AnsweringCommand, check_email, find_organization
 from notifications_project.accounts.organizations import MembershipError
 from notifications_project.accounts.roles import Role
 
@@ -26,10 +22,10 @@ class Command(AnsweringCommand):
         parser.add_argument("--role", required=True, help=f"one of {', '.join(Role.values)}")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        role, email = options["role"], checked_email(options["email"])
+        role, email = options["role"], check_email(options["email"])
         if role not in Role.values:
             raise CommandError(f"The role must be one of {', '.join(Role.values)}, not {role!r}.")
-        organization = organization_by_id(options["organization"])
+        organization = find_organization(options["organization"])
         membership = organization.memberships.select_related("user").filter(user__email__iexact=email).first()
         added = membership is None
         if membership is None:

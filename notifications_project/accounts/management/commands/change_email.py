@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from notifications_project.accounts import email_addresses
 from notifications_project.accounts.email_addresses import EmailChangeError
-from notifications_project.accounts.management.commands._output import AnsweringCommand, checked_email
+from notifications_project.accounts.management.commands._output import AnsweringCommand, check_email
 from notifications_project.accounts.models import User
 
 
@@ -24,7 +24,7 @@ class Command(AnsweringCommand):
         parser.add_argument("new", metavar="NEW")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        old, new = checked_email(options["old"]), checked_email(options["new"])
+        old, new = check_email(options["old"]), check_email(options["new"])
         user = User.objects.filter(email__iexact=old).first()
         if user is None:
             raise CommandError(f"Nobody signs in here as {old}.")

@@ -11,15 +11,15 @@ from django.db import transaction
 from notifications_project.accounts import organizations
 from notifications_project.accounts.management.commands._output import (
     AnsweringCommand,
-    checked_email,
-    checked_name,
+    check_email,
+    check_name,
     get_or_create_user,
     give_password,
 )
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
 from notifications_project.accounts.tokens import make_token
-from notifications_project.spelling import one_spelling
+from notifications_project.spelling import normalize_text
 
 TOKEN_NAME = "create_organization"  # noqa: S105
 TOKEN_LASTS = timedelta(days=365)
@@ -44,7 +44,7 @@ class Command(AnsweringCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        name, email = checked_name(options["name"]), checked_email(options["admin"])
+        name, email = check_name(options["name"]), check_email(options["admin"])
         admin, admin_created = get_or_create_user(email)
         about_password = give_password(admin, admin_created, options["password"], "The administrator")
         organization, created = _organization(name, admin, new=options["new"])
@@ -64,7 +64,7 @@ class Command(AnsweringCommand):
 
 def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, bool]:
     """Find or make the organization of this name and administrator. Raises CommandError if the name is taken."""
-    name = one_spelling(name)
+    name = normalize_text(name)
     teams = Organization.objects.filter(kind=Organization.Kind.TEAM).order_by("created_at", "pk")
     found = teams.filter(name=name, memberships__user=admin, memberships__role=Role.ADMIN).first()
     if found is not None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from notifications_project.accounts.forms import ProfileForm
 from notifications_project.accounts.management.commands._output import (
     AnsweringCommand,
-    checked_email,
+    check_email,
     get_or_create_user,
     give_password,
 )
@@ -30,7 +30,7 @@ class Command(AnsweringCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        email, name = checked_email(options["email"]), _checked_name(options["name"])
+        email, name = check_email(options["email"]), _checked_name(options["name"])
         user, created = get_or_create_user(email, name)
         note = give_password(user, created, options["password"], "The user")
         if name and name != user.name:

@@ -22,7 +22,7 @@ ENDS = {signal.SIGTERM, signal.SIGINT}
 
 def _store(envelope: Envelope) -> None:
     close_old_connections()
-    receiving.email(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
+    receiving.store_email(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
 
 
 class Keeper:
