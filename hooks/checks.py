@@ -17,10 +17,10 @@ _SQLITE, _POSTGRESQL = "django.db.backends.sqlite3", "django.db.backends.postgre
 @register()
 def check_engine(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     """The settings of the task queue and of the database, together."""
-    return [*cluster_problems(settings.Q_CLUSTER), *database_problems(settings.DATABASES["default"])]
+    return [*find_cluster_problems(settings.Q_CLUSTER), *find_database_problems(settings.DATABASES["default"])]
 
 
-def cluster_problems(cluster: Mapping[str, Any]) -> Iterator[Error]:
+def find_cluster_problems(cluster: Mapping[str, Any]) -> Iterator[Error]:
     """Report what is wrong with Q_CLUSTER."""
     timeout, retry = cluster.get("timeout"), cluster.get("retry", 60)
     if timeout is None or retry <= timeout:
@@ -43,7 +43,7 @@ def cluster_problems(cluster: Mapping[str, Any]) -> Iterator[Error]:
         )
 
 
-def database_problems(database: Mapping[str, Any]) -> Iterator[Error]:
+def find_database_problems(database: Mapping[str, Any]) -> Iterator[Error]:
     """Report what is wrong with the database that workers use."""
     options = database.get("OPTIONS", {})
     if database["ENGINE"] == _POSTGRESQL:

@@ -19,6 +19,6 @@ def now() -> datetime:
     return moment
 
 
-def in_query() -> datetime | Now:
+def get_now_expression() -> datetime | Now:
     """Return the database time as an expression; saves the extra SELECT of now()."""
     return Now() if connection.vendor == "postgresql" else timezone.now()

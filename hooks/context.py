@@ -28,7 +28,7 @@ class Notice:
     tone: str = "warn"
 
 
-def notices(request: HttpRequest) -> dict[str, Any]:
+def list_notices(request: HttpRequest) -> dict[str, Any]:
     """Give a signed-in user's pages `notices` and `failing_hooks`, which are looked up only where they are shown."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -41,7 +41,7 @@ def notices(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def workers_running(request: HttpRequest) -> bool:
+def has_running_workers(request: HttpRequest) -> bool:
     """Tell whether workers run. Asked once per request, as a page may say it in several places."""
     if not hasattr(request, "_workers_running"):
         request._workers_running = engine.has_running_workers()  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ def workers_running(request: HttpRequest) -> bool:
 
 
 def _worker_notices(request: HttpRequest) -> list[Notice]:
-    if workers_running(request):
+    if has_running_workers(request):
         return []
     return [Notice(gettext("No worker is running: what is due waits. Start one with manage.py worker."), "bad")]
 
@@ -76,7 +76,7 @@ def _push_notices() -> list[Notice]:
 
 def _host_notices() -> list[Notice]:
     """Name services that take nothing from this server for now, for any webhook."""
-    held = Circuit.objects.filter(pk__in=LIMITED_HOSTS, failures__gt=0, not_before__gt=clock.in_query())
+    held = Circuit.objects.filter(pk__in=LIMITED_HOSTS, failures__gt=0, not_before__gt=clock.get_now_expression())
     return [
         Notice(
             gettext("%(trouble)s. What is for %(service)s waits until %(time)s UTC.")
@@ -92,4 +92,4 @@ def _host_notices() -> list[Notice]:
 
 def _failing_hooks(request: HttpRequest) -> int:
     membership = find_current_membership(request)
-    return hook_rows.failing(membership.organization).count() if membership else 0
+    return hook_rows.find_failing(membership.organization).count() if membership else 0

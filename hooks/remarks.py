@@ -192,7 +192,7 @@ def describe(value: str) -> str:
     return _fill(value.code, value.parameters) if isinstance(value, Remark) else value
 
 
-def code_of(value: str) -> str:
+def get_code(value: str) -> str:
     """Return the code of a remark; empty for a text of somebody else."""
     return value.code.value if isinstance(value, Remark) and value.code != RemarkCode.TEXT else ""
 

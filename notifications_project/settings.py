@@ -113,7 +113,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "notifications_project.accounts.context.describe_shell",
-                "hooks.context.notices",
+                "hooks.context.list_notices",
             ],
             "builtins": [
                 "django.contrib.humanize.templatetags.humanize",

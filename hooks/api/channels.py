@@ -15,16 +15,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hooks.api.own import OwnAPIView
-from hooks.api.presentation import endpoint_health
-from hooks.audience.quiet_times import quiet_until
+from hooks.api.presentation import serialize_health
+from hooks.audience.quiet_times import find_quiet_end
 from hooks.channels import cards, services
 from hooks.deliveries import test_sends
 from hooks.endpoints import devices, lookup
-from hooks.endpoints.options import shown_url, stored_options
+from hooks.endpoints.options import mask_endpoint_url, read_options
 from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, Device, Endpoint
 from hooks.preview import verifying
-from hooks.preview.preview import Draft, first_type
+from hooks.preview.preview import Draft, choose_first_type
 from notifications_project import ids
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.api.errors import make_invalid
@@ -59,7 +59,7 @@ class ChannelAPIView(OwnAPIView):
 
     def every(self) -> dict[str, Channel]:
         """Return a channel of each kind; those that are not set up are not in the database."""
-        there = services.channels_of(self.user)
+        there = services.list_channels(self.user)
         found = {kind: there.get(kind) or Channel(user=self.user, kind=kind) for kind in Kind.values}
         for channel in found.values():
             channel.user = self.user
@@ -70,7 +70,7 @@ class ChannelList(ChannelAPIView):
     """GET all kinds, including those that are not set up."""
 
     def get(self, request: Request) -> Response:
-        return answer_whole(map(channel_json, self.every().values()))
+        return answer_whole(map(serialize_channel, self.every().values()))
 
 
 class ChannelDetail(ChannelAPIView):
@@ -80,7 +80,7 @@ class ChannelDetail(ChannelAPIView):
     """
 
     def get(self, request: Request, kind: str) -> Response:
-        return Response(channel_json(self.channel(kind)))
+        return Response(serialize_channel(self.channel(kind)))
 
     def put(self, request: Request, kind: str) -> Response:
         known = kind in services.WITH_ENDPOINT and not _is_there(self.every()[kind])
@@ -91,7 +91,7 @@ class ChannelDetail(ChannelAPIView):
                 leads = {"url": "", "format": "", "options": {}} | {name: sent[name] for name in _LEADS if name in sent}
                 _, secret = services.set_up(self.user, kind, **leads)
             self._silence(kind, sent)
-        shown = channel_json(self.channel(kind)) | ({"secret": secret} if secret else {})
+        shown = serialize_channel(self.channel(kind)) | ({"secret": secret} if secret else {})
         return Response(shown, status=status.HTTP_201_CREATED if known else status.HTTP_200_OK)
 
     def patch(self, request: Request, kind: str) -> Response:
@@ -104,7 +104,7 @@ class ChannelDetail(ChannelAPIView):
                     stands["options"] = {}  # another format has other options
                 services.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
             self._silence(kind, sent)
-        return Response(channel_json(self.channel(kind)))
+        return Response(serialize_channel(self.channel(kind)))
 
     def delete(self, request: Request, kind: str) -> Response:
         with _by_the_rules():
@@ -151,7 +151,9 @@ class ChannelTest(ChannelAPIView):
         check(sent, {"event_type": str, "device": str})
         try:
             endpoint = self._endpoint(channel, sent.get("device"))
-            delivery = test_sends.send_endpoint_test(endpoint, sent.get("event_type") or first_type([]), self.user)
+            delivery = test_sends.send_endpoint_test(
+                endpoint, sent.get("event_type") or choose_first_type([]), self.user
+            )
         except test_sends.CannotTest as problem:
             raise make_invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
@@ -161,7 +163,7 @@ class ChannelTest(ChannelAPIView):
         if channel.endpoint:
             return channel.endpoint
         if channel.kind == Kind.EMAIL:
-            return lookup.mail_endpoint(ensure_personal_space(self.user), self.user.email)
+            return lookup.get_or_create_mail_endpoint(ensure_personal_space(self.user), self.user.email)
         mine = Device.objects.filter(user=self.user).select_related("endpoint__organization").order_by("name", "pk")
         found = next((each for each in mine if device in (None, each.public_id)), None)
         if found is None:
@@ -178,9 +180,7 @@ class ChannelVerify(ChannelAPIView):
         endpoint = channel.endpoint
         if endpoint is None or not verifying.can_verify(endpoint.format):
             raise make_invalid({"format": "In this format there is no token that could be verified."})
-        draft = Draft(
-            str(channel.get_kind_display()), endpoint.format, endpoint.whole_address, stored_options(endpoint)
-        )
+        draft = Draft(str(channel.get_kind_display()), endpoint.format, endpoint.whole_address, read_options(endpoint))
         verified, explanation = verifying.verify_channel(channel, draft)
         return Response({"verified": verified, "explanation": explanation})
 
@@ -202,12 +202,12 @@ class ChannelEnable(ChannelAPIView):
         channel = self.channel(kind)
         check(check_body(request.data), {})
         services.enable(channel)
-        return Response(channel_json(self.channel(kind)))
+        return Response(serialize_channel(self.channel(kind)))
 
 
-def channel_json(channel: Channel) -> dict[str, Any]:
+def serialize_channel(channel: Channel) -> dict[str, Any]:
     """Return the JSON of the caller's own channel, with whole URLs, and the first characters of secret options."""
-    card = cards.card(channel, timezone.now())
+    card = cards.build_card(channel, timezone.now())
     hours = (
         channel.quiet_from
         and channel.quiet_until
@@ -224,10 +224,10 @@ def channel_json(channel: Channel) -> dict[str, Any]:
         **_particulars(channel),
         "snoozed_until": channel.snoozed_until,
         "quiet_hours": hours or None,
-        "quiet_until": quiet_until(channel, channel.user.time_zone, timezone.now()),
+        "quiet_until": find_quiet_end(channel, channel.user.time_zone, timezone.now()),
         "waiting": card.waiting,
-        "health": endpoint_health(channel.endpoint) if channel.endpoint else None,
-        "explanation": devices.explanation() if channel.kind == Kind.IOS else card.trouble,
+        "health": serialize_health(channel.endpoint) if channel.endpoint else None,
+        "explanation": devices.explain_no_push() if channel.kind == Kind.IOS else card.trouble,
     }
 
 
@@ -243,7 +243,7 @@ def _particulars(channel: Channel) -> dict[str, Any]:
 
 
 def _leads(endpoint: Endpoint) -> dict[str, Any]:
-    return {"url": shown_url(endpoint), "format": endpoint.format, "options": endpoint.options}
+    return {"url": mask_endpoint_url(endpoint), "format": endpoint.format, "options": endpoint.options}
 
 
 def _is_stored(channel: Channel) -> bool:

@@ -12,8 +12,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hooks.api.presentation import attempt_json, delivery_json, private_json
-from hooks.context import workers_running
+from hooks.api.presentation import serialize_attempt, serialize_delivery, serialize_private_delivery
+from hooks.context import has_running_workers
 from hooks.deliveries import privacy, resending
 from hooks.models import Delivery
 from hooks.presentation import delivery_lists
@@ -27,8 +27,8 @@ from notifications_project.api.shapes import check, check_body
 
 class DeliveryAPIView(OrganizationAPIView):
     def deliveries(self, **filters: Any) -> QuerySet[Delivery]:
-        mine = delivery_lists.deliveries(self.organization, **filters)
-        loaded = delivery_lists.with_back_off(mine).select_related("organization", "event", "endpoint", "hook")
+        mine = delivery_lists.list_deliveries(self.organization, **filters)
+        loaded = delivery_lists.load_back_off(mine).select_related("organization", "event", "endpoint", "hook")
         return loaded.defer("endpoint__secrets")
 
     def delivery(self, pk: UUID) -> Delivery:
@@ -40,15 +40,15 @@ class DeliveryAPIView(OrganizationAPIView):
 
     def json(self, delivery: Delivery) -> dict[str, Any]:
         if privacy.is_private(delivery):
-            return private_json(delivery, self._whose[delivery.pk])
-        return delivery_json(delivery, workers=self._workers_running)
+            return serialize_private_delivery(delivery, self._whose[delivery.pk])
+        return serialize_delivery(delivery, workers=self._workers_running)
 
     def look(self, deliveries: Sequence[Delivery]) -> None:
         """Read whose own channels these deliveries go to, before `json` is called for them."""
-        self._whose = privacy.whose(deliveries)
+        self._whose = privacy.find_owners(deliveries)
 
     def _workers_running(self) -> bool:
-        return workers_running(self.request._request)
+        return has_running_workers(self.request._request)
 
 
 class DeliveryList(DeliveryAPIView):
@@ -74,7 +74,7 @@ class DeliveryDetail(DeliveryAPIView):
     def get(self, request: Request, owner: UUID, delivery: UUID) -> Response:
         found = self.delivery(delivery)
         attempts = found.attempts.none() if privacy.is_private(found) else found.attempts.order_by("pk")
-        return Response(self.json(found) | {"attempts": [attempt_json(attempt, found) for attempt in attempts]})
+        return Response(self.json(found) | {"attempts": [serialize_attempt(attempt, found) for attempt in attempts]})
 
 
 class Redeliver(DeliveryAPIView):

@@ -42,7 +42,7 @@ class DeviceList(DeviceAPIView):
 
     def get(self, request: Request) -> Response:
         found = Device.objects.filter(user=self.user).select_related("endpoint").order_by("name", "pk")
-        return answer_whole(map(device_json, found))
+        return answer_whole(map(serialize_device, found))
 
     def post(self, request: Request) -> Response:
         sent = check_body(request.data)
@@ -50,7 +50,7 @@ class DeviceList(DeviceAPIView):
         with _by_the_rules():
             device, new = devices.register(self.user, sent["token"], sent["name"])
         return Response(
-            device_json(self.device(device.pk)), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK
+            serialize_device(self.device(device.pk)), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK
         )
 
 
@@ -58,7 +58,7 @@ class DeviceDetail(DeviceAPIView):
     """GET, PATCH `{"name"}` and DELETE a device."""
 
     def get(self, request: Request, device: UUID) -> Response:
-        return Response(device_json(self.device(device)))
+        return Response(serialize_device(self.device(device)))
 
     def patch(self, request: Request, device: UUID) -> Response:
         found, sent = self.device(device), check_body(request.data)
@@ -66,14 +66,14 @@ class DeviceDetail(DeviceAPIView):
         if "name" in sent:
             with _by_the_rules():
                 devices.rename(found, sent["name"])
-        return Response(device_json(found))
+        return Response(serialize_device(found))
 
     def delete(self, request: Request, device: UUID) -> Response:
         devices.remove(self.device(device))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def device_json(device: Device) -> dict[str, Any]:
+def serialize_device(device: Device) -> dict[str, Any]:
     """Return the JSON of a device. Select its endpoint."""
     endpoint = device.endpoint
     return {
@@ -84,5 +84,5 @@ def device_json(device: Device) -> dict[str, Any]:
         "last_delivered_at": endpoint.last_delivered_at,
         "last_attempt_at": endpoint.last_attempt_at,
         "last_answer": endpoint.last_answer,
-        "explanation": devices.explanation(),
+        "explanation": devices.explain_no_push(),
     }

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.models import Event
-from hooks.context import workers_running
+from hooks.context import has_running_workers
 from hooks.explanations import people
 from hooks.explanations.hooks import ExplainedHook, explain_hooks
 from hooks.explanations.people import Explained, Explanation
@@ -47,7 +47,7 @@ class EventExplanation(OrganizationAPIView):
                 found, search=search, told=told, after=_after(query), size=limit(query.get("limit"))
             )
         explanation = Explanation(
-            found, members, viewer=self.user.pk, workers=lambda: workers_running(self.request._request)
+            found, members, viewer=self.user.pk, workers=lambda: has_running_workers(self.request._request)
         )
         answer: dict[str, Any] = {
             "event": {"id": found.public_id, "type": found.type, "test": found.is_test},

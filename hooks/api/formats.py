@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from hooks.formats import Format, Option, webhook_formats
+from hooks.formats import Format, Option, list_webhook_formats
 from notifications_project.api.lists import answer_whole
 
 
@@ -16,7 +16,7 @@ class FormatList(APIView):
     """GET every format that a webhook can have, equal for all organizations."""
 
     def get(self, request: Request) -> Response:
-        return answer_whole(map(format_json, webhook_formats()))
+        return answer_whole(map(format_json, list_webhook_formats()))
 
 
 def format_json(known: Format) -> dict[str, Any]:

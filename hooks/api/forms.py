@@ -46,7 +46,7 @@ READ_ONLY = frozenset(
 )
 
 
-def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
+def parse_new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
     """Return the kind, and the fields of a `WebhookSpec` or the arguments of `rules.create_email_hook`."""
     data = dict(check_body(sent))
     kind = data.pop("kind", None)
@@ -55,7 +55,7 @@ def new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
     return kind, _parsed(kind, data, complete=True)
 
 
-def changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
+def parse_changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
     """Return the arguments of `rules.update_hook`. If `complete` (PUT), missing fields get their defaults."""
     data = {name: value for name, value in check_body(sent).items() if name not in READ_ONLY}
     if data.pop("kind", hook.kind) != hook.kind:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from events import catalogue
 from hooks.api import forms
-from hooks.api.presentation import hook_json
+from hooks.api.presentation import serialize_hook
 from hooks.audience import recipients
 from hooks.deliveries import test_sends
 from hooks.manage import rules
@@ -48,8 +48,8 @@ class HookAPIView(OrganizationAPIView):
 
     def list_json(self, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
         secret = allows(self.membership.role, Permission.MANAGE_HOOKS)
-        silent = recipients.skipped_addresses(self.organization, hooks)
-        return [hook_json(hook, silent.get(hook.pk, ()), secret=secret) for hook in hooks]
+        silent = recipients.find_skipped_addresses(self.organization, hooks)
+        return [serialize_hook(hook, silent.get(hook.pk, ()), secret=secret) for hook in hooks]
 
 
 @contextmanager
@@ -75,7 +75,7 @@ class HookList(HookAPIView):
         return answer_whole(self.list_json(list(hooks)))
 
     def post(self, request: Request, owner: UUID) -> Response:
-        kind, sent = forms.new_hook(request.data)
+        kind, sent = forms.parse_new_hook(request.data)
         shown: dict[str, Any] = {}
         with _by_the_rules():
             if kind == Hook.Kind.WEBHOOK:
@@ -108,7 +108,7 @@ class HookDetail(HookAPIView):
 
     def _change(self, request: Request, pk: UUID, *, complete: bool) -> Response:
         hook = self.hook(pk)
-        sent = forms.changes(hook, request.data, complete=complete)
+        sent = forms.parse_changes(hook, request.data, complete=complete)
         with _by_the_rules():
             rules.update_hook(hook, self.user, **sent)
         return Response(self.json(self.hook(pk)))

@@ -11,11 +11,11 @@ from hooks.manage.rules import RateLimit
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import conditions, delivery_sentences, hook_sentences, phrases
-from hooks.remarks import code_of
+from hooks.remarks import get_code
 from notifications_project import ids
 
 
-def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> dict[str, Any]:
+def serialize_hook(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> dict[str, Any]:
     """Return the JSON of a hook; it does not reach `silent`. Load its endpoint, lane, resources and users."""
     return {
         "id": hook.public_id,
@@ -28,7 +28,7 @@ def hook_json(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> 
         "enabled": hook.enabled,
         "state": conditions.find_hook_condition(hook).condition,
         "description": hook_sentences.describe_hook(hook),
-        "health": endpoint_health(hook.endpoint) if hook.endpoint else None,
+        "health": serialize_health(hook.endpoint) if hook.endpoint else None,
         "created_at": hook.created_at,
     }
 
@@ -67,11 +67,11 @@ def _refused(silent: Iterable[SkippedAddress], why: SkipReason) -> list[dict[str
     return [{"address": each.address, "since": each.since, "reason": each.words} for each in silent if each.why == why]
 
 
-def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
+def serialize_health(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
-        "disabled_code": code_of(endpoint.disabled_reason),
+        "disabled_code": get_code(endpoint.disabled_reason),
         "failing_since": endpoint.failing_since,
         "failed_in_a_row": endpoint.failed,
         "secret_lost": conditions.has_lost_secret(endpoint),
@@ -81,7 +81,7 @@ def endpoint_health(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[str, Any]:
+def serialize_delivery(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[str, Any]:
     """Return the JSON of a delivery; `workers` tells whether any worker runs. Load event, endpoint, lane and hook."""
     endpoint = delivery.endpoint
     return {
@@ -99,14 +99,14 @@ def delivery_json(delivery: Delivery, *, workers: Callable[[], bool]) -> dict[st
         "tries": delivery.tries,
         "extra_tries": delivery.extra_tries,
         "outcome": delivery.outcome,
-        "outcome_code": code_of(delivery.outcome),
+        "outcome_code": get_code(delivery.outcome),
         "created_at": delivery.created_at,
         "next_try_at": delivery_sentences.find_next_try(delivery),
         "settled_at": delivery.settled_at,
     }
 
 
-def private_json(delivery: Delivery, whose: str) -> dict[str, Any]:
+def serialize_private_delivery(delivery: Delivery, whose: str) -> dict[str, Any]:
     """Return the JSON of a delivery to the own channel of `whose`: only that it exists and whether it arrived."""
     return {
         "id": delivery.public_id,
@@ -114,7 +114,7 @@ def private_json(delivery: Delivery, whose: str) -> dict[str, Any]:
         "hook": None,
         "endpoint": {"kind": "private", "address": whose, "format": None},
         "state": delivery.state,
-        "explanation": privacy.state(delivery),
+        "explanation": privacy.describe_state(delivery),
         "reasons": _reasons(delivery),
         "tries": None,
         "extra_tries": None,
@@ -130,7 +130,7 @@ def _reasons(delivery: Delivery) -> list[dict[str, Any]]:
     return [{**reason, "explanation": delivery_sentences.describe_reason(reason)} for reason in delivery.reasons]
 
 
-def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
+def serialize_attempt(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
     """Return the JSON of an attempt. `request.body` is the event's representation unless another body is stored."""
     request = {"body": delivery.event.representation, **attempt.request}
     return {
@@ -141,7 +141,7 @@ def attempt_json(attempt: Attempt, delivery: Delivery) -> dict[str, Any]:
         "verdict": attempt.verdict,
         "code": attempt.code,
         "explanation": attempt.explanation,
-        "explanation_code": code_of(attempt.explanation),
+        "explanation_code": get_code(attempt.explanation),
         "advice": ""
         if attempt.verdict == Verdict.DELIVERED
         else delivery_sentences.give_advice(attempt.code, delivery.endpoint.kind),

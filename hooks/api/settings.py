@@ -16,7 +16,7 @@ from hooks.models import Channel, Urgent
 from hooks.preferences import notification_settings
 from hooks.preferences.effective import EffectiveSettings, SettingCell
 from hooks.preferences.notification_settings import Choice, InvalidSetting, Scope
-from hooks.preferences.scopes import UnknownScope, find_scope, scope_key
+from hooks.preferences.scopes import UnknownScope, find_scope, get_scope_key
 from notifications_project.accounts.models import User
 from notifications_project.api.errors import ApiError, describe_error, make_invalid
 from notifications_project.api.lists import read_parameters
@@ -37,11 +37,11 @@ class NotificationSettings(OwnAPIView):
         scope = _scope(self.user, read_parameters(request, "scope").get("scope", "everything"))
         memberships = list(self.user.memberships.select_related("organization").order_by("joined_at", "pk"))
         standing = EffectiveSettings.read(self.user, memberships)
-        chosen = notification_settings.chosen(self.user, scope)
+        chosen = notification_settings.read_choices(self.user, scope)
         types = [each for listed in catalogue.group_by_category().values() for each in listed]
         return Response(
             {
-                "scope": scope_key(scope),
+                "scope": get_scope_key(scope),
                 "settings": [
                     {
                         "event_type": each.name,
@@ -62,7 +62,7 @@ class NotificationSettings(OwnAPIView):
         scope = _scope(self.user, sent.get("scope", "everything"))
         wanted = _choices(sent.get("settings", []))
         urgent = _marks(sent.get("urgent", {}))
-        if wrong := notification_settings.problems(self.user, wanted):
+        if wrong := notification_settings.find_problems(self.user, wanted):
             raise ApiError(
                 422,
                 [describe_error(text, name, index) for index, found in wrong for name, text in found.errors.items()],
@@ -79,7 +79,7 @@ class NotificationSettings(OwnAPIView):
         except InvalidSetting as problem:  # a channel was removed or a membership ended meanwhile
             raise make_invalid(problem.errors) from None
         return {
-            "scope": scope_key(scope),
+            "scope": get_scope_key(scope),
             "settings": [
                 {"event_type": each.event_type, "channel": each.channel, "enabled": each.enabled} for each in before
             ],

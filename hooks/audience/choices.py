@@ -53,7 +53,7 @@ class Decision(NamedTuple):
         return self.by != Breadth.DEFAULT
 
 
-def default(event_type: str, channel: str, role: str = "") -> Decision:
+def get_default(event_type: str, channel: str, role: str = "") -> Decision:
     """Return the default for a member without a choice. Only e-mail can be on by default.
 
     `role` is the one in the event's organization: administrators and managers are e-mailed about trouble with hooks.
@@ -66,7 +66,7 @@ def default(event_type: str, channel: str, role: str = "") -> Decision:
     return Decision(known.email_default == EmailDefault.ON, Breadth.DEFAULT)
 
 
-def follows_hooks(event_type: str, channel: str) -> bool:
+def is_decided_by_hooks(event_type: str, channel: str) -> bool:
     """Tell whether, without a choice, the organization's e-mail hooks decide."""
     known = catalogue.EVENT_TYPES.get(event_type)
     return channel == Channel.Kind.EMAIL and known is not None and known.email_default == EmailDefault.FOLLOW_HOOKS
@@ -91,7 +91,7 @@ class Choices:
         )
         chosen: dict[tuple[str, str], _Chosen] = defaultdict(lambda: defaultdict(dict))
         columns = ("user_id", "event_type", "channel", "organization_id", "resource_id", "enabled")
-        found = of_members(rows, organization, members).values_list(*columns)
+        found = filter_by_members(rows, organization, members).values_list(*columns)
         for user, event_type, channel, of, resource, enabled in found:
             chosen[event_type, channel][user][resource or of] = enabled
         return cls(organization.pk, chosen)
@@ -106,7 +106,7 @@ class Choices:
                 return Decision(chosen[self.organization], Breadth.ORGANIZATION)
             if None in chosen:
                 return Decision(chosen[None], Breadth.EVERYTHING)
-        return default(event_type, channel, member.role)
+        return get_default(event_type, channel, member.role)
 
     def may_be_on(self, channel: str) -> bool:
         """Tell whether any member turned one of these types on for a channel."""
@@ -123,7 +123,7 @@ class Choices:
         return self.chosen.get((event_type, channel), {})
 
 
-def of_members(rows: QuerySet[Any], organization: Organization, members: Sequence[Member]) -> QuerySet[Any]:
+def filter_by_members(rows: QuerySet[Any], organization: Organization, members: Sequence[Member]) -> QuerySet[Any]:
     """Filter rows with a `user` to these members of an organization."""
     few = min(_FEW, connection.features.max_query_params or _FEW)
     if len(members) <= few:
@@ -131,6 +131,6 @@ def of_members(rows: QuerySet[Any], organization: Organization, members: Sequenc
     return rows.filter(user__memberships__organization=organization, user__is_active=True)
 
 
-def kinds() -> list[str]:
+def list_kinds() -> list[str]:
     """Return the kinds of channels that work in this installation: iOS only with a push configuration."""
     return [kind for kind in Channel.Kind.values if kind != Channel.Kind.IOS or settings.PUSH_CONFIGURED]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from events import catalogue
-from hooks.audience.choices import of_members
+from hooks.audience.choices import filter_by_members
 from hooks.audience.recipients import Member
 from hooks.models import Channel, Urgent
 from notifications_project.accounts.models import Organization
@@ -21,7 +21,7 @@ from notifications_project.accounts.models import Organization
 DIGEST_GRACE = timedelta(minutes=10)
 
 
-def quiet_until(channel: Channel, zone: str, now: datetime) -> datetime | None:
+def find_quiet_end(channel: Channel, zone: str, now: datetime) -> datetime | None:
     """Return when the channel may be used again; None if it may now. `zone` is the user's time zone, "Europe/Paris"."""
     free = max(now, channel.snoozed_until or now)
     if channel.quiet_from and channel.quiet_until:
@@ -58,17 +58,17 @@ class Quiet:
         cls, organization: Organization, types: Collection[str], members: Sequence[Member], now: datetime
     ) -> Quiet:
         silent = Channel.objects.filter(Q(snoozed_until__gt=now) | Q(quiet_from__isnull=False))
-        zones = of_members(silent, organization, members).select_related("user").only(
+        zones = filter_by_members(silent, organization, members).select_related("user").only(
             "user__time_zone", "user_id", "kind", "snoozed_until", "quiet_from", "quiet_until"
         )  # fmt: skip
         until = {
             (channel.user_id, channel.kind): end
             for channel in zones
-            if (end := quiet_until(channel, channel.user.time_zone, now))
+            if (end := find_quiet_end(channel, channel.user.time_zone, now))
         }
         if not until:
             return cls()
-        passing = of_members(Urgent.objects.filter(event_type__in=types), organization, members)
+        passing = filter_by_members(Urgent.objects.filter(event_type__in=types), organization, members)
         return cls(until, set(passing.values_list("user_id", "event_type")))
 
     def of(self, user: UUID, channel: str, event_type: str) -> datetime | None:

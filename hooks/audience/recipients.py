@@ -1,7 +1,7 @@
 """Recipients of e-mail hooks, and those who get nothing: unsubscribed, not confirmed, deactivated or refused.
 
-Routing reads them for many events at once (`OptOuts`), pages and API for many hooks at once (`skipped_addresses`). The
-number of queries does not grow with either.
+Routing reads them for many events at once (`OptOuts`), pages and API for many hooks at once
+(`find_skipped_addresses`). The number of queries does not grow with either.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Member(NamedTuple):
     email: str
 
 
-def members_of(organization: Organization) -> list[Member]:
+def list_members(organization: Organization) -> list[Member]:
     """Return the active members in the order in which they joined."""
     members = _active(organization).order_by("joined_at", "pk")
     return [Member(*member) for member in members.values_list("user_id", "role", "user__email")]
 
 
-def named_by(hook: Hook, members: Iterable[Member]) -> Iterator[str]:
+def find_named_addresses(hook: Hook, members: Iterable[Member]) -> Iterator[str]:
     """Yield the addresses that an e-mail hook names: of members, then typed ones. Prefetch `notify_users`."""
     users = {user.pk for user in hook.notify_users.all()}
     for member in members:
@@ -99,12 +99,12 @@ class OptOuts:
         return SkipReason.UNCONFIRMED if lower in self.unconfirmed else None
 
 
-def unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[str, str]:
+def find_unconfirmed(organization: Organization, addresses: Iterable[str]) -> dict[str, str]:
     """Return the typed addresses, by lower case, that belong to no member and have not confirmed."""
     typed = {address.lower(): address for address in addresses}
     if not typed or not settings.EMAIL_CONFIRM_ADDRESSES:
         return {}
-    for lower in {*members_among(organization, typed), *_deactivated(typed)}:
+    for lower in {*find_members_among(organization, typed), *_deactivated(typed)}:
         del typed[lower]
     known = _asked(organization, typed)
     return {lower: typed[lower] for lower in typed if lower not in known or not known[lower].confirmed_at}
@@ -143,7 +143,7 @@ def _active(organization: Organization) -> QuerySet[Membership]:
     return Membership.objects.filter(organization=organization, user__is_active=True)
 
 
-def members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
+def find_members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
     """Return the members to whom some of the addresses belong, by address in lower case."""
     members = _active(organization).alias(lower=Lower("user__email"))
     rows = find_rows(members.values_list("user_id", "role", "user__email"), "lower", lowers)
@@ -174,7 +174,7 @@ class SkippedAddress:
     may_ask: bool = False  # a person may have it asked now
 
 
-def skipped_addresses(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list[SkippedAddress]]:
+def find_skipped_addresses(organization: Organization, hooks: Sequence[Hook]) -> dict[UUID, list[SkippedAddress]]:
     """Return the addresses that each of these hooks names but does not reach, by hook. Prefetch `notify_users`."""
     mails = [hook for hook in hooks if hook.kind == Hook.Kind.EMAIL]
     if not mails:
@@ -188,15 +188,15 @@ def skipped_addresses(organization: Organization, hooks: Sequence[Hook]) -> dict
     endpoints = Endpoint.objects.mails().filter(organization=organization)
     troubled = Q(disabled_at__isnull=False) | Q(failed__gte=SEVERAL_FAILED)
     unreached = list(endpoints.filter(troubled).without_secrets().order_by("address"))
-    unsure = unconfirmed(organization, _typed(mails).values())
+    unsure = find_unconfirmed(organization, _typed(mails).values())
     known, now = _asked(organization, unsure), clock.now()
     refused = {endpoint.address.lower() for endpoint in unreached}
-    members = members_among(organization, refused)
+    members = find_members_among(organization, refused)
     for each in mails:
         for lower in map(str.lower, each.notify_addresses):
             if lower in unsure and lower not in left[each.pk] | refused:
                 found[each.pk].append(_unconfirmed(unsure[lower], known.get(lower), now))
-        named = set(map(str.lower, named_by(each, members.values())))
+        named = set(map(str.lower, find_named_addresses(each, members.values())))
         found[each.pk] += [_unreached(endpoint) for endpoint in unreached if endpoint.address.lower() in named]
     return found
 

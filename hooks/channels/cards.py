@@ -14,12 +14,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext, pgettext
 
 from events import catalogue
-from hooks.audience.quiet_times import quiet_until
+from hooks.audience.quiet_times import find_quiet_end
 from hooks.channels import channel_deliveries, services
 from hooks.endpoints import devices
 from hooks.endpoints.webhooks import has_lost_secret, has_lost_url
 from hooks.formats import FORMATS
-from hooks.formats.base import CA_CERTIFICATES, authorities_of
+from hooks.formats.base import CA_CERTIFICATES, get_authorities
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.presentation import conditions, delivery_sentences, phrases
 from hooks.presentation.conditions import Badge, Condition, ConditionBadge, make_badge
@@ -98,20 +98,22 @@ class Card:
         return self.channel.endpoint
 
 
-def cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
+def list_cards(user: User, now: datetime, workers: Callable[[], bool]) -> list[Card]:
     """Return the cards of all kinds of channels, set up or not. `workers` says whether any worker is running."""
-    there = services.channels_of(user)
-    recent = channel_deliveries.recent(user, channel_deliveries.endpoints_by_kind(user), RECENT)
+    there = services.list_channels(user)
+    recent = channel_deliveries.find_recent(user, channel_deliveries.find_endpoints_by_kind(user), RECENT)
     return [
-        card(there.get(kind) or Channel(user=user, kind=kind), now, lines(recent.get(kind, []), now, workers))
+        build_card(
+            there.get(kind) or Channel(user=user, kind=kind), now, build_lines(recent.get(kind, []), now, workers)
+        )
         for kind in Kind.values
     ]
 
 
-def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> Card:
+def build_card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> Card:
     """Return the card of a user's channel of one kind. A channel that is not set up has no row."""
     endpoint = channel.endpoint
-    waiting = services.waiting_for(channel).count()
+    waiting = services.find_waiting(channel).count()
     mine = list(_devices(channel.user)) if channel.kind == Kind.IOS else []
     there = _is_there(channel, mine)
     known = FORMATS.get(endpoint.format) if endpoint else None
@@ -120,8 +122,8 @@ def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> C
         there=there,
         state=_state(channel, there, now),
         facts=_facts(channel),
-        quiet=quiet_words(channel, waiting, now),
-        hours=hours_words(channel),
+        quiet=describe_quiet(channel, waiting, now),
+        hours=describe_hours(channel),
         trouble=_trouble(channel, endpoint, waiting, now) if endpoint else "",
         waiting=waiting,
         devices=mine,
@@ -134,7 +136,7 @@ def card(channel: Channel, now: datetime, recent: list[Line] | None = None) -> C
     )
 
 
-def lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], bool]) -> list[Line]:
+def build_lines(deliveries: Sequence[Delivery], now: datetime, workers: Callable[[], bool]) -> list[Line]:
     """Return the user's own deliveries as their list shows them."""
     return [
         Line(
@@ -166,9 +168,9 @@ def describe_target(delivery: Delivery) -> str:
 # --- In words ------------------------------------------------------------------------------------------------
 
 
-def quiet_words(channel: Channel, waiting: int, now: datetime) -> str:
+def describe_quiet(channel: Channel, waiting: int, now: datetime) -> str:
     """Return until when it is quiet, and what waits: "Snoozed until 14:05, 3 wait". Empty if it is not quiet."""
-    until = quiet_until(channel, channel.user.time_zone, now)
+    until = find_quiet_end(channel, channel.user.time_zone, now)
     if until is None:
         return ""
     is_snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
@@ -182,10 +184,10 @@ def quiet_words(channel: Channel, waiting: int, now: datetime) -> str:
         words = ngettext(
             "Quiet hours until %(time)s, %(number)s waits", "Quiet hours until %(time)s, %(number)s wait", waiting
         )
-    return words % {"time": at_words(until, channel.user.time_zone, now), "number": number(waiting)}
+    return words % {"time": describe_time(until, channel.user.time_zone, now), "number": number(waiting)}
 
 
-def hours_words(channel: Channel) -> str:
+def describe_hours(channel: Channel) -> str:
     """Return the daily quiet hours in words; empty if there are none."""
     if channel.quiet_from is None or channel.quiet_until is None:
         return ""
@@ -193,7 +195,7 @@ def hours_words(channel: Channel) -> str:
     return gettext("Quiet each day from %(begin)s until %(end)s") % hours
 
 
-def at_words(when: datetime, zone: str, now: datetime) -> str:
+def describe_time(when: datetime, zone: str, now: datetime) -> str:
     """Return a time to come: "14:05", "tomorrow 08:00", "Monday 23 Nov, 08:00"."""
     local, today = when.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()
     days = (local.date() - today).days
@@ -207,7 +209,7 @@ def at_words(when: datetime, zone: str, now: datetime) -> str:
 def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
     endpoint = channel.endpoint
     if channel.kind == Kind.IOS and not settings.PUSH_CONFIGURED:
-        return make_badge(Condition.NOT_AVAILABLE, devices.explanation())
+        return make_badge(Condition.NOT_AVAILABLE, devices.explain_no_push())
     if not there:
         return make_badge(Condition.NOT_SET_UP)
     if endpoint and endpoint.disabled_at:
@@ -216,7 +218,7 @@ def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
         return conditions.make_secret_lost_badge()
     if endpoint and endpoint.failing_since:
         return make_badge(Condition.FAILING, endpoint.last_answer)
-    if quiet_until(channel, channel.user.time_zone, now):
+    if find_quiet_end(channel, channel.user.time_zone, now):
         return make_badge(Condition.QUIET)
     return conditions.find_endpoint_condition(endpoint) if endpoint else make_badge(Condition.ON)
 
@@ -286,7 +288,7 @@ def _facts(channel: Channel) -> list[Fact]:
     if known:
         labels = {option.name: gettext(option.label) for option in known.all_options}
         shown = {**endpoint.options} | (
-            {CA_CERTIFICATES.name: gettext("given")} if authorities_of(endpoint.options) else {}
+            {CA_CERTIFICATES.name: gettext("given")} if get_authorities(endpoint.options) else {}
         )
         facts += [Fact(labels.get(name, name), str(value)) for name, value in shown.items()]
         facts += [Fact(gettext("Signing secret"), _secret_beginning(endpoint))] if known.signed else []
@@ -316,5 +318,5 @@ def _devices(user: User) -> QuerySet[Device]:
 
 
 def _refusing(channel: Channel) -> QuerySet[Endpoint]:
-    refused = services.endpoints_of(channel).filter(disabled_at__isnull=False)
+    refused = services.find_endpoints(channel).filter(disabled_at__isnull=False)
     return refused.select_related("organization").defer("secrets").order_by("organization__name")

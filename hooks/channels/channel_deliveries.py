@@ -18,26 +18,28 @@ _LOOKED_THROUGH = 1_000  # newest events of each organization
 _ORGANIZATIONS = 50
 
 
-def deliveries(user: User) -> QuerySet[Delivery]:
+def list_deliveries(user: User) -> QuerySet[Delivery]:
     """Return the deliveries that the user may read whole, in organizations of the user. Look for few of them by id."""
     mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower=user.email.lower())
     mine = Delivery.objects.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__organization=user.pk) | mails)
     return mine.filter(organization__in=user.memberships.values("organization"))
 
 
-def loaded(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
+def load_related(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Load with the deliveries everything that pages show of them."""
     related = ("organization", "event__resource", "endpoint", "hook")
-    return delivery_lists.with_back_off(found).select_related(*related).defer("endpoint__secrets")
+    return delivery_lists.load_back_off(found).select_related(*related).defer("endpoint__secrets")
 
 
-def endpoints_by_kind(user: User) -> dict[str, list[UUID]]:
+def find_endpoints_by_kind(user: User) -> dict[str, list[UUID]]:
     """List the addresses or devices of each of the user's channels."""
-    there: dict[str, Channel] = {**_always(user), **services.channels_of(user)}
-    return {kind: list(services.endpoints_of(channel).values_list("pk", flat=True)) for kind, channel in there.items()}
+    there: dict[str, Channel] = {**_always(user), **services.list_channels(user)}
+    return {
+        kind: list(services.find_endpoints(channel).values_list("pk", flat=True)) for kind, channel in there.items()
+    }
 
 
-def recent(user: User, endpoints: dict[str, list[UUID]], most: int) -> dict[str, list[Delivery]]:
+def find_recent(user: User, endpoints: dict[str, list[UUID]], most: int) -> dict[str, list[Delivery]]:
     """Return the newest deliveries of each kind of channel.
 
     Deliveries have no index by endpoint, as each costs every write: they are found by their events, of which the
@@ -48,7 +50,7 @@ def recent(user: User, endpoints: dict[str, list[UUID]], most: int) -> dict[str,
     for pk, endpoint in sorted(_among_newest(user, kinds), reverse=True):
         by_kind[kinds[endpoint]].append(pk)
     wanted = [pk for found in by_kind.values() for pk in found[:most]]
-    rows = {delivery.pk: delivery for delivery in loaded(Delivery.objects.filter(pk__in=wanted))}
+    rows = {delivery.pk: delivery for delivery in load_related(Delivery.objects.filter(pk__in=wanted))}
     return {kind: [rows[pk] for pk in found[:most] if pk in rows] for kind, found in by_kind.items()}
 
 
@@ -68,4 +70,4 @@ def _always(user: User) -> dict[str, Channel]:
     return {Channel.Kind.EMAIL: Channel(user=user, kind=Channel.Kind.EMAIL)}
 
 
-__all__ = ["deliveries", "endpoints_by_kind", "loaded", "recent"]
+__all__ = ["find_endpoints_by_kind", "find_recent", "list_deliveries", "load_related"]

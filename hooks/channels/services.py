@@ -16,12 +16,12 @@ from django.db.models import F, Q
 from django.utils.translation import gettext
 
 from hooks import clock
-from hooks.audience.quiet_times import quiet_until
+from hooks.audience.quiet_times import find_quiet_end
 from hooks.consent import suppressing
 from hooks.deliveries import digests
 from hooks.endpoints import webhooks
-from hooks.endpoints.options import is_shown_url, options_after
-from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
+from hooks.endpoints.options import is_shown_url, merge_options
+from hooks.endpoints.validation import InvalidRule, check, find_destination_problem, format_problem, read_url
 from hooks.formats import FORMATS
 from hooks.locking import lock_endpoint, lock_organizations_of
 from hooks.models import Channel, Delivery, DeliveryQuerySet, Device, Endpoint, EndpointQuerySet, NotificationSetting
@@ -45,7 +45,7 @@ class RemovalImpact:
     waiting: int = 0
 
 
-def channels_of(user: User) -> dict[str, Channel]:
+def list_channels(user: User) -> dict[str, Channel]:
     """Return the channels that the user has set up, by kind."""
     found = Channel.objects.filter(user=user).select_related("endpoint")
     return {channel.kind: channel for channel in found}
@@ -62,8 +62,8 @@ def set_up(
     if kind not in WITH_ENDPOINT:
         raise InvalidRule({"channel": gettext("Only HipChat and the webhook are set up like this.")})
     format = "hipchat" if kind == Kind.HIPCHAT else format or "raw"
-    url = url or webhooks.default_url(format)
-    known = channels_of(user).get(kind)
+    url = url or webhooks.get_default_url(format)
+    known = list_channels(user).get(kind)
     if known and known.endpoint and is_shown_url(known.endpoint, url):
         url = known.endpoint.whole_address
         problems = {} if url else {"url": gettext("Its URL cannot be read any more: enter it again.")}
@@ -73,10 +73,10 @@ def set_up(
         url, problems = read_url(url)  # looks up a name: before anything is locked
     with transaction.atomic():
         space = _locked_space(user)
-        channel = channels_of(user).get(kind)
+        channel = list_channels(user).get(kind)
         before = _locked(channel) if channel else None
-        chosen = options_after(before, format, options) if before else dict(options)
-        check(destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
+        chosen = merge_options(before, format, options) if before else dict(options)
+        check(find_destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
         if channel and before:
             webhooks.update_endpoint(before, {"url": url, "format": format, "options": chosen})
             audit.record(space, user, "channel.changed", channel.english_name)
@@ -106,7 +106,7 @@ def enable(channel: Channel) -> None:
     Of e-mail: have the user's address tried again in every organization where the mail server refused it.
     """
     if channel.kind == Kind.EMAIL:
-        for refused in endpoints_of(channel).filter(disabled_at__isnull=False).order_by("pk"):
+        for refused in find_endpoints(channel).filter(disabled_at__isnull=False).order_by("pk"):
             suppressing.try_again(refused, channel.user)
         return
     with transaction.atomic():
@@ -118,7 +118,7 @@ def enable(channel: Channel) -> None:
             wake()
 
 
-def removal_impact(channel: Channel) -> RemovalImpact:
+def find_removal_impact(channel: Channel) -> RemovalImpact:
     """Return what removing the channel ends, in organizations of which its user is a member.
 
     Nothing comes from others.
@@ -129,7 +129,7 @@ def removal_impact(channel: Channel) -> RemovalImpact:
     chosen = chosen.filter(everything | Q(organization__in=owners) | Q(resource__organization__in=owners))
     chosen = chosen.select_related("organization", "resource")
     in_order = chosen.order_by("event_type", F("organization__name").asc(nulls_first=True), "resource__name", "pk")
-    return RemovalImpact(list(in_order), waiting_for(channel).count())
+    return RemovalImpact(list(in_order), find_waiting(channel).count())
 
 
 @transaction.atomic
@@ -146,7 +146,7 @@ def remove(channel: Channel) -> None:
     now = clock.now()
     endpoint.deleted_at = now
     endpoint.save(update_fields=["deleted_at"])
-    waiting_for(channel).cancel(Remark(RemarkCode.CHANNEL_REMOVED), now)
+    find_waiting(channel).cancel(Remark(RemarkCode.CHANNEL_REMOVED), now)
     audit.record(space, channel.user, "channel.removed", channel.english_name)
 
 
@@ -177,8 +177,8 @@ def silence(
                 channel.quiet_from, channel.quiet_until = hours[0] or (None, None)
                 audit.record(space, user, *_audit_action("quiet_hours_set", "quiet_hours_ended", channel, hours[0]))
             channel.save()
-            waiting = waiting_for(channel).filter(quiet_until__isnull=False)
-            digests.wait_until(waiting, quiet_until(channel, user.time_zone, now) or now)
+            waiting = find_waiting(channel).filter(quiet_until__isnull=False)
+            digests.wait_until(waiting, find_quiet_end(channel, user.time_zone, now) or now)
     digests.send_due(user)
 
 
@@ -195,13 +195,13 @@ def _checked(until: datetime, now: datetime) -> datetime:
     return until
 
 
-def waiting_for(channel: Channel) -> DeliveryQuerySet:
+def find_waiting(channel: Channel) -> DeliveryQuerySet:
     """Return the deliveries that wait for a user's channel, of all organizations."""
-    endpoints = endpoints_of(channel)
+    endpoints = find_endpoints(channel)
     return Delivery.objects.pending().filter(endpoint__in=endpoints, lane__in=endpoints.values("lane"))
 
 
-def endpoints_of(channel: Channel) -> EndpointQuerySet:
+def find_endpoints(channel: Channel) -> EndpointQuerySet:
     """List the addresses of the channel: for e-mail, the user's address in each organization."""
     if channel.kind == Kind.EMAIL:
         owners = channel.user.memberships.values("organization")
@@ -215,7 +215,7 @@ def _get_or_create_channel(user: User, kind: str) -> Channel:
     """Return the user's channel of a kind. E-mail always exists, but gets a row only when it is first changed."""
     if kind == Kind.EMAIL:
         return Channel.objects.get_or_create(user=user, kind=kind)[0]
-    channel = channels_of(user).get(kind)
+    channel = list_channels(user).get(kind)
     if channel is None:
         raise InvalidRule({"channel": gettext("%(channel)s is not set up.") % {"channel": Kind(kind).label}})
     return channel

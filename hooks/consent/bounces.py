@@ -30,7 +30,7 @@ def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
 
 
 def _take_in(event: Any, esp_name: str) -> None:
-    said = plain.line(str(event.mta_response or event.description or ""), 120)
+    said = plain.make_line(str(event.mta_response or event.description or ""), 120)
     if event.event_type == "bounced" and event.reject_reason in _FOR_GOOD:
         code, more = (RemarkCode.BOUNCES_SAYING, {"said": said}) if said else (RemarkCode.BOUNCES, {})
         stop_everywhere(event.recipient, Remark(code, provider=esp_name, **more))

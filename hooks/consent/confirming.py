@@ -46,9 +46,9 @@ _TAKEN_FOR = timedelta(minutes=2)  # longer than a task runs: otherwise a second
 _LATER = timedelta(minutes=15)  # until the retry after a refusal that is not about the address
 
 
-def ask(hook: Hook) -> None:
+def ask_addresses(hook: Hook) -> None:
     """Request confirmations from the addresses of an e-mail hook that belong to no member and were never asked."""
-    unsure = recipients.unconfirmed(hook.organization, hook.notify_addresses)
+    unsure = recipients.find_unconfirmed(hook.organization, hook.notify_addresses)
     if lookup.request_confirmations(hook.organization, unsure):
         _soon()
 
@@ -57,9 +57,9 @@ def ask(hook: Hook) -> None:
 def ask_again(organization: Organization, address: str, actor: User) -> bool:
     """Schedule another mail to an address; False if one was sent a moment ago or the address need not confirm."""
     lock_organization(organization.pk)
-    if not recipients.unconfirmed(organization, [address]):
+    if not recipients.find_unconfirmed(organization, [address]):
         return False
-    endpoint = lookup.mail_endpoint(organization, address)
+    endpoint = lookup.get_or_create_mail_endpoint(organization, address)
     now = clock.now()
     if endpoint.ask_at or (endpoint.asked_at and now - endpoint.asked_at < recipients.ASK_AGAIN_AFTER):
         return False
@@ -79,7 +79,7 @@ def confirm(endpoint: Endpoint) -> bool:
     return True
 
 
-def naming(endpoint: Endpoint) -> list[Hook]:
+def find_naming_hooks(endpoint: Endpoint) -> list[Hook]:
     """Return the e-mail hooks that name the address itself, by name."""
     lower = endpoint.address.lower()
     hooks = Hook.objects.existing().filter(organization=endpoint.organization_id, kind=Hook.Kind.EMAIL)
@@ -118,7 +118,7 @@ def send_due() -> int:
 def _send_one(connection: Any, pk: UUID) -> Answer | None:
     """Send the mail to one address and return the answer; None if there is nothing to ask now."""
     endpoint = _take(pk)
-    hooks = naming(endpoint) if endpoint else []
+    hooks = find_naming_hooks(endpoint) if endpoint else []
     if endpoint is None or not _still_wanted(endpoint, hooks):
         return None
     if free_at := _over_a_quota(endpoint):
@@ -161,12 +161,12 @@ def _put_aside(pk: UUID) -> None:
 def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:
     """Return the mail that asks an address to confirm, with the names of the hooks."""
     link = mail_links.confirm_url(endpoint.pk)
-    words = mailing.confirmation(endpoint.organization.name)
+    words = mailing.build_confirmation(endpoint.organization.name)
     context = {
         "language": words.language,
         "words": words,
         "link": link,
-        "hooks": [mailing.named(hook.name) for hook in hooks],
+        "hooks": [mailing.clean_hook_name(hook.name) for hook in hooks],
     }
     return Message(
         body=render_to_string("mail/confirm.txt", context).encode(),
@@ -202,7 +202,7 @@ def _take(pk: UUID) -> Endpoint | None:
 
 def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
     """Tell whether the address still needs to be asked; if not, clear its schedule."""
-    unsure = recipients.unconfirmed(endpoint.organization, [endpoint.address])
+    unsure = recipients.find_unconfirmed(endpoint.organization, [endpoint.address])
     if hooks and unsure and not endpoint.disabled_at:
         return True
     Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=None)

@@ -18,7 +18,7 @@ from notifications_project.accounts import audit
 from notifications_project.accounts.models import User
 
 
-def existing_hooks(endpoint: Endpoint, hooks: Collection[UUID]) -> list[Hook]:
+def find_existing_hooks(endpoint: Endpoint, hooks: Collection[UUID]) -> list[Hook]:
     """Return the given hooks that still exist in the organization of the address, by name."""
     found = Hook.objects.existing().filter(organization=endpoint.organization_id, kind=Hook.Kind.EMAIL, pk__in=hooks)
     return list(found.order_by("name", "pk"))
@@ -32,7 +32,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
     """
     lock_organization(endpoint.organization_id)
     left = []
-    for hook in existing_hooks(endpoint, hooks):
+    for hook in find_existing_hooks(endpoint, hooks):
         _, new = Unsubscription.objects.get_or_create(hook=hook, endpoint=endpoint)
         if new:
             pending.cancel_for_hook(hook, Remark(RemarkCode.UNSUBSCRIBED), only_to=endpoint)
@@ -46,7 +46,7 @@ def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
     """Permit mail from these hooks again; return those for which that is new. Cancelled deliveries stay so."""
     lock_organization(endpoint.organization_id)
     back = []
-    for hook in existing_hooks(endpoint, hooks):
+    for hook in find_existing_hooks(endpoint, hooks):
         deleted, _ = Unsubscription.objects.filter(hook=hook, endpoint=endpoint).delete()
         if deleted:
             audit.record(endpoint.organization, by, "hook.resubscribed", hook.name, **_about(endpoint, by))

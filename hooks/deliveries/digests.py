@@ -38,7 +38,7 @@ from events import catalogue, intake
 from events.models import Event
 from events.representation import Source
 from hooks import clock
-from hooks.audience.quiet_times import DIGEST_GRACE, quiet_until
+from hooks.audience.quiet_times import DIGEST_GRACE, find_quiet_end
 from hooks.endpoints import lookup
 from hooks.locking import lock_deliveries, lock_endpoint, lock_idle_deliveries, lock_organization
 from hooks.messages import Notification, RuleKind
@@ -73,7 +73,7 @@ def wait_until(deliveries: QuerySet[Delivery], when: datetime) -> None:
     deliveries.filter(due_at__gt=clock.now(), tries=0).update(quiet_until=when, due_at=when + DIGEST_GRACE)
 
 
-def told_in(delivery: Delivery) -> str:
+def find_digest_id(delivery: Delivery) -> str:
     """The public id of the digest in which a delivery was told; empty if it was not."""
     digest = delivery.digest_id if delivery.is_told_in_digest else None
     return ids.encode("dlv", digest) if digest else ""
@@ -227,13 +227,13 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
         return _release(rows, now)  # nobody has the address any more
     if not channel.user.is_active:
         return _cancel(rows, now, Remark(RemarkCode.USER_DEACTIVATED))
-    if end := quiet_until(channel, channel.user.time_zone, now):
+    if end := find_quiet_end(channel, channel.user.time_zone, now):
         for some in split_into_chunks([row.pk for row in rows]):
             wait_until(Delivery.objects.filter(pk__in=some), end)
         return 0
     if len(rows) < 2:
         return _release(rows, now)
-    to = endpoint or lookup.mail_endpoint(space, channel.user.email)
+    to = endpoint or lookup.get_or_create_mail_endpoint(space, channel.user.email)
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
         return _release(rows, now)
     digest = _digest(space, to, channel, rows, now)

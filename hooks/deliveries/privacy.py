@@ -32,12 +32,12 @@ def is_owner(delivery: Delivery, user: User) -> bool:
     return delivery.endpoint.organization_id == user.pk
 
 
-def state(delivery: Delivery) -> str:
+def describe_state(delivery: Delivery) -> str:
     """Return the state of a delivery in words, and nothing of the receiver's answer."""
     return str(_STATES[Delivery.State(delivery.state)])
 
 
-def whose(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
+def find_owners(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
     """Return to whom the private ones of these go, "HipChat of Ada", by delivery; in two queries, or none."""
     private = [delivery for delivery in deliveries if is_private(delivery)]
     if not private:

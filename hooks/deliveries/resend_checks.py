@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.models import Event
 from hooks.audience.choices import Choices
-from hooks.audience.recipients import OptOuts, members_among
+from hooks.audience.recipients import OptOuts, find_members_among
 from hooks.messages import RuleKind
 from hooks.models import Channel, Delivery, Endpoint, Hook, Unsubscription
 from notifications_project import ids
@@ -26,7 +26,7 @@ _UNSUBSCRIBED = _("Its address has unsubscribed from every hook that asked for i
 _TURNED_OFF = _("The member has turned such e-mails off.")
 
 
-def reasons_not_to_resend(
+def find_reasons_not_to_resend(
     deliveries: Collection[Delivery], endpoints: Mapping[UUID, Endpoint], actor: User
 ) -> dict[UUID, str]:
     """Return why mails among the deliveries may not be sent again, by id; takes a few queries for each organization.
@@ -51,7 +51,7 @@ def _of_organization(
     organization: Organization, mails: Collection[Delivery], endpoints: Mapping[UUID, Endpoint]
 ) -> Iterator[tuple[UUID, StrOrPromise]]:
     address = {each.pk: endpoints[each.endpoint_id].address.lower() for each in mails}
-    members = members_among(organization, set(address.values()))
+    members = find_members_among(organization, set(address.values()))
     hooks = list(Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL, enabled=True))
     typed = {lower for hook in hooks for lower in map(str.lower, hook.notify_addresses)}
     unconfirmed = OptOuts.of(organization, hooks, members.values()).unconfirmed

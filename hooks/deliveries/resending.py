@@ -85,7 +85,7 @@ def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
 
 def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
     """Return why `actor` may not have some of them sent, by id."""
-    unwanted = resend_checks.reasons_not_to_resend(deliveries, endpoints, actor)
+    unwanted = resend_checks.find_reasons_not_to_resend(deliveries, endpoints, actor)
     found = {each.pk: _obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
     return {pk: problem for pk, first in found.items() if (problem := first or unwanted.get(pk, ""))}
 

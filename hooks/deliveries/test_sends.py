@@ -33,7 +33,7 @@ def send_hook_test(hook: Hook, event_type: str, actor: User) -> Delivery:
     endpoint = hook.endpoint
     if endpoint is None:
         _check(event_type)
-        endpoint = lookup.mail_endpoint(hook.organization, actor.email)
+        endpoint = lookup.get_or_create_mail_endpoint(hook.organization, actor.email)
     delivery = _send(hook.organization, endpoint, event_type, actor, hook.public_id, hook.name, hook)
     audit.record(hook.organization, actor, "hook.tested", hook.name, type=event_type)
     return delivery

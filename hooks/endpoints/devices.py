@@ -37,7 +37,7 @@ class InvalidDevice(Exception):
         self.errors = errors
 
 
-def explanation() -> str:
+def explain_no_push() -> str:
     """Return why nothing can be pushed to any device; empty if pushing works."""
     if settings.PUSH_CONFIGURED:
         return ""
@@ -136,7 +136,7 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
             kind=Endpoint.Kind.DEVICE,
             format="apns",
             options=_options(now),
-            lane=lookup.transport_lane(space, Transport.APNS),
+            lane=lookup.get_or_create_lane(space, Transport.APNS),
         )
         endpoint.lead_to(token)
         endpoint.save()

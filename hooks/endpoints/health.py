@@ -32,7 +32,7 @@ _LEARNT = [
 ]  # fmt: skip
 
 
-def all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
+def mark_all_well(endpoints: Collection[UUID], answer: str, now: datetime) -> None:
     """Mark endpoints as delivering again, if nobody was told of their failing.
 
     The caller's transaction has locked them.

@@ -17,11 +17,11 @@ from notifications_project.accounts.models import Organization
 from notifications_project.bulk import find_rows
 
 
-def mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, EndpointRef]:
+def get_or_create_mail_endpoints(organization: Organization, addresses: dict[str, str]) -> dict[str, EndpointRef]:
     """The endpoint of each address, by its lower-case form; missing ones are made."""
     if not addresses:
         return {}
-    lane = transport_lane(organization, Transport.SMTP)
+    lane = get_or_create_lane(organization, Transport.SMTP)
     found = _having(organization, addresses)
     missing = [
         Endpoint(
@@ -49,7 +49,7 @@ def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, E
     return {endpoint.address.lower(): endpoint for endpoint in (EndpointRef(*row) for row in rows)}
 
 
-def transport_lane(organization: Organization, transport: str) -> Lane:
+def get_or_create_lane(organization: Organization, transport: str) -> Lane:
     """The one lane of an organization's mail (`smtp`) or push (`apns`)."""
     lane, _ = Lane.objects.get_or_create(organization=organization, transport=transport)
     return lane
@@ -57,14 +57,14 @@ def transport_lane(organization: Organization, transport: str) -> Lane:
 
 def request_confirmations(organization: Organization, addresses: dict[str, str]) -> int:
     """Have addresses (as typed, by lower case) asked whether they want mail, unless they were; how many will be."""
-    found = [endpoint.pk for endpoint in mail_endpoints(organization, addresses).values()]
+    found = [endpoint.pk for endpoint in get_or_create_mail_endpoints(organization, addresses).values()]
     unasked = Endpoint.objects.filter(ask_at__isnull=True, asked_at__isnull=True, confirmed_at__isnull=True)
     return unasked.filter(pk__in=found, disabled_at__isnull=True).update(ask_at=clock.now()) if found else 0
 
 
-def mail_endpoint(organization: Organization, address: str) -> Endpoint:
+def get_or_create_mail_endpoint(organization: Organization, address: str) -> Endpoint:
     """The endpoint of one e-mail address of an organization."""
-    found = mail_endpoints(organization, {address.lower(): address})[address.lower()]
+    found = get_or_create_mail_endpoints(organization, {address.lower(): address})[address.lower()]
     return Endpoint.objects.get(pk=found.pk)
 
 
@@ -77,7 +77,7 @@ class EndpointRef(NamedTuple):
     disabled_at: datetime | None
 
 
-def endpoint_refs(endpoints: QuerySet[Endpoint]) -> Iterator[EndpointRef]:
+def read_endpoint_refs(endpoints: QuerySet[Endpoint]) -> Iterator[EndpointRef]:
     return (EndpointRef(*row) for row in endpoints.values_list(*EndpointRef._fields))
 
 

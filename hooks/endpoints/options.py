@@ -15,52 +15,52 @@ from notifications_project.encryption import Unreadable
 from notifications_project.masking import mask
 
 
-def secret_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def select_secret_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that are kept encrypted."""
     return FORMATS[format].secret_options(options) if format in FORMATS else {}
 
 
-def shown_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def mask_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """All of them, the secret ones masked."""
-    return {**options, **{name: mask(str(value)) for name, value in secret_options(format, options).items()}}
+    return {**options, **{name: mask(str(value)) for name, value in select_secret_options(format, options).items()}}
 
 
-def stored_options(endpoint: Endpoint) -> dict[str, Any]:
+def read_options(endpoint: Endpoint) -> dict[str, Any]:
     """All of them as they are; what no key of ENCRYPTION_KEYS reads is not among them."""
     lost = isinstance(endpoint.secrets, Unreadable)
-    hidden = secret_options(endpoint.format, endpoint.options)
+    hidden = select_secret_options(endpoint.format, endpoint.options)
     kept = {name: value for name, value in endpoint.options.items() if name not in hidden}
     return kept | ({} if lost else endpoint.secrets.get("options", {}))
 
 
-def options_after(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | None) -> dict[str, Any]:
+def merge_options(endpoint: Endpoint, format: str, sent: Mapping[str, Any] | None) -> dict[str, Any]:
     """The options that a change leads to. A secret one that is not sent, or sent as it was shown, stays; None ends it.
 
     Another format begins with what is sent.
     """
-    stands = stored_options(endpoint) if format == endpoint.format else {}
+    stands = read_options(endpoint) if format == endpoint.format else {}
     if sent is None:
         return stands
-    shown, read = shown_options(format, stands), endpoint.options  # a row may have been masked by former rules
+    shown, read = mask_options(format, stands), endpoint.options  # a row may have been masked by former rules
     # (Not a set: what programs send may be of any kind.)
     kept = {
         name: stands[name]
-        for name in secret_options(format, stands)
+        for name in select_secret_options(format, stands)
         if sent.get(name, "") in (shown[name], read.get(name), "")
     }
     return {name: value for name, value in {**sent, **kept}.items() if value is not None}
 
 
-def shown_url(endpoint: Endpoint) -> str:
+def mask_endpoint_url(endpoint: Endpoint) -> str:
     """Return the endpoint's URL, masked, for readers who may change it."""
     return mask(endpoint.whole_address) or endpoint.address
 
 
 def is_shown_url(endpoint: Endpoint, sent: str) -> bool:
     """Return True if a URL comes back from a form as it was shown: then the stored one stays."""
-    return sent in (shown_url(endpoint), endpoint.address)
+    return sent in (mask_endpoint_url(endpoint), endpoint.address)
 
 
-def url_after(endpoint: Endpoint, sent: str) -> str:
+def merge_url(endpoint: Endpoint, sent: str) -> str:
     """The URL that a change leads to."""
     return endpoint.whole_address if is_shown_url(endpoint, sent) else sent

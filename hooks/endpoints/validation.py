@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from hooks.formats import FORMATS, webhook_formats
+from hooks.formats import FORMATS, list_webhook_formats
 from hooks.transports import outbound
 from notifications_project.masking import DOTS
 from notifications_project.network.web_address import BadAddress, parse
@@ -38,7 +38,7 @@ def read_url(url: str) -> tuple[str, dict[str, str]]:
         return url, {"url": str(error)}
 
 
-def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
+def find_destination_problem(url: str, format: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return the problem with a URL that the format cannot post to.
 
     A name and password beside a token is one: a request has a single Authorization header.
@@ -58,7 +58,7 @@ def destination_problem(url: str, format: str, options: Mapping[str, Any]) -> di
 
 def format_problem(name: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Return the problems with a format and all its options, the secret ones too, as `options.<name>`."""
-    offered = {known.name: known for known in webhook_formats()}
+    offered = {known.name: known for known in list_webhook_formats()}
     if name not in offered:
         return {"format": gettext("Unknown format: choose one of %(names)s.") % {"names": ", ".join(offered)}}
     return {f"options.{option}": text for option, text in offered[name].check_options(options).items()}

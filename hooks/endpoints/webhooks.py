@@ -14,9 +14,9 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from hooks.endpoints.options import secret_options, shown_options
+from hooks.endpoints.options import mask_options, select_secret_options
 from hooks.endpoints.validation import check
-from hooks.formats import FORMATS, transport_to
+from hooks.formats import FORMATS, get_transport
 from hooks.models import Endpoint, Lane
 from hooks.queue import lanes, pending
 from hooks.queue.wakeup import wake
@@ -30,16 +30,16 @@ def create_endpoint(
     organization: Organization, url: str, format: str, options: Mapping[str, Any], **pace: Any
 ) -> tuple[Endpoint, str]:
     """A new endpoint with a lane of its own, and its signing secret. `pace`: fields of the lane."""
-    secret, known = new_secret(), FORMATS[format]
+    secret, known = make_secret(), FORMATS[format]
     if known.pace and pace.get("rate") is None:
         pace["rate"], pace["burst"] = known.pace
     endpoint = Endpoint(
         organization=organization,
         kind=Endpoint.Kind.WEBHOOK,
         format=format,
-        options=shown_options(format, options),
-        secrets={"signing": [{"key": secret, "until": None}], "options": secret_options(format, options)},
-        lane=Lane.objects.create(organization=organization, transport=transport_to(url), **pace),
+        options=mask_options(format, options),
+        secrets={"signing": [{"key": secret, "until": None}], "options": select_secret_options(format, options)},
+        lane=Lane.objects.create(organization=organization, transport=get_transport(url), **pace),
     )
     endpoint.lead_to(url)
     endpoint.save()
@@ -57,7 +57,7 @@ def update_endpoint(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
     if "url" in changes:
         endpoint.lead_to(changes["url"])
     if "options" in changes:
-        hidden = secret_options(endpoint.format, changes["options"])
+        hidden = select_secret_options(endpoint.format, changes["options"])
         if isinstance(endpoint.secrets, Unreadable):
             check(
                 {"url": gettext("The stored URL and secrets cannot be read any more: give the URL as well.")}
@@ -66,14 +66,14 @@ def update_endpoint(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
             )
         else:
             endpoint.secrets = {**endpoint.secrets, "options": hidden}
-        endpoint.options = shown_options(endpoint.format, changes["options"])
+        endpoint.options = mask_options(endpoint.format, changes["options"])
     if lost and moved and not FORMATS[endpoint.format].signed:  # nobody has to be told of this one
-        endpoint.secrets = {**endpoint.secrets, "signing": [{"key": new_secret(), "until": None}]}
+        endpoint.secrets = {**endpoint.secrets, "signing": [{"key": make_secret(), "until": None}]}
     endpoint.save(update_fields=["address", "address_key", "format", "options", "secrets"])
     if "format" in changes and (pace := FORMATS[endpoint.format].pace):
         Lane.objects.filter(pk=endpoint.lane_id, rate=None).update(rate=pace[0], burst=pace[1])
     if "url" in changes:
-        transport = transport_to(changes["url"])
+        transport = get_transport(changes["url"])
         Lane.objects.filter(pk=endpoint.lane_id).exclude(transport=transport).update(transport=transport)
     if moved:
         pending.forget_answers(endpoint)
@@ -85,7 +85,7 @@ def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
 
     The one before is signed with as well for 24 hours; if it was lost, what waited because of that goes out.
     """
-    secret, lost = new_secret(), has_lost_secret(endpoint)
+    secret, lost = make_secret(), has_lost_secret(endpoint)
     until = int((timezone.now() + ROTATION).timestamp())
     if not endpoint.address_key:
         endpoint.lead_to(endpoint.address)
@@ -93,7 +93,7 @@ def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
     before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
     endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}
     if lost:  # and with it the URL and the secret options: they are to be given anew
-        gone = secret_options(endpoint.format, endpoint.options)
+        gone = select_secret_options(endpoint.format, endpoint.options)
         endpoint.options = {name: value for name, value in endpoint.options.items() if name not in gone}
     endpoint.save(update_fields=["address", "address_key", "secrets", "options"])
     if lost:
@@ -112,7 +112,7 @@ def has_lost_url(endpoint: Endpoint | None) -> bool:
     return endpoint is not None and not endpoint.whole_address
 
 
-def new_secret() -> str:
+def make_secret() -> str:
     """A Standard Webhooks secret: `whsec_` and 32 random bytes in base64."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
@@ -122,6 +122,6 @@ def adopt(format: str, url: str) -> tuple[str, dict[str, str]]:
     return FORMATS[format].adopt(url) if format in FORMATS else (url, {})
 
 
-def default_url(format: str) -> str:
+def get_default_url(format: str) -> str:
     """Return the URL of a format that is used if none is given; empty if the format needs one."""
     return FORMATS[format].default_url if format in FORMATS else ""

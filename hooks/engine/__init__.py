@@ -43,9 +43,9 @@ _SOON = timedelta(seconds=5)
 
 def has_running_workers() -> bool:
     """Return False if work has been due for some seconds and no pump has come: then no worker is running."""
-    return PumpHeartbeat.objects.filter(seen_at__gt=clock.in_query() - 2 * _SOON).exists() or not watchdog.is_work_due(
-        _SOON
-    )
+    return PumpHeartbeat.objects.filter(
+        seen_at__gt=clock.get_now_expression() - 2 * _SOON
+    ).exists() or not watchdog.is_work_due(_SOON)
 
 
 __all__ = ["has_running_workers"]

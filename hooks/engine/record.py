@@ -152,7 +152,7 @@ def _update_health(endpoints: Sequence[_EndpointResults], moved: set[UUID], now:
         if each.is_plain:
             by_text.setdefault(shorten_answer(each.results[-1].answer), []).append(each.endpoint)
     for text, well in by_text.items():
-        health.all_well(well, text, now)
+        health.mark_all_well(well, text, now)
     others = {each.endpoint: each.results for each in endpoints if not each.is_plain}
     for endpoint in Endpoint.objects.without_secrets().filter(pk__in=others).order_by("pk"):
         answered = [result for result in others[endpoint.pk] if result.outcome.verdict != Verdict.UNSENT]

@@ -23,7 +23,7 @@ _STANDING = timedelta(seconds=30)  # then the cluster is replaced
 
 def is_work_due(since: timedelta = timedelta(0)) -> bool:
     """Return True if events wait to be routed, or free lanes or account mails to be served, for longer than `since`."""
-    before = clock.in_query() - since
+    before = clock.get_now_expression() - since
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=before)
     due = Lane.objects.filter(free, next_at__lt=before)
     if due.exists() and due.filter(transport__in=wakeup.list_open_transports()).exists():

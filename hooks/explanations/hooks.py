@@ -45,14 +45,14 @@ class _Hooks:
         self.names: dict[str, str] = {}
         self.by: dict[str, str] = {}  # who tested it
         # Most deliveries of an event have the same reasons: grouped, there are few.
-        states = self.event.deliveries.order_by().annotate(told=verdicts.state_in_query())
+        states = self.event.deliveries.order_by().annotate(told=verdicts.build_state_expression())
         grouped = states.values_list("reasons", "told").annotate(number=Count("pk"))
         for reasons, state, number in grouped:
             for reason in reasons:
                 if (public_id := str(reason.get("id", ""))).startswith("hook_"):
                     self.counts[public_id][state] += number
                     self.names[public_id] = str(reason.get("name"))
-        webhooks = delivery_lists.with_back_off(self.event.deliveries.filter(hook__kind=Hook.Kind.WEBHOOK))
+        webhooks = delivery_lists.load_back_off(self.event.deliveries.filter(hook__kind=Hook.Kind.WEBHOOK))
         loaded = webhooks.select_related("endpoint").defer("endpoint__secrets")
         self.deliveries = {delivery.hook_id: delivery for delivery in loaded}
 
@@ -76,13 +76,13 @@ class _Hooks:
         if delivery is None:
             assert counted
             return Verdict(
-                _state(counted), verdicts.sentence(f"{why}. {_counted(counted, 'e-mail', 'e-mails')}"), since
+                _state(counted), verdicts.make_sentence(f"{why}. {_counted(counted, 'e-mail', 'e-mails')}"), since
             )
         more = ""
         if delivery.state != Delivery.State.DELIVERED:
             more = delivery_sentences.describe_state(delivery, self.explanation.now, self.explanation.workers)
-        told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
-        return Verdict(verdicts.state_of(delivery), told, since, delivery=delivery)
+        told = " ".join(map(verdicts.make_sentence, filter(None, [why, more])))
+        return Verdict(verdicts.get_state(delivery), told, since, delivery=delivery)
 
     def _of_deleted(self, public_id: str) -> Verdict:
         counted = self.counts[public_id]
@@ -94,7 +94,7 @@ class _Hooks:
 
     def _untold(self, hook: Hook, asks: bool) -> Verdict:
         if not asks:
-            return Verdict(ToldState.NOT_TOLD, verdicts.sentence(self._why_not(hook)))
+            return Verdict(ToldState.NOT_TOLD, verdicts.make_sentence(self._why_not(hook)))
         routed = self.event.routed_at
         if routed is None:
             held = hook.paused or (hook.endpoint and hook.endpoint.disabled_at)
@@ -124,8 +124,8 @@ class _Hooks:
             )
         if not self.explanation.rules.covers(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"
-            return f"it {verdicts.restriction(hook)}, and this is about {about}"
-        if subjects.subject_hook(event) == hook.public_id:
+            return f"it {verdicts.explain_restriction(hook)}, and this is about {about}"
+        if subjects.find_subject_hook(event) == hook.public_id:
             return "news about a hook never go to that hook"
         return "it does not ask for this"
 

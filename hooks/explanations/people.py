@@ -24,8 +24,8 @@ from django.utils import timezone
 
 from events import catalogue
 from events.models import Event
-from hooks.audience.choices import follows_hooks, kinds
-from hooks.audience.recipients import Member, SkipReason, members_among, named_by
+from hooks.audience.choices import is_decided_by_hooks, list_kinds
+from hooks.audience.recipients import Member, SkipReason, find_members_among, find_named_addresses
 from hooks.explanations import verdicts
 from hooks.explanations.verdicts import ToldState, Verdict
 from hooks.messages import RuleKind
@@ -128,7 +128,7 @@ class Explanation:
         existing = Hook.objects.existing().filter(organization=self.organization).order_by("created_at", "pk")
         mailing = list(existing.filter(kind=Hook.Kind.EMAIL).prefetch_related("resources", "notify_users"))
         typed = {address.lower(): address for hook in mailing for address in hook.notify_addresses}
-        members = members_among(self.organization, typed)
+        members = find_members_among(self.organization, typed)
         self.outsiders = [Person(typed[lower]) for lower in typed if lower not in members]
         concerned = {member.user_id: member for member in members.values()}
         for person in self.people:
@@ -164,13 +164,13 @@ class Explanation:
         endpoints = {each.pk: each for each in [*addresses, *own.select_related("channel").without_secrets()]}
         self.stopped = {endpoint.address.lower() for endpoint in addresses if endpoint.disabled_at}
         self.then: dict[_Key, list[Delivery]] = defaultdict(list)
-        deliveries = delivery_lists.with_back_off(self.event.deliveries.all())
+        deliveries = delivery_lists.load_back_off(self.event.deliveries.all())
         for delivery in find_rows(deliveries, "endpoint", list(endpoints)):
             endpoint = delivery.endpoint = endpoints[delivery.endpoint_id]
             if endpoint.kind == Endpoint.Kind.EMAIL:
                 self.then[endpoint.address.lower(), Kind.EMAIL].append(delivery)
             elif delivery.hook_id is None:
-                self.then[endpoint.organization_id, kind_of(endpoint)].append(delivery)
+                self.then[endpoint.organization_id, get_kind(endpoint)].append(delivery)
         channels = Channel.objects.filter(user__in=users)
         self.channels = {(channel.user_id, channel.kind): channel for channel in channels}
 
@@ -214,22 +214,22 @@ class Explanation:
         key = person.key(kind)
         deliveries, owed = self.then.get(key, []), self.owed.get(key)
         if deliveries:
-            happened = min(deliveries, key=lambda each: _ORDER.index(verdicts.state_of(each)))
+            happened = min(deliveries, key=lambda each: _ORDER.index(verdicts.get_state(each)))
             return self._happened(person, kind, happened, owed)
         if owed is None:
-            return Verdict(ToldState.NOT_TOLD, verdicts.sentence(self._why_not(person, kind)), "", kind)
-        why = verdicts.because(self.event, owed.reasons)
+            return Verdict(ToldState.NOT_TOLD, verdicts.make_sentence(self._why_not(person, kind)), "", kind)
+        why = verdicts.explain_reasons(self.event, owed.reasons)
         if self.event.routed_at is None:
             waits = self._waits(person, kind, owed.quiet_until, owed.held)
-            return Verdict(ToldState.DUE, " ".join(map(verdicts.sentence, filter(None, [why, waits]))), "", kind)
+            return Verdict(ToldState.DUE, " ".join(map(verdicts.make_sentence, filter(None, [why, waits]))), "", kind)
         joined = person.membership and person.membership.joined_at > self.event.routed_at
         before = "They joined later." if joined else "Nothing asked for it when it was recorded."
         return Verdict(ToldState.NOT_TOLD, before, f"Since then: would be told, because {why}.", kind)
 
     def _happened(self, person: Person, kind: str, delivery: Delivery, owed: PlannedDelivery | None) -> Verdict:
-        state = verdicts.state_of(delivery)
-        why = verdicts.because(self.event, delivery.reasons)
-        now = verdicts.because(self.event, owed.reasons) if owed else ""
+        state = verdicts.get_state(delivery)
+        why = verdicts.explain_reasons(self.event, delivery.reasons)
+        now = verdicts.explain_reasons(self.event, owed.reasons) if owed else ""
         since = ""
         if self.event.is_test:
             why = f"{TEST}: {why}"
@@ -240,7 +240,7 @@ class Explanation:
             since = f"Since then: would not be told{said}."
         elif state == ToldState.CANCELLED:
             since = f"Since then: would be told, because {now}."
-        elif not verdicts.same_rules(delivery.reasons, owed.reasons):
+        elif not verdicts.has_same_rules(delivery.reasons, owed.reasons):
             since = f"Since then: would be told because {now}."
         more = ""
         if state == ToldState.WAITING:
@@ -250,7 +250,7 @@ class Explanation:
             more = "it waited for a quiet time, and was told in a digest"
         elif state != ToldState.TOLD:
             more = delivery_sentences.describe_state(delivery) if self._is_open(person, kind) else _CLOSED[state]
-        told = " ".join(map(verdicts.sentence, filter(None, [why, more])))
+        told = " ".join(map(verdicts.make_sentence, filter(None, [why, more])))
         seen = delivery if self._is_open(person, kind) else None
         return Verdict(state, told, since, kind, seen)
 
@@ -259,7 +259,7 @@ class Explanation:
         if until and until > self.now:
             channel = self.channels.get((person.membership.user_id, kind)) if person.membership else None
             snoozed = bool(channel and channel.snoozed_until and channel.snoozed_until >= until)
-            return f"waits: {verdicts.quiet(kind, until, snoozed)}"
+            return f"waits: {verdicts.describe_quiet(kind, until, snoozed)}"
         if kind == Kind.EMAIL and person.address.lower() in self.stopped:
             return "waits: the mail server refused the address; nothing is sent there until somebody tries it again"
         if held:
@@ -279,18 +279,18 @@ class Explanation:
         assert person.membership
         if not person.membership.user.is_active:
             return "the account is deactivated"
-        if kind == Kind.EMAIL and subjects.subject_address(self.event) == person.address.lower():
+        if kind == Kind.EMAIL and subjects.find_subject_address(self.event) == person.address.lower():
             return "it is about this very address, which the mail server refuses"
         decision = self.rules.choices.of(member, self.event.type, kind, self.event.resource_id)
         if decision.chosen and not decision.on:
-            return f"turned off by the member for {verdicts.scope(self.event, decision.by)}"
+            return f"turned off by the member for {verdicts.describe_scope(self.event, decision.by)}"
         return self._hooks_why_not(person) if kind == Kind.EMAIL else self._channel_why_not(member, kind, decision.on)
 
     def _channel_why_not(self, member: Member, kind: str, on: bool) -> str:
-        if kind not in kinds():
+        if kind not in list_kinds():
             return "pushes to iPhones and iPads are not configured here" if not settings.PUSH_CONFIGURED else "off"
         if (member.user_id, kind) not in self.channels:
-            return f"{verdicts.in_words(kind)} is {'turned on, but not' if on else 'not'} set up"
+            return f"{verdicts.describe_kind(kind)} is {'turned on, but not' if on else 'not'} set up"
         if on:
             return "no device is registered any more"
         return "not turned on for this"
@@ -309,11 +309,11 @@ class Explanation:
                     return "the address is of a user who was deactivated"
         for hook in naming:
             if not self.rules.covers(hook, self.event):
-                return f"the hook “{hook.name}” {verdicts.restriction(hook)}"
+                return f"the hook “{hook.name}” {verdicts.explain_restriction(hook)}"
         if person.membership is None:
             return "no hook that asks for this names the address any more"
         event_type = self.event.type
-        if follows_hooks(event_type, Kind.EMAIL):
+        if is_decided_by_hooks(event_type, Kind.EMAIL):
             return "such e-mails follow the e-mail hooks, and none that names this member asks for it"
         if catalogue.EVENT_TYPES[event_type].subject == catalogue.Subject.HOOK:
             return "by default only admins and managers are told about hooks"
@@ -325,10 +325,10 @@ class Explanation:
 
     def _names(self, hook: Hook, person: Person) -> bool:
         members = [person.member] if person.member else []
-        return person.address.lower() in map(str.lower, named_by(hook, members))
+        return person.address.lower() in map(str.lower, find_named_addresses(hook, members))
 
 
-def kind_of(endpoint: Endpoint) -> str:
+def get_kind(endpoint: Endpoint) -> str:
     """By which channel of its user an endpoint is reached. Load its channel."""
     if endpoint.kind == Endpoint.Kind.DEVICE:
         return Kind.IOS

@@ -70,29 +70,29 @@ class Verdict:
         return str(Channel.Kind(self.channel).label) if self.channel else ""
 
 
-def state_of(delivery: Delivery) -> ToldState:
+def get_state(delivery: Delivery) -> ToldState:
     """Return the state of a delivery; one that was told in a digest counts as told."""
     return ToldState.TOLD if delivery.is_told_in_digest else OF_DELIVERY[Delivery.State(delivery.state)]
 
 
-def state_in_query() -> Case:
+def build_state_expression() -> Case:
     """The state of each delivery of a query; of what was told in a digest, that it was delivered."""
     return Case(When(_IN_DIGEST, then=Value(str(Delivery.State.DELIVERED))), default=F("state"))
 
 
-def in_words(kind: str) -> str:
+def describe_kind(kind: str) -> str:
     """A channel within a sentence: "e-mail", "HipChat", "the webhook"."""
     return _NAMES.get(Channel.Kind(kind), str(Channel.Kind(kind).label))
 
 
-def scope(event: Event, breadth: str) -> str:
+def describe_scope(event: Event, breadth: str) -> str:
     """Return how far a choice reaches, as people call it: "shop", "Acme", "everything"."""
     if breadth == Breadth.RESOURCE:
         return event.resource.name if event.resource else "an application or add-on that is gone"
     return event.organization.name if breadth == Breadth.ORGANIZATION else str(breadth)
 
 
-def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
+def explain_reasons(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
     """Every rule that asked: "the hooks “Ops” and “Shop” ask for it, and members get such e-mails by default"."""
     hooks = [f"“{reason.get('name')}”" for reason in reasons if reason.get("rule") == RuleKind.HOOK]
     asking = f"the hooks {phrases.join_names(hooks)} ask for it" if len(hooks) > 1 else ""
@@ -102,24 +102,24 @@ def because(event: Event, reasons: Sequence[Mapping[str, Any]]) -> str:
 
 def _rule(event: Event, reason: Mapping[str, Any]) -> str:
     if reason.get("rule") == RuleKind.SETTING and reason.get("name"):
-        return f"the member’s own setting for {scope(event, reason['name'])} asks for it"
+        return f"the member’s own setting for {describe_scope(event, reason['name'])} asks for it"
     return delivery_sentences.describe_reason(reason)
 
 
-def same_rules(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
+def has_same_rules(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
     """Return True if the same rules asked; a hook that was renamed is the same."""
     keys = [{(reason.get("rule"), reason.get("id") or reason.get("name")) for reason in each} for each in (one, other)]
     return keys[0] == keys[1]
 
 
-def quiet(kind: str, until: datetime, snoozed: bool) -> str:
+def describe_quiet(kind: str, until: datetime, snoozed: bool) -> str:
     """Return text such as "e-mail is snoozed until 14:05", in the reader's own time."""
     local = timezone.localtime(until)
     when = f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local.day} {local:%b, %H:%M}"
-    return f"{in_words(kind)} {'is snoozed' if snoozed else 'has quiet hours'} until {when}"
+    return f"{describe_kind(kind)} {'is snoozed' if snoozed else 'has quiet hours'} until {when}"
 
 
-def restriction(hook: Hook) -> str:
+def explain_restriction(hook: Hook) -> str:
     """Return why a restricted hook does not ask for an event, to follow its name. Load its resources."""
     names = sorted(resource.name for resource in hook.resources.all())
     if not names:
@@ -127,7 +127,7 @@ def restriction(hook: Hook) -> str:
     return f"is restricted to {phrases.join_names(names)}"
 
 
-def sentence(text: str) -> str:
+def make_sentence(text: str) -> str:
     """Return the text with a capital, and with a full stop if it has none."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -40,17 +40,17 @@ FORMATS: dict[str, Format] = {
 LIMITED_HOSTS: dict[str, HostLimit] = {known.name: known.host_limit for known in FORMATS.values() if known.host_limit}
 
 
-def transport_to(url: str) -> str:
+def get_transport(url: str) -> str:
     """Return the transport for the lane of a URL: a limited service's name, or "http". The format does not matter."""
     return next((name for name in LIMITED_HOSTS if FORMATS[name].is_meant_by(url)), Transport.HTTP)
 
 
-def proposed_for(url: str) -> Format | None:
+def propose_format(url: str) -> Format | None:
     """Return the format that a URL is most likely meant for, judged by its host; None if no format claims it."""
-    return next((known for known in webhook_formats() if known.is_meant_by(url)), None)
+    return next((known for known in list_webhook_formats() if known.is_meant_by(url)), None)
 
 
-def webhook_formats() -> list[Format]:
+def list_webhook_formats() -> list[Format]:
     """Return the formats a webhook can have, in the order in which pages offer them."""
     return [known for known in FORMATS.values() if known.transport == Transport.HTTP]
 

@@ -28,7 +28,7 @@ class Apns(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        alert = {"title": story.title, "subtitle": plain.name(notification.organization), "body": ""}
+        alert = {"title": story.title, "subtitle": plain.make_name(notification.organization), "body": ""}
         aps: dict[str, Any] = {
             "alert": alert,
             "thread-id": story.thread,
@@ -36,12 +36,12 @@ class Apns(Format):
         }
         if story.outcome != Outcome.NEUTRAL:
             aps["sound"] = "default"
-        payload = {"aps": aps, "event_type": plain.name(notification.event_type)}
+        payload = {"aps": aps, "event_type": plain.make_name(notification.event_type)}
         if parts.count_bytes(story.url) <= _URL:
             payload["url"] = story.url
         text = "\n".join(filter(None, [story.note, story.line]))
         alert["body"] = parts.fit(text, MOST - len(parts.encode_json(payload)), size=_count_in_json)
-        return parts.json_message(
+        return parts.build_json_message(
             payload,
             headers={
                 "apns-push-type": "alert",

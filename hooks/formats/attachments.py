@@ -40,7 +40,7 @@ def summarize(story: Story) -> str:
 def list_facts(notification: Notification, story: Story) -> list[tuple[str, str]]:
     """Return the facts without a leading organization: the footer of these messages names it already."""
     told = list(story.facts)
-    return told[1:] if told and told[0][1] == plain.name(notification.organization) else told
+    return told[1:] if told and told[0][1] == plain.make_name(notification.organization) else told
 
 
 def make_fields(told: Iterable[tuple[str, str]], room: int, label: Write, value: Write) -> list[dict[str, Any]]:

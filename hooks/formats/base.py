@@ -79,7 +79,7 @@ CA_CERTIFICATES = Option(
 )
 
 
-def authorities_of(options: Mapping[str, Any]) -> str:
+def get_authorities(options: Mapping[str, Any]) -> str:
     """Return the PEM certificates among an endpoint's options; empty if it has none."""
     value = options.get(CA_CERTIFICATES.name)
     return value if isinstance(value, str) else ""

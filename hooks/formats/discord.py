@@ -85,7 +85,7 @@ class Discord(Format):
         title = self.option(notification, "thread_name")
         if title and not parts.has_parameter(notification.address, "thread_id"):
             body["thread_name"] = title
-        return parts.json_message(body, url=self._url(notification.address))
+        return parts.build_json_message(body, url=self._url(notification.address))
 
     def _url(self, address: str) -> str:
         """Add `wait`, else Discord reports no errors, and the current API version unless the URL names one."""

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop as _
 
 from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, classify
-from hooks.formats.parts import fit, get_object, json_message, read_object, read_words
+from hooks.formats.parts import build_json_message, fit, get_object, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, plain, tell
 from notifications_project.environment import parse_sender
@@ -68,7 +68,7 @@ class Flowdock(Format):
         body = _choose_writer(notification.address, token)(notification, story)
         if token and body.get("event") == "activity":
             body["flow_token"] = token
-        return json_message(body)
+        return build_json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
         if answer.arrived:
@@ -124,7 +124,7 @@ def _write_chat(notification: Notification, story: Story) -> dict[str, Any]:
 
 def _write_activity(notification: Notification, story: Story) -> dict[str, Any]:
     name, address = parse_sender(settings.DEFAULT_FROM_EMAIL)
-    about = plain.name(notification.resource or "") or plain.name(notification.organization) or story.subject
+    about = plain.make_name(notification.resource or "") or plain.make_name(notification.organization) or story.subject
     return {
         "event": "activity",
         "author": {"name": name or SOURCE, "email": address},
@@ -151,7 +151,7 @@ def _write_body(story: Story) -> str:
 
 def _describe_state(notification: Notification, story: Story) -> str:
     """Return the subject without the resource's name, which is the title of the thread already."""
-    about = f"{plain.name(notification.resource or '')}{story.colon}"
+    about = f"{plain.make_name(notification.resource or '')}{story.colon}"
     return plain.cut(story.subject.removeprefix(about) or story.subject, 100)
 
 

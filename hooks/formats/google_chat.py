@@ -44,7 +44,7 @@ class GoogleChat(Format):
         url = notification.address
         if not parts.has_parameter(url, "messageReplyOption"):
             url = parts.set_query(url, messageReplyOption=_THREADS)
-        return parts.json_message(body, url=url)
+        return parts.build_json_message(body, url=url)
 
     def understand(self, answer: Answer) -> Answer:
         if answer.status is None or answer.status < 400:

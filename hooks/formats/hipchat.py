@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop as _
 from events.catalogue import Outcome
 from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, classify
-from hooks.formats.parts import count_utf16, get_object, json_message, read_object, read_words
+from hooks.formats.parts import build_json_message, count_utf16, get_object, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import parse
@@ -147,7 +147,7 @@ def _write_version_2(
     address: str, token: str, room: str, fields: dict[str, Any], query: Mapping[str, str] | None = None
 ) -> Message:
     path = f"/v2/room/{quote(_join_lines(room), safe='', errors='replace')}/notification"
-    return json_message(fields, _make_url(address, path, query or {}), {"Authorization": f"Bearer {token}"})
+    return build_json_message(fields, _make_url(address, path, query or {}), {"Authorization": f"Bearer {token}"})
 
 
 def _make_url(address: str, path: str, query: Mapping[str, str]) -> str:

@@ -38,13 +38,13 @@ class Mail(Format):
             "language": story.language,
             "tone": story.outcome.value,
             "edge": _EDGES[story.outcome],
-            "footer": mailing.footer(notification, story.language),
+            "footer": mailing.build_footer(notification, story.language),
             "leave": leave,
         }
         # Clients thread an application's mails by References. Gmail threads only mails with equal subjects; the subject
         # names the news all the same, else a list of mails would not show what failed.
         thread = f"<{story.thread}@{find_domain()}>"
-        sender = f"[{unlink(plain.name(notification.organization))}]"
+        sender = f"[{unlink(plain.make_name(notification.organization))}]"
         subject = " ".join(filter(None, [story.mark, sender, story.subject]))
         return Message(
             body=render_to_string("mail/event.txt", context).encode(),

@@ -87,7 +87,7 @@ class Mattermost(Format):
         room = attachments.MOST - attachments.measure(body)
         told = attachments.list_facts(notification, story)
         box["fields"] = attachments.make_fields(told, room, attachments.defuse, escape)
-        return parts.json_message(body)
+        return parts.build_json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
         """Judge an answer by its `id`; an unknown one keeps Mattermost's own `message`."""
@@ -141,4 +141,4 @@ def _unmark_match(found: re.Match[str]) -> str:
 
 def _write_footer(notification: Notification, story: Story) -> str:
     """Return the footer, organization and time: Mattermost ignores the time field of an attachment."""
-    return " · ".join(each for each in (plain.name(notification.organization), story.when[1]) if each)
+    return " · ".join(each for each in (plain.make_name(notification.organization), story.when[1]) if each)

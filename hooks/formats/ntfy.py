@@ -69,7 +69,7 @@ class Ntfy(Format):
             "click": story.url,
         }
         url = parts.replace_path(notification.address, lambda path: _strip_topic(path, topic))
-        return parts.json_message(body, url=url, headers={"Authorization": f"Bearer {token}"} if token else None)
+        return parts.build_json_message(body, url=url, headers={"Authorization": f"Bearer {token}"} if token else None)
 
     def authorizes(self, options: Mapping[str, Any]) -> bool:
         return bool(options.get("token"))

@@ -90,7 +90,7 @@ class PagerDuty(Format):
         body: dict[str, Any]
         if action is None:
             body = {"routing_key": key, "payload": _make_payload(notification, story), "links": links}
-            message = parts.json_message(body, url=parts.replace_path(notification.address, _find_changes_path))
+            message = parts.build_json_message(body, url=parts.replace_path(notification.address, _find_changes_path))
             return replace(message, unsent=_NO_CHANGES) if key.startswith(_ORCHESTRATION) else message
         body = {
             "routing_key": key,
@@ -105,7 +105,7 @@ class PagerDuty(Format):
             "client": "Notifications",
             "client_url": settings.PUBLIC_URL,
         }
-        return parts.json_message(body)
+        return parts.build_json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
         if answer.status != 400:
@@ -146,7 +146,9 @@ def _make_payload(notification: Notification, story: Story) -> dict[str, Any]:
         details["test"] = story.note
     return {
         "summary": parts.fit(story.marked_title, _SUMMARY),
-        "source": plain.name(notification.resource) or plain.name(notification.organization) or "notifications",
+        "source": plain.make_name(notification.resource)
+        or plain.make_name(notification.organization)
+        or "notifications",
         "timestamp": notification.occurred_at.isoformat(),
         "custom_details": details,
     }
@@ -154,9 +156,9 @@ def _make_payload(notification: Notification, story: Story) -> dict[str, Any]:
 
 def _make_context(notification: Notification) -> dict[str, str]:
     context = {
-        "component": plain.name(notification.resource),
-        "group": plain.name(notification.organization),
-        "class": plain.name(notification.event_type),
+        "component": plain.make_name(notification.resource),
+        "group": plain.make_name(notification.organization),
+        "class": plain.make_name(notification.event_type),
     }
     return {name: text for name, text in context.items() if text}
 
@@ -167,7 +169,7 @@ def _identify(trouble: str, notification: Notification) -> str:
         if found := _read_id(data.get(name)):
             return found
     names = [_read_id(data.get(name)) for name in _NAMES.get(trouble, ())]
-    about = _read_id(data.get("resource")) or _read_id(data.get("uid")) or plain.name(notification.resource)
+    about = _read_id(data.get("resource")) or _read_id(data.get("uid")) or plain.make_name(notification.resource)
     return ":".join(filter(None, (about, *names))) or "-"
 
 

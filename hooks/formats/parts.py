@@ -22,7 +22,7 @@ def encode_json(body: dict[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def json_message(body: dict[str, Any], url: str = "", headers: dict[str, str] | None = None) -> Message:
+def build_json_message(body: dict[str, Any], url: str = "", headers: dict[str, str] | None = None) -> Message:
     return Message(body=encode_json(body), content_type="application/json", headers=headers or {}, url=url)
 
 
@@ -102,7 +102,7 @@ def get_object(found: dict[str, Any], name: str) -> dict[str, Any]:
 
 def read_words(value: Any, most: int = 120) -> str:
     """Return a service's text on one line, without a full stop at its end; empty if the value is no text."""
-    return plain.line(value, most).rstrip(". ") if isinstance(value, str) else ""
+    return plain.make_line(value, most).rstrip(". ") if isinstance(value, str) else ""
 
 
 def read_integer(value: Any) -> int:

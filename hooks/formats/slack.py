@@ -81,7 +81,7 @@ class Slack(Format):
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         body = _write_blocks if self.is_meant_by(notification.address) else _write_plain
-        return parts.json_message(body(notification, story))
+        return parts.build_json_message(body(notification, story))
 
     def understand(self, answer: Answer) -> Answer:
         """Judge an answer by its body: Slack sends one word in plain text."""
@@ -113,7 +113,7 @@ def _write_blocks(notification: Notification, story: Story) -> dict[str, Any]:
     above: list[dict[str, Any]] = [{"type": "section", "text": _make_text(story.line, attachments.LONGEST_TEXT)}]
     if story.note:
         above.insert(0, {"type": "context", "elements": [_make_markup(f"*{escape(story.note)}*")]})
-    foot = [each for each in (plain.name(notification.organization), story.when[1]) if each]
+    foot = [each for each in (plain.make_name(notification.organization), story.when[1]) if each]
     below = [
         {"type": "context", "elements": [_make_text(each, attachments.LONGEST_FOOTER) for each in foot]},
         {"type": "section", "text": _make_markup(f"<{_escape_url(story.url)}|{escape(story.link)}>")},
@@ -157,7 +157,7 @@ def _write_plain(notification: Notification, story: Story) -> dict[str, Any]:
         "title": parts.fit(story.title, attachments.LONGEST_TITLE, escape),
         "title_link": story.url,
         "text": f"{escape(story.note)}\n{line}" if story.note else line,
-        "footer": parts.fit(plain.name(notification.organization), attachments.LONGEST_FOOTER, escape),
+        "footer": parts.fit(plain.make_name(notification.organization), attachments.LONGEST_FOOTER, escape),
         "ts": int(notification.occurred_at.timestamp()),
     }
     body = {"text": short, "attachments": [box]}

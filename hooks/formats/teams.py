@@ -64,7 +64,7 @@ class Teams(Format):
         while facts and len(parts.encode_json(body)) > _MOST:
             facts.pop()
             body = _write_message(story, facts)
-        return parts.json_message(body)
+        return parts.build_json_message(body)
 
     def understand(self, answer: Answer) -> Answer:
         if _is_retired(str(answer.request.get("url", ""))):

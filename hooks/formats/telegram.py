@@ -75,7 +75,7 @@ class Telegram(Format):
             body["message_thread_id"] = int(topic)
         token = self.option(notification, "token")
         url = parts.replace_path(notification.address, lambda path: f"{_strip_method(path)}/bot{token}/sendMessage")
-        return parts.json_message(body, url=url)
+        return parts.build_json_message(body, url=url)
 
     def adopt(self, url: str) -> tuple[str, dict[str, str]]:
         """Take the token, and the chat if it is there, out of a whole API URL as manuals show it."""

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from hooks.endpoints.options import shown_url
+from hooks.endpoints.options import mask_endpoint_url
 from hooks.endpoints.validation import InvalidRule
 from hooks.endpoints.webhooks import has_lost_secret
 from hooks.formats import FORMATS
@@ -65,7 +65,7 @@ class HipChatForm(ChannelForm):
     verdict: tuple[bool, str] | None = None
 
     def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
-        super().__init__(data, initial={"url": shown_url(endpoint) if endpoint else ""})
+        super().__init__(data, initial={"url": mask_endpoint_url(endpoint) if endpoint else ""})
         self.fields["url"].help_text = gettext(
             "The address of your HipChat server. If you leave it empty, it is %(address)s."
         ) % {"address": HIPCHAT.default_url}
@@ -84,7 +84,7 @@ class WebhookChannelForm(DestinationForm, ChannelForm):
     field_order = ("url", "format")
 
     def __init__(self, data: Any, *, endpoint: Endpoint | None) -> None:
-        initial = {"url": shown_url(endpoint), "format": endpoint.format} if endpoint else {}
+        initial = {"url": mask_endpoint_url(endpoint), "format": endpoint.format} if endpoint else {}
         super().__init__(data, initial=initial)
         self.ask_where(
             endpoint,
@@ -97,7 +97,7 @@ class WebhookChannelForm(DestinationForm, ChannelForm):
         return str(self.cleaned_data.get("format") or "raw")
 
 
-def form_of(kind: str, data: Any, endpoint: Endpoint | None) -> HipChatForm | WebhookChannelForm:
+def build_form(kind: str, data: Any, endpoint: Endpoint | None) -> HipChatForm | WebhookChannelForm:
     """Return the form for a kind of channel that has an endpoint."""
     form_class = HipChatForm if kind == Channel.Kind.HIPCHAT else WebhookChannelForm
     return form_class(data, endpoint=endpoint)
@@ -106,7 +106,7 @@ def form_of(kind: str, data: Any, endpoint: Endpoint | None) -> HipChatForm | We
 # --- Quiet times ---------------------------------------------------------------------------------------------
 
 
-def tomorrow_morning(now: datetime, zone: str) -> datetime:
+def get_tomorrow_morning(now: datetime, zone: str) -> datetime:
     local = now.astimezone(ZoneInfo(zone))
     return datetime.combine(local.date() + timedelta(days=1), _MORNING, local.tzinfo)
 
@@ -128,7 +128,7 @@ class SnoozeForm(forms.Form):
 
     def __init__(self, *args: Any, kinds: Sequence[tuple[str, str]], now: datetime, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.now, self.morning = now, tomorrow_morning(now, zone)
+        self.now, self.morning = now, get_tomorrow_morning(now, zone)
         self.fields["channels"].choices = kinds  # type: ignore[attr-defined]
         self.fields["length"].choices = [  # type: ignore[attr-defined]
             ("hour", gettext("For an hour")),

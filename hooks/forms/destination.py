@@ -9,9 +9,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from hooks.endpoints.options import url_after
+from hooks.endpoints.options import merge_url
 from hooks.endpoints.webhooks import has_lost_secret
-from hooks.formats import FORMATS, webhook_formats
+from hooks.formats import FORMATS, list_webhook_formats
 from hooks.forms.format_fields import Advice, Offer, OptionFields
 from hooks.models import Endpoint
 
@@ -52,7 +52,7 @@ class DestinationForm(forms.Form):
                 known.name,
                 format_html('<b translate="no">{}</b><span class="help">{}</span>', known.label, gettext(known.help)),
             )
-            for known in webhook_formats()
+            for known in list_webhook_formats()
         ]
         self.initial = {**self.initial}
         self.options = OptionFields(self)
@@ -96,7 +96,7 @@ class DestinationForm(forms.Form):
         if typed.format != "raw" or proposed is None or self.data.get("proposed") == proposed.name:
             return False
         changed = {"url", "format"}.intersection(self.changed_data)
-        if self.endpoint and url_after(self.endpoint, typed.url) == self.endpoint.whole_address:
+        if self.endpoint and merge_url(self.endpoint, typed.url) == self.endpoint.whole_address:
             changed.discard("url")  # typed in full, or left as it was shown
         if self.endpoint and not changed:
             return False

@@ -10,7 +10,7 @@ from django import forms
 from django.forms.boundfield import BoundField, BoundWidget
 from django.utils.translation import gettext
 
-from hooks.formats import FORMATS, Format, Option, proposed_for, webhook_formats
+from hooks.formats import FORMATS, Format, Option, list_webhook_formats, propose_format
 from hooks.formats.base import CA_CERTIFICATES
 from hooks.models import Endpoint
 
@@ -25,7 +25,7 @@ class Advice:
     @property
     def proposed(self) -> Format | None:
         """Return the format that the URL is most likely meant for."""
-        return proposed_for(self.url)
+        return propose_format(self.url)
 
     @property
     def followed(self) -> bool:
@@ -74,7 +74,7 @@ class OptionFields:
         `endpoint` is the one that is edited; `lost` says that its secrets cannot be decrypted. `formats` are all for
         webhooks unless given.
         """
-        for known in formats or webhook_formats():
+        for known in formats or list_webhook_formats():
             stands = endpoint.options if endpoint and endpoint.format == known.name else {}
             self.asked[known.name] = [
                 self._add(f"option_{known.name}_{option.name}", option, stands, lost=lost)
@@ -131,7 +131,7 @@ class OptionFields:
                 ],
                 self.form[authority] if (authority := self.called(known.name, CA_CERTIFICATES.name)) else None,
             )
-            for known, radio in zip(webhook_formats(), radios.subwidgets, strict=True)
+            for known, radio in zip(list_webhook_formats(), radios.subwidgets, strict=True)
         ]
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events import catalogue
 from events.models import Resource
-from hooks.endpoints.options import shown_url
+from hooks.endpoints.options import mask_endpoint_url
 from hooks.forms.destination import DestinationForm
 from hooks.manage.rules import InvalidRule, Notify, RateLimit
 from hooks.manage.specs import WebhookSpec
@@ -183,8 +183,8 @@ class HookForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.hook = hook
         chosen = list(hook.resources.all()) if hook else []
-        self.fields["events"].choices = event_choices((hook and hook.events) or ())  # type: ignore[attr-defined]
-        resources = resource_choices(organization, chosen)
+        self.fields["events"].choices = list_event_choices((hook and hook.events) or ())  # type: ignore[attr-defined]
+        resources = list_resource_choices(organization, chosen)
         self.fields["resources"].choices = resources  # type: ignore[attr-defined]
         self.fields["resources"].help_text = (
             gettext("None chosen: all of them, also those added later, and events about the organization itself.")
@@ -329,7 +329,7 @@ class EmailHookForm(HookForm):
         ]
 
 
-def initial_of(hook: Hook) -> dict[str, Any]:
+def get_initial(hook: Hook) -> dict[str, Any]:
     """Return the initial values of the form for a hook."""
     initial: dict[str, Any] = {
         "name": hook.name,
@@ -341,12 +341,12 @@ def initial_of(hook: Hook) -> dict[str, Any]:
     if hook.endpoint:
         lane = hook.endpoint.lane
         initial |= {"ordered": lane.ordered, "rate_limit": RateLimit.of(lane)}
-        return initial | {"url": shown_url(hook.endpoint), "format": hook.endpoint.format}
+        return initial | {"url": mask_endpoint_url(hook.endpoint), "format": hook.endpoint.format}
     notify = Notify.of(hook)
     return initial | {"notify": notify}
 
 
-def event_choices(chosen: Sequence[str]) -> Grouped:
+def list_event_choices(chosen: Sequence[str]) -> Grouped:
     """Return groups, then types under headings. Chosen names that the catalogue no longer has are kept."""
     lost = [name for name in chosen if name not in catalogue.EVENT_TYPES and name not in catalogue.GROUPS]
     choices: Grouped = [("", [(group.name, str(group.label)) for group in catalogue.GROUPS.values()])]
@@ -358,7 +358,7 @@ def event_choices(chosen: Sequence[str]) -> Grouped:
     return [*choices, (gettext("No longer known"), [(name, name) for name in lost])] if lost else choices
 
 
-def resource_choices(organization: Organization, chosen: Sequence[Resource]) -> Grouped:
+def list_resource_choices(organization: Organization, chosen: Sequence[Resource]) -> Grouped:
     """Return applications, then add-ons; archived ones only if they are chosen already."""
     choices: Grouped = []
     existing = organization.resources.filter(archived_at__isnull=True).order_by("name")

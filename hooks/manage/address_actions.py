@@ -46,7 +46,7 @@ ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
 
 
 def _silent(hook: Hook, address: str, why: SkipReason) -> SkippedAddress:
-    for silent in recipients.skipped_addresses(hook.organization, [hook]).get(hook.pk, []):
+    for silent in recipients.find_skipped_addresses(hook.organization, [hook]).get(hook.pk, []):
         if silent.why == why and silent.address.lower() == make_comparable(address):
             return silent
     if not address:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hooks.endpoints.options import stored_options
+from hooks.endpoints.options import read_options
 from hooks.manage.validation import Notify, RateLimit
 from hooks.models import Endpoint, Hook, Lane
 
 
-def changed_fields(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
+def find_changed_fields(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
     """Return those of `changes` (the names are those of `rules.update_hook`) by which the hook becomes another."""
     stands = _current_values(hook, changes)
     return {
@@ -39,7 +39,7 @@ def _current_values(hook: Hook, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    return {"url": endpoint.whole_address, "format": endpoint.format, "options": stored_options(endpoint)}
+    return {"url": endpoint.whole_address, "format": endpoint.format, "options": read_options(endpoint)}
 
 
 def _comparable(name: str, value: Any) -> Any:

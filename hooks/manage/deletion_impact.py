@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from events import catalogue
 from hooks.audience.choices import Choices
-from hooks.audience.recipients import OptOuts, members_of, named_by
+from hooks.audience.recipients import OptOuts, find_named_addresses, list_members
 from hooks.models import Channel, Hook
 
 
@@ -20,13 +20,14 @@ class DeletionImpact(NamedTuple):
     keep: int
 
 
-def impact_of_deleting(hook: Hook) -> DeletionImpact:
+def find_deletion_impact(hook: Hook) -> DeletionImpact:
     """Return the consequences of deleting an e-mail hook for the people it tells now; for no resource in particular."""
     if hook.kind != Hook.Kind.EMAIL:
         return DeletionImpact(0, 0)
-    organization, members = hook.organization, members_of(hook.organization)
+    organization, members = hook.organization, list_members(hook.organization)
     told = {
-        address.lower() for address in OptOuts.of(organization, [hook], members).told(hook, named_by(hook, members))
+        address.lower()
+        for address in OptOuts.of(organization, [hook], members).told(hook, find_named_addresses(hook, members))
     }
     types = catalogue.expand(hook.events)
     choices = Choices.read(organization, types, members)

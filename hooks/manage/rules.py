@@ -16,20 +16,20 @@ from django.utils.translation import gettext
 from events.models import Resource
 from hooks.consent import confirming
 from hooks.endpoints import webhooks
-from hooks.endpoints.options import is_shown_url, options_after
-from hooks.endpoints.validation import InvalidRule, check, destination_problem, format_problem, read_url
+from hooks.endpoints.options import is_shown_url, merge_options
+from hooks.endpoints.validation import InvalidRule, check, find_destination_problem, format_problem, read_url
 from hooks.locking import lock_endpoint, lock_organization
-from hooks.manage.changes import changed_fields
+from hooks.manage.changes import find_changed_fields
 from hooks.manage.specs import HookFilter, Switches, WebhookSpec
 from hooks.manage.validation import (
     Notify,
     RateLimit,
-    changed_errors,
-    events_problem,
+    find_errors,
+    find_events_problem,
+    find_resources_problem,
     name_problem,
     notify_problem,
     rate_problem,
-    resources_problem,
 )
 from hooks.models import Hook, Lane
 from hooks.queue import pending
@@ -49,14 +49,14 @@ def create_webhook(*, organization: Organization, actor: User | None, spec: Webh
     url, found = webhooks.adopt(format, spec.destination.url)
     options = {**found, **spec.destination.options}
     # All checks come before the transaction: looking up a name may take its time, and nothing is to wait for that.
-    url, problem = read_url(url or webhooks.default_url(format))
+    url, problem = read_url(url or webhooks.get_default_url(format))
     check(
         name_problem(name)
-        | destination_problem(url, format, options)
+        | find_destination_problem(url, format, options)
         | problem
         | format_problem(format, options)
-        | events_problem(spec.filter.events)
-        | resources_problem(organization, spec.filter.resources)
+        | find_events_problem(spec.filter.events)
+        | find_resources_problem(organization, spec.filter.resources)
     )
     check(rate_problem(spec.pace.rate_limit))
     with transaction.atomic():
@@ -85,13 +85,13 @@ def create_email_hook(
     check(
         name_problem(name)
         | notify_problem(organization, notify)
-        | events_problem(events)
-        | resources_problem(organization, resources)
+        | find_events_problem(events)
+        | find_resources_problem(organization, resources)
     )
     new = Hook(organization=organization, kind=Hook.Kind.EMAIL, name=name, **_notify_fields(notify))
     hook = _create(new, HookFilter(events, resources), Switches(paused, enabled))
     hook.notify_users.set(User.objects.filter(pk__in=notify.users))
-    confirming.ask(hook)
+    confirming.ask_addresses(hook)
     audit.record(organization, actor, "hook.created", name, kind="email")
     return hook
 
@@ -120,7 +120,7 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     cancels it. Enabling a hook whose endpoint was disabled (too long dead, 410) puts it to work again.
     """
     if hook.endpoint and not changes.get("url", "given"):
-        changes["url"] = webhooks.default_url(changes.get("format", hook.endpoint.format))
+        changes["url"] = webhooks.get_default_url(changes.get("format", hook.endpoint.format))
     if "name" in changes:
         changes["name"] = normalize_text(changes["name"])
     if hook.endpoint and is_shown_url(hook.endpoint, changes.get("url", "")):
@@ -144,13 +144,11 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
     known = _WEBHOOK_FIELDS if hook.kind == Hook.Kind.WEBHOOK else _EMAIL_FIELDS
     if hook.endpoint and changes.keys() & {"format", "options"}:
         chosen = changes.get("format", hook.endpoint.format)
-        changes = {**changes, "options": options_after(hook.endpoint, chosen, changes.get("options"))}
+        changes = {**changes, "options": merge_options(hook.endpoint, chosen, changes.get("options"))}
     check(
-        dict.fromkeys(changes.keys() - known, gettext("There is no such field."))
-        | errors
-        | changed_errors(hook, changes)
+        dict.fromkeys(changes.keys() - known, gettext("There is no such field.")) | errors | find_errors(hook, changes)
     )
-    changes = changed_fields(hook, changes)
+    changes = find_changed_fields(hook, changes)
     if not changes:
         return hook
     if "resources" in changes:
@@ -160,7 +158,7 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
         for name, value in _notify_fields(changes["notify"]).items():
             setattr(hook, name, value)
         hook.notify_users.set(User.objects.filter(pk__in=changes["notify"].users))
-        confirming.ask(hook)
+        confirming.ask_addresses(hook)
     if hook.endpoint and changes.keys() & {"url", "format", "options"}:
         webhooks.update_endpoint(hook.endpoint, changes)
     for name in changes.keys() & {"name", "events"}:

@@ -11,8 +11,8 @@ from django.utils.translation import gettext
 
 from events import catalogue
 from events.models import Resource
-from hooks.endpoints.options import stored_options
-from hooks.endpoints.validation import destination_problem, format_problem
+from hooks.endpoints.options import read_options
+from hooks.endpoints.validation import find_destination_problem, format_problem
 from hooks.models import Hook, Lane
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
@@ -60,7 +60,7 @@ class RateLimit:
         return cls(int(lane.rate) if lane.rate.is_integer() else lane.rate, lane.burst)
 
 
-def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
+def find_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     if "name" in changes and changes["name"] != hook.name:
         errors |= name_problem(changes["name"])
@@ -68,14 +68,14 @@ def changed_errors(hook: Hook, changes: dict[str, Any]) -> dict[str, str]:
         errors |= format_problem(changes.get("format", hook.endpoint.format), changes["options"])
     if hook.endpoint and changes.keys() & {"url", "format", "options"}:
         format = changes.get("format", hook.endpoint.format)
-        options = changes.get("options") or stored_options(hook.endpoint)
-        errors = destination_problem(changes.get("url", hook.endpoint.whole_address), format, options) | errors
+        options = changes.get("options") or read_options(hook.endpoint)
+        errors = find_destination_problem(changes.get("url", hook.endpoint.whole_address), format, options) | errors
     if "rate_limit" in changes:
         errors |= rate_problem(changes["rate_limit"])
     if "events" in changes and changes["events"] != hook.events:
-        errors |= events_problem(changes["events"], known=hook.events)
+        errors |= find_events_problem(changes["events"], known=hook.events)
     if "resources" in changes:
-        errors |= resources_problem(hook.organization, changes["resources"])
+        errors |= find_resources_problem(hook.organization, changes["resources"])
     # Nobody is left of whom it told: as it stands it may stay, so that a hook that was read can be put back.
     if "notify" in changes and changes["notify"] != Notify.of(hook):
         errors |= notify_problem(hook.organization, changes["notify"])
@@ -96,7 +96,7 @@ def rate_problem(limit: RateLimit | None) -> dict[str, str]:
     return {}
 
 
-def events_problem(names: Sequence[str] | None, known: Sequence[str] | None = None) -> dict[str, str]:
+def find_events_problem(names: Sequence[str] | None, known: Sequence[str] | None = None) -> dict[str, str]:
     """None is every event. Names that the hook had already are kept, even if the catalogue has lost them."""
     names, known = names or (), known or ()
     unknown = [
@@ -108,7 +108,7 @@ def events_problem(names: Sequence[str] | None, known: Sequence[str] | None = No
     return {"events": _describe_limit()} if len(names) > _MOST else {}
 
 
-def resources_problem(organization: Organization, resources: Sequence[UUID] | None) -> dict[str, str]:
+def find_resources_problem(organization: Organization, resources: Sequence[UUID] | None) -> dict[str, str]:
     """None is no restriction."""
     if resources is None:
         return {}

@@ -18,11 +18,11 @@ from django.utils.translation import gettext
 from events import catalogue
 from events.catalogue import Subject
 from events.models import Resource
-from hooks.audience.choices import default, follows_hooks
+from hooks.audience.choices import get_default, is_decided_by_hooks
 from hooks.channels import services
 from hooks.endpoints import devices
 from hooks.models import Channel, Device, NotificationSetting
-from hooks.preferences.naming_hooks import Naming, hooks_naming
+from hooks.preferences.naming_hooks import Naming, find_naming_hooks
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 from hooks.presentation.phrases import join_names
 from notifications_project.accounts.models import Membership, User
@@ -112,8 +112,8 @@ class EffectiveSettings:
             elif row.resource or (row.organization_id and row.organization_id not in mine):
                 continue  # the user has left
             chosen[row.event_type, row.channel][row.resource_id or row.organization_id] = row.enabled
-        own = services.channels_of(user)
-        return cls(user, mine, own, _missing(user, own), hooks_naming(user, memberships), resources, chosen)
+        own = services.list_channels(user)
+        return cls(user, mine, own, _missing(user, own), find_naming_hooks(user, memberships), resources, chosen)
 
     def changed(self) -> dict[UUID | None, int]:
         """Count the choices for everything (None), for each organization and each resource."""
@@ -125,7 +125,7 @@ class EffectiveSettings:
 
     def cell(self, event_type: str, channel: str, scope: Scope) -> SettingCell:
         chosen = self.chosen.get((event_type, channel), {})
-        key = scope_id(scope)
+        key = get_scope_id(scope)
         own = key in chosen
         if missing := self.missing.get(channel):
             return SettingCell(event_type, channel, State.OFF, own, missing.long, usable=False)
@@ -142,7 +142,7 @@ class EffectiveSettings:
         base = chosen.get(organization, chosen.get(None))
         exceptions: dict[UUID, bool] = {}
         if base is None:
-            base = default(event_type, channel, self.memberships[organization].role).on
+            base = get_default(event_type, channel, self.memberships[organization].role).on
             if not base and channel == Kind.EMAIL:
                 telling = [hook for hook in self._asking(organization, event_type) if not hook.unsubscribed]
                 base = any(not hook.restricted for hook in telling)
@@ -160,7 +160,7 @@ class EffectiveSettings:
         chosen = self.chosen.get((event_type, channel), {})
         if scope == EVERYTHING:
             return self._default_of_everything(event_type, channel)
-        organization = organization_of(scope)
+        organization = get_organization_id(scope)
         if scope.resource and organization in chosen:
             name = self.memberships[organization].organization.name
             return _as_for(name, chosen[organization])
@@ -173,18 +173,18 @@ class EffectiveSettings:
         if channel != Kind.EMAIL:
             return CellState(State.OFF, gettext("Off until you turn it on"))
         membership = self.memberships[organization]
-        if default(event_type, channel, membership.role).on:
+        if get_default(event_type, channel, membership.role).on:
             return CellState(State.ON, _on_by_default(event_type, membership))
         asking = self._asking(organization, event_type)
         telling = [hook for hook in asking if not hook.unsubscribed]
         whole = [hook for hook in telling if not hook.restricted or (resource and resource in hook.resources)]
         some = [hook for hook in telling if hook.resources] if resource is None else []
-        return _by_hooks(membership.organization.name, whole, some, asking, follows_hooks(event_type, channel))
+        return _by_hooks(membership.organization.name, whole, some, asking, is_decided_by_hooks(event_type, channel))
 
     def _default_of_everything(self, event_type: str, channel: str) -> CellState:
         if channel != Kind.EMAIL:
             return CellState(State.OFF, gettext("Off until you turn it on"))
-        if default(event_type, channel).on:
+        if get_default(event_type, channel).on:
             return CellState(State.ON, gettext("On by default"))
         each = [
             (membership.organization.name, self._default(event_type, channel, organization, None))
@@ -193,7 +193,7 @@ class EffectiveSettings:
         states = {told.state for _, told in each}
         if len(each) == 1:
             return each[0][1]
-        if states == {State.OFF} and not follows_hooks(event_type, channel):
+        if states == {State.OFF} and not is_decided_by_hooks(event_type, channel):
             return CellState(State.OFF, gettext("Off by default"))
         state = states.pop() if len(states) == 1 else State.PARTLY
         return CellState(state, _describe_everywhere(event_type, channel) % {"where": _where(each)})
@@ -222,12 +222,12 @@ class EffectiveSettings:
         return gettext("differs %(where)s") % {"where": join_names(names)} if names else ""
 
 
-def scope_id(scope: Scope) -> UUID | None:
+def get_scope_id(scope: Scope) -> UUID | None:
     """The organization or resource that choices of a scope are for; None for everything."""
     return next(filter(None, scope.key.values()), None)
 
 
-def organization_of(scope: Scope) -> UUID:
+def get_organization_id(scope: Scope) -> UUID:
     """Return the organization of a scope, which is an organization or a resource."""
     if scope.resource:
         return scope.resource.organization_id
@@ -246,7 +246,7 @@ def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
         for kind in Kind
         if kind != Kind.EMAIL and kind not in own
     }
-    if explanation := devices.explanation():
+    if explanation := devices.explain_no_push():
         found[Kind.IOS] = Missing(MissingKind.NOT_CONFIGURED, gettext("iOS push is not configured here"), explanation)
     elif Kind.IOS in own and not Device.objects.filter(user=user).exists():
         found[Kind.IOS] = Missing(
@@ -330,7 +330,7 @@ def _called(hooks: Iterable[Naming]) -> str:
 
 
 def _describe_everywhere(event_type: str, channel: str) -> str:
-    if follows_hooks(event_type, channel):
+    if is_decided_by_hooks(event_type, channel):
         return gettext("Follows the e-mail hooks of your organizations: %(where)s")
     if catalogue.EVENT_TYPES[event_type].subject == Subject.HOOK:
         return gettext("On by default where you are an administrator or a manager: %(where)s")

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from events import catalogue
 from events.models import Event
 from hooks.models import Channel
-from hooks.preferences.effective import EffectiveSettings, Rule, organization_of
+from hooks.preferences.effective import EffectiveSettings, Rule, get_organization_id
 from hooks.preferences.notification_settings import EVERYTHING, Scope
 from notifications_project import ids
 from notifications_project.bulk import split_into_chunks
@@ -145,7 +145,7 @@ class _Rules:
 
 
 def _owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
-    return list(standing.memberships) if scope == EVERYTHING else [organization_of(scope)]
+    return list(standing.memberships) if scope == EVERYTHING else [get_organization_id(scope)]
 
 
 def _recent(scope: Scope, now: datetime) -> QuerySet[Event]:

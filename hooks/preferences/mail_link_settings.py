@@ -22,7 +22,7 @@ _EMAIL = Channel.Kind.EMAIL
 Before = list[tuple[str, bool | None]]  # scopes, by their public ids (everything: ""), and what was chosen for them
 
 
-def owner(endpoint: Endpoint) -> User | None:
+def find_owner(endpoint: Endpoint) -> User | None:
     """Return the user of an address; None if they changed it since."""
     known = User.objects.filter(is_active=True).annotate(lower=Lower("email"))
     return known.filter(lower=endpoint.address.lower()).first()
@@ -61,8 +61,8 @@ def turn_on(user: User, event_type: str, before: Sequence[tuple[str, bool | None
             choose(user, [Choice(event_type, _EMAIL, enabled)], scopes[key])
     if not before:
         roles = {each.role for each in user.memberships.all()}
-        told = choices.follows_hooks(event_type, _EMAIL) or any(
-            choices.default(event_type, _EMAIL, role).on for role in roles
+        told = choices.is_decided_by_hooks(event_type, _EMAIL) or any(
+            choices.get_default(event_type, _EMAIL, role).on for role in roles
         )
         choose(user, [Choice(event_type, _EMAIL, None if told else True)])
 

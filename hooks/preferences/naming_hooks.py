@@ -23,7 +23,7 @@ class Naming:
     unsubscribed: bool = False
 
 
-def hooks_naming(user: User, memberships: Sequence[Membership]) -> dict[UUID, list[Naming]]:
+def find_naming_hooks(user: User, memberships: Sequence[Membership]) -> dict[UUID, list[Naming]]:
     """Return the enabled e-mail hooks that name the user, by organization; `memberships` are the user's."""
     roles = {each.organization_id: each.role for each in memberships}
     mails = Hook.objects.existing().filter(organization__in=roles, kind=Hook.Kind.EMAIL, enabled=True)

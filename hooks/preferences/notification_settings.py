@@ -76,12 +76,12 @@ class Choice:
     enabled: bool | None
 
 
-def offered() -> list[str]:
+def list_offered() -> list[str]:
     """List the event types that can be chosen, in the catalogue's order."""
     return [each.name for types in catalogue.group_by_category().values() for each in types]
 
 
-def chosen(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]:
+def read_choices(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]:
     """Return what the user chose for just this scope, by event type and channel."""
     rows = NotificationSetting.objects.filter(user=user, **scope.key)
     return {(name, channel): on for name, channel, on in rows.values_list("event_type", "channel", "enabled")}
@@ -93,7 +93,7 @@ def choose(user: User, wanted: Sequence[Choice], scope: Scope = EVERYTHING) -> l
     with transaction.atomic():
         space = ensure_personal_space(user)
         lock_organizations_of([user.pk])
-        stands = chosen(user, scope)
+        stands = read_choices(user, scope)
         last = {(each.event_type, each.channel): each.enabled for each in wanted}
         changes = {key: enabled for key, enabled in last.items() if stands.get(key) != enabled}
         if not changes:
@@ -121,9 +121,9 @@ def mark_urgent(user: User, event_type: str, urgent: bool) -> None:
         audit.record(ensure_personal_space(user), user, action, catalogue.get_english_label(event_type))
 
 
-def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSetting]]:
+def find_problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSetting]]:
     """Return the problems of choices, by the place of each."""
-    known, there = set(offered()), services.channels_of(user)
+    known, there = set(list_offered()), services.list_channels(user)
     found: list[tuple[int, InvalidSetting]] = []
     for index, each in enumerate(wanted):
         if each.event_type not in known:
@@ -146,7 +146,7 @@ def problems(user: User, wanted: Sequence[Choice]) -> list[tuple[int, InvalidSet
 
 
 def _check(user: User, wanted: Sequence[Choice], scope: Scope) -> None:
-    for _, problem in problems(user, wanted):
+    for _, problem in find_problems(user, wanted):
         raise problem
     organization = scope.resource.organization_id if scope.resource else scope.organization and scope.organization.pk
     if organization and not Membership.objects.filter(user=user, organization=organization).exists():
@@ -169,10 +169,10 @@ def _write(user: User, scope: Scope, changes: dict[tuple[str, str], bool | None]
 def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) -> None:
     """Cancel what waits although its user wants no more of it, by what stands now."""
     for kind in sorted(kinds):
-        channel = services.channels_of(user).get(kind) or Channel(user=user, kind=kind)
-        if not lock_endpoints(services.endpoints_of(channel).values_list("pk")):
+        channel = services.list_channels(user).get(kind) or Channel(user=user, kind=kind)
+        if not lock_endpoints(services.find_endpoints(channel).values_list("pk")):
             continue
-        waiting = services.waiting_for(channel).filter(event__type__in=types, event__is_test=False)
+        waiting = services.find_waiting(channel).filter(event__type__in=types, event__is_test=False)
         rows = waiting.select_related("event", "organization").defer("event__representation")
         unwanted: list[UUID] = []
         read: dict[UUID, Choices] = {}
@@ -188,4 +188,4 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
             Delivery.objects.filter(pk__in=some).cancel(Remark(RemarkCode.TURNED_OFF), clock.now())
 
 
-__all__ = ["EVERYTHING", "Choice", "InvalidSetting", "NotSetUp", "Scope", "choose", "chosen", "mark_urgent"]
+__all__ = ["EVERYTHING", "Choice", "InvalidSetting", "NotSetUp", "Scope", "choose", "mark_urgent", "read_choices"]

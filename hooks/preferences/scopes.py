@@ -14,7 +14,7 @@ class UnknownScope(Exception):
     """The scope does not exist, or is not the user's; the message says which, for people."""
 
 
-def scope_key(scope: Scope) -> str:
+def get_scope_key(scope: Scope) -> str:
     """Return the key of a scope: `everything`, or the public id of an organization, application or add-on."""
     if scope.resource:
         return scope.resource.public_id

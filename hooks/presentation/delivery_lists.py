@@ -11,7 +11,7 @@ from hooks.models import Attempt, Circuit, Delivery, Hook
 from notifications_project.accounts.models import Organization
 
 
-def deliveries(
+def list_deliveries(
     organization: Organization, *, state: str = "", hook: UUID | None = None, event: UUID | None = None
 ) -> QuerySet[Delivery]:
     """Deliveries of an organization, with what is given as filters.
@@ -31,7 +31,7 @@ def deliveries(
     return found
 
 
-def with_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
+def load_back_off(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Load with the deliveries what `sentences.next_try` reads.
 
     These are the lane, the circuit of the transport, and whether a key reads.

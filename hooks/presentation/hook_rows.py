@@ -59,7 +59,7 @@ class Row:
     quiet: str  # how many, in words
 
 
-def rows(organization: Organization, kind: str, search: str, now: datetime) -> tuple[list[Row], bool]:
+def list_rows(organization: Organization, kind: str, search: str, now: datetime) -> tuple[list[Row], bool]:
     """The organization's hooks of one kind, in trouble first, then by name; and whether there are more.
 
     A search finds names and hosts: nothing else of a URL is stored so that it could be searched.
@@ -75,11 +75,11 @@ def rows(organization: Organization, kind: str, search: str, now: datetime) -> t
     return _described(organization, hooks[:MOST_HOOKS], now), len(hooks) > MOST_HOOKS
 
 
-def row(hook: Hook, now: datetime) -> Row:
+def build_row(hook: Hook, now: datetime) -> Row:
     return _described(hook.organization, [hook], now)[0]
 
 
-def failing(organization: Organization) -> QuerySet[Hook]:
+def find_failing(organization: Organization) -> QuerySet[Hook]:
     """Hooks that should be told and cannot be reached."""
     existing = Hook.objects.existing().filter(organization=organization, enabled=True)
     return existing.filter(
@@ -91,7 +91,7 @@ def _described(organization: Organization, hooks: Sequence[Hook], now: datetime)
     pks = [hook.pk for hook in hooks]
     waiting = _waiting(organization, pks)
     charts = _charts(organization, pks, now)
-    silent = recipients.skipped_addresses(organization, hooks)
+    silent = recipients.find_skipped_addresses(organization, hooks)
     holds = _holds(hooks)
     return [
         _row(hook, waiting.get(hook.pk, (0, None)), holds, charts.get(hook.pk, {}), silent.get(hook.pk, []), now)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext, ngettext
 
-from hooks.endpoints.options import shown_url
+from hooks.endpoints.options import mask_endpoint_url
 from hooks.models import Endpoint
 from notifications_project.masking import mask_to_host
 from notifications_project.words import format_span, number
@@ -45,4 +45,4 @@ def show_address(endpoint: Endpoint, *, secret: bool = False) -> str:
     """
     if endpoint.kind == Endpoint.Kind.EMAIL:
         return endpoint.address
-    return shown_url(endpoint) if secret else mask_to_host(endpoint.address)
+    return mask_endpoint_url(endpoint) if secret else mask_to_host(endpoint.address)

@@ -22,9 +22,9 @@ from events import catalogue, representation
 from events.catalogue import EventType, Subject
 from events.models import Resource
 from events.representation import Source
-from hooks.endpoints.options import secret_options, stored_options
+from hooks.endpoints.options import read_options, select_secret_options
 from hooks.endpoints.validation import format_problem
-from hooks.endpoints.webhooks import new_secret
+from hooks.endpoints.webhooks import make_secret
 from hooks.formats import FORMATS, Format
 from hooks.messages import Message, Notification, RuleKind, Transport
 from hooks.models import Endpoint, Hook
@@ -65,7 +65,7 @@ class Draft:
             name=hook.name,
             format=endpoint.format,
             address=endpoint.whole_address,
-            options=stored_options(endpoint),
+            options=read_options(endpoint),
             events=hook.events,
             resources=resources,
             hook=hook,
@@ -94,7 +94,7 @@ class Preview:
         return "\n".join([*filter(None, [self.first]), *(f"{name}: {value}" for name, value in self.headers)])
 
 
-def first_type(events: Sequence[str] | None) -> str:
+def choose_first_type(events: Sequence[str] | None) -> str:
     """The type shown first: a deployment if the hook asks for it, else the first that it asks for."""
     asked = catalogue.expand(events)
     if not asked or _USUAL in asked:
@@ -115,7 +115,7 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
         problems = [*problems, f"{message.unsent}."]
     if known.transport == Transport.SMTP:
         return _mail(known, notification, message)
-    secrets = mask_options(secret_options(draft.format, draft.options))
+    secrets = mask_options(select_secret_options(draft.format, draft.options))
     headers = make_headers(notification, message, signed=known.signed)
     text = replace_secrets(message.body.decode(errors="replace"), secrets)
     # First the options: what is left of a masked address must not be taken for one of them.
@@ -206,7 +206,7 @@ def _resource(organization: Organization, draft: Draft, known: EventType) -> Res
 def _signing_keys(endpoint: Endpoint | None) -> tuple[str, ...]:
     """Return the keys that sign now; where there are none yet, one that is made up."""
     if endpoint is None or isinstance(endpoint.secrets, Unreadable):
-        return (new_secret(),)
+        return (make_secret(),)
     now = time.time()
     keys = endpoint.secrets.get("signing", [])
     return tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now)

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from hooks.endpoints.validation import destination_problem, read_url
+from hooks.endpoints.validation import find_destination_problem, read_url
 from hooks.formats import FORMATS
-from hooks.formats.base import authorities_of
+from hooks.formats.base import get_authorities
 from hooks.models import Channel, Hook
 from hooks.preview.preview import Draft
 from hooks.transports import http
@@ -44,7 +44,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
         return False, gettext("This format has no token that could be verified.")
     address = address or known.default_url
     address, problem = read_url(address)
-    problem = problem or destination_problem(address, format, options)
+    problem = problem or find_destination_problem(address, format, options)
     problems = [*known.check_options(options).values(), *problem.values()]
     if problems:
         return False, " ".join(problems)
@@ -53,7 +53,7 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
         return False, gettext("There is no token yet.")
     hidden = find_secrets(address) | mask_options(known.secret_options(options))
     with release_database():
-        answer = http.ask(message, hidden, owner, authorities_of(options))
+        answer = http.ask(message, hidden, owner, get_authorities(options))
     verified, words = known.verified(answer)
     return verified, replace_secrets(words, hidden)
 

@@ -17,8 +17,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from events import catalogue
 from events.models import Event
 from hooks import clock
-from hooks.audience.quiet_times import DIGEST_GRACE, Quiet, can_be_urgent, quiet_until
-from hooks.audience.recipients import Member, members_among, members_of
+from hooks.audience.quiet_times import DIGEST_GRACE, Quiet, can_be_urgent, find_quiet_end
+from hooks.audience.recipients import Member, find_members_among, list_members
 from hooks.locking import lock_deliveries, lock_each_delivery, lock_endpoints, lock_organizations_of
 from hooks.messages import RuleKind, Transport
 from hooks.models import Channel, Delivery, DeliveryQuerySet, Endpoint, Hook, Urgent
@@ -121,7 +121,7 @@ def release_for_hook(hook: Hook) -> None:
             _release(hook.endpoint, now)
         return
     touched: set[int] = set()
-    receivers = _Receivers.read(hook.organization, members_of(hook.organization), now)
+    receivers = _Receivers.read(hook.organization, list_members(hook.organization), now)
     for chunk in _deliveries_asked_by(hook):
         held = [row for row in chunk if row.due_at is None and row.endpoint.disabled_at is None]
         receivers.release([_HeldMail(row.pk, row.event_id, row.endpoint.address) for row in held], now)
@@ -170,7 +170,7 @@ def forget_answers(endpoint: Endpoint) -> None:
 def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
     """Let the held deliveries of a channel wait for the end of its snooze or quiet hours, if it has one now."""
     channel = Channel.objects.filter(endpoint=endpoint).select_related("user").first()
-    until = quiet_until(channel, channel.user.time_zone, now) if channel else None
+    until = find_quiet_end(channel, channel.user.time_zone, now) if channel else None
     if channel and until:
         passing = Urgent.objects.filter(user=channel.user_id).values("event_type")
         held = Delivery.objects.pending_for(endpoint).held().exclude(event__type__in=passing)
@@ -188,7 +188,7 @@ def _release_mail(endpoint: Endpoint, now: datetime) -> None:
     active = _list_active_hooks(endpoint.organization_id)
     held = lock_each_delivery(Delivery.objects.pending_for(endpoint).held().with_endpoint())
     may_go = [_HeldMail(row.pk, row.event_id, endpoint.address) for row in held if _may_be_sent(row, active)]
-    members = members_among(endpoint.organization, [endpoint.address.lower()])
+    members = find_members_among(endpoint.organization, [endpoint.address.lower()])
     _Receivers.read(endpoint.organization, list(members.values()), now).release(may_go, now)
     lanes.touch({endpoint.lane_id})
 

@@ -51,7 +51,7 @@ class Heartbeat:
 
     def __enter__(self) -> Heartbeat:
         with _commit_without_waiting():
-            PumpHeartbeat.objects.create(pk=self.id, seen_at=clock.in_query())
+            PumpHeartbeat.objects.create(pk=self.id, seen_at=clock.get_now_expression())
         self.beaten_at = time.monotonic()
         return self
 
@@ -71,7 +71,7 @@ class Heartbeat:
     @staticmethod
     def _find_newest() -> Greatest:
         """Return the later of the last beat and now: a heartbeat in the future shows that the clock was set back."""
-        return Greatest("seen_at", clock.in_query())
+        return Greatest("seen_at", clock.get_now_expression())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,7 +111,7 @@ def invite_another() -> None:
 
 def count_active_pumps() -> int:
     """Count the pumps with a fresh heartbeat; a heartbeat in the future is from before the clock was set back."""
-    now = clock.in_query()
+    now = clock.get_now_expression()
     return PumpHeartbeat.objects.filter(active=True, seen_at__gt=now - FRESH, seen_at__lt=now + FRESH).count()
 
 
@@ -121,7 +121,7 @@ def is_wakeup_queued() -> bool:
         return int(_get_broker(os.getpid()).queue_size()) > 0
     from django_q.models import OrmQ
 
-    return bool(OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.in_query()).exists())
+    return bool(OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__lt=clock.get_now_expression()).exists())
 
 
 def list_open_transports() -> list[str]:

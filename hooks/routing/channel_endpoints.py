@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet, Value
 
-from hooks.audience.choices import Choices, kinds, of_members
+from hooks.audience.choices import Choices, filter_by_members, list_kinds
 from hooks.audience.recipients import Member
 from hooks.endpoints.lookup import EndpointRef
 from hooks.models import Channel, Device
@@ -25,13 +25,13 @@ class ChannelEndpoints:
 
     @classmethod
     def read(cls, organization: Organization, chosen: Choices, members: Sequence[Member]) -> ChannelEndpoints:
-        wanted = [kind for kind in kinds() if kind != Channel.Kind.EMAIL and chosen.may_be_on(kind)]
+        wanted = [kind for kind in list_kinds() if kind != Channel.Kind.EMAIL and chosen.may_be_on(kind)]
         reach = cls()
         if Channel.Kind.IOS in wanted:
-            rows = of_members(Device.objects.order_by("registered_at", "pk"), organization, members)
+            rows = filter_by_members(Device.objects.order_by("registered_at", "pk"), organization, members)
             reach._add(rows, with_kind=False)
         if with_endpoint := [kind for kind in wanted if kind != Channel.Kind.IOS]:
-            rows = of_members(Channel.objects.filter(kind__in=with_endpoint), organization, members)
+            rows = filter_by_members(Channel.objects.filter(kind__in=with_endpoint), organization, members)
             reach._add(rows, with_kind=True)
         return reach
 

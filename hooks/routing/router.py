@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from events.models import Event
 from hooks import clock
 from hooks.audience.quiet_times import DIGEST_GRACE
-from hooks.endpoints.lookup import lock_endpoint_refs, mail_endpoints, request_confirmations
+from hooks.endpoints.lookup import get_or_create_mail_endpoints, lock_endpoint_refs, request_confirmations
 from hooks.locking import lock_idle_organization
 from hooks.messages import Reason
 from hooks.models import Delivery
@@ -145,7 +145,9 @@ def _route_organization(owner: UUID) -> int:
 
 def _store(organization: Organization, owed: Sequence[PlannedDelivery], now: datetime) -> set[int]:
     """Insert the deliveries in bulk; the lanes in which work is now due."""
-    mails = mail_endpoints(organization, {each.address.lower(): each.address for each in owed if not each.endpoint})
+    mails = get_or_create_mail_endpoints(
+        organization, {each.address.lower(): each.address for each in owed if not each.endpoint}
+    )
     if stopped := [to.pk for to in mails.values() if to.disabled_at]:
         mails |= {to.address.lower(): to for to in lock_endpoint_refs(stopped).values()}
     # Most are owed for the same reasons as others: one list for all of those is written as JSON only once.

@@ -12,14 +12,14 @@ from events import catalogue
 from events.catalogue import EmailDefault
 from events.models import Event
 from hooks import clock
-from hooks.audience.choices import Breadth, Choices, Decision, kinds
+from hooks.audience.choices import Breadth, Choices, Decision, list_kinds
 from hooks.audience.quiet_times import Quiet
-from hooks.audience.recipients import Member, OptOuts, members_of, named_by
-from hooks.endpoints.lookup import EndpointRef, endpoint_refs, lock_endpoint_refs
+from hooks.audience.recipients import Member, OptOuts, find_named_addresses, list_members
+from hooks.endpoints.lookup import EndpointRef, lock_endpoint_refs, read_endpoint_refs
 from hooks.messages import Reason, RuleKind
 from hooks.models import Channel, Endpoint, Hook
 from hooks.routing.channel_endpoints import ChannelEndpoints
-from hooks.routing.subjects import subject_address, subject_channel, subject_hook
+from hooks.routing.subjects import find_subject_address, find_subject_channel, find_subject_hook
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Role
 
@@ -57,8 +57,8 @@ class OrganizationRules:
         hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
         self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
         chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
-        self.endpoints = {endpoint.pk: endpoint for endpoint in endpoint_refs(chosen)}
-        self.members = members_of(organization) if members is None else members
+        self.endpoints = {endpoint.pk: endpoint for endpoint in read_endpoint_refs(chosen)}
+        self.members = list_members(organization) if members is None else members
         self.by_address = {member.email.lower(): member for member in self.members}
         self.silence = OptOuts.of(organization, self.hooks, self.members)
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
@@ -70,7 +70,7 @@ class OrganizationRules:
         }
         self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
         self.recipients = {
-            hook.pk: list(self.silence.told(hook, named_by(hook, self.members)))
+            hook.pk: list(self.silence.told(hook, find_named_addresses(hook, self.members)))
             for hook in self.hooks
             if hook.kind == Hook.Kind.EMAIL
         }
@@ -111,7 +111,7 @@ class OrganizationRules:
     def _mails(self, event: Event) -> list[PlannedDelivery]:
         """Plan one delivery for each person, however many rules say so; none for members who turned it off."""
         mails: dict[str, PlannedDelivery] = {}
-        unwanted = {subject_address(event)}
+        unwanted = {find_subject_address(event)}
 
         def mail(address: str, reason: Reason, hook: Hook | None = None) -> None:
             if (lower := address.lower()) in unwanted:
@@ -152,8 +152,8 @@ class OrganizationRules:
     def _to_channels(self, event: Event) -> list[PlannedDelivery]:
         """To members' own channels, where they turned it on."""
         owed = []
-        concerned = subject_channel(event)
-        for channel in (kind for kind in kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
+        concerned = find_subject_channel(event)
+        for channel in (kind for kind in list_kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
             for member in self._who_chose(event.type, channel):
                 decision = self.choices.of(member, event.type, channel, event.resource_id)
                 if not decision.on:
@@ -173,7 +173,7 @@ class OrganizationRules:
 
     def asking(self, event: Event) -> Iterator[Hook]:
         """The hooks that ask for an event."""
-        concerned = subject_hook(event)
+        concerned = find_subject_hook(event)
         for hook in self.by_type.get(event.type, []):
             if self.covers(hook, event) and hook.public_id != concerned:
                 yield hook

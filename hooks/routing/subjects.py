@@ -18,17 +18,17 @@ def annotate_subject(events: QuerySet[Event]) -> QuerySet[Event]:
     return events.defer("representation").annotate(about=about)
 
 
-def subject_hook(event: Event) -> str | None:
+def find_subject_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
     return _text_of(_about(event).get("hook"), "id")
 
 
-def subject_channel(event: Event) -> str | None:
+def find_subject_channel(event: Event) -> str | None:
     """The kind of the channel that a `hook.*` event of a personal space is about: it is not told of its own trouble."""
     return _text_of(_about(event).get("channel"), "kind")
 
 
-def subject_address(event: Event) -> str | None:
+def find_subject_address(event: Event) -> str | None:
     """The address that a `hook.*` event is about, in lower case: it is not e-mailed that it cannot be e-mailed."""
     about = _about(event).get("refused")
     return about.lower() if isinstance(about, str) else None

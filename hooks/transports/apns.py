@@ -200,7 +200,8 @@ def _judge(reply: Reply, notification: Notification) -> dict[str, Any]:
     reason = REASONS.get(name) if isinstance(name, str) else None
     if reason is None:
         # Apple gave no reason, or one that is not documented yet: the status decides.
-        what = f"Apple's push service answered {plain.line(name, 60) if isinstance(name, str) else 'without a reason'}."
+        said = plain.make_line(name, 60) if isinstance(name, str) else "without a reason"
+        what = f"Apple's push service answered {said}."
         return {**fields, "text": what, "meaning": Verdict.FAILED if reply.status in {400, 413, 422} else Verdict.RETRY}
     if reason.meaning is None:
         text = f"Apple takes no pushes from this console ({name}): {reason.text}"

@@ -25,7 +25,7 @@ from standardwebhooks.webhooks import Webhook
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from hooks import formats
-from hooks.formats.base import authorities_of
+from hooks.formats.base import get_authorities
 from hooks.messages import Answer, Message, Notification, Verdict
 from hooks.remarks import Remark, RemarkCode, change_texts
 from hooks.transports import deadlines, outbound
@@ -91,7 +91,7 @@ def post(notification: Notification) -> Answer:
             )
         to = parse_target(message.url or notification.address)
         prepared = Prepared(
-            to, headers, message.body, notification.organization_id, authorities_of(notification.options)
+            to, headers, message.body, notification.organization_id, get_authorities(notification.options)
         )
     except (RequestException, ValueError, UnicodeError) as error:
         request["url"] = mask_to_host(notification.address)

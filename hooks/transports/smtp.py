@@ -141,7 +141,7 @@ def _judge_provider_error(error: Exception, started: float, request: dict[str, A
     from hooks.transports.provider import judge_error  # imports django-anymail, which is optional
 
     found = judge_error(error)
-    words = change_texts(found.words, lambda said: plain.line(said, 300))
+    words = change_texts(found.words, lambda said: plain.make_line(said, 300))
     return _make_answer(
         found.code, words, started, request, status=found.status, down=found.down, meaning=found.meaning
     )
@@ -233,4 +233,4 @@ def _make_answer(
 
 
 def _decode_reply(reply: bytes | str) -> str:
-    return plain.line(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply, 1000)
+    return plain.make_line(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply, 1000)

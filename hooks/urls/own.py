@@ -13,7 +13,7 @@ one_channel: list[URLPattern | URLResolver] = [
     path("preview/", form.preview_form, name="channel-preview"),
     path("test/", testing.test, name="channel-test"),
     path("rotate-secret/", channels.rotate_secret, name="channel-rotate-secret"),
-    path("secret/", secret.secret, name="channel-secret"),
+    path("secret/", secret.show_stashed_secret, name="channel-secret"),
     path("enable/", channels.enable, name="channel-enable"),
     path("remove/", channels.remove, name="channel-remove"),
     path("deliveries/", own_deliveries.index, name="channel-deliveries"),
@@ -22,11 +22,11 @@ one_channel: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("channels/", channels.index, name="channels"),
-    path("channels/advice/", form.advice, name="channel-advice"),
+    path("channels/advice/", form.show_advice, name="channel-advice"),
     path("channels/devices/<device:device>/rename/", devices.rename, name="device-rename"),
     path("channels/devices/<device:device>/remove/", devices.remove, name="device-remove"),
     path("channels/<slug:kind>/", include(one_channel)),
-    path("deliveries/<delivery:delivery>/", own_deliveries.detail, name="own-delivery"),
+    path("deliveries/<delivery:delivery>/", own_deliveries.show_own_delivery, name="own-delivery"),
     path("deliveries/<delivery:delivery>/redeliver/", own_deliveries.redeliver, name="own-redeliver"),
     path("snooze/", snooze.snooze, name="snooze"),
 ]

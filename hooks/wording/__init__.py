@@ -65,11 +65,11 @@ def tell(notification: Notification, language: str | None = None) -> Story:
     subject = known.subject if known else None
     with translation.override(chosen):
         told = (digest if subject == Subject.DIGEST else facts).read(data, notification, subject)
-        values = {"type": plain.name(notification.event_type)} | told.values
+        values = {"type": plain.make_name(notification.event_type)} | told.values
         if subject == Subject.REPOSITORY:
             values.setdefault("commits", pgettext("event", "new commits"))
             if "repository" in values:
-                values.setdefault("application", plain.tail(values["repository"]))
+                values.setdefault("application", plain.get_last_part(values["repository"]))
         words = _words(notification.event_type, data)
         return Story(
             title=plain.cut(_first(words.title, values), LONGEST_TITLE),
@@ -79,7 +79,7 @@ def tell(notification: Notification, language: str | None = None) -> Story:
             colon=pgettext("event", ": "),
             when=(
                 pgettext("event", "When"),
-                plain.written_time(notification.occurred_at.astimezone(UTC), seconds=True),
+                plain.format_time(notification.occurred_at.astimezone(UTC), seconds=True),
             ),
             outcome=known.outcome if known else Outcome.NEUTRAL,
             url=_url(notification, data),
@@ -152,7 +152,7 @@ def _url(notification: Notification, data: facts.Data) -> str:
     return f"{events}{event}/" if isinstance(event, str) and _ID.fullmatch(event) else events
 
 
-def resource_of(notification: Notification) -> str:
+def get_resource_id(notification: Notification) -> str:
     """Return the public id of the application or add-on that a notification is about; empty if there is none."""
     return _resource(_data(notification.representation))
 

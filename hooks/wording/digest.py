@@ -29,14 +29,16 @@ def read(data: facts.Data, notification: Notification, subject: Subject | None) 
 def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
     notifications = _objects(data.get("notifications"))
     for each in notifications[:MOST]:
-        if title := plain.phrase(each.get("title")):
+        if title := plain.take_text(each.get("title")):
             yield (
                 _when(each.get("timestamp")) or pgettext("event", "When"),
                 plain.cut(_placed(title, each), plain.LONGEST),
             )
-    rest: Counter[str] = Counter(name for each in notifications[MOST:] if (name := plain.name(each.get("event_type"))))
+    rest: Counter[str] = Counter(
+        name for each in notifications[MOST:] if (name := plain.make_name(each.get("event_type")))
+    )
     for each in _objects(data.get("more")):
-        if name := plain.name(each.get("label")) or plain.name(each.get("event_type")):
+        if name := plain.make_name(each.get("label")) or plain.make_name(each.get("event_type")):
             rest[name] += _count(each.get("number"))
     colon = pgettext("event", ": ")
     counted = [f"{name}{colon}{count}" for name, count in rest.most_common() if count]
@@ -46,7 +48,7 @@ def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
 
 def _placed(title: str, about: dict[str, Any]) -> str:
     """Return the title, with the organization and resource that it does not name in brackets."""
-    names = (plain.name(about.get(part)) for part in ("organization", "resource"))
+    names = (plain.make_name(about.get(part)) for part in ("organization", "resource"))
     where = ", ".join(name for name in names if name and name not in title)
     return pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": title, "details": where} if where else title
 
@@ -65,7 +67,7 @@ def _when(timestamp: Any) -> str:
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         return ""
     try:
-        return plain.written_time(datetime.fromtimestamp(timestamp, UTC), seconds=True)
+        return plain.format_time(datetime.fromtimestamp(timestamp, UTC), seconds=True)
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -30,7 +30,7 @@ class _Known:
     name: str  # the placeholder in sentences: %(branch)s
     label: Promise
     paths: tuple[str, ...] = ()
-    write: Callable[[Any], str] = plain.name
+    write: Callable[[Any], str] = plain.make_name
 
 
 # In the order in which messages list them. `_derived` finds those without a path, and overrides the paths of others.
@@ -40,16 +40,18 @@ _KNOWN = (
     _Known("addon", pgettext_lazy("event", "Add-on"), ("addon",)),
     _Known("hook", pgettext_lazy("event", "Hook"), ("hook",)),
     _Known("channel", pgettext_lazy("event", "Channel"), ("channel",)),
-    _Known("refused", pgettext_lazy("event", "Refused address"), ("refused",), plain.phrase),
+    _Known("refused", pgettext_lazy("event", "Refused address"), ("refused",), plain.take_text),
     _Known("job", pgettext_lazy("event", "Job"), ("job", "job_name")),
     _Known("process", pgettext_lazy("event", "Process"), ("process_name", "process")),
     _Known("server", pgettext_lazy("event", "Server"), ("server", "server_name")),
     _Known("environment", pgettext_lazy("event", "Environment"), ("environment",)),
-    _Known("repository", pgettext_lazy("event", "Repository"), ("repository", "git"), plain.address),
-    _Known("branch", pgettext_lazy("event", "Branch"), ("branch", "git_branch", "deploy_context.branch"), plain.branch),
-    _Known("commit", pgettext_lazy("event", "Commit"), _COMMIT, plain.commit),
+    _Known("repository", pgettext_lazy("event", "Repository"), ("repository", "git"), plain.strip_user),
+    _Known(
+        "branch", pgettext_lazy("event", "Branch"), ("branch", "git_branch", "deploy_context.branch"), plain.get_branch
+    ),
+    _Known("commit", pgettext_lazy("event", "Commit"), _COMMIT, plain.shorten_commit),
     _Known("who", pgettext_lazy("event", "By"), ("by", "deploy_context.triggered_by", "triggered_by", "pushed_by")),
-    _Known("message", pgettext_lazy("event", "Message"), ("commit_message",), plain.phrase),
+    _Known("message", pgettext_lazy("event", "Message"), ("commit_message",), plain.take_text),
     _Known("author", pgettext_lazy("event", "Author"), ("author", "commit_author")),
     _Known("commits", pgettext_lazy("event", "Pushed")),
     _Known("member", pgettext_lazy("event", "Member"), ("member",)),
@@ -57,17 +59,17 @@ _KNOWN = (
     _Known("app", pgettext_lazy("event", "App"), ("app",)),
     _Known("cause", pgettext_lazy("event", "Cause"), ("cause",)),
     _Known("duration", pgettext_lazy("event", "Duration")),
-    _Known("command", pgettext_lazy("event", "Command"), ("command", "params.command"), plain.phrase),
-    _Known("reason", pgettext_lazy("event", "Reason"), ("reason", "error", "deploy_context.reason"), plain.phrase),
-    _Known("since", pgettext_lazy("event", "Failing since"), ("failing_since",), plain.moment),
-    _Known("answer", pgettext_lazy("event", "Last answer"), ("last_answer",), plain.phrase),
+    _Known("command", pgettext_lazy("event", "Command"), ("command", "params.command"), plain.take_text),
+    _Known("reason", pgettext_lazy("event", "Reason"), ("reason", "error", "deploy_context.reason"), plain.take_text),
+    _Known("since", pgettext_lazy("event", "Failing since"), ("failing_since",), plain.format_moment),
+    _Known("answer", pgettext_lazy("event", "Last answer"), ("last_answer",), plain.take_text),
     _Known("amount", pgettext_lazy("event", "Amount")),
     _Known("balance", pgettext_lazy("event", "Balance")),
     _Known("threshold", pgettext_lazy("event", "Warning below")),
-    _Known("runs_out", pgettext_lazy("event", "Runs out"), ("runs_out_at",), plain.moment),
+    _Known("runs_out", pgettext_lazy("event", "Runs out"), ("runs_out_at",), plain.format_moment),
     _Known("state", pgettext_lazy("event", "State")),
-    _Known("address", pgettext_lazy("event", "Address"), ("fqdn", "url"), plain.address),
-    _Known("schedule", pgettext_lazy("event", "Schedule"), ("cron",), plain.phrase),
+    _Known("address", pgettext_lazy("event", "Address"), ("fqdn", "url"), plain.strip_user),
+    _Known("schedule", pgettext_lazy("event", "Schedule"), ("cron",), plain.take_text),
     _Known("provider", pgettext_lazy("event", "Provider"), ("provider", "cloud")),
     _Known("plan", pgettext_lazy("event", "Plan"), ("plan", "instance_type")),
     _Known("region", pgettext_lazy("event", "Region"), ("region", "zone")),
@@ -144,24 +146,24 @@ def read(data: Data, notification: Notification, subject: Subject | None) -> Tol
 
 def _derived(data: Data, notification: Notification, subject: Subject | None) -> tuple[dict[str, str], set[str]]:
     """Return the values that need more than a look-up, and the paths that they cover."""
-    values = {"organization": plain.name(notification.organization)} | _resource(data, notification, subject)
+    values = {"organization": plain.make_name(notification.organization)} | _resource(data, notification, subject)
     told = set()
     for path, meanings in (("name", _NAMED), ("user", _USER)):
         meaning = meanings.get(subject) if subject else None
-        if meaning and (text := plain.name(data.get(path))):
+        if meaning and (text := plain.make_name(data.get(path))):
             told.add(path)
             if text != values["organization"] or meaning != "name":
                 values.setdefault(meaning, text)
-    if subject == Subject.SERVER and not data.get("server") and (text := plain.name(data.get("uid"))):
+    if subject == Subject.SERVER and not data.get("server") and (text := plain.make_name(data.get("uid"))):
         values.setdefault("server", text)
     if isinstance(role := data.get("role"), str):
-        values["role"] = str(_ROLES.get(role, plain.name(role)))
+        values["role"] = str(_ROLES.get(role, plain.make_name(role)))
         told.add("role")
     if isinstance(state := data.get("state"), str) and subject != Subject.HOOK:
-        values["state"] = str(_STATES.get(state, plain.name(state)))
+        values["state"] = str(_STATES.get(state, plain.make_name(state)))
         told.add("state")
     for path in ("amount", "balance", "threshold"):
-        if text := plain.money(data.get(path), data.get("currency")):
+        if text := plain.format_money(data.get(path), data.get("currency")):
             values[path] = text
             told |= {path, "currency"} if isinstance(data.get("currency"), str) else {path}
     if subject == Subject.REPOSITORY:
@@ -173,7 +175,7 @@ def _derived(data: Data, notification: Notification, subject: Subject | None) ->
 
 
 def _resource(data: Data, notification: Notification, subject: Subject | None) -> dict[str, str]:
-    name = plain.name(notification.resource) or plain.name(_at(data, "resource.name"))
+    name = plain.make_name(notification.resource) or plain.make_name(_at(data, "resource.name"))
     kind = _at(data, "resource.kind") or ("addon" if subject == Subject.ADDON else "application")
     return {"addon" if kind == "addon" else "application": name} if name else {}
 
@@ -187,7 +189,7 @@ def _pushed(data: Data) -> dict[str, str]:
         "commits": npgettext("event", "%(count)d commit", "%(count)d commits", len(commits)) % {"count": len(commits)}
     }
     if isinstance(last := commits[-1], dict):
-        told |= {"message": plain.phrase(last.get("message")), "author": plain.name(last.get("author"))}
+        told |= {"message": plain.take_text(last.get("message")), "author": plain.make_name(last.get("author"))}
     return told
 
 
@@ -195,11 +197,11 @@ def _duration(data: Data) -> str:
     seconds = data.get("duration")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         started, finished = (
-            plain.parsed_time(_at(data, f"deploy_context.{name}") or data.get(name))
+            plain.parse_time(_at(data, f"deploy_context.{name}") or data.get(name))
             for name in ("started_at", "finished_at")
         )
         seconds = (finished - started).total_seconds() if started and finished else -1
-    return plain.length(seconds) if 0 <= seconds < _LONG else ""
+    return plain.format_length(seconds) if 0 <= seconds < _LONG else ""
 
 
 def _at(data: Data, path: str) -> Any:
@@ -217,8 +219,8 @@ def _others(data: Data, told: set[str]) -> Iterator[tuple[str, str]]:
         parent, _, leaf = path.rpartition(".")
         if path in told or (parent in told and leaf in plain.NAMES):
             continue
-        if written := plain.value(given):
-            yield plain.line(path, _LABEL) or "?", written
+        if written := plain.describe_value(given):
+            yield plain.make_line(path, _LABEL) or "?", written
 
 
 def _flat(data: Data, levels: int, before: str = "") -> Iterator[tuple[str, Any]]:

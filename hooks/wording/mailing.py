@@ -12,7 +12,7 @@ from django.utils.translation import npgettext, pgettext
 
 from events import catalogue
 from hooks.messages import Notification, Reason, RuleKind
-from hooks.wording import plain, resource_of
+from hooks.wording import get_resource_id, plain
 from notifications_project.mail.unlinking import unlink
 
 OWN = frozenset({RuleKind.SETTING, RuleKind.DEFAULT, RuleKind.ROLE})  # rules that members control themselves
@@ -45,7 +45,7 @@ class Confirmation:
     colon: str
 
 
-def footer(notification: Notification, language: str) -> Footer:
+def build_footer(notification: Notification, language: str) -> Footer:
     """Return the footer, with a sentence for every rule that asked for the mail."""
     hooks = [reason for reason in notification.reasons if reason["rule"] == RuleKind.HOOK]
     with translation.override(language):
@@ -55,10 +55,10 @@ def footer(notification: Notification, language: str) -> Footer:
         return Footer(tuple(_whys(notification, hooks)), leave)
 
 
-def confirmation(organization: str) -> Confirmation:
+def build_confirmation(organization: str) -> Confirmation:
     """Return the words of the mail that asks an address to confirm, in the platform's language."""
     with translation.override(settings.MESSAGE_LANGUAGE):
-        return _confirmation({"organization": unlink(plain.name(organization))})
+        return _confirmation({"organization": unlink(plain.make_name(organization))})
 
 
 def _confirmation(named_so: dict[str, str]) -> Confirmation:
@@ -83,13 +83,13 @@ def _confirmation(named_so: dict[str, str]) -> Confirmation:
     )
 
 
-def named(hook: str) -> str:
+def clean_hook_name(hook: str) -> str:
     """Return a hook's name on one line, without anything that a mail client turns into a link."""
-    return unlink(plain.line(hook, _LONGEST_NAME))
+    return unlink(plain.make_line(hook, _LONGEST_NAME))
 
 
 def _whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
-    named_so = {"organization": unlink(plain.name(notification.organization))}
+    named_so = {"organization": unlink(plain.make_name(notification.organization))}
     own = ((pgettext("mail", "Change this in your settings"), _settings_page(notification)),)
     rules = {reason["rule"] for reason in notification.reasons}
     if hooks:
@@ -100,7 +100,7 @@ def _whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
             len(hooks),
         )
         owner = f"{settings.PUBLIC_URL}/organizations/{notification.organization_id}"
-        links = tuple((named(reason["name"]), f"{owner}/hooks/{reason['id']}/") for reason in hooks)
+        links = tuple((clean_hook_name(reason["name"]), f"{owner}/hooks/{reason['id']}/") for reason in hooks)
         yield Why(because % named_so, links)
     if "setting" in rules:
         yield Why(pgettext("mail", "You get this because you chose it in your notification settings."), own)
@@ -128,6 +128,6 @@ def _settings_page(notification: Notification) -> str:
     chosen = {reason.get("name") for reason in notification.reasons if reason["rule"] == RuleKind.SETTING}
     scope = notification.organization_id if "organization" in chosen else ""
     if "resource" in chosen:
-        scope = resource_of(notification)
+        scope = get_resource_id(notification)
     query = f"?{urlencode({'scope': scope})}" if scope else ""
     return f"{page}{query}#{notification.event_type}-email"

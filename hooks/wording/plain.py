@@ -29,7 +29,7 @@ NAMES = ("name", "label", "title", "email", "login", "username", "id", "uid", "u
 _COMMITS = ("id", "sha", "hash", "commit")
 
 
-def line(given: str, most: int = LONGEST) -> str:
+def make_line(given: str, most: int = LONGEST) -> str:
     """Return a text on one line, without control characters and bidirectional marks, cut with an ellipsis."""
     looked_at = given[: most * 20]
     if not (looked_at.isascii() and looked_at.isprintable()):
@@ -50,10 +50,10 @@ def _visible(sign: str) -> str:
     return "" if kind == "Cf" else " "
 
 
-def value(given: Any, most: int = LONGEST) -> str:
+def describe_value(given: Any, most: int = LONGEST) -> str:
     """Return a JSON value in words; nested objects are only counted."""
     if isinstance(given, str):
-        return line(given, most)
+        return make_line(given, most)
     if isinstance(given, bool):
         return pgettext("event", "yes") if given else pgettext("event", "no")
     if given is None:
@@ -64,58 +64,58 @@ def value(given: Any, most: int = LONGEST) -> str:
         if any(isinstance(each, dict | list) for each in given):
             return npgettext("event", "(%(count)d entry)", "(%(count)d entries)", len(given)) % {"count": len(given)}
         more = "…" if len(given) > _LISTED else ""
-        return line(", ".join(value(each, most) for each in islice(given, _LISTED)) + more, most)
-    return line(str(given), most)
+        return make_line(", ".join(describe_value(each, most) for each in islice(given, _LISTED)) + more, most)
+    return make_line(str(given), most)
 
 
-def name(given: Any) -> str:
+def make_name(given: Any) -> str:
     """Return the name in a text or an object, with long hexadecimal codes shortened; empty if there is none."""
     if isinstance(given, Mapping):
         given = next((given[key] for key in NAMES if isinstance(given.get(key), str) and given[key].strip()), "")
     if isinstance(given, str):
-        return line(_shortened(given.strip()), NAME)
-    return value(given, NAME) if _is_number(given) else ""
+        return make_line(_shortened(given.strip()), NAME)
+    return describe_value(given, NAME) if _is_number(given) else ""
 
 
-def phrase(given: Any) -> str:
+def take_text(given: Any) -> str:
     """Return a text or a number unchanged; empty for anything else."""
-    return value(given) if isinstance(given, str) or _is_number(given) else ""
+    return describe_value(given) if isinstance(given, str) or _is_number(given) else ""
 
 
-def commit(given: Any) -> str:
+def shorten_commit(given: Any) -> str:
     """Return the first characters of a commit's id, from an id or an object."""
     if isinstance(given, Mapping):
         given = next((given[key] for key in _COMMITS if isinstance(given.get(key), str)), "")
-    return name(given) if isinstance(given, str) else ""
+    return make_name(given) if isinstance(given, str) else ""
 
 
-def branch(given: Any) -> str:
-    return name(given.removeprefix("refs/heads/")) if isinstance(given, str) else ""
+def get_branch(given: Any) -> str:
+    return make_name(given.removeprefix("refs/heads/")) if isinstance(given, str) else ""
 
 
-def address(given: Any) -> str:
+def strip_user(given: Any) -> str:
     """Remove the user and password from a URL."""
-    return line(re.sub(r"^(\w[\w+.-]{0,20}://)[^/@\s]*@", r"\1", given[:4000])) if isinstance(given, str) else ""
+    return make_line(re.sub(r"^(\w[\w+.-]{0,20}://)[^/@\s]*@", r"\1", given[:4000])) if isinstance(given, str) else ""
 
 
-def tail(url: str) -> str:
+def get_last_part(url: str) -> str:
     """Return the last part of a repository's URL: "shop" from `https://git.example.com/acme/shop.git`."""
-    return name(re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")) or name(url)
+    return make_name(re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")) or make_name(url)
 
 
-def moment(given: Any) -> str:
+def format_moment(given: Any) -> str:
     """Return a time in UTC, to the minute; any other text unchanged."""
-    when = parsed_time(given)
-    return written_time(when) if when else phrase(given)
+    when = parse_time(given)
+    return format_time(when) if when else take_text(given)
 
 
-def written_time(when: datetime, seconds: bool = False) -> str:
+def format_time(when: datetime, seconds: bool = False) -> str:
     """Format date and time in the active language: "5 January 2026, 12:30 UTC"."""
     form = pgettext("event", "j F Y, H:i:s") if seconds else pgettext("event", "j F Y, H:i")
     return f"{dateformat.format(when.astimezone(UTC), form)} UTC"
 
 
-def parsed_time(given: Any) -> datetime | None:
+def parse_time(given: Any) -> datetime | None:
     """Parse an ISO 8601 text with an offset; None for anything else, and for times that do not exist in UTC."""
     if not isinstance(given, str) or len(given) > NAME:
         return None
@@ -126,21 +126,23 @@ def parsed_time(given: Any) -> datetime | None:
         return None
 
 
-def money(amount: Any, currency: Any) -> str:
+def format_money(amount: Any, currency: Any) -> str:
     """Format an amount with its currency in the active language: "4.20 EUR"; empty if it is no amount."""
     if not isinstance(amount, str) and not _is_number(amount):
         return ""
     try:
         number = Decimal(str(amount)[:NAME])
     except InvalidOperation:
-        written = value(amount, NAME)
+        written = describe_value(amount, NAME)
     else:
         fits = number.is_finite() and abs(number) < Decimal(10) ** 15
-        written = number_format(number, decimal_pos=2) if fits else value(amount, NAME)
-    return f"{written}{_NO_BREAK}{line(currency, 10)}" if isinstance(currency, str) and currency.strip() else written
+        written = number_format(number, decimal_pos=2) if fits else describe_value(amount, NAME)
+    return (
+        f"{written}{_NO_BREAK}{make_line(currency, 10)}" if isinstance(currency, str) and currency.strip() else written
+    )
 
 
-def length(seconds: float) -> str:
+def format_length(seconds: float) -> str:
     """Format a duration in its two largest units: "10 min 42 s"."""
     whole = round(seconds)
     hours, minutes = whole // 3600, whole % 3600 // 60

@@ -174,9 +174,9 @@ def test_a_hook_that_names_the_old_address_names_the_new_one_and_asks_nobody(acm
 def test_an_address_that_was_told_already_is_told_once(acme, alice):
     typed = rules.Notify(addresses=(NEW,), members=True)
     hook = rules.create_email_hook(organization=acme, actor=None, name="Ops", events=["git.push"], notify=typed)
-    new = lookup.mail_endpoint(acme, NEW)
+    new = lookup.get_or_create_mail_endpoint(acme, NEW)
     confirming.confirm(new)
-    old = lookup.mail_endpoint(acme, OLD)
+    old = lookup.get_or_create_mail_endpoint(acme, OLD)
     Unsubscription.objects.create(hook=rules.create_email_hook(
         organization=acme, actor=None, name="Other", events=["job.fail"], notify=rules.Notify(members=True)
     ), endpoint=old)  # fmt: skip

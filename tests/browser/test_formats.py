@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_httpserver import HTTPServer
 
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from tests.browser.demo import Demo
 from tests.browser.looking import looked_at
 from tests.browser.visitor import sign_in
@@ -116,7 +116,7 @@ def test_the_preview_of_every_format_fits_and_is_accessible(
     open_form(page)
     page.get_by_label("Webhook URL").fill(f"{demo.url}/inbox/demo/")
     page.get_by_label("Event type", exact=True).select_option("stack.redeploy.fail")
-    for known in webhook_formats():
+    for known in list_webhook_formats():
         page.locator(f"[name='format'][value='{known.name}']").check()
         page.get_by_role("button", name="Show the preview").click()
         shown = "Body" if known.name == "raw" else f"About as {known.label} shows it"

@@ -44,4 +44,4 @@ def undo(client: Client, html: str) -> str:
 
 
 def chosen(user: User, scope: Scope = EVERYTHING) -> dict[tuple[str, str], bool]:
-    return notification_settings.chosen(user, scope)
+    return notification_settings.read_choices(user, scope)

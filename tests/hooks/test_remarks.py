@@ -48,12 +48,12 @@ def test_a_remark_comes_back_as_it_was_stored(remark: Remark) -> None:
 )
 def test_a_text_of_somebody_else_stays_text(text: str) -> None:
     again = remarks.decode(remarks.encode(text))
-    assert (again, remarks.code_of(again)) == (text, "")
+    assert (again, remarks.get_code(again)) == (text, "")
 
 
 @pytest.mark.parametrize("old", ['{"code":"of_tomorrow"}', '{"code":"last_try","said":"x"}', '{"code":', '{"code":[]}'])
 def test_what_is_no_remark_that_is_known_is_shown_as_it_is(old: str) -> None:
-    assert (remarks.decode(old), remarks.code_of(remarks.decode(old))) == (old, "")
+    assert (remarks.decode(old), remarks.get_code(remarks.decode(old))) == (old, "")
 
 
 def test_every_code_has_words() -> None:
@@ -65,9 +65,9 @@ def test_only_what_others_said_is_cut_and_masked() -> None:
     short = remarks.shorten(long, 100)
     assert len(short) <= 100
     assert short.endswith("👍🏽. That was the last of 10 tries.")
-    assert remarks.code_of(short) == "last_try"
+    assert remarks.get_code(short) == "last_try"
     masked = remarks.change_texts(long, lambda said: said[:3])
-    assert (masked, remarks.code_of(masked)) == ("503. That was the last of 10 tries.", "last_try")
+    assert (masked, remarks.get_code(masked)) == ("503. That was the last of 10 tries.", "last_try")
 
 
 @pytest.mark.usefixtures("french")
@@ -115,7 +115,7 @@ def test_words_that_were_stored_before_are_shown_as_they_are(acme: Organization)
         cursor.execute(
             "INSERT INTO hooks_circuit (transport, failures, last_error) VALUES ('apns', 1, 'Apple is away')"
         )
-    assert (Circuit.objects.get().last_error, remarks.code_of(Circuit.objects.get().last_error)) == (
+    assert (Circuit.objects.get().last_error, remarks.get_code(Circuit.objects.get().last_error)) == (
         "Apple is away",
         "",
     )

@@ -18,7 +18,7 @@ from django.test import Client
 from events.models import Event
 from hooks.channels import services
 from hooks.endpoints import devices
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.manage import rules
 from hooks.models import Attempt, Endpoint, Hook
 from hooks.transports import http
@@ -89,7 +89,7 @@ def test_nothing_that_lets_anybody_post_is_readable_in_a_dump_or_in_the_log(
         caplog.set_level(logging.WARNING, logger=name)
     echo(receiver)
     hooks = []
-    for known in webhook_formats():
+    for known in list_webhook_formats():
         options = OPTIONS.get(known.name, {})
         url = url_of(receiver, user=not known.authorizes(options))
         made = rules.create_webhook(

@@ -171,7 +171,7 @@ def test_every_type_on_every_channel_is_told_once_where_it_is_due_and_nowhere_el
 def test_a_channel_that_was_removed_is_told_nothing(acme: Organization, alice: User) -> None:
     set_up_all(alice)
     choose_all(alice, dict.fromkeys(KINDS, True))
-    services.remove(services.channels_of(alice)[HIPCHAT])
+    services.remove(services.list_channels(alice)[HIPCHAT])
     devices.remove(Device.objects.get(user=alice))
     record_all(acme)
     assert {kind for _, kind, _ in told()} == {EMAIL, WEBHOOK}

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from events.models import Event
-from hooks.endpoints.lookup import mail_endpoint
+from hooks.endpoints.lookup import get_or_create_mail_endpoint
 from hooks.models import Attempt, Delivery
 from notifications_project import bulk, ids
 from notifications_project.accounts.models import Membership, Organization, User
@@ -106,7 +106,7 @@ def test_a_row_that_lacks_a_value_is_refused(acme: Organization) -> None:
 
 def a_delivery(acme: Organization) -> UUID:
     owed = Event.objects.create(organization=acme, type="git.push", representation="{}", occurred_at=NOON)
-    endpoint = mail_endpoint(acme, "someone@people.example")
+    endpoint = get_or_create_mail_endpoint(acme, "someone@people.example")
     return Delivery.objects.create(organization=acme, event=owed, endpoint=endpoint, lane_id=endpoint.lane_id).pk
 
 

@@ -126,7 +126,7 @@ def test_mails_about_accounts(
 def test_links_in_mails_of_hooks(reader: Reader, acme: Organization, alice: User) -> None:
     anybody = Client()
     hook = Hook.objects.get(organization=acme)
-    own = lookup.mail_endpoint(acme, alice.email)
+    own = lookup.get_or_create_mail_endpoint(acme, alice.email)
 
     def link(event_type: str = "", *hooks: Hook) -> str:
         url = mail_links.unsubscribe_url(own.pk, [each.public_id for each in hooks], event_type)
@@ -149,7 +149,7 @@ def test_links_in_mails_of_hooks(reader: Reader, acme: Organization, alice: User
         notify=rules.Notify(addresses=["ops@people.example"]),
         events=None,
     )
-    confirming = lookup.mail_endpoint(acme, "ops@people.example")
+    confirming = lookup.get_or_create_mail_endpoint(acme, "ops@people.example")
     page = mail_links.confirm_url(confirming.pk).removeprefix("http://localhost:8000")
     reader.open(anybody, page)
     reader.open(anybody, page, {})

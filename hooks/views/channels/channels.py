@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from hooks.channels import cards, services
-from hooks.context import workers_running
+from hooks.context import has_running_workers
 from hooks.endpoints import devices
 from hooks.endpoints.validation import InvalidRule
 from hooks.models import Channel, NotificationSetting
@@ -32,11 +32,11 @@ from notifications_project.accounts.models import User
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    found = cards.cards(get_signed_in_user(request), now, lambda: workers_running(request))
+    found = cards.list_cards(get_signed_in_user(request), now, lambda: has_running_workers(request))
     context = {
         "cards": found,
         "in_trouble": [card for card in found if card.trouble],
-        "tabs": scopes.tabs(scopes.standing_of(request), EVERYTHING),
+        "tabs": scopes.list_tabs(scopes.read_effective_settings(request), EVERYTHING),
     }
     return render(request, "hooks/channels/channels.html", context)
 
@@ -92,9 +92,9 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
         else:
             messages.success(request, gettext("%(channel)s was removed.") % {"channel": channel.get_kind_display()})
         return redirect("hooks:channels")
-    going = services.removal_impact(channel)
+    going = services.find_removal_impact(channel)
     context = {
-        "card": cards.card(channel, timezone.now()),
+        "card": cards.build_card(channel, timezone.now()),
         "going": going,
         "quiet": [_in_words(setting) for setting in going.chosen],
     }
@@ -112,7 +112,7 @@ def find_channel(user: User, kind: str) -> Channel:
     """Return the user's channel of a kind; e-mail exists without being set up. Raises Http404."""
     if kind not in Channel.Kind.values:
         raise Http404("There is no such channel.")
-    found = services.channels_of(user).get(kind)
+    found = services.list_channels(user).get(kind)
     if found is None and kind != Channel.Kind.EMAIL:
         raise Http404("This channel is not set up.")
     channel = found or Channel(user=user, kind=kind)
@@ -120,9 +120,9 @@ def find_channel(user: User, kind: str) -> Channel:
     return channel
 
 
-def turned_on(request: HttpRequest, cell: Cell) -> bool:
+def turn_on_cell(request: HttpRequest, cell: Cell) -> bool:
     """Turn on the cell that was clicked, and say so; or say why not."""
-    if cell.kind == Channel.Kind.IOS and (explanation := devices.explanation()):
+    if cell.kind == Channel.Kind.IOS and (explanation := devices.explain_no_push()):
         messages.error(
             request,
             gettext("%(setting)s was not turned on. %(reason)s") % {"setting": cell.name, "reason": explanation},

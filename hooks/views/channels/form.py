@@ -19,16 +19,16 @@ from events import catalogue
 from hooks.channels import cards, services
 from hooks.deliveries import test_sends
 from hooks.endpoints import devices
-from hooks.endpoints.options import options_after, stored_options, url_after
+from hooks.endpoints.options import merge_options, merge_url, read_options
 from hooks.endpoints.validation import InvalidRule
 from hooks.formats import FORMATS
-from hooks.forms.channels import HipChatForm, WebhookChannelForm, form_of
+from hooks.forms.channels import HipChatForm, WebhookChannelForm, build_form
 from hooks.forms.format_fields import Advice
 from hooks.models import Channel, Device
-from hooks.preview.preview import Draft, first_type, preview
+from hooks.preview.preview import Draft, choose_first_type, preview
 from hooks.preview.verifying import can_verify, verify_channel, verify_draft
-from hooks.views.channels.channels import leave_secret, turned_on
-from hooks.views.preferences.cells import Cell, cell_from_query
+from hooks.views.channels.channels import leave_secret, turn_on_cell
+from hooks.views.preferences.cells import Cell, parse_cell
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.fragments import is_fragment
@@ -44,11 +44,11 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
     """Serve the form of a channel. With `type` (and `scope`) in the address, saving turns that cell of the grid on."""
     if kind == Channel.Kind.EMAIL:
         return redirect("hooks:channels")
-    cell = cell_from_query(request, kind)
+    cell = parse_cell(request, kind)
     if kind == Channel.Kind.IOS:
         return _ios(request, cell)
     channel = _own(request, kind)
-    form = form_of(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
+    form = build_form(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
     if form.is_valid() and not form.proposes():
         try:
             saved, secret = services.set_up(get_signed_in_user(request), kind, **form.values())
@@ -56,15 +56,17 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
             form.refuse(problem)
         else:
             return _saved(request, saved, secret, cell, new=channel is None)
-    return form_page(request, kind, form, channel, cell)
+    return render_form_page(request, kind, form, channel, cell)
 
 
-def form_page(request: HttpRequest, kind: str, form: Form, channel: Channel | None, cell: Cell | None) -> HttpResponse:
+def render_form_page(
+    request: HttpRequest, kind: str, form: Form, channel: Channel | None, cell: Cell | None
+) -> HttpResponse:
     context = {
         "form": form,
         "kind": kind,
         "label": Channel.Kind(kind).label,
-        "card": cards.card(channel, timezone.now()) if channel else None,
+        "card": cards.build_card(channel, timezone.now()) if channel else None,
         "cell": cell,
         "query": cell.query if cell else "",
         "back": cell.page if cell else reverse("hooks:channels"),
@@ -78,12 +80,12 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
     """Lead to the new secret, which is shown this once, to the result of a test, or back to the former page."""
     words = gettext("%(channel)s is set up.") if new else gettext("%(channel)s was saved.")
     messages.success(request, words % {"channel": channel.get_kind_display()})
-    on = turned_on(request, cell) if cell else False
+    on = turn_on_cell(request, cell) if cell else False
     if secret:
         leave_secret(request, channel, secret, created=True)
     query = cell.query if cell else ""
     if "test" in request.POST and channel.endpoint:
-        chosen = cell.event_type if cell else first_type([])
+        chosen = cell.event_type if cell else choose_first_type([])
         delivery = test_sends.send_endpoint_test(channel.endpoint, chosen, get_signed_in_user(request))
         query = f"{query}&delivery={delivery.public_id}" if query else f"?delivery={delivery.public_id}"
         page = reverse("hooks:channel-secret" if secret else "hooks:channel-test", args=[channel.kind])
@@ -96,13 +98,13 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
 def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
     """Show how to register a device; once there is one, a button turns the cell on from which the user came."""
     mine = Device.objects.filter(user=get_signed_in_user(request)).select_related("endpoint").order_by("name", "pk")
-    if request.method == "POST" and cell and turned_on(request, cell):
+    if request.method == "POST" and cell and turn_on_cell(request, cell):
         return HttpResponseRedirect(cell.page)
     context = {
         "devices": mine,
         "cell": cell,
         "query": cell.query if cell else "",
-        "explanation": devices.explanation(),
+        "explanation": devices.explain_no_push(),
         "curl": _curl(),
     }
     return render(request, "hooks/channels/ios.html", context)
@@ -123,7 +125,7 @@ def _curl() -> str:
 
 @require_POST
 @login_required
-def advice(request: HttpRequest) -> HttpResponse:
+def show_advice(request: HttpRequest) -> HttpResponse:
     """Return to htmx what the form says under a URL while it is typed, for the chosen format."""
     typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
     return render(request, "hooks/manage/_advice.html", {"advice": typed})
@@ -142,7 +144,7 @@ def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
     if channel is None or channel.endpoint is None or not can_verify(channel.endpoint.format):
         raise Http404("This channel has no token that could be verified.")
     endpoint = channel.endpoint
-    draft = Draft(kind, endpoint.format, endpoint.whole_address, stored_options(endpoint))
+    draft = Draft(kind, endpoint.format, endpoint.whole_address, read_options(endpoint))
     verified, words = verify_channel(channel, draft)
     messages.add_message(request, messages.SUCCESS if verified else messages.WARNING, words)
     return redirect("hooks:channels")
@@ -166,7 +168,7 @@ def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> Ht
         form.verdict = verdict
     else:  # the button of a format that is not the chosen one
         form.add_error("format", verdict[1])
-    return form_page(request, kind, form, channel, cell_from_query(request, kind))
+    return render_form_page(request, kind, form, channel, parse_cell(request, kind))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -184,7 +186,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     if draft.format not in FORMATS:
         raise Http404("Its format is not known here.")
     asked_for = request.POST.get("event_type", "")
-    chosen = asked_for if asked_for in catalogue.EVENT_TYPES else first_type([])
+    chosen = asked_for if asked_for in catalogue.EVENT_TYPES else choose_first_type([])
     user = get_signed_in_user(request)
     shown = preview(ensure_personal_space(user), draft, chosen, user.language)
     context: dict[str, Any] = {"preview": shown, "label": catalogue.get_label(chosen), "kind": kind, "draft": True}
@@ -199,13 +201,13 @@ def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Fo
     Secrets that were left alone are those that are stored.
     """
     endpoint = channel.endpoint if channel else None
-    form = form_of(kind, request.POST, endpoint)
+    form = build_form(kind, request.POST, endpoint)
     form.is_valid()
     values = form.values()
     format, options = values["format"], values["options"]
     url = values["url"]
     if endpoint:
-        options, url = options_after(endpoint, format, options), url_after(endpoint, url)
+        options, url = merge_options(endpoint, format, options), merge_url(endpoint, url)
     address = url or (FORMATS[format].default_url if format in FORMATS else "")
     return form, Draft(str(Channel.Kind(kind).label), format, address, options, endpoint=endpoint)
 
@@ -214,4 +216,4 @@ def _own(request: HttpRequest, kind: str) -> Channel | None:
     """Return the signed-in user's channel, if it is set up. Raises Http404 for kinds that have no form."""
     if kind not in services.WITH_ENDPOINT:
         raise Http404("There is no such channel.")
-    return services.channels_of(get_signed_in_user(request)).get(kind)
+    return services.list_channels(get_signed_in_user(request)).get(kind)

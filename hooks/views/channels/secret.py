@@ -12,31 +12,31 @@ from django.views.decorators.http import require_GET
 
 from hooks.channels import cards
 from hooks.views.channels.channels import find_channel
-from hooks.views.channels.testing import result_of
+from hooks.views.channels.testing import read_result
 from hooks.views.manage.editing import SNIPPET
-from hooks.views.preferences.cells import cell_from_query
+from hooks.views.preferences.cells import parse_cell
 from notifications_project import one_time_secrets
 from notifications_project.accounts.access import get_signed_in_user
 
 
 @require_GET
 @login_required
-def secret(request: HttpRequest, kind: str) -> HttpResponse:
+def show_stashed_secret(request: HttpRequest, kind: str) -> HttpResponse:
     """Show a secret once.
 
     With `delivery`: the result of the test that was sent as it was saved. Nothing may keep this page.
     """
     channel = find_channel(get_signed_in_user(request), kind)
-    card = cards.card(channel, timezone.now())
+    card = cards.build_card(channel, timezone.now())
     if not card.signed:
         raise Http404("What it sends is not signed.")
     left: dict[str, Any] = one_time_secrets.pop(request, channel.public_id) or {}
     context = {
         "card": card,
         "snippet": SNIPPET,
-        "cell": cell_from_query(request, kind),
+        "cell": parse_cell(request, kind),
         **left,
-        **result_of(request, channel),
+        **read_result(request, channel),
     }
     response = render(request, "hooks/channels/secret.html", context)
     response["Cache-Control"] = "no-store"

@@ -38,7 +38,7 @@ def snooze(request: HttpRequest) -> HttpResponse:
         or (sent == "wake" and _woken(request, user, mine))
     ):
         return redirect("hooks:snooze")
-    cards = [channels_cards.card(channel, now) for channel in mine]
+    cards = [channels_cards.build_card(channel, now) for channel in mine]
     wrong = bool(form.errors or any(each.errors for each in hours))
     context: dict[str, Any] = {
         "form": form,
@@ -53,7 +53,7 @@ def snooze(request: HttpRequest) -> HttpResponse:
 
 def _silenceable(user: User) -> list[Channel]:
     """Return the channels that can be silenced: e-mail, and those that are set up."""
-    there = services.channels_of(user)
+    there = services.list_channels(user)
     email = there.pop(Channel.Kind.EMAIL, None) or Channel(user=user, kind=Channel.Kind.EMAIL)
     found = [email, *(there[kind] for kind in Channel.Kind.values if kind in there)]
     for channel in found:
@@ -70,7 +70,7 @@ def _snoozed(request: HttpRequest, user: User, form: SnoozeForm) -> bool:
             form.add_error(name if name in form.fields else None, message)
         return False
     words = ngettext("%(channels)s is snoozed until %(time)s.", "%(channels)s are snoozed until %(time)s.", len(kinds))
-    time = channels_cards.at_words(until, user.time_zone, form.now)
+    time = channels_cards.describe_time(until, user.time_zone, form.now)
     messages.success(request, words % {"channels": _named(kinds), "time": time})
     return True
 

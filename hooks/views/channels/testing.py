@@ -19,10 +19,10 @@ from hooks.deliveries import test_sends
 from hooks.endpoints import devices, lookup
 from hooks.models import Channel, Delivery, Device, Endpoint
 from hooks.presentation import hook_sentences
-from hooks.preview.preview import first_type
+from hooks.preview.preview import choose_first_type
 from hooks.views.channels.channels import find_channel
-from hooks.views.manage.testing import shown_result
-from hooks.views.preferences.cells import cell_from_query
+from hooks.views.manage.testing import describe_result
+from hooks.views.preferences.cells import parse_cell
 from notifications_project import ids
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
@@ -37,8 +37,8 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
     """Offer the test and, with `?delivery=`, show its result (GET; to htmx only the result), or send one (POST)."""
     user = get_signed_in_user(request)
     channel = find_channel(user, kind)
-    cell, problem = cell_from_query(request, kind), ""
-    chosen = request.POST.get("event_type") or (cell.event_type if cell else first_type([]))
+    cell, problem = parse_cell(request, kind), ""
+    chosen = request.POST.get("event_type") or (cell.event_type if cell else choose_first_type([]))
     if request.method == "POST":
         try:
             delivery = test_sends.send_endpoint_test(
@@ -50,34 +50,34 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
             query = f"{cell.query}&" if cell else "?"
             return HttpResponseRedirect(f"{request.path}{query}delivery={delivery.public_id}")
     context = {
-        "card": cards.card(channel, timezone.now()),
+        "card": cards.build_card(channel, timezone.now()),
         "kind": kind,
         "types": catalogue.group_by_category(),
         "chosen": chosen,
         "problem": problem,
         "cell": cell,
-        "explanation": devices.explanation() if kind == Channel.Kind.IOS else "",
-    } | result_of(request, channel)
+        "explanation": devices.explain_no_push() if kind == Channel.Kind.IOS else "",
+    } | read_result(request, channel)
     fragment = is_fragment(request) and "result" in context
     return render(request, "hooks/manage/_test_result.html" if fragment else "hooks/channels/test.html", context)
 
 
-def result_of(request: HttpRequest, channel: Channel) -> dict[str, Any]:
+def read_result(request: HttpRequest, channel: Channel) -> dict[str, Any]:
     """Return the result of the test of a channel that the address names with `delivery`. Raises Http404."""
     wanted = request.GET.get("delivery")
     if not wanted:
         return {}
     try:
-        mine = channel_deliveries.deliveries(channel.user).filter(
+        mine = channel_deliveries.list_deliveries(channel.user).filter(
             pk=ids.decode(wanted, "dlv"), event__is_test=True, hook=None
         )
     except ValueError:
         raise Http404("No such delivery.") from None
-    delivery = channel_deliveries.loaded(mine).first()
+    delivery = channel_deliveries.load_related(mine).first()
     if delivery is None or not _is_of(delivery, channel):
         raise Http404("This delivery is no test of this channel.")
     endpoint = delivery.endpoint if channel.endpoint_id else None
-    return shown_result(
+    return describe_result(
         request,
         delivery,
         enables=hook_sentences.describe_enabling_of(str(channel.get_kind_display()), endpoint, delivery),
@@ -98,7 +98,7 @@ def _endpoint(user: User, channel: Channel, device: str) -> Endpoint:
     if channel.endpoint:
         return channel.endpoint
     if channel.kind == Channel.Kind.EMAIL:
-        return lookup.mail_endpoint(ensure_personal_space(user), user.email)
+        return lookup.get_or_create_mail_endpoint(ensure_personal_space(user), user.email)
     mine = Device.objects.filter(user=user).select_related("endpoint__organization").order_by("name", "pk")
     found = next((each for each in mine if not device or each.public_id == device), None)
     if found is None:

@@ -57,18 +57,18 @@ class Shown:
         return str(_CODES.get(self.attempt.code, self.attempt.code))
 
 
-def shown(delivery: Delivery, attempt: Attempt) -> Shown:
+def describe_attempt(delivery: Delivery, attempt: Attempt) -> Shown:
     return Shown(
         attempt=attempt,
         tone="good" if attempt.verdict == Verdict.DELIVERED else "bad",
         request=_request_text(attempt.request),
-        body=pretty(_body(delivery, attempt.request)),
+        body=indent_body(_body(delivery, attempt.request)),
         response=_response_text(attempt.response),
         phases=[(str(_PHASES.get(name, name)), *bar) for name, bar in delivery_lists.measure_phases(attempt)],
     )
 
 
-def curl(delivery: Delivery, attempt: Attempt) -> str:
+def build_curl(delivery: Delivery, attempt: Attempt) -> str:
     """Return the same request as a command, for readers who may see the URL. Its signature is the one of that time.
 
     An attempt keeps the host alone: the rest is the URL as it is now, if it leads to the same place.
@@ -83,7 +83,7 @@ def curl(delivery: Delivery, attempt: Attempt) -> str:
     return " \\\n  ".join(lines)
 
 
-def pretty(body: str) -> str:
+def indent_body(body: str) -> str:
     """JSON with indentation; anything else as it is, also what is nested beyond all reason."""
     try:
         return json_text.indent(body)
@@ -106,5 +106,5 @@ def _response_text(response: dict[str, Any]) -> str:
         return ""
     lines = [str(response.get("status", ""))]
     lines += [f"{name}: {value}" for name, value in response.get("headers", {}).items()]
-    body = pretty(str(response.get("body", "")))
+    body = indent_body(str(response.get("body", "")))
     return "\n".join(lines) + (f"\n\n{body}" if body else "")

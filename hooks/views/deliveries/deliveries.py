@@ -18,12 +18,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from events.models import Event
-from hooks.context import workers_running
+from hooks.context import has_running_workers
 from hooks.deliveries import privacy, resending
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, delivery_sentences, phrases
-from hooks.views.deliveries.attempts import curl, pretty, shown
+from hooks.views.deliveries.attempts import build_curl, describe_attempt, indent_body
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from hooks.views.manage.finding import find_delivery, may
 from hooks.views.manage.lists import counts_by_kind
@@ -43,19 +43,19 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
     unknown = bool(state) and state not in Delivery.State.values
     about = _event(organization, event) if event else None
-    found = delivery_lists.deliveries(
+    found = delivery_lists.list_deliveries(
         organization, state=state, hook=_id(hook, "hook") if hook else None, event=about.pk if about else None
     )
     if unknown:
         found = found.none()
     before = request.GET.get("before")
     loaded = (
-        delivery_lists.with_back_off(found)
+        delivery_lists.load_back_off(found)
         .select_related("event__resource", "endpoint", "hook")
         .defer("endpoint__secrets")
     )
     page = get_page(loaded, _id(before, "dlv") if before else None)
-    now, private = timezone.now(), privacy.whose(page.items)
+    now, private = timezone.now(), privacy.find_owners(page.items)
     context = {
         "organization": organization,
         "rows": [
@@ -63,7 +63,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
                 delivery,
                 now,
                 get_signed_in_user(request),
-                lambda: workers_running(request),
+                lambda: has_running_workers(request),
                 private.get(delivery.pk, ""),
             )
             for delivery in page.items
@@ -91,13 +91,13 @@ def _redelivering_page(request: HttpRequest, organization: Organization) -> str:
 
 @require_safe
 @organization_page()
-def detail(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+def show_delivery(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
     found = find_delivery(organization, delivery)
     if privacy.is_private(found):
         return _private(request, organization, found)
     page = reverse("hooks:explain", args=[organization.public_id, found.event.public_id])
     is_mail = found.endpoint.kind == Endpoint.Kind.EMAIL
-    context = described(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
+    context = describe_delivery(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
         "organization": organization,
         "why_page": f"{page}?{urlencode({'q': found.endpoint.address})}" if is_mail else page,
         "redeliver_page": reverse("hooks:redeliver", args=[organization.public_id, found.public_id])
@@ -113,16 +113,16 @@ def _private(request: HttpRequest, organization: Organization, delivery: Deliver
         "organization": organization,
         "delivery": delivery,
         "badge": delivery_sentences.make_delivery_badge(delivery.state),
-        "state": privacy.state(delivery),
+        "state": privacy.describe_state(delivery),
         "label": catalogue.get_label(delivery.event.type),
-        "target": privacy.whose([delivery])[delivery.pk],
+        "target": privacy.find_owners([delivery])[delivery.pk],
         "reasons": delivery_sentences.describe_reasons(delivery.reasons),
         "mine": privacy.is_owner(delivery, get_signed_in_user(request)),
     }
     return render(request, "hooks/deliveries/delivery_private.html", context)
 
 
-def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[str, Any]:
+def describe_delivery(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[str, Any]:
     """Everything about a delivery, for its page. `secret`: whether who looks may read whole addresses."""
     attempts = list(found.attempts.order_by("-pk")[:_MOST_ATTEMPTS])
     last: Attempt | None = attempts[0] if attempts else None
@@ -130,20 +130,22 @@ def described(request: HttpRequest, found: Delivery, *, secret: bool) -> dict[st
     return {
         "delivery": found,
         "badge": delivery_sentences.make_delivery_badge(found.state),
-        "state": delivery_sentences.describe_state(found, now, lambda: workers_running(request)),
+        "state": delivery_sentences.describe_state(found, now, lambda: has_running_workers(request)),
         "next_try": next_try if (next_try := delivery_sentences.find_next_try(found, now)) and next_try > now else None,
         "label": catalogue.get_label(found.event.type),
         "target": target(found),
         "reasons": delivery_sentences.describe_reasons(found.reasons),
-        "attempts": [shown(found, attempt) for attempt in attempts],
-        "last": shown(found, last) if last else None,
+        "attempts": [describe_attempt(found, attempt) for attempt in attempts],
+        "last": describe_attempt(found, last) if last else None,
         "advice": delivery_sentences.give_advice(last.code, found.endpoint.kind)
         if last and last.verdict != Verdict.DELIVERED
         else "",
         # What a format has not written yet cannot be shown; a raw body is the event's own.
         "sent": found.endpoint.format == "raw" or bool(last and "body" in last.request),
-        "body": pretty(last.request.get("body", found.event.representation) if last else found.event.representation),
-        "curl": curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
+        "body": indent_body(
+            last.request.get("body", found.event.representation) if last else found.event.representation
+        ),
+        "curl": build_curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
         "address": phrases.show_address(found.endpoint, secret=secret),
         "again": _again(found),
     }
@@ -199,7 +201,9 @@ def _line(
     return {
         "delivery": delivery,
         "badge": delivery_sentences.make_delivery_badge(delivery.state),
-        "state": privacy.state(delivery) if private else delivery_sentences.describe_state(delivery, now, workers),
+        "state": privacy.describe_state(delivery)
+        if private
+        else delivery_sentences.describe_state(delivery, now, workers),
         "label": catalogue.get_label(delivery.event.type),
         "target": private or target(delivery),
         "locked": bool(private) and not privacy.is_owner(delivery, user),

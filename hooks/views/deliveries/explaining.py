@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from events import catalogue
 from events.models import Event
-from hooks.context import workers_running
+from hooks.context import has_running_workers
 from hooks.explanations import people
 from hooks.explanations.hooks import explain_hooks
 from hooks.explanations.people import Explanation
@@ -36,7 +36,7 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     unknown = bool(chosen) and chosen not in _TOLD and not mine
     members, more = ([], None) if unknown else _members(request, found, mine, search, told)
     me = get_signed_in_user(request)
-    explanation = Explanation(found, members, viewer=me.pk, workers=lambda: workers_running(request))
+    explanation = Explanation(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
     after = request.GET.get("after", "")
     hooks = [] if mine or after or unknown else explain_hooks(explanation, search)
     addresses = [] if mine or after or unknown else explanation.addresses()

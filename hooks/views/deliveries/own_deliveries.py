@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hooks.channels import cards, channel_deliveries
-from hooks.context import workers_running
+from hooks.context import has_running_workers
 from hooks.deliveries import digests, resending
 from hooks.models import Channel, Delivery
 from hooks.presentation import delivery_sentences
 from hooks.views.channels.channels import find_channel
-from hooks.views.deliveries.deliveries import described
+from hooks.views.deliveries.deliveries import describe_delivery
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from notifications_project import ids
 from notifications_project.accounts.access import get_signed_in_user
@@ -30,25 +30,25 @@ _LISTED = 50
 def index(request: HttpRequest, kind: str) -> HttpResponse:
     """List the last deliveries of one channel."""
     channel = find_channel(get_signed_in_user(request), kind)
-    endpoints = {kind: channel_deliveries.endpoints_by_kind(channel.user).get(kind, [])}
-    found = channel_deliveries.recent(channel.user, endpoints, _LISTED)[kind]
-    rows = cards.lines(found, timezone.now(), lambda: workers_running(request))
+    endpoints = {kind: channel_deliveries.find_endpoints_by_kind(channel.user).get(kind, [])}
+    found = channel_deliveries.find_recent(channel.user, endpoints, _LISTED)[kind]
+    rows = cards.build_lines(found, timezone.now(), lambda: has_running_workers(request))
     context = {"channel": channel, "kind": kind, "rows": rows, "most": len(rows) >= _LISTED}
     return render(request, "hooks/deliveries/channel_deliveries.html", context)
 
 
 @require_safe
 @login_required
-def detail(request: HttpRequest, delivery: UUID) -> HttpResponse:
+def show_own_delivery(request: HttpRequest, delivery: UUID) -> HttpResponse:
     """Show the organization's page of a delivery with everything on it: it is the user's own."""
     found = _find(request, delivery)
-    context = described(request, found, secret=True) | {
+    context = describe_delivery(request, found, secret=True) | {
         "reasons": delivery_sentences.describe_reasons(found.reasons, own=True),
         "target": cards.describe_target(found),
         "organization": found.organization,
         "own": True,
         "why_page": reverse("hooks:explain", args=[found.organization.public_id, found.event.public_id]) + "?who=me",
-        "digest": digests.told_in(found),
+        "digest": digests.find_digest_id(found),
         "redeliver_page": reverse("hooks:own-redeliver", args=[found.public_id]),
     }
     return render(request, "hooks/deliveries/delivery.html", context)
@@ -77,14 +77,16 @@ def redeliver_selected(request: HttpRequest, kind: str) -> HttpResponse:
 
 def _redeliver(request: HttpRequest) -> None:
     wanted = [_id(text) for text in request.POST.getlist("delivery")]
-    mine = channel_deliveries.deliveries(get_signed_in_user(request)).filter(pk__in=wanted[: resending.MOST_AT_ONCE])
+    mine = channel_deliveries.list_deliveries(get_signed_in_user(request)).filter(
+        pk__in=wanted[: resending.MOST_AT_ONCE]
+    )
     report_redelivered(request, *resending.redeliver_these(list(mine), get_signed_in_user(request)))
 
 
 def _find(request: HttpRequest, pk: UUID) -> Delivery:
     """Return a delivery of the user. Raises Http404."""
     return get_object_or_404(
-        channel_deliveries.loaded(channel_deliveries.deliveries(get_signed_in_user(request))), pk=pk
+        channel_deliveries.load_related(channel_deliveries.list_deliveries(get_signed_in_user(request))), pk=pk
     )
 
 

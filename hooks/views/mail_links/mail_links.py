@@ -57,7 +57,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         if user := _owner(endpoint, mailed):
             mail_link_settings.turn_off(user, mailed.event_type)
         return HttpResponse("Unsubscribed.\n", "text/plain")
-    hooks = unsubscribing.existing_hooks(endpoint, mailed.hooks)
+    hooks = unsubscribing.find_existing_hooks(endpoint, mailed.hooks)
     left = set(Unsubscription.objects.filter(endpoint=endpoint, hook__in=hooks).values_list("hook", flat=True))
     context = {
         "endpoint": endpoint,
@@ -112,13 +112,13 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         confirming.confirm(endpoint)
         return redirect("hooks:confirm", token)
-    hooks = confirming.naming(endpoint)
+    hooks = confirming.find_naming_hooks(endpoint)
     return render(request, "hooks/mail_links/confirm.html", {"endpoint": endpoint, "hooks": hooks})
 
 
 def _owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
     """The member whose settings the mail came from, if it did."""
-    return mail_link_settings.owner(endpoint) if catalogue.is_offered(mailed.event_type) else None
+    return mail_link_settings.find_owner(endpoint) if catalogue.is_offered(mailed.event_type) else None
 
 
 def _endpoint(pk: UUID) -> Endpoint:

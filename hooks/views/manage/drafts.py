@@ -7,9 +7,9 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from hooks.endpoints.options import options_after, url_after
+from hooks.endpoints.options import merge_options, merge_url
 from hooks.formats import FORMATS
-from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, initial_of
+from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, get_initial
 from hooks.models import Hook
 from hooks.preview.preview import Draft
 from hooks.views.manage.finding import may
@@ -18,7 +18,7 @@ from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 
-def posted_form(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> HookForm:
+def read_posted_form(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> HookForm:
     """The form that was sent, looked through: what is wrong in it keeps nobody from looking.
 
     For who may save it only: else a stored token could be sent to any address. Raises PermissionDenied.
@@ -26,12 +26,12 @@ def posted_form(request: HttpRequest, organization: Organization, kind: str, hoo
     if not may(request, Permission.MANAGE_HOOKS):
         raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
     form_class: type[HookForm] = WebhookForm if kind == Hook.Kind.WEBHOOK else EmailHookForm
-    form = form_class(request.POST, organization=organization, hook=hook, initial=initial_of(hook) if hook else {})
+    form = form_class(request.POST, organization=organization, hook=hook, initial=get_initial(hook) if hook else {})
     form.is_valid()
     return form
 
 
-def typed_in(form: HookForm) -> dict[str, Any]:
+def extract_typed(form: HookForm) -> dict[str, Any]:
     """Return the parts of a draft that matter for what is sent, as plain data without stored secrets."""
     typed = {
         "name": form.cleaned_data.get("name", ""),
@@ -44,7 +44,7 @@ def typed_in(form: HookForm) -> dict[str, Any]:
     return typed
 
 
-def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> Draft:
+def build_draft(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> Draft:
     """Merge the typed values with the stored ones: secrets that were left alone are those of the hook."""
     shared: dict[str, Any] = {
         "name": typed["name"],
@@ -58,5 +58,5 @@ def draft_of(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> 
     format, options = typed["format"], typed["options"]
     url = typed["url"]
     if hook and hook.endpoint:
-        options, url = options_after(hook.endpoint, format, options), url_after(hook.endpoint, url)
+        options, url = merge_options(hook.endpoint, format, options), merge_url(hook.endpoint, url)
     return Draft(format=format, address=url or FORMATS[format].default_url, options=options, **shared)

@@ -16,15 +16,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from events import catalogue
 from hooks.endpoints.webhooks import has_lost_url
-from hooks.formats import proposed_for
+from hooks.formats import propose_format
 from hooks.forms.format_fields import Advice
-from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, initial_of
+from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, get_initial
 from hooks.manage import rules
 from hooks.manage.rules import InvalidRule
 from hooks.models import Hook
 from hooks.presentation import hook_rows
 from hooks.views.manage.finding import find_hook, may
-from hooks.views.manage.preview import with_frames
+from hooks.views.manage.preview import allow_frames
 from notifications_project import one_time_secrets
 from notifications_project.accounts.access import explain_refusal, get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
@@ -56,7 +56,7 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
                 request, gettext("%(name)s was added. A test shows whether it arrives.") % {"name": hook.name}
             )
             return redirect("hooks:test", organization.public_id, hook.public_id)
-    return form_page(request, organization, form, Hook.Kind.WEBHOOK)
+    return render_form_page(request, organization, form, Hook.Kind.WEBHOOK)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -73,7 +73,7 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
         else:
             messages.success(request, gettext("%(name)s was added.") % {"name": hook.name})
             return redirect("hooks:emails", organization.public_id)
-    return form_page(request, organization, form, Hook.Kind.EMAIL)
+    return render_form_page(request, organization, form, Hook.Kind.EMAIL)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -86,7 +86,7 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
             raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
         return redirect(f"{reverse(list_of(found), args=[organization.public_id])}#{found.public_id}")
     form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
-    form = form_class(request.POST or None, organization=organization, hook=found, initial=initial_of(found))
+    form = form_class(request.POST or None, organization=organization, hook=found, initial=get_initial(found))
     if form.is_valid() and not (isinstance(form, WebhookForm) and form.proposes()):
         try:
             if changes := form.changes():
@@ -99,12 +99,12 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
             if "format" in changes and hook_rows.is_signed(found):
                 messages.info(request, gettext("Its requests are signed now. Rotate the secret to see a new one."))
             return redirect(list_of(found), organization.public_id)
-    return form_page(request, organization, form, Hook.Kind(found.kind), found)
+    return render_form_page(request, organization, form, Hook.Kind(found.kind), found)
 
 
 @require_POST
 @organization_page(Permission.MANAGE_HOOKS)
-def advice(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_advice(request: HttpRequest, organization: Organization) -> HttpResponse:
     """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
     typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
     return render(request, "hooks/manage/_advice.html", {"advice": typed})
@@ -123,7 +123,7 @@ def show_secret(
 
 @require_GET
 @organization_page(Permission.MANAGE_HOOKS)
-def secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def show_stashed_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     """The only page that ever shows a secret, and only when it was just made; nothing may keep it."""
     found = find_hook(organization, hook)
     if found.kind != Hook.Kind.WEBHOOK:
@@ -145,17 +145,17 @@ def _asked_for(request: HttpRequest) -> dict[str, Any]:
     """A link to the form may fill it in: `?events=deployment-result&name=…&url=…`. The URL's format is chosen."""
     initial: dict[str, Any] = {"events": request.GET.getlist("events")}
     initial |= {field: request.GET[field] for field in ("name", "url") if field in request.GET}
-    proposed = proposed_for(initial.get("url", ""))
+    proposed = propose_format(initial.get("url", ""))
     return initial | ({"format": proposed.name} if proposed else {})
 
 
-def form_page(
+def render_form_page(
     request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
 ) -> HttpResponse:
     context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
     context["types"] = catalogue.group_by_category()
     if hook:
         # The name in the heading is the stored one, whatever was typed.
-        context |= {"row": hook_rows.row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}
+        context |= {"row": hook_rows.build_row(hook, timezone.now()), "secret_lost": rules.has_lost_secret(hook)}
         context["url_lost"] = has_lost_url(hook.endpoint)
-    return with_frames(render(request, "hooks/manage/form.html", context))
+    return allow_frames(render(request, "hooks/manage/form.html", context))

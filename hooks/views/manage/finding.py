@@ -22,7 +22,7 @@ def find_hook(organization: Organization, pk: UUID) -> Hook:
 def find_delivery(organization: Organization, pk: UUID) -> Delivery:
     """Return a delivery with its event, endpoint, lane and hook. Raises Http404."""
     loaded = Delivery.objects.select_related("organization", "event__resource", "endpoint", "hook")
-    found = delivery_lists.with_back_off(loaded).defer("endpoint__secrets")
+    found = delivery_lists.load_back_off(loaded).defer("endpoint__secrets")
     return get_object_or_404(found, organization=organization, pk=pk)
 
 

@@ -21,25 +21,25 @@ _SEARCH_FROM = 12  # hooks; fewer are found by looking
 
 @require_safe
 @organization_page()
-def notifications(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_notifications(request: HttpRequest, organization: Organization) -> HttpResponse:
     return redirect("hooks:emails", organization.public_id)
 
 
 @require_safe
 @organization_page()
-def emails(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_emails(request: HttpRequest, organization: Organization) -> HttpResponse:
     return _panel(request, organization, Hook.Kind.EMAIL)
 
 
 @require_safe
 @organization_page()
-def webhooks(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_webhooks(request: HttpRequest, organization: Organization) -> HttpResponse:
     return _panel(request, organization, Hook.Kind.WEBHOOK)
 
 
 def _panel(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
     search = search_text(request)
-    rows, more = hook_rows.rows(organization, kind, search, timezone.now())
+    rows, more = hook_rows.list_rows(organization, kind, search, timezone.now())
     counts = counts_by_kind(organization)
     results = catalogue.expand(["deployment-result"])
     context = {

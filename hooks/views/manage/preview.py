@@ -17,8 +17,8 @@ from events import catalogue
 from hooks.formats import FORMATS
 from hooks.manage.rules import has_lost_secret
 from hooks.models import Hook
-from hooks.preview.preview import Draft, first_type, preview
-from hooks.views.manage.drafts import draft_of, posted_form, typed_in
+from hooks.preview.preview import Draft, choose_first_type, preview
+from hooks.views.manage.drafts import build_draft, extract_typed, read_posted_form
 from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
@@ -42,7 +42,7 @@ _MAIL_POLICY = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 @never_cache
-def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def preview_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     """GET: as it is saved. POST: as it stands in its form."""
     found = find_hook(organization, hook)
     typed = _typed(request, organization, found.kind, found) if request.method == "POST" else None
@@ -52,7 +52,7 @@ def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> Htt
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 @never_cache
-def of_new(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
+def preview_new(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
     """POST: a hook as it stands in the form that adds it. Signing in may return here by GET: that leads to the form."""
     if request.method != "POST":
         form = "hooks:add-webhook" if kind == Hook.Kind.WEBHOOK else "hooks:add-email-hook"
@@ -63,18 +63,18 @@ def of_new(request: HttpRequest, organization: Organization, kind: Hook.Kind) ->
 @require_safe
 @organization_page()
 @never_cache
-def mail_of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def show_mail_of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     return _mail(request, organization, find_hook(organization, hook))
 
 
 @require_safe
 @organization_page()
 @never_cache
-def mail_of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_mail_of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
     return _mail(request, organization, None)
 
 
-def with_frames(response: HttpResponse) -> HttpResponse:
+def allow_frames(response: HttpResponse) -> HttpResponse:
     """Let a page show the HTML of an e-mail, from here and in a frame of its own."""
     vars(response)["_csp_update"] = {"frame-src": [SELF]}
     return response
@@ -103,7 +103,7 @@ def _page(
     }
     fragment = is_fragment(request)
     template = "hooks/preview/_result.html" if fragment else "hooks/preview/page.html"
-    return with_frames(render(request, template, context))
+    return allow_frames(render(request, template, context))
 
 
 def _mail(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:
@@ -139,10 +139,10 @@ def _mail_page(organization: Organization, hook: Hook | None, event_type: str, s
 
 def _typed(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> dict[str, Any]:
     """Return the values of the form, now or when the preview was opened: those come along sealed."""
-    form = posted_form(request, organization, kind, hook)
+    form = read_posted_form(request, organization, kind, hook)
     if sealed := request.POST.get("draft"):
         return _unsealed(organization, sealed)
-    return typed_in(form)
+    return extract_typed(form)
 
 
 def _sealed(organization: Organization, typed: dict[str, Any]) -> str:
@@ -163,11 +163,11 @@ def _unsealed(organization: Organization, sealed: str) -> dict[str, Any]:
 
 def _draft(request: HttpRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
     if typed is not None:
-        return draft_of(request, typed, hook)
+        return build_draft(request, typed, hook)
     assert hook is not None
     return Draft.of(hook, get_signed_in_user(request).email)
 
 
 def _chosen(request: HttpRequest, draft: Draft) -> str:
     asked = (request.POST if request.method == "POST" else request.GET).get("event_type", "")
-    return asked if asked in catalogue.EVENT_TYPES else first_type(draft.events)
+    return asked if asked in catalogue.EVENT_TYPES else choose_first_type(draft.events)

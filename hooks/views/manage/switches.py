@@ -81,11 +81,11 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
         else:
             messages.success(request, gettext("%(name)s was deleted.") % {"name": found.name})
         return redirect(list_of(found), organization.public_id)
-    lost = deletion_impact.impact_of_deleting(found)
+    lost = deletion_impact.find_deletion_impact(found)
     context = {
         "organization": organization,
         "hook": found,
-        "row": hook_rows.row(found, timezone.now()),
+        "row": hook_rows.build_row(found, timezone.now()),
         "loss": hook_sentences.describe_loss(found, lost.stop),
         "keep": lost.keep,
         "is_default": found.name == rules.DEFAULT_HOOK_NAME,

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from events import catalogue
-from hooks.context import workers_running
+from hooks.context import has_running_workers
 from hooks.deliveries import test_sends
 from hooks.endpoints.webhooks import has_lost_url
 from hooks.formats import FORMATS
@@ -21,9 +21,9 @@ from hooks.manage import rules
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Hook
 from hooks.presentation import delivery_sentences, hook_rows, hook_sentences
-from hooks.preview.preview import first_type
+from hooks.preview.preview import choose_first_type
 from hooks.preview.verifying import can_be_verified
-from hooks.views.deliveries.attempts import Shown, shown
+from hooks.views.deliveries.attempts import Shown, describe_attempt
 from hooks.views.manage.finding import find_delivery, find_hook
 from notifications_project import ids
 from notifications_project.accounts.access import get_signed_in_user, organization_page
@@ -43,7 +43,7 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     found = find_hook(organization, hook)
     problem = ""
     if request.method == "POST":
-        chosen = request.POST.get("event_type") or first_type(found.events)
+        chosen = request.POST.get("event_type") or choose_first_type(found.events)
         try:
             delivery = test_sends.send_hook_test(found, chosen, get_signed_in_user(request))
         except test_sends.CannotTest as refused:
@@ -54,11 +54,11 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
     context = {
         "organization": organization,
         "hook": found,
-        "row": hook_rows.row(found, timezone.now()),
+        "row": hook_rows.build_row(found, timezone.now()),
         "secret_lost": rules.has_lost_secret(found),
         "url_lost": has_lost_url(found.endpoint),
         "types": catalogue.group_by_category(),
-        "chosen": request.POST.get("event_type") or first_type(found.events),
+        "chosen": request.POST.get("event_type") or choose_first_type(found.events),
         "problem": problem,
         "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",
     } | _result(request, organization, found)
@@ -76,7 +76,7 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
         raise Http404("No such delivery.") from None
     if delivery.hook_id != hook.pk or not delivery.event.is_test:
         raise Http404("This delivery is no test of this hook.")
-    return shown_result(
+    return describe_result(
         request,
         delivery,
         enables=hook_sentences.describe_enabling(delivery, hook),
@@ -85,7 +85,7 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
     )
 
 
-def shown_result(
+def describe_result(
     request: HttpRequest, delivery: Delivery, *, enables: str, delivery_page: str, result_page: str
 ) -> dict[str, Any]:
     """Return the result of a test, for `_test_result.html`.
@@ -93,7 +93,7 @@ def shown_result(
     `enables`: what it means for an endpoint that was disabled.
     """
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
-    result: Shown | None = shown(delivery, attempt) if attempt else None
+    result: Shown | None = describe_attempt(delivery, attempt) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING
     no_mail, no_push = delivery_sentences.lacks_mail_server(delivery), delivery_sentences.lacks_push_key(delivery)
     return {
@@ -103,7 +103,7 @@ def shown_result(
         "waiting": waiting,
         "enables": enables,
         "enables_tone": "good" if delivery.state == Delivery.State.DELIVERED else "info" if waiting else "",
-        "no_worker": waiting and not no_mail and not no_push and not workers_running(request),
+        "no_worker": waiting and not no_mail and not no_push and not has_running_workers(request),
         "no_mail": waiting and no_mail,
         "no_push": waiting and no_push,
         "advice": delivery_sentences.give_advice(attempt.code, delivery.endpoint.kind)

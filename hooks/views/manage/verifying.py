@@ -15,8 +15,8 @@ from hooks.forms.hooks import WebhookForm
 from hooks.models import Hook
 from hooks.preview.preview import Draft
 from hooks.preview.verifying import can_be_verified, verify_draft, verify_hook
-from hooks.views.manage.drafts import draft_of, posted_form, typed_in
-from hooks.views.manage.editing import form_page
+from hooks.views.manage.drafts import build_draft, extract_typed, read_posted_form
+from hooks.views.manage.editing import render_form_page
 from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization
@@ -28,7 +28,7 @@ from notifications_project.runtime.waiting import Busy
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 @never_cache
-def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def show_verification(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
     """POST with the fields of its form: as it stands there. Without them: as it is saved, from the page of its test.
 
     Signing in may return here by GET: that leads to the test.
@@ -47,7 +47,7 @@ def of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> Htt
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 @never_cache
-def of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_verification_of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
     """POST: as it stands in the form that adds it. GET leads to that form."""
     if request.method == "POST":
         return _of_form(request, organization, None)
@@ -57,8 +57,8 @@ def of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
 def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:
     """The form again with the answer in it; to htmx the answer alone."""
     kind = Hook.Kind(hook.kind) if hook else Hook.Kind.WEBHOOK
-    form = posted_form(request, organization, kind, hook)
-    draft = draft_of(request, typed_in(form), hook)
+    form = read_posted_form(request, organization, kind, hook)
+    draft = build_draft(request, extract_typed(form), hook)
     try:
         actor, owner = get_signed_in_user(request), organization.public_id
         verdict = verify_hook(hook, actor, draft) if hook else verify_draft(draft, actor, owner)
@@ -70,4 +70,4 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
         form.verdict = verdict
     elif isinstance(form, WebhookForm):  # the button of a format that is not the chosen one
         form.add_error("format", verdict[1])
-    return form_page(request, organization, form, kind, hook)
+    return render_form_page(request, organization, form, kind, hook)

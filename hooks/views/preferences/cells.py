@@ -13,7 +13,7 @@ from events import catalogue
 from hooks.models import Channel
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
-from hooks.preferences.scopes import EVERYTHING_KEY, UnknownScope, find_scope, scope_key
+from hooks.preferences.scopes import EVERYTHING_KEY, UnknownScope, find_scope, get_scope_key
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
 
@@ -36,12 +36,12 @@ class Cell:
     @property
     def query(self) -> str:
         """Return the query that takes the cell along in an address."""
-        return f"?{urlencode({'type': self.event_type, 'scope': scope_key(self.scope)})}"
+        return f"?{urlencode({'type': self.event_type, 'scope': get_scope_key(self.scope)})}"
 
     @property
     def page(self) -> str:
         """Return where the cell stands in the grid."""
-        wanted = "" if self.scope == EVERYTHING else f"?{urlencode({'scope': scope_key(self.scope)})}"
+        wanted = "" if self.scope == EVERYTHING else f"?{urlencode({'scope': get_scope_key(self.scope)})}"
         return f"{reverse('hooks:my-notifications')}{wanted}#{self.event_type}-{self.kind}"
 
     def turn_on(self, user: User) -> None:
@@ -49,17 +49,17 @@ class Cell:
         notification_settings.choose(user, [Choice(self.event_type, self.kind, True)], self.scope)
 
 
-def cell_from_query(request: HttpRequest, kind: str) -> Cell | None:
+def parse_cell(request: HttpRequest, kind: str) -> Cell | None:
     """Return the cell that the address names with `type` and `scope`; None if it names none. Raises Http404."""
     event_type = request.GET.get("type", "")
     if not event_type:
         return None
-    if event_type not in notification_settings.offered():
+    if event_type not in notification_settings.list_offered():
         raise Http404("There is no such event type.")
-    return Cell(event_type, kind, scope_from_key(request, request.GET.get("scope", EVERYTHING_KEY)))
+    return Cell(event_type, kind, find_scope_or_404(request, request.GET.get("scope", EVERYTHING_KEY)))
 
 
-def scope_from_key(request: HttpRequest, key: str) -> Scope:
+def find_scope_or_404(request: HttpRequest, key: str) -> Scope:
     """Return the scope that a key names, of whoever is signed in. Raises Http404 if there is none."""
     try:
         return find_scope(get_signed_in_user(request), key)

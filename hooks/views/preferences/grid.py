@@ -60,22 +60,22 @@ class Column:
     missing: str
 
 
-def columns(standing: EffectiveSettings) -> list[Column]:
+def list_columns(standing: EffectiveSettings) -> list[Column]:
     missing = standing.missing
     return [Column(kind.value, str(kind.label), missing[kind].short if kind in missing else "") for kind in Kind]
 
 
-def categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
+def list_categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[str]) -> list[tuple[str, list[Row]]]:
     """Return every row under its heading."""
     passing = set(urgent)
     return [
-        (str(category.label), [row(standing, scope, each, each.name in passing) for each in types])
+        (str(category.label), [build_row(standing, scope, each, each.name in passing) for each in types])
         for category, types in catalogue.group_by_category().items()
         if types
     ]
 
 
-def row(standing: EffectiveSettings, scope: Scope, event_type: EventType, urgent: bool) -> Row:
+def build_row(standing: EffectiveSettings, scope: Scope, event_type: EventType, urgent: bool) -> Row:
     cells = [standing.cell(event_type.name, kind, scope) for kind in Kind]
     return Row(
         event_type,

@@ -11,20 +11,20 @@ from django.views.decorators.http import require_safe
 from events import catalogue
 from hooks.models import Channel
 from hooks.preferences import last_days
-from hooks.preferences.scopes import scope_key
-from hooks.views.preferences.cells import scope_from_key
+from hooks.preferences.scopes import get_scope_key
+from hooks.views.preferences.cells import find_scope_or_404
 from hooks.views.preferences.grid import SYMBOLS
-from hooks.views.preferences.scopes import page_of, standing_of
+from hooks.views.preferences.scopes import page_of, read_effective_settings
 from notifications_project import ids
 
 
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    scope = scope_from_key(request, request.GET.get("scope") or "everything")
+    scope = find_scope_or_404(request, request.GET.get("scope") or "everything")
     before = request.GET.get("before")
     at = _event_id(before) if before else None
-    rows, following = last_days.page(standing_of(request), scope, timezone.now(), at)
+    rows, following = last_days.page(read_effective_settings(request), scope, timezone.now(), at)
     context = {
         "rows": [
             {
@@ -37,7 +37,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "next": ids.encode("evt", following) if following else None,
         "before": before,
         "scope": scope,
-        "scope_key": scope_key(scope),
+        "scope_key": get_scope_key(scope),
         "back": page_of(scope),
         "days": last_days.DAYS,
     }

@@ -24,12 +24,12 @@ from django_htmx.http import HttpResponseClientRedirect
 from events import catalogue
 from hooks.models import Urgent
 from hooks.preferences import last_days, notification_settings
-from hooks.preferences.effective import EffectiveSettings, scope_id
+from hooks.preferences.effective import EffectiveSettings, get_scope_id
 from hooks.preferences.notification_settings import EVERYTHING, Choice, InvalidSetting, NotSetUp, Scope
-from hooks.preferences.scopes import scope_key
+from hooks.preferences.scopes import get_scope_key
 from hooks.views.preferences import grid, scopes, words
-from hooks.views.preferences.cells import Cell, scope_from_key
-from hooks.views.preferences.scopes import page_of, standing_of
+from hooks.views.preferences.cells import Cell, find_scope_or_404
+from hooks.views.preferences.scopes import page_of, read_effective_settings
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.fragments import is_fragment
 
@@ -44,13 +44,13 @@ View = Callable[[HttpRequest], HttpResponse]
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
     scope = _scope(request, request.GET)
-    standing = standing_of(request)
+    standing = read_effective_settings(request)
     now = timezone.now()
     context = _follows(standing, scope) | {
-        "categories": grid.categories(standing, scope, _urgent(request)),
-        "columns": grid.columns(standing),
-        "quiet": words.quiet_channels(standing, now),
-        "disabled": words.disabled_channels(standing),
+        "categories": grid.list_categories(standing, scope, _urgent(request)),
+        "columns": grid.list_columns(standing),
+        "quiet": words.describe_quiet_channels(standing, now),
+        "disabled": words.list_disabled_channels(standing),
         "said": request.session.pop(_SAID, None),
     }
     return render(request, "hooks/preferences/my_notifications.html", context)
@@ -80,7 +80,7 @@ def _button(view: View) -> View:
 def change(request: HttpRequest) -> HttpResponse:
     """Set one cell, a row, a column or all of them: on, off or back to the default."""
     scope, wish = _scope(request, request.POST), request.POST.get("set", "")
-    standing = standing_of(request)
+    standing = read_effective_settings(request)
     wanted = grid.read(wish, standing)
     if not wanted:
         return _answer(request, scope, [], {"problem": gettext("Nothing was changed: choose on, off or default.")})
@@ -132,10 +132,10 @@ def mark(request: HttpRequest) -> HttpResponse:
     except InvalidSetting as problem:
         return _answer(request, EVERYTHING, [], {"problem": " ".join(problem.errors.values())})
     if state == "on":
-        words = gettext("%(event)s: you are told even while a channel is snoozed or quiet.")
+        wording = gettext("%(event)s: you are told even while a channel is snoozed or quiet.")
     else:
-        words = gettext("%(event)s: waits while a channel is snoozed or quiet.")
-    text = words % {"event": catalogue.get_label(event_type)}
+        wording = gettext("%(event)s: waits while a channel is snoozed or quiet.")
+    text = wording % {"event": catalogue.get_label(event_type)}
     return _answer(request, EVERYTHING, [], {"text": text}, marked=event_type)
 
 
@@ -152,8 +152,10 @@ def _answer(
         request.session[_SAID] = said
         cell = f"-{next(iter(kinds))}" if len(kinds) == 1 else ""
         return redirect(page_of(scope) + (f"#{next(iter(types))}{cell}" if len(types) == 1 else ""))
-    standing, urgent = standing_of(request), _urgent(request)
-    rows = [grid.row(standing, scope, each, each.name in urgent) for each in catalogue.TYPES if each.name in types]
+    standing, urgent = read_effective_settings(request), _urgent(request)
+    rows = [
+        grid.build_row(standing, scope, each, each.name in urgent) for each in catalogue.TYPES if each.name in types
+    ]
     context = _follows(standing, scope) | {"rows": rows, "touched": kinds, "said": said}
     return render(request, "hooks/preferences/_changed.html", context)
 
@@ -162,14 +164,14 @@ def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
     """Return the summary beside the grid, which follows each change."""
     return {
         "scope": scope,
-        "scope_key": scope_key(scope),
+        "scope_key": get_scope_key(scope),
         "everything": scope == EVERYTHING,
         "set_page": reverse("hooks:my-notifications-set"),
         "always_page": reverse("hooks:my-notifications-always"),
         "back_words": gettext("Back to the default") if scope == EVERYTHING else gettext("As the general setting"),
-        "changed": standing.changed()[scope_id(scope)],
-        "tabs": scopes.tabs(standing, scope),
-        "would": words.would_have(last_days.count(standing, scope, timezone.now())),
+        "changed": standing.changed()[get_scope_id(scope)],
+        "tabs": scopes.list_tabs(standing, scope),
+        "would": words.describe_would_have(last_days.count(standing, scope, timezone.now())),
     }
 
 
@@ -179,7 +181,7 @@ def _said(
     """Return what was done, with the former settings signed: they come back from the page to be restored."""
     kept = {
         "user": get_signed_in_user(request).public_id,
-        "scope": scope_key(scope),
+        "scope": get_scope_key(scope),
         "before": [(each.event_type, each.channel, each.enabled) for each in before],
         "done": done,
         "undone": undone,
@@ -201,7 +203,7 @@ def _to(request: HttpRequest, address: str) -> HttpResponse:
 
 def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
     """Return the given scope. Raises Http404 for what is not the user's."""
-    return scope_from_key(request, str(given.get("scope") or scope_key(EVERYTHING)))
+    return find_scope_or_404(request, str(given.get("scope") or get_scope_key(EVERYTHING)))
 
 
 def _urgent(request: HttpRequest) -> set[str]:

@@ -13,9 +13,9 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from events.models import Resource
-from hooks.preferences.effective import EffectiveSettings, scope_id
+from hooks.preferences.effective import EffectiveSettings, get_scope_id
 from hooks.preferences.notification_settings import EVERYTHING, Scope
-from hooks.preferences.scopes import scope_key
+from hooks.preferences.scopes import get_scope_key
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.context import list_memberships
 from notifications_project.searching import search_text
@@ -34,30 +34,30 @@ class Tab:
     of: str = ""  # the organization of a resource
 
 
-def standing_of(request: HttpRequest) -> EffectiveSettings:
+def read_effective_settings(request: HttpRequest) -> EffectiveSettings:
     return EffectiveSettings.read(get_signed_in_user(request), list_memberships(request))
 
 
 def page_of(scope: Scope) -> str:
     page = reverse("hooks:my-notifications")
-    return page if scope == EVERYTHING else f"{page}?{urlencode({'scope': scope_key(scope)})}"
+    return page if scope == EVERYTHING else f"{page}?{urlencode({'scope': get_scope_key(scope)})}"
 
 
-def tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
+def list_tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
     """Return tabs for everything, organizations, and applications with choices of their own; of many only the first."""
-    changed, shown = standing.changed(), scope_id(scope)
+    changed, shown = standing.changed(), get_scope_id(scope)
     organizations = [Scope(organization=each.organization) for each in standing.memberships.values()]
     resources = [Scope(resource=each) for each in sorted(standing.resources.values(), key=lambda each: each.name)]
     if scope.resource and scope.resource.pk not in standing.resources:
         resources.append(scope)
 
     def first(scopes: list[Scope], most: int) -> list[Scope]:
-        by_weight = sorted(scopes, key=lambda each: (scope_id(each) != shown, not changed[scope_id(each)]))
-        kept = {scope_id(each) for each in by_weight[:most]}
-        return [each for each in scopes if scope_id(each) in kept]
+        by_weight = sorted(scopes, key=lambda each: (get_scope_id(each) != shown, not changed[get_scope_id(each)]))
+        kept = {get_scope_id(each) for each in by_weight[:most]}
+        return [each for each in scopes if get_scope_id(each) in kept]
 
     listed = [EVERYTHING, *first(organizations, _ORGANIZATIONS), *first(resources, _RESOURCES)]
-    return [_tab(standing, each, changed[scope_id(each)], current=scope_id(each) == shown) for each in listed]
+    return [_tab(standing, each, changed[get_scope_id(each)], current=get_scope_id(each) == shown) for each in listed]
 
 
 def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bool = False) -> Tab:
@@ -70,7 +70,7 @@ def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bo
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
     """Show the user's organizations, applications and add-ons, found by a part of their names."""
-    standing, search = standing_of(request), search_text(request)
+    standing, search = read_effective_settings(request), search_text(request)
     changed = standing.changed()
     organizations = [
         _tab(standing, Scope(organization=each.organization), changed[organization])
@@ -85,6 +85,6 @@ def choose(request: HttpRequest) -> HttpResponse:
         "organizations": organizations[:_OFFERED],
         "resources": resources[:_OFFERED],
         "more": len(resources) > _OFFERED or len(organizations) > _OFFERED,
-        "tabs": tabs(standing, EVERYTHING),
+        "tabs": list_tabs(standing, EVERYTHING),
     }
     return render(request, "hooks/preferences/scopes.html", context)

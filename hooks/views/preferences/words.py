@@ -9,8 +9,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext, ngettext
 
-from hooks.audience.quiet_times import quiet_until
-from hooks.channels.cards import at_words
+from hooks.audience.quiet_times import find_quiet_end
+from hooks.channels.cards import describe_time
 from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.last_days import DAYS, Told
@@ -18,18 +18,19 @@ from hooks.presentation.phrases import join_names
 from notifications_project.words import number
 
 
-def quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
+def describe_quiet_channels(standing: EffectiveSettings, now: datetime) -> list[str]:
     """Return text such as "HipChat and iOS are snoozed until 14:05", one for each time."""
     silent: dict[tuple[bool, datetime], list[str]] = defaultdict(list)
     zone = standing.user.time_zone
     for kind in Channel.Kind:
         channel = standing.channels.get(kind)
-        until = quiet_until(channel, zone, now) if channel else None
+        until = find_quiet_end(channel, zone, now) if channel else None
         if channel and until:
             is_snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
             silent[is_snoozed, until].append(str(kind.label))
     return [
-        _words_of_quiet(is_snoozed, len(labels)) % {"channels": join_names(labels), "time": at_words(until, zone, now)}
+        _words_of_quiet(is_snoozed, len(labels))
+        % {"channels": join_names(labels), "time": describe_time(until, zone, now)}
         for (is_snoozed, until), labels in silent.items()
     ]
 
@@ -40,7 +41,7 @@ def _words_of_quiet(is_snoozed: bool, channels: int) -> str:
     return ngettext("%(channels)s is quiet until %(time)s", "%(channels)s are quiet until %(time)s", channels)
 
 
-def disabled_channels(standing: EffectiveSettings) -> list[str]:
+def list_disabled_channels(standing: EffectiveSettings) -> list[str]:
     """Return the names of the channels whose endpoint was disabled."""
     return [
         str(Channel.Kind(kind).label)
@@ -57,7 +58,7 @@ class WouldHave:
     some: bool
 
 
-def would_have(told: Told) -> WouldHave:
+def describe_would_have(told: Told) -> WouldHave:
     """Return text such as "In the last 7 days this would have sent you 23 e-mails and 4 pushes."."""
     if not told.happened:
         return WouldHave(gettext("In the last %(days)s days nothing happened.") % {"days": DAYS}, some=False)

@@ -172,7 +172,7 @@ def test_removing_cancels_what_waits_and_keeps_what_was_chosen(
     receiver.status = 503
     record("job.fail")
     pump()
-    going = services.removal_impact(webhook)
+    going = services.find_removal_impact(webhook)
     assert ([each.event_type for each in going.chosen], going.waiting) == (["job.fail"], 1)
     services.remove(webhook)
     assert states() == ["cancelled"]
@@ -191,12 +191,12 @@ def test_removing_cancels_what_waits_and_keeps_what_was_chosen(
 
 
 def test_removed_twice_is_told_once_and_spares_a_new_one(alice: User, webhook: Channel) -> None:
-    same = services.channels_of(alice)["webhook"]
+    same = services.list_channels(alice)["webhook"]
     services.remove(webhook)
     new, _ = services.set_up(alice, "webhook", url=NOWHERE, options={})
     services.remove(same)
     assert actions(alice).count("channel.removed") == 1
-    assert services.channels_of(alice)["webhook"].pk == new.pk
+    assert services.list_channels(alice)["webhook"].pk == new.pk
 
 
 @pytest.mark.parametrize(("kind", "instead"), [("email", "turn it off, or snooze it"), ("ios", "remove its devices")])
@@ -210,7 +210,7 @@ def test_what_is_routed_while_it_is_removed_is_cancelled(
 ) -> None:
     """Routing has read the channel when its user removes it."""
     record("job.fail")
-    meanwhile(router, "_store", lambda: services.remove(services.channels_of(alice)["webhook"]))
+    meanwhile(router, "_store", lambda: services.remove(services.list_channels(alice)["webhook"]))
     router.route()
     meanwhile.end()
     pump()
@@ -297,7 +297,7 @@ def test_quiet_times_that_cannot_be_are_refused(alice: User) -> None:
 def test_a_refused_address_is_tried_again_everywhere(alice: User, acme: Organization) -> None:
     space = Organization.objects.get(pk=alice.pk)
     for organization in (acme, space):
-        endpoint = lookup.mail_endpoint(organization, alice.email)
+        endpoint = lookup.get_or_create_mail_endpoint(organization, alice.email)
         Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=clock.now(), disabled_reason="550 unknown")
     services.enable(Channel(user=alice, kind="email"))
     assert not Endpoint.objects.filter(disabled_at__isnull=False).exists()

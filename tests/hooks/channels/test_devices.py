@@ -157,7 +157,7 @@ def test_without_a_key_a_device_registers_and_is_told_that_nothing_is_pushed(
     push.PUSH_CONFIGURED = False
     answer = api(alice).post(DEVICES, IPHONE)
     assert answer.status_code == 201
-    assert answer.json()["explanation"] == devices.explanation()
+    assert answer.json()["explanation"] == devices.explain_no_push()
 
 
 # --- Listing, renaming, removing -----------------------------------------------------------------------------

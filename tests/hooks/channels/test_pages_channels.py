@@ -17,7 +17,7 @@ from events import intake
 from hooks import clock
 from hooks.channels import services
 from hooks.endpoints import devices
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.messages import Notification
 from hooks.models import Channel, Delivery, Device, Endpoint, NotificationSetting
 from hooks.preferences import notification_settings
@@ -88,7 +88,7 @@ def test_nothing_is_set_up_but_e_mail(client: Client, alice: User) -> None:
     for action in ("How to register a device", "Set up HipChat", "Set up a webhook"):
         assert action in page
     assert page.count("Not set up") == 2, "iOS is not available: push is not configured here"
-    assert devices.explanation() in page
+    assert devices.explain_no_push() in page
 
 
 def test_it_shows_each_channel_with_its_secrets_masked(
@@ -217,7 +217,7 @@ def test_a_webhook_shows_its_secret_once_and_then_leads_back_to_the_cell(client:
 
 def test_the_webhook_offers_every_format(client: Client) -> None:
     html = get(client, f"{CHANNELS}webhook/")
-    for known in webhook_formats():
+    for known in list_webhook_formats():
         assert re.search(rf'name="format"[^>]*value="{known.name}"|value="{known.name}"[^>]*name="format"', html), (
             known.name
         )
@@ -502,9 +502,9 @@ def test_ios_is_not_turned_on_where_push_is_not_configured(client: Client, alice
     devices.register(alice, DEVICE, "iPhone")
     page = f"{CHANNELS}ios/?type=job.fail"
     shown = words(get(client, page))
-    assert devices.explanation() in shown
+    assert devices.explain_no_push() in shown
     assert "Turn Job run failed" not in shown
     told = words(assert_strict(client.post(page)))
-    assert f"Job run failed: iOS was not turned on. {devices.explanation()}" in told
+    assert f"Job run failed: iOS was not turned on. {devices.explain_no_push()}" in told
     assert "is on" not in told
     assert not NotificationSetting.objects.exists()

@@ -12,7 +12,7 @@ from django.test import Client
 from events import intake
 from hooks import clock
 from hooks.channels import services
-from hooks.forms.channels import tomorrow_morning
+from hooks.forms.channels import get_tomorrow_morning
 from hooks.models import Channel, Delivery
 from notifications_project.accounts.models import AuditEntry, Organization, User
 from tests.hooks.pages import ClientOf
@@ -78,7 +78,7 @@ def test_an_hour(send: Send, webhook: Channel, alice: User) -> None:
 
 def test_until_tomorrow_morning_in_the_user_s_zone(send: Send, webhook: Channel) -> None:
     send(do="snooze", channels=["webhook", "email"], length="tomorrow")
-    assert stored().snoozed_until == stored("email").snoozed_until == tomorrow_morning(clock.now(), "Europe/Berlin")
+    assert stored().snoozed_until == stored("email").snoozed_until == get_tomorrow_morning(clock.now(), "Europe/Berlin")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_until_tomorrow_morning_in_the_user_s_zone(send: Send, webhook: Channel)
     ],
 )
 def test_the_morning_is_at_eight_of_the_wall_clock(now: datetime, zone: str, morning: datetime) -> None:
-    assert tomorrow_morning(now, zone) == morning
+    assert get_tomorrow_morning(now, zone) == morning
 
 
 def test_until_a_date_and_time_of_the_user_s_zone(send: Send, webhook: Channel) -> None:

@@ -249,7 +249,7 @@ def test_a_mail_that_was_under_way_when_its_address_was_stopped_does_not_start_i
 def test_a_test_goes_out_to_who_pressed_it_although_the_address_is_stopped(
     acme: Organization, alice: User, pump: Run, mailbox: Mailbox
 ) -> None:
-    lookup.mail_endpoint(acme, alice.email)
+    lookup.get_or_create_mail_endpoint(acme, alice.email)
     suppressing.stop_everywhere(alice.email, "Bounced")
     test_sends.send_hook_test(Hook.objects.existing().get(organization=acme), "stack.redeploy.ok", alice)
     pump()

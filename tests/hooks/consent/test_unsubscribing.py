@@ -51,7 +51,7 @@ def team(acme: Organization, dave: User) -> Hook:
 
 @pytest.fixture
 def dave_there(acme: Organization, dave: User) -> Endpoint:
-    return lookup.mail_endpoint(acme, dave.email)
+    return lookup.get_or_create_mail_endpoint(acme, dave.email)
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_routing_asks_no_more_for_more_unsubscriptions(
     team: Hook, acme: Organization, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(20):
-        endpoint = lookup.mail_endpoint(acme, f"p{number}@example.org")
+        endpoint = lookup.get_or_create_mail_endpoint(acme, f"p{number}@example.org")
         Unsubscription.objects.create(hook=team, endpoint=endpoint)
     intake.record(acme, [intake.NewEvent(type="git.push") for _ in range(100)])
     with django_assert_max_num_queries(30):
@@ -376,7 +376,9 @@ def test_listing_hooks_by_api_takes_as_many_queries_for_one_as_for_many(
     for number in range(15):
         notify = rules.Notify(addresses=[f"p{number}@example.org"])
         hook = rules.create_email_hook(organization=acme, actor=None, name=f"H{number}", notify=notify)
-        Unsubscription.objects.create(hook=hook, endpoint=lookup.mail_endpoint(acme, f"p{number}@example.org"))
+        Unsubscription.objects.create(
+            hook=hook, endpoint=lookup.get_or_create_mail_endpoint(acme, f"p{number}@example.org")
+        )
     with django_assert_max_num_queries(20):
         listed = api(alice).get(f"/api/v1{home}/hooks/").json()
     assert sum(len(hook.get("unsubscribed", [])) for hook in listed["results"]) == 15

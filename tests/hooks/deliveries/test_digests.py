@@ -413,7 +413,7 @@ def test_where_mail_to_the_address_has_stopped_at_home_each_goes_by_itself(
     for _ in range(2):
         record("process.down")
     router.route()
-    home = lookup.mail_endpoint(Organization.objects.get(pk=alice.pk), alice.email)
+    home = lookup.get_or_create_mail_endpoint(Organization.objects.get(pk=alice.pk), alice.email)
     Endpoint.objects.filter(pk=home.pk).update(disabled_at=clock.now())
     quiet_time_ends()
     assert digests.send_due() == 2

@@ -175,7 +175,7 @@ def test_names_are_looked_up_at_once_for_a_whole_list(
 def test_a_channel_that_was_removed_is_not_named_and_still_private(
     told: Told, dave: User, alice: User, client_of: ClientOf, home: str
 ) -> None:
-    services.remove(services.channels_of(dave)["hipchat"])
+    services.remove(services.list_channels(dave)["hipchat"])
     devices.remove(Device.objects.get(user=dave))
     html = get(client_of(alice), f"{home}/deliveries/")
     assert "A former channel of Dave" in words(html)
@@ -317,7 +317,7 @@ def due_now() -> None:
 def test_trouble_is_told_to_its_user_in_the_personal_space_and_to_nobody_else(
     told: Told, dave: User, acme: Organization, pump: Run, receiver: Receiver
 ) -> None:
-    channel = services.channels_of(dave)["hipchat"]
+    channel = services.list_channels(dave)["hipchat"]
     notification_settings.choose(dave, [Choice("hook.failing", kind, True) for kind in ("hipchat", "webhook")])
     fail_for(channel, timedelta(hours=2))
     resending.redeliver(told.hipchat, dave)
@@ -336,7 +336,7 @@ def test_trouble_is_told_to_its_user_in_the_personal_space_and_to_nobody_else(
 def test_a_channel_that_fails_for_days_is_stopped_and_a_test_puts_it_to_work_again(
     told: Told, dave: User, client_of: ClientOf, pump: Run, receiver: Receiver
 ) -> None:
-    channel = services.channels_of(dave)["webhook"]
+    channel = services.list_channels(dave)["webhook"]
     fail_for(channel, timedelta(days=6))
     resending.redeliver(told.webhook, dave)
     pump()

@@ -27,7 +27,7 @@ def test_a_list_reads_no_more_than_it_shows(
     chosen: tuple[str, ...], acme: Organization, webhook: Callable[..., Hook], record: Callable[..., Event]
 ) -> None:
     values: dict[str, Any] = {"state": "failed", "hook": webhook().pk, "event": record("git.push").pk}
-    found = delivery_lists.deliveries(acme, **{name: values[name] for name in chosen if name != "before"})
+    found = delivery_lists.list_deliveries(acme, **{name: values[name] for name in chosen if name != "before"})
     if "before" in chosen:
         found = found.filter(pk__lt=ids.uuid7())
     plan = found.order_by("-pk")[:51].explain()
@@ -48,7 +48,7 @@ def test_what_another_organization_has_is_not_found_by_its_hook_or_event(
     other = Organization.objects.get(name="Other")
     choices: list[dict[str, Any]] = [{"hook": hook.pk}, {"event": event.pk}, {"hook": hook.pk, "event": event.pk}]
     for filters in choices:
-        assert list(delivery_lists.deliveries(acme, **filters)) == [Delivery.objects.get(hook=hook)]
-        assert not delivery_lists.deliveries(other, **filters).exists()
-    assert not delivery_lists.deliveries(acme, hook=uuid4(), event=event.pk).exists()
-    assert not delivery_lists.deliveries(acme, hook=hook.pk, event=uuid4()).exists()
+        assert list(delivery_lists.list_deliveries(acme, **filters)) == [Delivery.objects.get(hook=hook)]
+        assert not delivery_lists.list_deliveries(other, **filters).exists()
+    assert not delivery_lists.list_deliveries(acme, hook=uuid4(), event=event.pk).exists()
+    assert not delivery_lists.list_deliveries(acme, hook=hook.pk, event=uuid4()).exists()

@@ -64,7 +64,7 @@ def test_a_receiver_that_refuses_everything_is_failing_told_and_disabled(
     earlier(2 * HOURS, hook=hook)
     deliver(1)
     assert state_of(hook) == "Failing"
-    assert list(hook_rows.failing(hook.organization)) == [hook]
+    assert list(hook_rows.find_failing(hook.organization)) == [hook]
     deliver(2)
     told = json.loads(Event.objects.get(type="hook.failing").representation)
     assert told["hook"]["id"] == hook.public_id

@@ -18,7 +18,7 @@ SQLITE = {
 
 def test_our_own_settings_pass() -> None:
     assert checks.check_engine(None) == []
-    assert list(checks.database_problems(POSTGRESQL)) == list(checks.database_problems(SQLITE)) == []
+    assert list(checks.find_database_problems(POSTGRESQL)) == list(checks.find_database_problems(SQLITE)) == []
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_our_own_settings_pass() -> None:
     ],
 )
 def test_a_dangerous_task_queue_is_refused(setting: str, value: Any, problem: str) -> None:
-    found = checks.cluster_problems({**settings.Q_CLUSTER, setting: value})
+    found = checks.find_cluster_problems({**settings.Q_CLUSTER, setting: value})
     assert [error.id for error in found] == [problem]
 
 
@@ -46,4 +46,4 @@ def test_a_dangerous_task_queue_is_refused(setting: str, value: Any, problem: st
     ],
 )
 def test_a_dangerous_database_is_refused(database: dict[str, Any], problem: str) -> None:
-    assert [error.id for error in checks.database_problems(database)] == [problem]
+    assert [error.id for error in checks.find_database_problems(database)] == [problem]

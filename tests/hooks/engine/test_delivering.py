@@ -47,7 +47,7 @@ def test_the_standard_verifier_accepts_what_a_receiver_gets(
     assert request.data.decode() == event.representation
     assert request.headers["webhook-id"] == only_delivery().public_id
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhooks.new_secret()).verify(request.data, dict(request.headers))
+        Webhook(webhooks.make_secret()).verify(request.data, dict(request.headers))
 
 
 def test_a_delivery_and_its_attempt_say_what_happened(

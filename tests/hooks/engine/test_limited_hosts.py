@@ -310,10 +310,10 @@ def test_a_lane_follows_its_url(webhook: Make, elsewhere: str, receiver: Receive
 
 def test_the_limits_are_those_of_discords_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    assert formats.transport_to("https://ptb.discord.com/api/webhooks/1/x/slack") == "discord"
-    assert formats.transport_to("https://discordapp.com/api/webhooks/1/x") == "discord"
-    assert formats.transport_to("https://discord.com.example.org/x") == "http"
-    assert formats.transport_to("https://hooks.slack.com/x") == "http"
+    assert formats.get_transport("https://ptb.discord.com/api/webhooks/1/x/slack") == "discord"
+    assert formats.get_transport("https://discordapp.com/api/webhooks/1/x") == "discord"
+    assert formats.get_transport("https://discord.com.example.org/x") == "http"
+    assert formats.get_transport("https://hooks.slack.com/x") == "http"
 
 
 def test_webhooks_that_were_there_before_keep_to_the_limits(

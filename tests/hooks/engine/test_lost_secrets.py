@@ -160,7 +160,7 @@ def test_a_channel_says_so_too(alice: User, settings: LazySettings, receiver: Re
     channel, _ = services.set_up(alice, "webhook", url=receiver.url, options={})
     lose_the_key(settings)
     channel.refresh_from_db()
-    assert cards.card(channel, clock.now()).state.word == "Secret lost"
+    assert cards.build_card(channel, clock.now()).state.word == "Secret lost"
 
 
 def test_a_failing_channel_offers_what_can_work(

@@ -105,7 +105,7 @@ def test_a_format_that_no_longer_exists_fails_alone_and_not_in_a_loop(
 ) -> None:  # fmt: skip
     webhook()
     rules.create_email_hook(organization=acme, actor=None, name="Mail", notify=rules.Notify(members=True))
-    lookup.mail_endpoint(acme, alice.email)
+    lookup.get_or_create_mail_endpoint(acme, alice.email)
     Endpoint.objects.filter(kind=kind).update(format="retired")
     record("git.push")
     rules.create_email_hook(organization=acme, actor=None, name="B", notify=rules.Notify(addresses=["b@x.example"]))

@@ -280,7 +280,7 @@ def test_others_do_not_see_what_became_of_a_member_s_channel(
     Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome=outcome)
     assert said(event, dave, "webhook", viewer=alice)[:2] == ("cancelled", f"{asked} Cancelled.")
     assert said(event, dave, "webhook", viewer=dave)[:2] == ("cancelled", f"{asked} Cancelled: {outcome}.")
-    services.remove(services.channels_of(dave)["webhook"])
+    services.remove(services.list_channels(dave)["webhook"])
     assert said(event, dave, "webhook", viewer=alice)[2] == "Since then: would not be told."
     since = "Since then: would not be told: the webhook is turned on, but not set up."
     assert said(event, dave, "webhook", viewer=dave)[2] == since
@@ -302,6 +302,6 @@ def test_oneself_sees_every_channel(record: Record, dave: User, settings: LazySe
     with_webhook(dave)
     assert said(event, dave, "webhook", viewer=dave)[1] == "Not turned on for this."
     turn(dave, "git.push", "webhook", True)
-    services.remove(services.channels_of(dave)["webhook"])
+    services.remove(services.list_channels(dave)["webhook"])
     later = routed(record, "git.push")
     assert said(later, dave, "webhook", viewer=dave)[1] == "The webhook is turned on, but not set up."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.models import Endpoint, Hook
 from notifications_project.accounts.models import Organization, User
 from tests.conftest import Api
@@ -49,7 +49,7 @@ def test_the_formats_are_listed_with_what_each_of_them_takes(admin: Api) -> None
     listed = admin.get("/api/v1/formats/").json()
     assert listed["next"] is None
     formats = {each["name"]: each for each in listed["results"]}
-    assert list(formats) == [known.name for known in webhook_formats()]
+    assert list(formats) == [known.name for known in list_webhook_formats()]
     assert [option["name"] for option in formats["raw"]["options"]] == ["ca_certificates"]
     assert formats["teams"]["options"] == []
     assert [name for name, each in formats.items() if each["verifiable"]] == ["hipchat"]

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
-from hooks.formats import FORMATS, webhook_formats
+from hooks.formats import FORMATS, list_webhook_formats
 from hooks.formats.apns import MOST
 from hooks.messages import Message, Notification
 from hooks.wording import tell
@@ -127,4 +127,4 @@ def test_any_event_gives_an_alert_that_apple_takes(about: Notification, language
 
 
 def test_it_is_no_format_for_webhooks() -> None:
-    assert "apns" not in [known.name for known in webhook_formats()]
+    assert "apns" not in [known.name for known in list_webhook_formats()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import proposed_for
+from hooks.formats import propose_format
 from tests.conftest import Receiver
 from tests.hooks.formats.services import TIME, URL, Case, Delivering, Service, array, obj, text, utf16
 
@@ -100,8 +100,8 @@ def test_what_there_is_no_room_for_is_left_out() -> None:
 
 def test_a_webhook_s_url_proposes_this_format() -> None:
     for url in ("https://discord.com/api/webhooks/1/t", "https://canary.discord.com/api/webhooks/1/t"):
-        assert proposed_for(url).name == "discord"
-    assert proposed_for("https://notdiscord.com/api/webhooks/1/t") is None
+        assert propose_format(url).name == "discord"
+    assert propose_format("https://notdiscord.com/api/webhooks/1/t") is None
 
 
 ANSWERS = [

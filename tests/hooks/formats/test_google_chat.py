@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import google_chat, proposed_for
+from hooks.formats import google_chat, propose_format
 from tests.hooks.formats.services import URL, Case, Delivering, Html, Service, array, obj, text
 from tests.hooks.notifications import APPLICATION
 
@@ -86,7 +86,7 @@ def test_a_message_that_were_too_large_loses_its_last_facts(monkeypatch: pytest.
 
 
 def test_a_webhook_s_url_proposes_this_format() -> None:
-    assert proposed_for(SERVICE.address).name == "google_chat"
+    assert propose_format(SERVICE.address).name == "google_chat"
 
 
 def error(code: int, message: str, **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from markdown_it import MarkdownIt
 
-from hooks.formats import FORMATS, proposed_for
+from hooks.formats import FORMATS, propose_format
 from hooks.formats.mattermost import escape
 from hooks.messages import Notification
 from hooks.wording import plain, tell
@@ -88,7 +88,7 @@ def test_a_test_says_so_in_bold() -> None:
     ],
 )
 def test_a_url_with_a_key_proposes_the_format(url: str, meant: bool) -> None:
-    assert (proposed_for(url) is FORMATS["mattermost"]) == meant
+    assert (propose_format(url) is FORMATS["mattermost"]) == meant
 
 
 # --- Anybody's data ----------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_any_data_makes_a_post_within_the_limits(about: Notification) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(given_text=TEXTS.map(plain.line).filter(bool))
+@given(given_text=TEXTS.map(plain.make_line).filter(bool))
 def test_any_text_is_shown_as_it_is(given_text: str) -> None:
     assert shown(escape(given_text)) == given_text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import FORMATS, proposed_for
+from hooks.formats import FORMATS, propose_format
 from hooks.models import Attempt
 from tests.conftest import Receiver
 from tests.hooks.formats.services import URL, Case, Delivering, Service, array, obj, text
@@ -96,7 +96,7 @@ def test_options_are_checked(options: dict[str, str], wrong: set[str]) -> None:
 
 
 def test_the_public_server_proposes_this_format() -> None:
-    assert proposed_for("https://ntfy.sh/acme").name == "ntfy"
+    assert propose_format("https://ntfy.sh/acme").name == "ntfy"
 
 
 ANSWERS = [

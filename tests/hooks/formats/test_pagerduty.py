@@ -9,7 +9,7 @@ import pytest
 
 from events import catalogue, samples
 from events.catalogue import Outcome
-from hooks.formats import FORMATS, proposed_for
+from hooks.formats import FORMATS, propose_format
 from hooks.formats.pagerduty import has_resolving_event
 from hooks.models import Attempt
 from hooks.wording import tell
@@ -148,7 +148,7 @@ def test_options_are_checked(options: dict[str, str], wrong: set[str]) -> None:
 
 
 def test_its_url_proposes_this_format() -> None:
-    assert proposed_for(ENQUEUE).name == "pagerduty"
+    assert propose_format(ENQUEUE).name == "pagerduty"
 
 
 ANSWERS = [

@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
-from hooks.formats import FORMATS, mattermost, parts, webhook_formats
+from hooks.formats import FORMATS, list_webhook_formats, mattermost, parts
 from hooks.messages import Answer
 from hooks.queue import outcomes
 from notifications_project import graphemes
@@ -129,7 +129,7 @@ def test_a_sign_without_end_is_cut_all_the_same() -> None:
     assert len(graphemes.cut(f"e{chr(0x301) * 5000}", 200)) == 200
 
 
-@pytest.mark.parametrize("name", [known.name for known in webhook_formats() if known.name != "raw"])
+@pytest.mark.parametrize("name", [known.name for known in list_webhook_formats() if known.name != "raw"])
 def test_no_preview_has_a_link_that_leads_nowhere(name: str, settings: LazySettings) -> None:
     settings.PUBLIC_URL = "http://console:8124"
     about = notification("process.down", address="https://service.example/hooks/1", format=name, options={})

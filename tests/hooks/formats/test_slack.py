@@ -16,7 +16,7 @@ from slack_sdk.models.attachments import Attachment, AttachmentField, BlockAttac
 from slack_sdk.models.blocks import Block
 
 from events.catalogue import EVENT_TYPES
-from hooks.formats import FORMATS, proposed_for
+from hooks.formats import FORMATS, propose_format
 from hooks.formats.slack import escape
 from hooks.messages import Notification
 from hooks.models import Attempt, Delivery, Endpoint
@@ -170,7 +170,7 @@ def test_only_slack_itself_gets_blocks(address: str, blocks: bool) -> None:
 
 
 def test_a_slack_url_proposes_the_format() -> None:
-    assert proposed_for(SLACK) is proposed_for(GOV) is FORMATS["slack"]
+    assert propose_format(SLACK) is propose_format(GOV) is FORMATS["slack"]
     assert not FORMATS["slack"].is_meant_by("https://hooks.slack.com.evil.example/services/T0/B0/x")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import proposed_for, teams
+from hooks.formats import propose_format, teams
 from tests.hooks.formats.services import URL, Case, Delivering, Service, array, obj, text
 
 ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -97,7 +97,7 @@ def test_a_card_that_were_too_large_loses_its_last_facts(monkeypatch: pytest.Mon
     ],
 )
 def test_a_workflow_s_url_proposes_this_format(host: str) -> None:
-    assert proposed_for(f"https://{host}/workflows/abc?sig=x").name == "teams"
+    assert propose_format(f"https://{host}/workflows/abc?sig=x").name == "teams"
 
 
 ANSWERS = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hooks.formats import FORMATS, proposed_for
+from hooks.formats import FORMATS, propose_format
 from hooks.models import Attempt
 from hooks.wording import tell
 from tests.conftest import Receiver
@@ -86,7 +86,7 @@ def test_options_are_checked(options: dict[str, str], wrong: set[str]) -> None:
 
 
 def test_its_url_proposes_this_format() -> None:
-    assert proposed_for("https://api.telegram.org/").name == "telegram"
+    assert propose_format("https://api.telegram.org/").name == "telegram"
 
 
 def error(code: int, description: str, **parameters: Any) -> dict[str, Any]:

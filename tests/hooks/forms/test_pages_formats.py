@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.manage import rules
 from hooks.models import Delivery, Hook
 from notifications_project.accounts.models import Organization, User
@@ -53,7 +53,7 @@ def secrets_of(name: str) -> dict[str, str]:
 # --- Fields ----------------------------------------------------------------------------------------------------
 def test_every_format_is_offered_with_its_own_fields_under_its_name(client: Client, add: str) -> None:
     html = get(client, add)
-    for known in webhook_formats():
+    for known in list_webhook_formats():
         assert re.search(rf'<input type="radio" name="format" value="{known.name}"', html), known.name
         if known.options:
             assert f'id="setting_{known.name}">{known.label}<' in html

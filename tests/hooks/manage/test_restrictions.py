@@ -45,7 +45,9 @@ def shop(acme: Organization) -> Resource:
 
 
 def naming_of(user: User) -> list[naming_hooks.Naming]:
-    return [each for found in naming_hooks.hooks_naming(user, list(user.memberships.all())).values() for each in found]
+    return [
+        each for found in naming_hooks.find_naming_hooks(user, list(user.memberships.all())).values() for each in found
+    ]
 
 
 def stored(hook: dict[str, Any]) -> Hook:
@@ -118,7 +120,7 @@ def test_a_mail_hook_for_no_event_tells_nobody_anywhere(acme: Organization, dave
     assert [each.types for each in naming_of(dave) if each.name == "None"] == [frozenset()]
     everything = rules.create_email_hook(organization=acme, actor=None, name="All", notify=everybody)
     assert [each.types for each in naming_of(dave) if each.name == "All"] != [frozenset()]
-    assert deletion_impact.impact_of_deleting(everything).stop > 0
+    assert deletion_impact.find_deletion_impact(everything).stop > 0
 
 
 def test_why_a_hook_for_no_event_was_not_told(

@@ -39,7 +39,7 @@ def shop(acme: Organization) -> Resource:
 def test_all_of_it_says_what_is_chosen_what_holds_and_why(alice: User, acme: Organization, api: Client) -> None:
     notification_settings.choose(alice, [Choice("job.fail", "email", False)])
     document = api(alice).get(SETTINGS).json()
-    assert [each["event_type"] for each in document["settings"]] == notification_settings.offered()
+    assert [each["event_type"] for each in document["settings"]] == notification_settings.list_offered()
     assert cell(document, "process.down") == {
         "enabled": None, "state": "on", "why": "On by default", "differs": "", "usable": True
     }  # fmt: skip

@@ -62,7 +62,7 @@ def world(acme: Organization, dave: User) -> World:
 
 def unsubscribe(world: World) -> None:
     hook = world.add_hook(PUSHED)
-    endpoint = lookup.mail_endpoint(world.acme, world.user.email)
+    endpoint = lookup.get_or_create_mail_endpoint(world.acme, world.user.email)
     Unsubscription.objects.create(hook=hook, endpoint=endpoint)
 
 
@@ -113,8 +113,8 @@ SITUATIONS: dict[str, Callable[[World], object]] = {
 def test_it_says_what_matching_does(world: World, situation: str) -> None:
     SITUATIONS[situation](world)
     standing, matching_rules = world.standing(), OrganizationRules(world.acme, set(catalogue.EVENT_TYPES))
-    webhook = services.channels_of(world.user).get("webhook")
-    for name in notification_settings.offered():
+    webhook = services.list_channels(world.user).get("webhook")
+    for name in notification_settings.list_offered():
         for resource in (None, world.shop, world.blog):
             event = Event(organization=world.acme, type=name, resource=resource)
             event.about = "{}"  # type: ignore[attr-defined]
@@ -225,6 +225,6 @@ def test_reading_it_takes_as_many_queries_for_many_organizations(
     assert len(memberships) == number + 2
     with django_assert_num_queries(6):
         standing = EffectiveSettings.read(world.user, memberships)
-        for name in notification_settings.offered():
+        for name in notification_settings.list_offered():
             for kind in Channel.Kind.values:
                 standing.cell(name, kind, EVERYTHING)

@@ -21,7 +21,7 @@ from hooks.models import Hook
 from hooks.preferences import last_days, notification_settings
 from hooks.preferences.effective import EffectiveSettings
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
-from hooks.views.preferences.words import would_have
+from hooks.views.preferences.words import describe_would_have
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import Membership, Organization, User
 from tests.hooks.pages import ClientOf, Record
@@ -117,7 +117,7 @@ def test_where_too_much_happened_the_numbers_are_said_to_be_larger(
     for _ in range(5):
         record(DOWN)
     told = last_days.count(standing(dave), EVERYTHING, timezone.now())
-    assert would_have(told).text == "In the last 7 days this would have sent you at least 3 e-mails."
+    assert describe_would_have(told).text == "In the last 7 days this would have sent you at least 3 e-mails."
 
 
 @pytest.mark.parametrize("what", ["count", "page"])

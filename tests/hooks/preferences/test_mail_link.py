@@ -36,7 +36,7 @@ def stranger() -> Client:
 @pytest.fixture
 def at_acme(acme: Organization, alice: User) -> Endpoint:
     """Return the endpoint of Alice's address in Acme."""
-    return lookup.mail_endpoint(acme, alice.email)
+    return lookup.get_or_create_mail_endpoint(acme, alice.email)
 
 
 def link(endpoint: Endpoint, event_type: str, *hooks: str) -> str:
@@ -187,7 +187,7 @@ def test_what_was_turned_off_elsewhere_stays_off(alice: User, acme: Organization
 def test_what_stood_before_where_the_user_has_left_is_not_restored(alice: User, acme: Organization, olga: User) -> None:
     other = olga.organizations.get(name="Other")
     mail_link_settings.turn_on(alice, "git.push", [(other.public_id, True), ("", True)])
-    assert notification_settings.chosen(alice, EVERYTHING) == {("git.push", "email"): True}
+    assert notification_settings.read_choices(alice, EVERYTHING) == {("git.push", "email"): True}
     assert chosen(alice) == {"everything": True}
 
 
@@ -205,7 +205,7 @@ def test_an_undo_of_another_link_is_as_none(
     """Otherwise one user's earlier settings could be turned on for another user or type."""
     if of == "another address":
         notification_settings.choose(dave, [Choice("git.push", "email", True)], Scope(organization=acme))
-        other = link(lookup.mail_endpoint(acme, dave.email), "git.push")
+        other = link(lookup.get_or_create_mail_endpoint(acme, dave.email), "git.push")
     else:
         notification_settings.choose(alice, [Choice("job.fail", "email", True)], Scope(organization=acme))
         other = link(at_acme, "job.fail")

@@ -12,7 +12,7 @@ from django.test import Client
 
 from events import catalogue
 from events.models import Event, Resource
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.models import Delivery, Hook
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.pages import FILLED, ClientOf, add_webhook, page_of
@@ -49,11 +49,11 @@ def test_some_types_are_those_of_the_catalogue() -> None:
     assert set(TYPES) <= set(catalogue.EVENT_TYPES)
 
 
-@pytest.mark.parametrize("name", [known.name for known in webhook_formats()])
+@pytest.mark.parametrize("name", [known.name for known in list_webhook_formats()])
 def test_every_format_can_be_looked_at_and_shows_no_secret(
     name: str, client: Client, home: str, acme: Organization
 ) -> None:
-    known = next(each for each in webhook_formats() if each.name == name)
+    known = next(each for each in list_webhook_formats() if each.name == name)
     options, secrets = filled_options(known)
     hook = add_webhook(acme, url=f"http://127.0.0.1:9/in/{PLAIN}x?key={SECRET}", format=name, options=options)
     assert hook.endpoint is not None
@@ -115,7 +115,7 @@ def test_nothing_of_another_organization_is_shown(client: Client, home: str, olg
 
 
 def test_every_format_but_raw_is_drawn(client: Client, home: str, acme: Organization) -> None:
-    for known in webhook_formats():
+    for known in list_webhook_formats():
         options, _ = filled_options(known)
         hook = add_webhook(acme, known.label, url="http://127.0.0.1:9/in", format=known.name, options=options)
         html = get(client, page_of(home, hook, "preview/"))
@@ -155,7 +155,7 @@ def test_what_is_missing_is_said(client: Client, home: str) -> None:
     assert "API token is needed." in html
 
 
-@pytest.mark.parametrize("name", [known.name for known in webhook_formats()])
+@pytest.mark.parametrize("name", [known.name for known in list_webhook_formats()])
 @pytest.mark.parametrize("url", ["", "http://[", "nowhere", "https://example.org:port/x?a=%zz"])
 def test_whatever_url_is_typed_can_be_looked_at(name: str, url: str, client: Client, home: str) -> None:
     assert_strict(client.post(f"{home}/notifications/webhooks/preview/", {"format": name, "url": url}))

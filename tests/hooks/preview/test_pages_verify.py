@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_httpserver import HTTPServer
 
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.models import Hook
 from notifications_project.accounts.models import Organization, User
 from tests.hooks.formats.hipchat_server import OPTIONS, ROOM, TOKEN, HipChatServer
@@ -59,7 +59,7 @@ def test_the_form_has_the_button_for_formats_that_can_be_verified_only(client: C
     for page, target in pages.items():
         html = get(client, page)
         assert re.findall(r'formaction="([^"#]+verify/)#verdict_(\w+)"', html) == [
-            (target, known.name) for known in webhook_formats() if known.can_verify()
+            (target, known.name) for known in list_webhook_formats() if known.can_verify()
         ]
     assert "Verify token" not in get(client, f"{home}/notifications/emails/add/")
 

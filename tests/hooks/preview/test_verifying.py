@@ -11,7 +11,7 @@ import pytest
 from django.conf import LazySettings
 from pytest_httpserver import HTTPServer
 
-from hooks.formats import webhook_formats
+from hooks.formats import list_webhook_formats
 from hooks.models import Attempt, Delivery, Hook
 from hooks.preview import verifying
 from hooks.preview.preview import Draft
@@ -141,8 +141,8 @@ def test_what_is_wrong_is_said_before_anybody_is_asked(
 
 
 def test_only_formats_that_say_so_can_be_verified() -> None:
-    assert [known.name for known in webhook_formats() if known.can_verify()] == ["hipchat"]
-    for known in webhook_formats():
+    assert [known.name for known in list_webhook_formats() if known.can_verify()] == ["hipchat"]
+    for known in list_webhook_formats():
         assert known.can_verify() or known.verification({}, "https://chat.example") is None
     for name in ("raw", "mail", "no-such-format"):
         assert verifying.verify(name, "http://127.0.0.1:9", {}) == (

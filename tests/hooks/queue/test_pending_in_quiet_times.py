@@ -96,14 +96,14 @@ def test_an_address_that_is_tried_again_keeps_its_quiet_time(
     rules.create_email_hook(organization=acme, actor=None, name="All", notify=rules.Notify(members=True))
     for user in (alice, dave):
         with transaction.atomic():
-            pending.disable(lookup.mail_endpoint(acme, user.email), "for the test")
+            pending.disable(lookup.get_or_create_mail_endpoint(acme, user.email), "for the test")
     for event_type in ("git.push", "stack.redeploy.fail"):
         record(event_type)
     router.route()
     notification_settings.mark_urgent(alice, "stack.redeploy.fail", True)
     until = snoozed(alice)
     for user in (alice, dave):
-        suppressing.try_again(lookup.mail_endpoint(acme, user.email), alice)
+        suppressing.try_again(lookup.get_or_create_mail_endpoint(acme, user.email), alice)
     assert waits(alice, "git.push") == (until, until + DIGEST_GRACE)
     for quiet_until, due_at in (
         waits(alice, "stack.redeploy.fail"),

@@ -14,7 +14,7 @@ from events import catalogue
 from events.intake import NewEvent, record
 from events.models import Event, Resource
 from events.representation import Source
-from hooks.endpoints.lookup import mail_endpoint
+from hooks.endpoints.lookup import get_or_create_mail_endpoint
 from hooks.explanations.hooks import explain_hooks
 from hooks.explanations.people import Explanation, find_members
 from hooks.manage import rules
@@ -133,7 +133,7 @@ def world(acme: Organization) -> World:
     users["Dee"].is_active = False
     users["Dee"].save()
     for name in NAMES:
-        mail_endpoint(acme, address(name))
+        get_or_create_mail_endpoint(acme, address(name))
     return World(acme, users, {name: application(acme, name) for name in (HERE, THERE)})
 
 

@@ -152,7 +152,7 @@ def reports(settings: LazySettings) -> Iterator[Callable[..., int]]:
 def test_a_bounce_for_good_and_a_complaint_stop_the_address(
     report: dict[str, str], words: str, reports: Callable[..., int], acme: Organization, alice: User
 ) -> None:
-    endpoint = lookup.mail_endpoint(acme, alice.email)
+    endpoint = lookup.get_or_create_mail_endpoint(acme, alice.email)
     assert reports(Email=alice.email.upper(), **report) == 200
     endpoint.refresh_from_db()
     assert words in endpoint.disabled_reason
@@ -175,7 +175,7 @@ def test_a_bounce_for_good_and_a_complaint_stop_the_address(
 def test_other_reports_stop_nothing(
     report: dict[str, str], reports: Callable[..., int], acme: Organization, alice: User
 ) -> None:
-    endpoint = lookup.mail_endpoint(acme, alice.email)
+    endpoint = lookup.get_or_create_mail_endpoint(acme, alice.email)
     assert reports(**({"Email": alice.email} | report)) == 200
     endpoint.refresh_from_db()
     assert endpoint.disabled_at is None
@@ -194,7 +194,7 @@ def test_what_the_provider_rejects_stops_the_address_if_the_address_is_why(
 ) -> None:
     from anymail.signals import AnymailTrackingEvent, tracking
 
-    endpoint = lookup.mail_endpoint(acme, alice.email)
+    endpoint = lookup.get_or_create_mail_endpoint(acme, alice.email)
     event = AnymailTrackingEvent(event_type="rejected", recipient=alice.email, reject_reason=reason)
     tracking.send(sender=None, event=event, esp_name="Mailgun")
     endpoint.refresh_from_db()
@@ -203,7 +203,7 @@ def test_what_the_provider_rejects_stops_the_address_if_the_address_is_why(
 
 @pytest.mark.django_db
 def test_a_report_without_the_secret_is_refused(reports: Callable[..., int], acme: Organization, alice: User) -> None:
-    endpoint = lookup.mail_endpoint(acme, alice.email)
+    endpoint = lookup.get_or_create_mail_endpoint(acme, alice.email)
     assert reports("name:wrong", Type="HardBounce", Email=alice.email) == 400
     endpoint.refresh_from_db()
     assert endpoint.disabled_at is None

@@ -10,7 +10,7 @@ import pytest
 from django.conf import LazySettings
 
 from hooks.endpoints.validation import InvalidRule
-from hooks.formats import FORMATS, webhook_formats
+from hooks.formats import FORMATS, list_webhook_formats
 from hooks.manage import rules
 from hooks.transports import http, outbound
 from notifications_project.accounts.models import Organization
@@ -54,7 +54,7 @@ def test_what_cannot_be_read_is_an_answer_that_blames_nobody_else(receiver: Rece
     assert "backslash" in answer.text
 
 
-@pytest.mark.parametrize("known", webhook_formats(), ids=lambda known: known.name)
+@pytest.mark.parametrize("known", list_webhook_formats(), ids=lambda known: known.name)
 def test_a_stored_url_that_cannot_be_read_any_more_ends_no_worker_in_any_format(known: Any) -> None:
     for url in ("http://127.0.0.1\\@1.1.1.1/", "http://[", "", "http://host:0/", "ftp://x", "http://%00/"):
         bad = replace(notification(url), format=known.name, options=OPTIONS.get(known.name, {}))
@@ -99,7 +99,7 @@ def test_a_hook_that_was_stored_with_two_sends_the_tokens_alone(
     assert receiver.requests[0].headers.getlist("Authorization") == [f"Bearer {options['token']}"]
 
 
-@pytest.mark.parametrize("known", webhook_formats(), ids=lambda known: known.name)
+@pytest.mark.parametrize("known", list_webhook_formats(), ids=lambda known: known.name)
 def test_a_format_that_sends_an_authorization_says_so(known: Any) -> None:
     """Otherwise a new format could send a second header."""
     for version in ("1", "2"):

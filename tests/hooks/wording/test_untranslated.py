@@ -103,7 +103,7 @@ def test_chat_messages_say_nothing_in_one_language_only(name: str) -> None:
 
 
 def test_the_mail_that_asks_for_confirmation_says_nothing_in_one_language_only() -> None:
-    words = mailing.confirmation("Acme")
+    words = mailing.build_confirmation("Acme")
     context = {"language": words.language, "words": words, "link": "https://console.example/confirm/x/", "hooks": []}
     assert find_untranslated(render_to_string("mail/confirm.html", context), {"Acme"}) == []
     assert find_untranslated_lines(render_to_string("mail/confirm.txt", context), {"Acme"}) == []
