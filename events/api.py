@@ -42,7 +42,7 @@ class EventList(OrganizationAPIView):
             events = events.filter(type__in=types)
         if "resource" in query:
             called = parse_identifier(query["resource"], "resource", *Resource.KINDS)
-            resource = self.organization.resources.called(called).first()
+            resource = self.organization.resources.for_ids(called).first()
             if resource is None:
                 raise make_invalid({"resource": "There is no such application or add-on in this organization."})
             events = events.filter(resource=resource)
@@ -135,7 +135,7 @@ class ResourceDetail(OrganizationAPIView):
         return Response(serialize_resource(changed))
 
     def _resource(self, resource: UUID) -> Resource:
-        found = self.organization.resources.called(resource).first()
+        found = self.organization.resources.for_ids(resource).first()
         if found is None:
             raise NotFound("There is no such application or add-on in this organization.")
         return found

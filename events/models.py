@@ -17,7 +17,7 @@ from notifications_project.ids import PublicId
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):
-    def called(self, *ids: UUID) -> Self:
+    def for_ids(self, *ids: UUID) -> Self:
         """Return the resources with these ids. A public id must have the prefix of the resource's kind."""
         fits = Q(pk__in=[each for each in ids if not isinstance(each, PublicId)])
         for prefix, kind in Resource.KINDS.items():

@@ -54,7 +54,7 @@ def list_events(request: HttpRequest, organization: Organization) -> HttpRespons
 
 
 def _resource(organization: Organization, public_id: str) -> Resource:
-    return get_object_or_404(organization.resources.called(_id(public_id, *Resource.KINDS)))
+    return get_object_or_404(organization.resources.for_ids(_id(public_id, *Resource.KINDS)))
 
 
 def _choices(organization: Organization, chosen: Resource | None) -> list[Resource]:

@@ -65,7 +65,7 @@ def _after(organization: Organization, found: QuerySet[Resource], public_id: str
     if not public_id:
         return found
     try:
-        last = organization.resources.called(ids.decode(public_id, *Resource.KINDS)).get()
+        last = organization.resources.for_ids(ids.decode(public_id, *Resource.KINDS)).get()
     except (ValueError, Resource.DoesNotExist):
         raise Http404("There is no such page.") from None
     return found.filter(Q(name__gt=last.name) | Q(name=last.name, kind__gt=last.kind))
@@ -127,7 +127,7 @@ def restore_resource(request: HttpRequest, organization: Organization, resource:
 
 
 def _resource(organization: Organization, resource: UUID) -> Resource:
-    found = organization.resources.called(resource).select_related("organization").first()
+    found = organization.resources.for_ids(resource).select_related("organization").first()
     if found is None:
         raise Http404("There is no such application or add-on.")
     return found

@@ -21,11 +21,11 @@ class HookAddress(HookAPIView):
     action = ""
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
-        found = self.hook(hook)
+        found = self.get_hook(hook)
         sent = check_body(request.data)
         check(sent, {"address": str}, frozenset({"address"}))
         try:
             address_actions.ACTIONS[self.action](found, sent["address"], self.user)
         except address_actions.UnknownAddress as problem:
             raise make_invalid({"address": str(problem)}) from None
-        return Response(self.json(self.hook(hook)))
+        return Response(self.serialize(self.get_hook(hook)))

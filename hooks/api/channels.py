@@ -50,14 +50,14 @@ def _by_the_rules() -> Iterator[None]:
 
 
 class ChannelAPIView(OwnAPIView):
-    def channel(self, kind: str) -> Channel:
+    def get_channel(self, kind: str) -> Channel:
         """Return the channel of a kind; 404 for HipChat or webhook before it is set up."""
-        found = self.every()[kind] if kind in Kind.values else None
+        found = self.list_channels()[kind] if kind in Kind.values else None
         if found is None or not _is_there(found):
             raise NotFound("You have no such channel.")
         return found
 
-    def every(self) -> dict[str, Channel]:
+    def list_channels(self) -> dict[str, Channel]:
         """Return a channel of each kind; those that are not set up are not in the database."""
         there = services.list_channels(self.user)
         found = {kind: there.get(kind) or Channel(user=self.user, kind=kind) for kind in Kind.values}
@@ -70,7 +70,7 @@ class ChannelList(ChannelAPIView):
     """GET all kinds, including those that are not set up."""
 
     def get(self, request: Request) -> Response:
-        return answer_whole(map(serialize_channel, self.every().values()))
+        return answer_whole(map(serialize_channel, self.list_channels().values()))
 
 
 class ChannelDetail(ChannelAPIView):
@@ -80,22 +80,22 @@ class ChannelDetail(ChannelAPIView):
     """
 
     def get(self, request: Request, kind: str) -> Response:
-        return Response(serialize_channel(self.channel(kind)))
+        return Response(serialize_channel(self.get_channel(kind)))
 
     def put(self, request: Request, kind: str) -> Response:
-        known = kind in services.WITH_ENDPOINT and not _is_there(self.every()[kind])
-        sent = self._sent(request, kind if known else self.channel(kind).kind)
+        known = kind in services.WITH_ENDPOINT and not _is_there(self.list_channels()[kind])
+        sent = self._sent(request, kind if known else self.get_channel(kind).kind)
         secret = ""
         with _by_the_rules():
             if kind in services.WITH_ENDPOINT:
                 leads = {"url": "", "format": "", "options": {}} | {name: sent[name] for name in _LEADS if name in sent}
                 _, secret = services.set_up(self.user, kind, **leads)
             self._silence(kind, sent)
-        shown = serialize_channel(self.channel(kind)) | ({"secret": secret} if secret else {})
+        shown = serialize_channel(self.get_channel(kind)) | ({"secret": secret} if secret else {})
         return Response(shown, status=status.HTTP_201_CREATED if known else status.HTTP_200_OK)
 
     def patch(self, request: Request, kind: str) -> Response:
-        channel = self.channel(kind)
+        channel = self.get_channel(kind)
         sent = self._sent(request, kind)
         with _by_the_rules():
             if channel.endpoint and sent.keys() & _LEADS.keys():
@@ -104,11 +104,11 @@ class ChannelDetail(ChannelAPIView):
                     stands["options"] = {}  # another format has other options
                 services.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
             self._silence(kind, sent)
-        return Response(serialize_channel(self.channel(kind)))
+        return Response(serialize_channel(self.get_channel(kind)))
 
     def delete(self, request: Request, kind: str) -> Response:
         with _by_the_rules():
-            services.remove(self.channel(kind))
+            services.remove(self.get_channel(kind))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _sent(self, request: Request, kind: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class ChannelDetail(ChannelAPIView):
 
     def _silence(self, kind: str, sent: dict[str, Any]) -> None:
         """Change snooze and quiet hours if they differ: an unchanged snooze may be over by now, which is no error."""
-        stands = self.channel(kind)
+        stands = self.get_channel(kind)
         snooze = (
             (sent["snoozed_until"],)
             if sent.get("snoozed_until", stands.snoozed_until) != stands.snoozed_until
@@ -147,7 +147,7 @@ class ChannelTest(ChannelAPIView):
     """POST `{"event_type"?, "device"?}` to send a real test; its delivery in the personal space shows the result."""
 
     def post(self, request: Request, kind: str) -> Response:
-        channel, sent = self.channel(kind), check_body(request.data)
+        channel, sent = self.get_channel(kind), check_body(request.data)
         check(sent, {"event_type": str, "device": str})
         try:
             endpoint = self._endpoint(channel, sent.get("device"))
@@ -175,7 +175,7 @@ class ChannelVerify(ChannelAPIView):
     """POST to ask the service whether the token is valid; no message is posted there."""
 
     def post(self, request: Request, kind: str) -> Response:
-        channel = self.channel(kind)
+        channel = self.get_channel(kind)
         check(check_body(request.data), {})
         endpoint = channel.endpoint
         if endpoint is None or not verifying.can_verify(endpoint.format):
@@ -189,7 +189,7 @@ class ChannelRotateSecret(ChannelAPIView):
     """POST to get a new signing secret, shown only now; the old one signs too for a while."""
 
     def post(self, request: Request, kind: str) -> Response:
-        channel = self.channel(kind)
+        channel = self.get_channel(kind)
         check(check_body(request.data), {})
         with _by_the_rules():
             return Response({"secret": services.rotate_secret(channel)})
@@ -199,10 +199,10 @@ class ChannelEnable(ChannelAPIView):
     """POST to enable a channel that was disabled; its held deliveries are sent."""
 
     def post(self, request: Request, kind: str) -> Response:
-        channel = self.channel(kind)
+        channel = self.get_channel(kind)
         check(check_body(request.data), {})
         services.enable(channel)
-        return Response(serialize_channel(self.channel(kind)))
+        return Response(serialize_channel(self.get_channel(kind)))
 
 
 def serialize_channel(channel: Channel) -> dict[str, Any]:

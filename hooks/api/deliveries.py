@@ -26,19 +26,19 @@ from notifications_project.api.shapes import check, check_body
 
 
 class DeliveryAPIView(OrganizationAPIView):
-    def deliveries(self, **filters: Any) -> QuerySet[Delivery]:
+    def list_deliveries(self, **filters: Any) -> QuerySet[Delivery]:
         mine = delivery_lists.list_deliveries(self.organization, **filters)
         loaded = delivery_lists.load_back_off(mine).select_related("organization", "event", "endpoint", "hook")
         return loaded.defer("endpoint__secrets")
 
-    def delivery(self, pk: UUID) -> Delivery:
-        found = self.deliveries().filter(pk=pk).first()
+    def get_delivery(self, pk: UUID) -> Delivery:
+        found = self.list_deliveries().filter(pk=pk).first()
         if found is None:
             raise NotFound("There is no such delivery in this organization.")
         self.look([found])
         return found
 
-    def json(self, delivery: Delivery) -> dict[str, Any]:
+    def serialize(self, delivery: Delivery) -> dict[str, Any]:
         if privacy.is_private(delivery):
             return serialize_private_delivery(delivery, self._whose[delivery.pk])
         return serialize_delivery(delivery, workers=self._workers_running)
@@ -65,16 +65,18 @@ class DeliveryList(DeliveryAPIView):
             filters["hook"] = parse_identifier(query["hook"], "hook", "hook")
         if "event" in query:
             filters["event"] = parse_identifier(query["event"], "event", "evt")
-        return answer_newest(request, self.deliveries(**filters), "dlv", self.json, self.look)
+        return answer_newest(request, self.list_deliveries(**filters), "dlv", self.serialize, self.look)
 
 
 class DeliveryDetail(DeliveryAPIView):
     """GET a delivery with all attempts, oldest first."""
 
     def get(self, request: Request, owner: UUID, delivery: UUID) -> Response:
-        found = self.delivery(delivery)
+        found = self.get_delivery(delivery)
         attempts = found.attempts.none() if privacy.is_private(found) else found.attempts.order_by("pk")
-        return Response(self.json(found) | {"attempts": [serialize_attempt(attempt, found) for attempt in attempts]})
+        return Response(
+            self.serialize(found) | {"attempts": [serialize_attempt(attempt, found) for attempt in attempts]}
+        )
 
 
 class Redeliver(DeliveryAPIView):
@@ -83,13 +85,13 @@ class Redeliver(DeliveryAPIView):
     permissions = {"POST": Permission.TEST_HOOKS}
 
     def post(self, request: Request, owner: UUID, delivery: UUID) -> Response:
-        found = self.delivery(delivery)
+        found = self.get_delivery(delivery)
         check(check_body(request.data), {})
         try:
             resending.redeliver(found, self.user)
         except resending.CannotRedeliver as problem:
             raise ApiError(409, [describe_error(str(problem))]) from None
-        return Response(self.json(self.delivery(delivery)), status=status.HTTP_202_ACCEPTED)
+        return Response(self.serialize(self.get_delivery(delivery)), status=status.HTTP_202_ACCEPTED)
 
 
 class RedeliverMany(DeliveryAPIView):

@@ -21,7 +21,7 @@ from notifications_project.api.shapes import check, check_body
 
 
 class DeviceAPIView(OwnAPIView):
-    def device(self, pk: UUID) -> Device:
+    def get_device(self, pk: UUID) -> Device:
         found = Device.objects.select_related("endpoint", "user").filter(user=self.user, pk=pk).first()
         if found is None:
             raise NotFound("You have no such device.")
@@ -50,7 +50,7 @@ class DeviceList(DeviceAPIView):
         with _by_the_rules():
             device, new = devices.register(self.user, sent["token"], sent["name"])
         return Response(
-            serialize_device(self.device(device.pk)), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK
+            serialize_device(self.get_device(device.pk)), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK
         )
 
 
@@ -58,10 +58,10 @@ class DeviceDetail(DeviceAPIView):
     """GET, PATCH `{"name"}` and DELETE a device."""
 
     def get(self, request: Request, device: UUID) -> Response:
-        return Response(serialize_device(self.device(device)))
+        return Response(serialize_device(self.get_device(device)))
 
     def patch(self, request: Request, device: UUID) -> Response:
-        found, sent = self.device(device), check_body(request.data)
+        found, sent = self.get_device(device), check_body(request.data)
         check(sent, {"name": str})
         if "name" in sent:
             with _by_the_rules():
@@ -69,7 +69,7 @@ class DeviceDetail(DeviceAPIView):
         return Response(serialize_device(found))
 
     def delete(self, request: Request, device: UUID) -> Response:
-        devices.remove(self.device(device))
+        devices.remove(self.get_device(device))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

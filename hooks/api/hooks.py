@@ -32,18 +32,18 @@ _TRIED_FIRST = "stack.redeploy.ok"  # the type of a test for hooks that match ev
 
 
 class HookAPIView(OrganizationAPIView):
-    def hooks(self) -> QuerySet[Hook]:
+    def list_hooks(self) -> QuerySet[Hook]:
         existing = Hook.objects.existing().filter(organization=self.organization)
         loaded = existing.select_related("organization", "endpoint__lane")
         return loaded.prefetch_related("resources", "notify_users")
 
-    def hook(self, pk: UUID) -> Hook:
-        found = self.hooks().filter(pk=pk).first()
+    def get_hook(self, pk: UUID) -> Hook:
+        found = self.list_hooks().filter(pk=pk).first()
         if found is None:
             raise NotFound("There is no such hook in this organization.")
         return found
 
-    def json(self, hook: Hook) -> dict[str, Any]:
+    def serialize(self, hook: Hook) -> dict[str, Any]:
         return self.list_json([hook])[0]
 
     def list_json(self, hooks: Sequence[Hook]) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ class HookList(HookAPIView):
     permissions = {"POST": Permission.MANAGE_HOOKS}
 
     def get(self, request: Request, owner: UUID) -> Response:
-        hooks = self.hooks().order_by("name", "pk")
+        hooks = self.list_hooks().order_by("name", "pk")
         if (kind := read_parameters(request, "kind").get("kind")) is not None:
             if kind not in Hook.Kind.values:
                 raise make_invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
@@ -84,7 +84,7 @@ class HookList(HookAPIView):
                 )
             else:
                 hook = rules.create_email_hook(organization=self.organization, actor=self.user, **sent)
-        return Response(self.json(self.hook(hook.pk)) | shown, status=status.HTTP_201_CREATED)
+        return Response(self.serialize(self.get_hook(hook.pk)) | shown, status=status.HTTP_201_CREATED)
 
 
 class HookDetail(HookAPIView):
@@ -93,7 +93,7 @@ class HookDetail(HookAPIView):
     permissions = dict.fromkeys(["PUT", "PATCH", "DELETE"], Permission.MANAGE_HOOKS)
 
     def get(self, request: Request, owner: UUID, hook: UUID) -> Response:
-        return Response(self.json(self.hook(hook)))
+        return Response(self.serialize(self.get_hook(hook)))
 
     def patch(self, request: Request, owner: UUID, hook: UUID) -> Response:
         return self._change(request, hook, complete=False)
@@ -103,15 +103,15 @@ class HookDetail(HookAPIView):
 
     def delete(self, request: Request, owner: UUID, hook: UUID) -> Response:
         with _by_the_rules():
-            rules.delete_hook(self.hook(hook), self.user)
+            rules.delete_hook(self.get_hook(hook), self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _change(self, request: Request, pk: UUID, *, complete: bool) -> Response:
-        hook = self.hook(pk)
+        hook = self.get_hook(pk)
         sent = forms.parse_changes(hook, request.data, complete=complete)
         with _by_the_rules():
             rules.update_hook(hook, self.user, **sent)
-        return Response(self.json(self.hook(pk)))
+        return Response(self.serialize(self.get_hook(pk)))
 
 
 class HookTest(HookAPIView):
@@ -120,7 +120,7 @@ class HookTest(HookAPIView):
     permissions = {"POST": Permission.TEST_HOOKS}
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
-        found = self.hook(hook)
+        found = self.get_hook(hook)
         sent = check_body(request.data)
         check(sent, {"event_type": str})
         try:
@@ -142,7 +142,7 @@ class HookVerify(HookAPIView):
     permissions = {"POST": Permission.TEST_HOOKS}
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
-        found = self.hook(hook)
+        found = self.get_hook(hook)
         check(check_body(request.data), {})
         if not verifying.can_be_verified(found):
             raise make_invalid({"format": "In this format there is no token that could be verified."})
@@ -156,7 +156,7 @@ class RotateSecret(HookAPIView):
     permissions = {"POST": Permission.MANAGE_HOOKS}
 
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
-        found = self.hook(hook)
+        found = self.get_hook(hook)
         check(check_body(request.data), {})
         with _by_the_rules():
             return Response({"secret": rules.rotate_secret(found, self.user)})

@@ -47,7 +47,8 @@ class NotificationSettings(OwnAPIView):
                         "event_type": each.name,
                         "label": each.label,
                         "channels": {
-                            kind: _cell(standing.cell(each.name, kind, scope), chosen) for kind in Channel.Kind.values
+                            kind: _cell(standing.build_cell(each.name, kind, scope), chosen)
+                            for kind in Channel.Kind.values
                         },
                     }
                     for each in types

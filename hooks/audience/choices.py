@@ -2,7 +2,7 @@
 
 The narrowest choice wins: for the resource, for the organization, for everything, else the catalogue's default. Routing
 reads the choices of all members with a constant number of queries; pages read those of one member. Both decide with
-`Choices.of`.
+`Choices.decide`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Choices:
             chosen[event_type, channel][user][resource or of] = enabled
         return cls(organization.pk, chosen)
 
-    def of(self, member: Member, event_type: str, channel: str, resource: UUID | None) -> Decision:
+    def decide(self, member: Member, event_type: str, channel: str, resource: UUID | None) -> Decision:
         """Decide whether a member gets an event type on a channel, for a resource or for none (docs/who-is-told.md)."""
         chosen = self.chosen.get((event_type, channel), {}).get(member.user_id)
         if chosen:
@@ -118,7 +118,7 @@ class Choices:
             for enabled in chosen.values()
         )
 
-    def who_chose(self, event_type: str, channel: str) -> Iterable[UUID]:
+    def find_choosers(self, event_type: str, channel: str) -> Iterable[UUID]:
         """Return the ids of members with a choice for a type on a channel."""
         return self.chosen.get((event_type, channel), {})
 

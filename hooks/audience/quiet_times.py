@@ -71,7 +71,7 @@ class Quiet:
         passing = filter_by_members(Urgent.objects.filter(event_type__in=types), organization, members)
         return cls(until, set(passing.values_list("user_id", "event_type")))
 
-    def of(self, user: UUID, channel: str, event_type: str) -> datetime | None:
+    def find_end(self, user: UUID, channel: str, event_type: str) -> datetime | None:
         """Return until when a user's news of a type waits on a channel; None if it is sent at once."""
         end = self.until.get((user, channel)) if self.until else None
         return None if end and (user, event_type) in self.urgent and can_be_urgent(event_type) else end

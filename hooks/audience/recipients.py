@@ -85,11 +85,11 @@ class OptOuts:
             silence.unasked = {lower: typed[lower] for lower in silence.unconfirmed if _is_unasked(known.get(lower))}
         return silence
 
-    def told(self, hook: Hook, addresses: Iterable[str]) -> Iterator[str]:
+    def find_told(self, hook: Hook, addresses: Iterable[str]) -> Iterator[str]:
         """Yield the addresses that a hook may tell."""
-        return (address for address in addresses if self.why(hook, address) is None)
+        return (address for address in addresses if self.find_reason(hook, address) is None)
 
-    def why(self, hook: Hook, address: str) -> SkipReason | None:
+    def find_reason(self, hook: Hook, address: str) -> SkipReason | None:
         """Return why a hook does not tell an address; None if it may."""
         lower = address.lower()
         if lower in self.unsubscribed.get(hook.pk, ()):

@@ -70,7 +70,7 @@ def _of_organization(
             yield each.pk, _UNSUBSCRIBED
         elif member := members.get(lower):
             event_type, resource = about[each.event_id]
-            decision = choices.of(member, event_type, Channel.Kind.EMAIL, resource)
+            decision = choices.decide(member, event_type, Channel.Kind.EMAIL, resource)
             if decision.chosen and not decision.on:
                 yield each.pk, _TURNED_OFF
 

@@ -17,7 +17,7 @@ from notifications_project.masking import mask
 
 def select_secret_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that are kept encrypted."""
-    return FORMATS[format].secret_options(options) if format in FORMATS else {}
+    return FORMATS[format].select_secret_options(options) if format in FORMATS else {}
 
 
 def mask_options(format: str, options: Mapping[str, Any]) -> dict[str, Any]:

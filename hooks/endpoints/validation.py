@@ -44,10 +44,10 @@ def find_destination_problem(url: str, format: str, options: Mapping[str, Any]) 
     A name and password beside a token is one: a request has a single Authorization header.
     """
     known = FORMATS.get(format)
-    if known and (problem := known.problem_with_url(url)):
+    if known and (problem := known.find_url_problem(url)):
         return {"url": problem}
     try:
-        twice = known is not None and known.authorizes(options) and bool(parse(url).userinfo)
+        twice = known is not None and known.has_authorization(options) and bool(parse(url).userinfo)
     except BadAddress:
         return {}
     text = gettext(

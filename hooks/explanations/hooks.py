@@ -122,7 +122,7 @@ class _Hooks:
             return (
                 f"it asks for other events: {phrases.join_names([catalogue.get_label(name) for name in hook.events])}"
             )
-        if not self.explanation.rules.covers(hook, event):
+        if not self.explanation.rules.is_covered(hook, event):
             about = event.resource.name if event.resource else "no application or add-on"
             return f"it {verdicts.explain_restriction(hook)}, and this is about {about}"
         if subjects.find_subject_hook(event) == hook.public_id:

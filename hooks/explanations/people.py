@@ -135,14 +135,14 @@ class Explanation:
             if person.member and person.membership.user.is_active:  # type: ignore[union-attr]
                 concerned.setdefault(person.member.user_id, person.member)
         self.rules = OrganizationRules(self.organization, {event.type}, list(concerned.values()))
-        self.asking = {hook.pk for hook in self.rules.asking(event)} if not event.is_test else set()
+        self.asking = {hook.pk for hook in self.rules.find_asking_hooks(event)} if not event.is_test else set()
         self._read_now()
         self._read_then(typed)
 
     # --- What there is ---------------------------------------------------------------------------------------
     def _read_now(self) -> None:
         """Return what the rules would decide now, by person and channel; webhooks by hook."""
-        owed = self.rules.owed(self.event)
+        owed = self.rules.plan_deliveries(self.event)
         to = {each.endpoint.pk: each for each in owed if each.endpoint}
         self.webhooks = {each.hook: each for each in owed if each.endpoint and each.hook}
         self.owed: dict[_Key, PlannedDelivery] = {
@@ -281,7 +281,7 @@ class Explanation:
             return "the account is deactivated"
         if kind == Kind.EMAIL and subjects.find_subject_address(self.event) == person.address.lower():
             return "it is about this very address, which the mail server refuses"
-        decision = self.rules.choices.of(member, self.event.type, kind, self.event.resource_id)
+        decision = self.rules.choices.decide(member, self.event.type, kind, self.event.resource_id)
         if decision.chosen and not decision.on:
             return f"turned off by the member for {verdicts.describe_scope(self.event, decision.by)}"
         return self._hooks_why_not(person) if kind == Kind.EMAIL else self._channel_why_not(member, kind, decision.on)
@@ -300,7 +300,7 @@ class Explanation:
         naming = [hook for hook in self._mailing() if self._names(hook, person)]
         for hook in naming:
             if hook.pk in self.asking:
-                why = self.rules.silence.why(hook, person.address)
+                why = self.rules.silence.find_reason(hook, person.address)
                 if why == SkipReason.UNSUBSCRIBED:
                     return f"unsubscribed from the hook “{hook.name}”"
                 if why == SkipReason.UNCONFIRMED:
@@ -308,7 +308,7 @@ class Explanation:
                 if why == SkipReason.DEACTIVATED:
                     return "the address is of a user who was deactivated"
         for hook in naming:
-            if not self.rules.covers(hook, self.event):
+            if not self.rules.is_covered(hook, self.event):
                 return f"the hook “{hook.name}” {verdicts.explain_restriction(hook)}"
         if person.membership is None:
             return "no hook that asks for this names the address any more"

@@ -41,7 +41,7 @@ class Option:
     def default(self) -> str:
         return self.choices[0][0] if self.choices else ""
 
-    def problem_with(self, value: Any) -> str:
+    def find_problem(self, value: Any) -> str:
         """Return why the option cannot have this value, in words for people; empty if it can."""
         if not isinstance(value, str):
             return gettext("Must be a text.")
@@ -137,7 +137,7 @@ class Format(ABC):
         """Mark an answer as `transport_down` if it concerns every request to the hosts, in whatever format."""
         return answer
 
-    def authorizes(self, options: Mapping[str, Any]) -> bool:
+    def has_authorization(self, options: Mapping[str, Any]) -> bool:
         """Tell whether requests carry an Authorization header. If so, the URL may not contain a name and password."""
         return False
 
@@ -145,15 +145,15 @@ class Format(ABC):
         """Tell whether the service can check a token without a post. If so, the next two methods are overridden."""
         return False
 
-    def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
+    def build_verification(self, options: Mapping[str, Any], address: str) -> Message | None:
         """Return the request that checks the token; None while no token is given."""
         return None
 
-    def verified(self, answer: Answer) -> tuple[bool, str]:
-        """Return whether the token is valid, and words for people, from the answer to `verification`."""
+    def judge_verification(self, answer: Answer) -> tuple[bool, str]:
+        """Return whether the token is valid, and words for people, from the answer to `build_verification`."""
         return answer.arrived, answer.text
 
-    def problem_with_url(self, url: str) -> str:
+    def find_url_problem(self, url: str) -> str:
         """Return why this format cannot post to a URL and what to do instead; empty if it can."""
         return ""
 
@@ -172,17 +172,17 @@ class Format(ABC):
         unknown = gettext("The format %(format)s has no such option.") % {"format": self.name}
         problems = dict.fromkeys(options.keys() - known, unknown)
         for name, option in known.items():
-            if problem := option.problem_with(options.get(name, option.default)):
+            if problem := option.find_problem(options.get(name, option.default)):
                 problems[name] = problem
         return problems
 
-    def secret_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def select_secret_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options that the database stores encrypted."""
         return {
             option.name: options[option.name] for option in self.options if option.secret and option.name in options
         }
 
-    def option(self, notification: Notification, name: str) -> str:
+    def get_option(self, notification: Notification, name: str) -> str:
         """Return the value of an option, or its default."""
         value = notification.options.get(name)
         declared = next(option for option in self.options if option.name == name)

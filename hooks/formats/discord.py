@@ -82,7 +82,7 @@ class Discord(Format):
         used = sum(map(parts.count_utf16, (embed["title"], embed["description"], story.note)))
         embed["fields"] = _make_fields(story.facts, _MOST - used)
         body: dict[str, Any] = {"embeds": [embed], "allowed_mentions": {"parse": []}}
-        title = self.option(notification, "thread_name")
+        title = self.get_option(notification, "thread_name")
         if title and not parts.has_parameter(notification.address, "thread_id"):
             body["thread_name"] = title
         return parts.build_json_message(body, url=self._url(notification.address))

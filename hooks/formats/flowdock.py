@@ -64,7 +64,7 @@ class Flowdock(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        token = self.option(notification, "flow_token")
+        token = self.get_option(notification, "flow_token")
         body = _choose_writer(notification.address, token)(notification, story)
         if token and body.get("event") == "activity":
             body["flow_token"] = token

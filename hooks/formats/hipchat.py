@@ -75,7 +75,7 @@ class HipChat(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        token, room = (self.option(notification, name) for name in ("token", "room"))
+        token, room = (self.get_option(notification, name) for name in ("token", "room"))
         bad = story.outcome == Outcome.BAD
         fields: dict[str, Any] = {
             "from": SENDER,
@@ -83,11 +83,11 @@ class HipChat(Format):
             "message_format": "html",
             "color": _COLOURS[classify(notification.event_type, story.outcome)],
         }
-        if self.option(notification, "version") == "2":
+        if self.get_option(notification, "version") == "2":
             return _write_version_2(notification.address, token, room, {**fields, "notify": bad})
         return _write_version_1(notification.address, token, room, {**fields, "notify": "1" if bad else "0"})
 
-    def authorizes(self, options: Mapping[str, Any]) -> bool:
+    def has_authorization(self, options: Mapping[str, Any]) -> bool:
         return options.get("version") == "2"
 
     def understand(self, answer: Answer) -> Answer:
@@ -104,7 +104,7 @@ class HipChat(Format):
     def can_verify(self) -> bool:
         return True
 
-    def verification(self, options: Mapping[str, Any], address: str) -> Message | None:
+    def build_verification(self, options: Mapping[str, Any], address: str) -> Message | None:
         """Return a request without a message: a server that ignores `auth_test` then has nothing to post."""
         token, room = str(options.get("token") or ""), str(options.get("room") or "")
         if not token:
@@ -114,7 +114,7 @@ class HipChat(Format):
             return _write_version_2(address or self.default_url, token, room, {}, asked)
         return _write_version_1(address or self.default_url, token, room, {"from": SENDER}, asked)
 
-    def verified(self, answer: Answer) -> tuple[bool, str]:
+    def judge_verification(self, answer: Answer) -> tuple[bool, str]:
         if answer.status is None:
             return False, _describe_unknown(answer.text.rstrip("."))
         if answer.status == 202 or (answer.status == 200 and "success" in read_object(answer)):

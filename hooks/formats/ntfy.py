@@ -59,7 +59,7 @@ class Ntfy(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        topic, token = self.option(notification, "topic"), self.option(notification, "token")
+        topic, token = self.get_option(notification, "topic"), self.get_option(notification, "token")
         body: dict[str, Any] = {
             "topic": topic,
             "title": parts.fit(story.title, _TITLE, size=parts.count_bytes),
@@ -71,7 +71,7 @@ class Ntfy(Format):
         url = parts.replace_path(notification.address, lambda path: _strip_topic(path, topic))
         return parts.build_json_message(body, url=url, headers={"Authorization": f"Bearer {token}"} if token else None)
 
-    def authorizes(self, options: Mapping[str, Any]) -> bool:
+    def has_authorization(self, options: Mapping[str, Any]) -> bool:
         return bool(options.get("token"))
 
     def understand(self, answer: Answer) -> Answer:

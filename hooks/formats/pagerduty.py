@@ -84,7 +84,7 @@ class PagerDuty(Format):
 
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
-        key = self.option(notification, "routing_key")
+        key = self.get_option(notification, "routing_key")
         links = [{"href": story.url, "text": story.link}]
         action = _choose_action(notification.event_type, story.outcome)
         body: dict[str, Any]

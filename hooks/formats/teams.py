@@ -50,7 +50,7 @@ class Teams(Format):
         "logic.azure.com", "api.powerplatform.com", "api.powerautomate.com", "flow.microsoft.com", "webhook.office.com",
     )  # fmt: skip
 
-    def problem_with_url(self, url: str) -> str:
+    def find_url_problem(self, url: str) -> str:
         if _is_retired(url):
             return gettext(_INSTEAD)
         if get_host(url).endswith(".logic.azure.com") and "/triggers/" in get_path(url):

@@ -66,14 +66,14 @@ class Telegram(Format):
     def write(self, notification: Notification) -> Message:
         story = tell(notification)
         body: dict[str, Any] = {
-            "chat_id": self.option(notification, "chat"),
+            "chat_id": self.get_option(notification, "chat"),
             "text": _write_text(story),
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
-        if topic := self.option(notification, "topic"):
+        if topic := self.get_option(notification, "topic"):
             body["message_thread_id"] = int(topic)
-        token = self.option(notification, "token")
+        token = self.get_option(notification, "token")
         url = parts.replace_path(notification.address, lambda path: f"{_strip_method(path)}/bot{token}/sendMessage")
         return parts.build_json_message(body, url=url)
 

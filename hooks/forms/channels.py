@@ -37,20 +37,20 @@ class ChannelForm(forms.Form):
     def format_name(self) -> str:
         """Return the name of the channel's format."""
 
-    def values(self) -> dict[str, Any]:
+    def get_values(self) -> dict[str, Any]:
         """Return the arguments for `channels.services.set_up`."""
         format = self.format_name
         url = str(self.cleaned_data.get("url", "")).strip()
-        return {"url": url, "format": format, "options": self.options.typed(format)}
+        return {"url": url, "format": format, "options": self.options.get_typed(format)}
 
     def refuse(self, problem: InvalidRule) -> None:
         """Add the domain's problems to their fields, and those without a field to the form."""
         for name, message in problem.errors.items():
-            option = self.options.called(self.format_name, name.removeprefix("options."))
+            option = self.options.get_field_name(self.format_name, name.removeprefix("options."))
             field = option if name.startswith("options.") else name
             self.add_error(field if field in self.fields else None, message)
 
-    def proposes(self) -> bool:
+    def propose_format(self) -> bool:
         return False
 
 
@@ -175,6 +175,6 @@ class HoursForm(forms.Form):
             self.add_error("end", gettext("Quiet hours must end at another time than they begin."))
         return found
 
-    def hours(self) -> tuple[time, time] | None:
+    def get_hours(self) -> tuple[time, time] | None:
         begin, end = self.cleaned_data["begin"], self.cleaned_data["end"]
         return (begin, end) if begin is not None and end is not None else None

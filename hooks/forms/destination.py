@@ -86,7 +86,7 @@ class DestinationForm(forms.Form):
         context["fields"] = [(field, errors) for field, errors in context["fields"] if field.name not in own]
         return context
 
-    def proposes(self) -> bool:
+    def propose_format(self) -> bool:
         """Select the format of the URL's service, unless the person has seen this proposal and kept Raw.
 
         Returns True if the form must be shown again, once, with the proposal.

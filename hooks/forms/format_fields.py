@@ -98,15 +98,15 @@ class OptionFields:
         every = [asked for fields in self.asked.values() for asked in fields]
         return [name for asked in every for name in (asked.field, asked.removed) if name]
 
-    def called(self, format: str, option: str) -> str | None:
+    def get_field_name(self, format: str, option: str) -> str | None:
         """Return the name of an option's field; None if there is none."""
         return next((asked.field for asked in self.asked.get(format, ()) if asked.option.name == option), None)
 
-    def changed(self, format: str) -> bool:
+    def is_changed(self, format: str) -> bool:
         names = {name for asked in self.asked.get(format, ()) for name in (asked.field, asked.removed)}
         return bool(names.intersection(self.form.changed_data))
 
-    def typed(self, format: str) -> dict[str, str | None]:
+    def get_typed(self, format: str) -> dict[str, str | None]:
         """Return the options for the domain: an empty field is left out, None removes a stored secret."""
         found: dict[str, str | None] = {}
         for asked in self.asked.get(format, ()):
@@ -129,7 +129,7 @@ class OptionFields:
                     for name in (asked.field, asked.removed)
                     if name and asked.option != CA_CERTIFICATES
                 ],
-                self.form[authority] if (authority := self.called(known.name, CA_CERTIFICATES.name)) else None,
+                self.form[authority] if (authority := self.get_field_name(known.name, CA_CERTIFICATES.name)) else None,
             )
             for known, radio in zip(list_webhook_formats(), radios.subwidgets, strict=True)
         ]

@@ -223,21 +223,21 @@ class HookForm(forms.Form):
                 self.add_error(name, text % {"label": self.fields[lifted].label})
         return cleaned
 
-    def changes(self) -> dict[str, Any]:
+    def get_changes(self) -> dict[str, Any]:
         """Return the arguments for `rules.update_hook`. A restriction whose last resource is gone stays one."""
         changed = {name: self.cleaned_data[name] for name in self.changed_data if name not in _LIFTED}
         return changed | {name: None for lifted, name in _LIFTED.items() if self.cleaned_data.get(lifted)}
 
-    def values(self) -> dict[str, Any]:
+    def get_values(self) -> dict[str, Any]:
         """Return all values; without a choice there is no restriction."""
         return self.cleaned_data | {name: self.cleaned_data.get(name) or None for name in _LIFTED.values()}
 
     def refuse(self, problem: InvalidRule) -> None:
         """Add the domain's problems to their fields, and those without a field to the form."""
         for name, message in problem.errors.items():
-            self.add_error(self.called(name), message)
+            self.add_error(self.get_field_name(name), message)
 
-    def called(self, name: str) -> str | None:
+    def get_field_name(self, name: str) -> str | None:
         """Return the field for a name of the domain; None if it has no field of its own."""
         return name if name in self.fields else None
 
@@ -284,24 +284,24 @@ class WebhookForm(HookForm, DestinationForm):
         """Tell whether order or rate is set, or has an error: then the page shows them open."""
         return any(field.value() not in (None, False, "", ["", ""], [None, None]) for field in self.pace)
 
-    def spec(self) -> WebhookSpec:
+    def build_spec(self) -> WebhookSpec:
         """The webhook that is to be made, for `rules.create_webhook`."""
         own = self.options.names
-        values = {name: value for name, value in self.values().items() if name not in own}
-        return WebhookSpec.of(**values, options=self.options.typed(values["format"]))
+        values = {name: value for name, value in self.get_values().items() if name not in own}
+        return WebhookSpec.of(**values, options=self.options.get_typed(values["format"]))
 
-    def changes(self) -> dict[str, Any]:
+    def get_changes(self) -> dict[str, Any]:
         own = self.options.names
-        changed = {name: value for name, value in super().changes().items() if name not in own}
+        changed = {name: value for name, value in super().get_changes().items() if name not in own}
         format = self.cleaned_data["format"]
-        if "format" in changed or self.options.changed(format):
-            changed["options"] = self.options.typed(format)
+        if "format" in changed or self.options.is_changed(format):
+            changed["options"] = self.options.get_typed(format)
         return changed
 
-    def called(self, name: str) -> str | None:
+    def get_field_name(self, name: str) -> str | None:
         if name.startswith("options."):
-            return self.options.called(self.cleaned_data.get("format", ""), name.removeprefix("options."))
-        return super().called(name)
+            return self.options.get_field_name(self.cleaned_data.get("format", ""), name.removeprefix("options."))
+        return super().get_field_name(name)
 
 
 class EmailHookForm(HookForm):

@@ -27,7 +27,7 @@ def find_deletion_impact(hook: Hook) -> DeletionImpact:
     organization, members = hook.organization, list_members(hook.organization)
     told = {
         address.lower()
-        for address in OptOuts.of(organization, [hook], members).told(hook, find_named_addresses(hook, members))
+        for address in OptOuts.of(organization, [hook], members).find_told(hook, find_named_addresses(hook, members))
     }
     types = catalogue.expand(hook.events)
     choices = Choices.read(organization, types, members)
@@ -35,7 +35,7 @@ def find_deletion_impact(hook: Hook) -> DeletionImpact:
     for member in members:
         if member.email.lower() not in told:
             continue
-        decisions = [choices.of(member, name, Channel.Kind.EMAIL, None) for name in types]
+        decisions = [choices.decide(member, name, Channel.Kind.EMAIL, None) for name in types]
         keep += all(decision.on for decision in decisions)
         unwanted += all(decision.chosen and not decision.on for decision in decisions)
     return DeletionImpact(len(told) - keep - unwanted, keep)

@@ -114,7 +114,7 @@ def find_resources_problem(organization: Organization, resources: Sequence[UUID]
         return {}
     if len(resources) > _MOST:
         return {"resources": _describe_limit()}
-    found = Resource.objects.filter(organization=organization).called(*resources).count()
+    found = Resource.objects.filter(organization=organization).for_ids(*resources).count()
     if found != len({each.public_id if isinstance(each, PublicId) else str(each) for each in resources}):
         return {"resources": gettext("An application or add-on is unknown here.")}
     return {}

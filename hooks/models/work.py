@@ -119,7 +119,7 @@ class Delivery(models.Model):
         return self.public_id
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.pk = self.pk or id_of(self.event_id, self.endpoint.identity)
+        self.pk = self.pk or derive_delivery_id(self.event_id, self.endpoint.identity)
         super().save(*args, **kwargs)
 
     @property
@@ -132,7 +132,7 @@ class Delivery(models.Model):
         return self.state == self.State.CANCELLED and self.digest_id is not None
 
 
-def id_of(event: UUID, endpoint: UUID | str) -> UUID:
+def derive_delivery_id(event: UUID, endpoint: UUID | str) -> UUID:
     """Return the id of the delivery of an event to an endpoint, given by `Endpoint.identity`."""
     return ids.derive_uuid7(event, endpoint)
 

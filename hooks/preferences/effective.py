@@ -79,7 +79,7 @@ class Rule:
     base: bool
     exceptions: Mapping[UUID, bool] = field(default_factory=dict)
 
-    def of(self, resource: UUID | None) -> bool:
+    def is_on(self, resource: UUID | None) -> bool:
         return self.exceptions.get(resource, self.base) if resource else self.base
 
     @property
@@ -115,7 +115,7 @@ class EffectiveSettings:
         own = services.list_channels(user)
         return cls(user, mine, own, _missing(user, own), find_naming_hooks(user, memberships), resources, chosen)
 
-    def changed(self) -> dict[UUID | None, int]:
+    def count_choices(self) -> dict[UUID | None, int]:
         """Count the choices for everything (None), for each organization and each resource."""
         counts: dict[UUID | None, int] = defaultdict(int)
         for (event_type, _), by_scope in self.chosen.items():
@@ -123,7 +123,7 @@ class EffectiveSettings:
                 counts[scope] += 1
         return counts
 
-    def cell(self, event_type: str, channel: str, scope: Scope) -> SettingCell:
+    def build_cell(self, event_type: str, channel: str, scope: Scope) -> SettingCell:
         chosen = self.chosen.get((event_type, channel), {})
         key = get_scope_id(scope)
         own = key in chosen
@@ -134,7 +134,7 @@ class EffectiveSettings:
             event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told)
         )
 
-    def rule(self, organization: UUID, event_type: str, channel: str) -> Rule:
+    def find_rule(self, organization: UUID, event_type: str, channel: str) -> Rule:
         """Return the effective setting for the events of a type in an organization."""
         if channel in self.missing:
             return Rule(False)

@@ -49,12 +49,12 @@ def count(standing: EffectiveSettings, scope: Scope, now: datetime) -> Told:
     # PostgreSQL looks through these days, and not through the whole table; SQLite takes the index by organization.
     newest = ["-pk"] if connection.vendor == "postgresql" else []
     looked_at = happened.order_by(*newest).values("pk")[: MOST + 1]
-    found = Event.objects.filter(pk__in=looked_at).order_by().annotate(about=rules.about())
+    found = Event.objects.filter(pk__in=looked_at).order_by().annotate(about=rules.build_subject_column())
     told: Counter[str] = Counter()
     number = 0
     for row in found.values("organization_id", "type", "about").annotate(number=Count("pk")):
         number += row["number"] if catalogue.is_offered(row["type"]) else 0
-        for channel in rules.channels(row["organization_id"], row["type"], row["about"]):
+        for channel in rules.find_channels(row["organization_id"], row["type"], row["about"]):
             told[channel] += row["number"]
     return Told(told, happened=number > 0, more=number > MOST)
 
@@ -74,7 +74,7 @@ def page(
     wanted = [
         happened.filter(asked, organization__gte=owner, organization__lte=owner)
         for owner in _owners(standing, scope)
-        if (asked := rules.asked(owner)) is not None
+        if (asked := rules.build_filter(owner)) is not None
     ]
     pks: list[UUID] = []
     order = ["-pk"] if scope.resource else ["organization_id", "-pk"]
@@ -86,7 +86,8 @@ def page(
     loaded = Event.objects.filter(pk__in=pks[:size]).select_related("resource", "organization")
     events = loaded.defer("representation").order_by("-pk")
     would = [
-        Would(event, list(rules.channels(event.organization_id, event.type, event.resource_id))) for event in events
+        Would(event, list(rules.find_channels(event.organization_id, event.type, event.resource_id)))
+        for event in events
     ]
     return would, pks[size - 1] if len(pks) > size else None
 
@@ -104,18 +105,18 @@ class _Rules:
         }
         self.known: dict[tuple[UUID, str, str], Rule] = {}
 
-    def of(self, organization: UUID, event_type: str, channel: str) -> Rule:
+    def find_rule(self, organization: UUID, event_type: str, channel: str) -> Rule:
         key = (organization, event_type, channel)
         if key not in self.known:
-            self.known[key] = self.standing.rule(*key)
+            self.known[key] = self.standing.find_rule(*key)
         return self.known[key]
 
-    def channels(self, organization: UUID, event_type: str, resource: UUID | None) -> Iterator[str]:
+    def find_channels(self, organization: UUID, event_type: str, resource: UUID | None) -> Iterator[str]:
         for channel in self.kinds.get(event_type, ()):
-            if self.of(organization, event_type, channel).of(resource):
+            if self.find_rule(organization, event_type, channel).is_on(resource):
                 yield channel
 
-    def about(self) -> F | Case:
+    def build_subject_column(self) -> F | Case:
         """Return a column with the resource of an event if there may be a rule for it, else with nothing."""
         special = set(self.standing.resources)
         special.update(*(hook.resources for hooks in self.standing.hooks.values() for hook in hooks))
@@ -123,14 +124,14 @@ class _Rules:
             return F("resource_id")
         return Case(When(resource_id__in=special, then=F("resource_id")), default=Value(None))
 
-    def asked(self, organization: UUID) -> Q | None:
+    def build_filter(self, organization: UUID) -> Q | None:
         """Return a filter of an organization's events that any channel tells of; None if there are none."""
         always: list[str] = []
         asked = Q()
         for event_type, kinds in self.kinds.items():
-            rules = [self.of(organization, event_type, channel) for channel in kinds]
+            rules = [self.find_rule(organization, event_type, channel) for channel in kinds]
             named = {resource for rule in rules for resource in rule.exceptions}
-            on = {each for each in named if any(rule.of(each) for rule in rules)}
+            on = {each for each in named if any(rule.is_on(each) for rule in rules)}
             if any(rule.base for rule in rules):
                 if off := named - on:
                     beside = Q(resource__isnull=True) | ~Q(resource__in=off)

@@ -181,7 +181,7 @@ def _end_unwanted(user: User, kinds: Collection[str], types: Collection[str]) ->
             if delivery.organization_id not in read:
                 read[delivery.organization_id] = Choices.read(delivery.organization, types, [member])
             event = delivery.event
-            decision = read[delivery.organization_id].of(member, event.type, kind, event.resource_id)
+            decision = read[delivery.organization_id].decide(member, event.type, kind, event.resource_id)
             if not decision.on and (decision.chosen or kind != Channel.Kind.EMAIL):
                 unwanted.append(delivery.pk)
         for some in split_into_chunks(unwanted):

@@ -31,7 +31,7 @@ def find_scope(user: User, key: str) -> Scope:
         raise UnknownScope("There is no such scope.") from None
     if found.prefix in Resource.KINDS:
         resources = Resource.objects.filter(organization__memberships__user=user).select_related("organization")
-        resource = resources.called(found).first()
+        resource = resources.for_ids(found).first()
         if resource is None:
             raise UnknownScope("No such application, or you are not a member.")
         return Scope(resource=resource)

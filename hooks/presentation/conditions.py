@@ -99,7 +99,7 @@ def has_lost_secret(endpoint: Endpoint) -> bool:
 def find_endpoint_condition(endpoint: Endpoint) -> ConditionBadge:
     """Return the state of an endpoint that is neither disabled nor failing: by its URL, then by its last answer."""
     known = FORMATS.get(endpoint.format)
-    if known and (problem := known.problem_with_url(endpoint.whole_address)):
+    if known and (problem := known.find_url_problem(endpoint.whole_address)):
         return make_badge(Condition.NEEDS_NEW_URL, problem)
     if endpoint.last_attempt_at is None:
         return make_badge(Condition.NOT_USED)

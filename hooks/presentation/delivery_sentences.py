@@ -133,7 +133,7 @@ def find_next_try(delivery: Delivery, now: datetime | None = None) -> datetime |
     None: nobody knows, because it is held, there is no mail server or push key for it, or it is settled.
     The back-off is known of deliveries that come from `overview.with_back_off`.
     """
-    if delivery.due_at is None or lacks_mail_server(delivery) or lacks_push_key(delivery):
+    if delivery.due_at is None or is_without_mail_server(delivery) or is_without_push_key(delivery):
         return None
     if _is_secret_lost(delivery):
         return None
@@ -162,11 +162,11 @@ def _is_secret_lost(delivery: Delivery) -> bool:
     return stored is not None and delivery.endpoint.is_lost(stored)
 
 
-def lacks_mail_server(delivery: Delivery) -> bool:
+def is_without_mail_server(delivery: Delivery) -> bool:
     return delivery.endpoint.kind == Endpoint.Kind.EMAIL and not settings.MAIL_CONFIGURED
 
 
-def lacks_push_key(delivery: Delivery) -> bool:
+def is_without_push_key(delivery: Delivery) -> bool:
     return delivery.endpoint.kind == Endpoint.Kind.DEVICE and not settings.PUSH_CONFIGURED
 
 

@@ -48,19 +48,19 @@ def verify(format: str, address: str, options: Mapping[str, Any], owner: str = "
     problems = [*known.check_options(options).values(), *problem.values()]
     if problems:
         return False, " ".join(problems)
-    message = known.verification(options, address)
+    message = known.build_verification(options, address)
     if message is None:
         return False, gettext("There is no token yet.")
-    hidden = find_secrets(address) | mask_options(known.secret_options(options))
+    hidden = find_secrets(address) | mask_options(known.select_secret_options(options))
     with release_database():
         answer = http.ask(message, hidden, owner, get_authorities(options))
-    verified, words = known.verified(answer)
+    verified, words = known.judge_verification(answer)
     return verified, replace_secrets(words, hidden)
 
 
 def verify_draft(draft: Draft, actor: User, owner: str) -> tuple[bool, str]:
     """Call `verify` for a person who may have so many running at once. Raises Busy."""
-    with _seats.taken_by(actor.pk):
+    with _seats.take(actor.pk):
         return verify(draft.format, draft.address, draft.options, owner)
 
 

@@ -231,7 +231,7 @@ class _Receivers:
         ends = {}
         for mail in mails:
             user = self.by_address.get(mail.address.lower())
-            if user and (end := self.quiet.of(user, Channel.Kind.EMAIL, types[mail.event])):
+            if user and (end := self.quiet.find_end(user, Channel.Kind.EMAIL, types[mail.event])):
                 ends[mail.pk] = end
         return ends
 

@@ -41,7 +41,7 @@ class ChannelEndpoints:
         for user, of, *rest in rows.annotate(of=kind).values_list(*columns):
             self.to[user, of].append(EndpointRef(*rest))
 
-    def disabled(self) -> list[UUID]:
+    def list_disabled(self) -> list[UUID]:
         """Return the endpoints that are not tried at the moment."""
         return [to.pk for found in self.to.values() for to in found if to.disabled_at]
 

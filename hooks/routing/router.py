@@ -24,7 +24,7 @@ from hooks.endpoints.lookup import get_or_create_mail_endpoints, lock_endpoint_r
 from hooks.locking import lock_idle_organization
 from hooks.messages import Reason
 from hooks.models import Delivery
-from hooks.models.work import id_of
+from hooks.models.work import derive_delivery_id
 from hooks.queue import lanes
 from hooks.routing.rules import OrganizationRules, PlannedDelivery
 from hooks.routing.subjects import annotate_subject
@@ -76,17 +76,17 @@ class _Round:
         if len(self.unroutable) > _MOST_SET_ASIDE:  # more than that is no matter of single rows
             self.unroutable.pop(next(iter(self.unroutable)))
 
-    def waiting(self) -> QuerySet[Event]:
+    def find_waiting(self) -> QuerySet[Event]:
         """The events that are to be routed now."""
         now = time.monotonic()
         aside = [event for event, (until, _) in self.unroutable.items() if until > now]
         unrouted = Event.objects.filter(routed_at__isnull=True)
         return unrouted.exclude(pk__in=aside) if aside else unrouted
 
-    def next(self) -> UUID | None:
+    def find_next(self) -> UUID | None:
         now = time.monotonic()
         self.resting = {owner: until for owner, until in self.resting.items() if until > now}
-        unrouted = self.waiting().exclude(organization__in=self.resting)
+        unrouted = self.find_waiting().exclude(organization__in=self.resting)
         owners = unrouted.order_by("organization_id").values_list("organization_id", flat=True)
         following = owners.filter(organization__gt=self.last).first() if self.last else None
         self.last = following or owners.first()
@@ -103,7 +103,7 @@ def route() -> int:
     """
     began, routed = time.monotonic(), 0
     served: set[UUID] = set()
-    while (owner := _round.next()) and owner not in served:
+    while (owner := _round.find_next()) and owner not in served:
         served.add(owner)
         try:
             routed += _route_organization(owner)
@@ -122,7 +122,7 @@ def _route_organization(owner: UUID) -> int:
     organization = lock_idle_organization(owner)
     if organization is None:
         return 0  # another router is at it
-    waiting = _round.waiting().filter(organization=organization)
+    waiting = _round.find_waiting().filter(organization=organization)
     events = list(annotate_subject(waiting).order_by("pk")[:CHUNK])
     rules = OrganizationRules(organization, {event.type for event in events})
     rules.hold_what_is_disabled()
@@ -131,7 +131,7 @@ def _route_organization(owner: UUID) -> int:
     for event in events:
         what = f"event {event.public_id} cannot be routed; it waits, and others go before it"
         with isolate(what, partial(_round.set_aside, event.pk)):
-            owed += rules.owed(event)
+            owed += rules.plan_deliveries(event)
             done.append(event.pk)
         if len(owed) >= _MOST_DELIVERIES:
             break
@@ -164,6 +164,6 @@ def _store(organization: Organization, owed: Sequence[PlannedDelivery], now: dat
         due_at = None if held else quiet + DIGEST_GRACE if quiet else now
         to = (endpoint.pk, endpoint.lane_id, each.hook, reasons)
         identity = each.endpoint.pk if each.endpoint else endpoint.address.lower()
-        rows.append((id_of(each.event, identity), owner, each.event, *to, pending, due_at, quiet, 0, ""))
+        rows.append((derive_delivery_id(each.event, identity), owner, each.event, *to, pending, due_at, quiet, 0, ""))
     bulk.insert(Delivery, _DELIVERY, rows, ignore_conflicts=True)
     return touched

@@ -70,7 +70,7 @@ class OrganizationRules:
         }
         self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
         self.recipients = {
-            hook.pk: list(self.silence.told(hook, find_named_addresses(hook, self.members)))
+            hook.pk: list(self.silence.find_told(hook, find_named_addresses(hook, self.members)))
             for hook in self.hooks
             if hook.kind == Hook.Kind.EMAIL
         }
@@ -87,12 +87,12 @@ class OrganizationRules:
     def hold_what_is_disabled(self) -> None:
         """Lock the endpoints that are disabled, and see whether they still are."""
         disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
-        if disabled := [*disabled, *self.reach.disabled()]:
+        if disabled := [*disabled, *self.reach.list_disabled()]:
             fresh = lock_endpoint_refs(disabled)
             self.endpoints |= {pk: to for pk, to in fresh.items() if pk in self.endpoints}
             self.reach.replace(fresh)
 
-    def owed(self, event: Event) -> list[PlannedDelivery]:
+    def plan_deliveries(self, event: Event) -> list[PlannedDelivery]:
         """Return the deliveries of an event.
 
         None for a test, which goes to the endpoint that is tested and to no other.
@@ -103,7 +103,7 @@ class OrganizationRules:
             PlannedDelivery(
                 event.pk, to, "", [self.reasons[hook.pk]], hook.pk, hook.paused or to.disabled_at is not None
             )
-            for hook in self.asking(event)
+            for hook in self.find_asking_hooks(event)
             if hook.endpoint_id is not None and (to := self.endpoints[hook.endpoint_id])
         ]
         return webhooks + self._mails(event) + self._to_channels(event)
@@ -122,12 +122,12 @@ class OrganizationRules:
 
         own: list[tuple[Member, Reason]] = []
         for member in self._who_may_be_mailed(event.type):
-            decision = self.choices.of(member, event.type, Channel.Kind.EMAIL, event.resource_id)
+            decision = self.choices.decide(member, event.type, Channel.Kind.EMAIL, event.resource_id)
             if decision.on:
                 own.append((member, self._because(event, member, decision)))
             elif decision.chosen:
                 unwanted.add(member.email.lower())
-        for hook in self.asking(event):
+        for hook in self.find_asking_hooks(event):
             for address in self.recipients.get(hook.pk, ()):
                 mail(address, self.reasons[hook.pk], hook)
         for member, reason in own:
@@ -135,7 +135,7 @@ class OrganizationRules:
         if self.quiet.until:
             for lower, owed in mails.items():
                 if whose := self.by_address.get(lower):
-                    owed.quiet_until = self.quiet.of(whose.user_id, Channel.Kind.EMAIL, event.type)
+                    owed.quiet_until = self.quiet.find_end(whose.user_id, Channel.Kind.EMAIL, event.type)
         return list(mails.values())
 
     def _who_may_be_mailed(self, event_type: str) -> Iterable[Member]:
@@ -146,7 +146,7 @@ class OrganizationRules:
         return self._who_chose(event_type, Channel.Kind.EMAIL)
 
     def _who_chose(self, event_type: str, channel: str) -> Iterator[Member]:
-        users = set(self.choices.who_chose(event_type, channel))
+        users = set(self.choices.find_choosers(event_type, channel))
         return (member for member in self.members if member.user_id in users) if users else iter(())
 
     def _to_channels(self, event: Event) -> list[PlannedDelivery]:
@@ -155,10 +155,10 @@ class OrganizationRules:
         concerned = find_subject_channel(event)
         for channel in (kind for kind in list_kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
             for member in self._who_chose(event.type, channel):
-                decision = self.choices.of(member, event.type, channel, event.resource_id)
+                decision = self.choices.decide(member, event.type, channel, event.resource_id)
                 if not decision.on:
                     continue
-                quiet_until = self.quiet.of(member.user_id, channel, event.type)
+                quiet_until = self.quiet.find_end(member.user_id, channel, event.type)
                 for to in self.reach.to.get((member.user_id, channel), ()):
                     reasons, held = [self._because(event, member, decision)], to.disabled_at is not None
                     owed.append(PlannedDelivery(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
@@ -171,13 +171,13 @@ class OrganizationRules:
             return _BY_ROLE[member.role]
         return self.defaults.setdefault(event.type, {"rule": RuleKind.DEFAULT, "name": event.type})
 
-    def asking(self, event: Event) -> Iterator[Hook]:
+    def find_asking_hooks(self, event: Event) -> Iterator[Hook]:
         """The hooks that ask for an event."""
         concerned = find_subject_hook(event)
         for hook in self.by_type.get(event.type, []):
-            if self.covers(hook, event) and hook.public_id != concerned:
+            if self.is_covered(hook, event) and hook.public_id != concerned:
                 yield hook
 
-    def covers(self, hook: Hook, event: Event) -> bool:
+    def is_covered(self, hook: Hook, event: Event) -> bool:
         """Return True if the event is about a resource of the hook, or the hook has no restriction."""
         return not hook.restricted or event.resource_id in self.resources[hook.pk]

@@ -174,9 +174,9 @@ def _make_headers(notification: Notification, message: Message) -> dict[str, str
 def _exchange(notification: Notification, headers: dict[str, str], body: bytes, trace: Trace) -> Reply:
     """Post one push and return the answer. If our token has expired, renew it and post once more."""
     us, path = get_provider(), f"/3/device/{notification.address}"
-    token = us.token.current()
+    token = us.token.get_current()
     reply = us.connection.post(path, {**headers, "authorization": f"bearer {token}"}, body, trace)
-    if _read_json(reply).get("reason") == "ExpiredProviderToken" and (newer := us.token.renewed(token)):
+    if _read_json(reply).get("reason") == "ExpiredProviderToken" and (newer := us.token.renew(token)):
         reply = us.connection.post(path, {**headers, "authorization": f"bearer {newer}"}, body, trace)
     return reply
 
@@ -200,8 +200,8 @@ def _judge(reply: Reply, notification: Notification) -> dict[str, Any]:
     reason = REASONS.get(name) if isinstance(name, str) else None
     if reason is None:
         # Apple gave no reason, or one that is not documented yet: the status decides.
-        said = plain.make_line(name, 60) if isinstance(name, str) else "without a reason"
-        what = f"Apple's push service answered {said}."
+        shown = plain.make_line(name, 60) if isinstance(name, str) else "without a reason"
+        what = f"Apple's push service answered {shown}."
         return {**fields, "text": what, "meaning": Verdict.FAILED if reply.status in {400, 413, 422} else Verdict.RETRY}
     if reason.meaning is None:
         text = f"Apple takes no pushes from this console ({name}): {reason.text}"

@@ -25,14 +25,14 @@ class ProviderToken:
         self._issued = 0.0
         self._renewed = 0.0
 
-    def current(self) -> str:
+    def get_current(self) -> str:
         with self._lock:
             # Below 0 the clock was set back: Apple would refuse a token from the future.
             if not 0 <= time.time() - self._issued < _LASTS:
                 self._issue()
             return self._text
 
-    def renewed(self, spent: str) -> str:
+    def renew(self, spent: str) -> str:
         """Return a token newer than `spent`, which APNs called expired; empty if `spent` is new, so nothing helps."""
         with self._lock:
             if self._text == spent:

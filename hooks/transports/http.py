@@ -77,7 +77,7 @@ def post(notification: Notification) -> Answer:
     hidden = find_secrets(notification.address)
     try:
         known = formats.FORMATS[notification.format]
-        hidden |= mask_options(known.secret_options(notification.options))
+        hidden |= mask_options(known.select_secret_options(notification.options))
         message = known.write(notification)
         headers = make_headers(notification, message, signed=known.signed)
         request["headers"] = {name: replace_secrets(text, hidden) for name, text in headers.items()}

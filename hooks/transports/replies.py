@@ -203,7 +203,7 @@ class _Source:
         self.came += len(came)
         return bool(came)
 
-    def head(self, most: int) -> bytes:
+    def read_head(self, most: int) -> bytes:
         """Return the next head, up to and including its empty line. Raises NoReply or OSError."""
         buffer, seen = self.buffer, 0
         while True:
@@ -238,7 +238,7 @@ def read_reply(sock: socket.socket) -> Reply:
     """Read the head of the final answer and return it with its body unread. Raises NoReply or OSError."""
     source, left = _Source(sock), _HEADS
     for _ in range(_INTERIM + 1):
-        head = source.head(left)
+        head = source.read_head(left)
         left -= len(head)
         reply = Reply(source, head)
         if not reply.is_interim:

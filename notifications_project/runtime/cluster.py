@@ -39,7 +39,7 @@ def lead() -> NoReturn:
     cluster.start()
     watching = Watchdog(look)
     while cluster.sentinel.is_alive():
-        if watching.barks():
+        if watching.is_barking():
             leave(STANDS_STILL)
         beat()
         cluster.sentinel.join(BEAT_EVERY)
@@ -94,7 +94,7 @@ class Watchdog:
         self._ask, self._found, self._since = ask, False, time.monotonic()
         threading.Thread(target=self._run, daemon=True, name="watchdog").start()
 
-    def barks(self) -> bool:
+    def is_barking(self) -> bool:
         return self._found
 
     def _run(self) -> NoReturn:

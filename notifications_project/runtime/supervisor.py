@@ -60,7 +60,7 @@ class Child:
     quick_deaths: int = 0
 
 
-def manage(*arguments: str) -> list[str]:
+def build_manage_command(*arguments: str) -> list[str]:
     return [sys.executable, str(BASE / "manage.py"), *arguments]
 
 
@@ -245,7 +245,7 @@ def main(patience: float) -> NoReturn:
     say: Callable[[str], None] = functools.partial(print, flush=True)
     try:
         with Supervisor(patience, say) as children:
-            children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
+            children.start("task cluster", build_manage_command("qcluster_watched"), replaced=True, silent=True)
             say("Workers are running; Ctrl-C or SIGTERM stops them.")
             children.watch()
     except StopRequested:

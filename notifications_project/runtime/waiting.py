@@ -49,7 +49,7 @@ class Seats:
         self._lock = threading.Lock()
 
     @contextmanager
-    def taken_by(self, who: Hashable) -> Iterator[None]:
+    def take(self, who: Hashable) -> Iterator[None]:
         """Hold a seat while the block runs. Raises Busy."""
         with self._lock:
             if self._taken[who] >= self._each:

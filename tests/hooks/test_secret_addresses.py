@@ -91,7 +91,7 @@ def test_nothing_that_lets_anybody_post_is_readable_in_a_dump_or_in_the_log(
     hooks = []
     for known in list_webhook_formats():
         options = OPTIONS.get(known.name, {})
-        url = url_of(receiver, user=not known.authorizes(options))
+        url = url_of(receiver, user=not known.has_authorization(options))
         made = rules.create_webhook(
             organization=acme,
             actor=alice,

@@ -20,11 +20,11 @@ def test_a_standstill_counts_once_the_cluster_had_time_to_start(monkeypatch: pyt
     asked: list[bool] = []
 
     def stands_still() -> bool:
-        asked.append(watching.barks())
+        asked.append(watching.is_barking())
         return True
 
     watching = cluster.Watchdog(stands_still)
-    until(watching.barks, 10, "its barking")
+    until(watching.is_barking, 10, "its barking")
     assert len(asked) > 5, "it asks from the start, as asking wakes workers"
     assert not any(asked[:5])
 
@@ -41,5 +41,5 @@ def test_a_database_that_fails_is_no_standstill(
 
     watching = cluster.Watchdog(fails)
     until(lambda: len(asked) > 5, 10, "its asking")
-    assert not watching.barks()
+    assert not watching.is_barking()
     assert len([record for record in caplog.records if "no route" in record.message]) == 1

@@ -49,9 +49,9 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
         return _ios(request, cell)
     channel = _own(request, kind)
     form = build_form(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
-    if form.is_valid() and not form.proposes():
+    if form.is_valid() and not form.propose_format():
         try:
-            saved, secret = services.set_up(get_signed_in_user(request), kind, **form.values())
+            saved, secret = services.set_up(get_signed_in_user(request), kind, **form.get_values())
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -203,7 +203,7 @@ def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Fo
     endpoint = channel.endpoint if channel else None
     form = build_form(kind, request.POST, endpoint)
     form.is_valid()
-    values = form.values()
+    values = form.get_values()
     format, options = values["format"], values["options"]
     url = values["url"]
     if endpoint:

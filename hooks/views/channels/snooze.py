@@ -89,7 +89,7 @@ def _woken(request: HttpRequest, user: User, mine: list[Channel]) -> bool:
 def _hours_set(request: HttpRequest, user: User, forms: list[HoursForm]) -> bool:
     changed = [form for form in forms if form.has_changed()]
     for form in changed:
-        services.silence(user, [form.channel.kind], hours=(form.hours(),))
+        services.silence(user, [form.channel.kind], hours=(form.get_hours(),))
     messages.success(request, gettext("Quiet hours are saved.") if changed else gettext("Nothing was changed."))
     return True
 

@@ -40,7 +40,7 @@ def extract_typed(form: HookForm) -> dict[str, Any]:
     }
     if isinstance(form, WebhookForm):
         format = form.cleaned_data.get("format", "raw")
-        typed |= {"format": format, "url": form.cleaned_data.get("url", ""), "options": form.options.typed(format)}
+        typed |= {"format": format, "url": form.cleaned_data.get("url", ""), "options": form.options.get_typed(format)}
     return typed
 
 

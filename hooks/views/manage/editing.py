@@ -42,10 +42,10 @@ payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
 def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
     """Leads to the page that shows the new secret, this once; to the test where nothing is signed."""
     form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
-    if form.is_valid() and not form.proposes():
+    if form.is_valid() and not form.propose_format():
         try:
             hook, secret = rules.create_webhook(
-                organization=organization, actor=get_signed_in_user(request), spec=form.spec()
+                organization=organization, actor=get_signed_in_user(request), spec=form.build_spec()
             )
         except InvalidRule as problem:
             form.refuse(problem)
@@ -66,7 +66,7 @@ def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResp
     if form.is_valid():
         try:
             hook = rules.create_email_hook(
-                organization=organization, actor=get_signed_in_user(request), **form.values()
+                organization=organization, actor=get_signed_in_user(request), **form.get_values()
             )
         except InvalidRule as problem:
             form.refuse(problem)
@@ -87,9 +87,9 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         return redirect(f"{reverse(list_of(found), args=[organization.public_id])}#{found.public_id}")
     form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
     form = form_class(request.POST or None, organization=organization, hook=found, initial=get_initial(found))
-    if form.is_valid() and not (isinstance(form, WebhookForm) and form.proposes()):
+    if form.is_valid() and not (isinstance(form, WebhookForm) and form.propose_format()):
         try:
-            if changes := form.changes():
+            if changes := form.get_changes():
                 found = rules.update_hook(found, get_signed_in_user(request), **changes)
         except InvalidRule as problem:
             form.refuse(problem)

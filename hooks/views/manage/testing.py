@@ -95,7 +95,10 @@ def describe_result(
     attempt: Attempt | None = delivery.attempts.order_by("-pk").first()
     result: Shown | None = describe_attempt(delivery, attempt) if attempt else None
     waiting = attempt is None and delivery.state == Delivery.State.PENDING
-    no_mail, no_push = delivery_sentences.lacks_mail_server(delivery), delivery_sentences.lacks_push_key(delivery)
+    no_mail, no_push = (
+        delivery_sentences.is_without_mail_server(delivery),
+        delivery_sentences.is_without_push_key(delivery),
+    )
     return {
         "result": True,
         "delivery": delivery,

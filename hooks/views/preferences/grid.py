@@ -76,7 +76,7 @@ def list_categories(standing: EffectiveSettings, scope: Scope, urgent: Iterable[
 
 
 def build_row(standing: EffectiveSettings, scope: Scope, event_type: EventType, urgent: bool) -> Row:
-    cells = [standing.cell(event_type.name, kind, scope) for kind in Kind]
+    cells = [standing.build_cell(event_type.name, kind, scope) for kind in Kind]
     return Row(
         event_type,
         [_spot(event_type, cell) for cell in cells],

@@ -169,7 +169,7 @@ def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
         "set_page": reverse("hooks:my-notifications-set"),
         "always_page": reverse("hooks:my-notifications-always"),
         "back_words": gettext("Back to the default") if scope == EVERYTHING else gettext("As the general setting"),
-        "changed": standing.changed()[get_scope_id(scope)],
+        "changed": standing.count_choices()[get_scope_id(scope)],
         "tabs": scopes.list_tabs(standing, scope),
         "would": words.describe_would_have(last_days.count(standing, scope, timezone.now())),
     }

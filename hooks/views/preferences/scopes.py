@@ -45,7 +45,7 @@ def page_of(scope: Scope) -> str:
 
 def list_tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
     """Return tabs for everything, organizations, and applications with choices of their own; of many only the first."""
-    changed, shown = standing.changed(), get_scope_id(scope)
+    changed, shown = standing.count_choices(), get_scope_id(scope)
     organizations = [Scope(organization=each.organization) for each in standing.memberships.values()]
     resources = [Scope(resource=each) for each in sorted(standing.resources.values(), key=lambda each: each.name)]
     if scope.resource and scope.resource.pk not in standing.resources:
@@ -71,7 +71,7 @@ def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bo
 def choose(request: HttpRequest) -> HttpResponse:
     """Show the user's organizations, applications and add-ons, found by a part of their names."""
     standing, search = read_effective_settings(request), search_text(request)
-    changed = standing.changed()
+    changed = standing.count_choices()
     organizations = [
         _tab(standing, Scope(organization=each.organization), changed[organization])
         for organization, each in standing.memberships.items()

@@ -15,7 +15,7 @@ from django.db import connections
 
 from notifications_project.accounts.models import User
 from notifications_project.runtime import readiness, sqlite_file, start
-from notifications_project.runtime.supervisor import ChildDied, StopRequested, Supervisor, leave, manage
+from notifications_project.runtime.supervisor import ChildDied, StopRequested, Supervisor, build_manage_command, leave
 
 PATIENCE = 2.0  # seconds that a stop waits for running attempts
 ANSWERS_WITHIN = 30.0
@@ -73,10 +73,10 @@ class Command(BaseCommand):
     def start_all(self, children: Supervisor, plan: start.Start) -> None:
         self.say("Starting ...")
         if plan.sink_port:
-            children.start("mail sink", manage("mail_sink", "--port", str(plan.sink_port)), silent=True)
+            children.start("mail sink", build_manage_command("mail_sink", "--port", str(plan.sink_port)), silent=True)
         web = [sys.executable, "-m", "notifications_project.runtime.web", "--host", plan.host, "--port", str(plan.port)]
         children.start("web server", [*web, "--patience", "1"])
-        children.start("task cluster", manage("qcluster_watched"), replaced=True, silent=True)
+        children.start("task cluster", build_manage_command("qcluster_watched"), replaced=True, silent=True)
         deadline = time.monotonic() + ANSWERS_WITHIN
         while not is_answering(plan.host, plan.port):
             if time.monotonic() > deadline:

@@ -155,7 +155,7 @@ def test_an_event_that_cannot_be_routed_waits_alone_and_is_logged_once(
 ) -> None:
     hook = webhook()
     bad, good = record("git.push"), record("git.push")
-    sound = routing_rules.OrganizationRules.owed
+    sound = routing_rules.OrganizationRules.plan_deliveries
 
     def owed(self: routing_rules.OrganizationRules, event: Event) -> list[routing_rules.PlannedDelivery]:
         if event.pk == bad.pk:

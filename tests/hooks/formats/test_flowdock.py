@@ -276,7 +276,7 @@ def test_the_flow_token_is_optional_and_checked() -> None:
     assert not Flowdock().check_options({})
     assert not Flowdock().check_options({"flow_token": TOKEN})
     assert Flowdock().check_options({"flow_token": "a b"}).keys() == {"flow_token"}
-    assert Flowdock().secret_options({"flow_token": TOKEN}) == {"flow_token": TOKEN}
+    assert Flowdock().select_secret_options({"flow_token": TOKEN}) == {"flow_token": TOKEN}
 
 
 def test_a_url_of_flowdock_proposes_the_format() -> None:

@@ -227,7 +227,7 @@ def test_without_a_url_it_is_hipchat_s_own_and_a_url_of_it_proposes_the_format()
 # --- Verifying a token (what is answered: tests/hooks/preview/test_verifying.py) --------------------------------------
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_token_is_verified_by_a_request_that_cannot_post(version: str) -> None:
-    message = HipChat().verification({**OPTIONS, "version": version}, "https://chat.example")
+    message = HipChat().build_verification({**OPTIONS, "version": version}, "https://chat.example")
     assert isinstance(message, Message)
     assert parse_qs(urlsplit(message.url).query)["auth_test"] == ["true"]
     assert TOKEN not in message.url
@@ -239,8 +239,8 @@ def test_a_token_is_verified_by_a_request_that_cannot_post(version: str) -> None
 
 
 def test_without_a_token_there_is_nothing_to_verify_and_without_a_url_it_is_hipchat_s_own() -> None:
-    assert HipChat().verification({"room": "Ops"}, "https://chat.example") is None
-    message = HipChat().verification(OPTIONS, "")
+    assert HipChat().build_verification({"room": "Ops"}, "https://chat.example") is None
+    message = HipChat().build_verification(OPTIONS, "")
     assert message
     assert message.url.startswith("https://api.hipchat.com/v1/")
 

@@ -106,7 +106,7 @@ def test_telegram_writes_into_a_topic() -> None:
     ],
 )
 def test_urls_that_microsoft_has_ended_are_refused_with_what_to_do_instead(url: str, instead: str) -> None:
-    found = FORMATS["teams"].problem_with_url(url)
+    found = FORMATS["teams"].find_url_problem(url)
     assert (instead in found) if instead else not found
 
 

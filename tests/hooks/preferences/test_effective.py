@@ -118,18 +118,18 @@ def test_it_says_what_matching_does(world: World, situation: str) -> None:
         for resource in (None, world.shop, world.blog):
             event = Event(organization=world.acme, type=name, resource=resource)
             event.about = "{}"  # type: ignore[attr-defined]
-            owed = matching_rules.owed(event)
+            owed = matching_rules.plan_deliveries(event)
             mailed = world.user.email.lower() in [each.address.lower() for each in owed if each.address]
             posted = webhook is not None and webhook.endpoint_id in [each.endpoint.pk for each in owed if each.endpoint]
             of = resource.pk if resource else None
-            assert standing.rule(world.acme.pk, name, "email").of(of) is mailed, (name, resource)
-            assert standing.rule(world.acme.pk, name, "webhook").of(of) is posted, (name, resource)
+            assert standing.find_rule(world.acme.pk, name, "email").is_on(of) is mailed, (name, resource)
+            assert standing.find_rule(world.acme.pk, name, "webhook").is_on(of) is posted, (name, resource)
             if resource:  # what the page shows of one application is the same
-                assert (standing.cell(name, "email", Scope(resource=resource)).state == State.ON) is mailed, name
+                assert (standing.build_cell(name, "email", Scope(resource=resource)).state == State.ON) is mailed, name
 
 
 def why(world: World, event_type: str, scope: Scope = EVERYTHING, kind: str = "email") -> tuple[str, str]:
-    cell = world.standing().cell(event_type, kind, scope)
+    cell = world.standing().build_cell(event_type, kind, scope)
     return cell.state, cell.why
 
 
@@ -188,10 +188,10 @@ def test_what_is_wider_is_named_and_what_is_narrower_differs(world: World) -> No
     assert why(world, DOWN, of_shop) == ("on", "As for Acme: on, you chose it")
     world.choose({DOWN: False}, of_shop)
     standing = world.standing()
-    assert standing.cell(DOWN, "email", EVERYTHING).differs == "differs in Acme (on)"
-    assert standing.cell(DOWN, "email", of_acme).differs == "differs for shop (off)"
-    assert standing.cell(DOWN, "email", of_shop).own
-    assert standing.changed() == {None: 1, world.acme.pk: 1, world.shop.pk: 1}
+    assert standing.build_cell(DOWN, "email", EVERYTHING).differs == "differs in Acme (on)"
+    assert standing.build_cell(DOWN, "email", of_acme).differs == "differs for shop (off)"
+    assert standing.build_cell(DOWN, "email", of_shop).own
+    assert standing.count_choices() == {None: 1, world.acme.pk: 1, world.shop.pk: 1}
 
 
 def test_choices_for_what_was_left_count_for_nothing(world: World) -> None:
@@ -199,7 +199,7 @@ def test_choices_for_what_was_left_count_for_nothing(world: World) -> None:
     world.choose({DOWN: False}, Scope(resource=world.shop))
     organizations.remove_member(organization=world.acme, user=world.user, actor=world.user)
     standing = world.standing()
-    assert standing.changed() == {}
+    assert standing.count_choices() == {}
     assert standing.resources == {}
 
 
@@ -227,4 +227,4 @@ def test_reading_it_takes_as_many_queries_for_many_organizations(
         standing = EffectiveSettings.read(world.user, memberships)
         for name in notification_settings.list_offered():
             for kind in Channel.Kind.values:
-                standing.cell(name, kind, EVERYTHING)
+                standing.build_cell(name, kind, EVERYTHING)

@@ -143,7 +143,7 @@ def test_what_is_wrong_is_said_before_anybody_is_asked(
 def test_only_formats_that_say_so_can_be_verified() -> None:
     assert [known.name for known in list_webhook_formats() if known.can_verify()] == ["hipchat"]
     for known in list_webhook_formats():
-        assert known.can_verify() or known.verification({}, "https://chat.example") is None
+        assert known.can_verify() or known.build_verification({}, "https://chat.example") is None
     for name in ("raw", "mail", "no-such-format"):
         assert verifying.verify(name, "http://127.0.0.1:9", {}) == (
             False,

@@ -38,7 +38,7 @@ def test_no_more_than_three_verifications_of_one_user_run_at_once(
 ) -> None:
     caller = api(alice)
     channel(caller, silent_server)
-    with verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk):
+    with verifying._seats.take(alice.pk), verifying._seats.take(alice.pk), verifying._seats.take(alice.pk):
         answer = caller.post("/api/v1/me/channels/hipchat/verify/", {})
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "5"
@@ -49,7 +49,7 @@ def test_the_page_says_so_too(
     db: None, alice: User, api: Callable[..., Api], client_of: Callable[[User], Client], silent_server: str
 ) -> None:
     channel(api(alice), silent_server)
-    with verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk), verifying._seats.taken_by(alice.pk):
+    with verifying._seats.take(alice.pk), verifying._seats.take(alice.pk), verifying._seats.take(alice.pk):
         answer = client_of(alice).post(reverse("hooks:channel-verify", args=["hipchat"]))
     assert answer.status_code == 429
     assert "You have 3 checks running" in read(answer)
@@ -57,12 +57,12 @@ def test_the_page_says_so_too(
 
 def test_seats_are_bounded_in_all_and_given_back() -> None:
     seats = Seats(each=1, total=2)
-    with seats.taken_by("a"), seats.taken_by("b"), pytest.raises(Busy) as refused, seats.taken_by("c"):
+    with seats.take("a"), seats.take("b"), pytest.raises(Busy) as refused, seats.take("c"):
         pass
     assert refused.value.status == 503
-    with pytest.raises(ZeroDivisionError), seats.taken_by("a"):
+    with pytest.raises(ZeroDivisionError), seats.take("a"):
         _ = 1 / 0
-    with seats.taken_by("a"), seats.taken_by("c"):
+    with seats.take("a"), seats.take("c"):
         pass
 
 

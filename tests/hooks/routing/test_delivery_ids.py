@@ -18,7 +18,7 @@ from hooks import clock
 from hooks.deliveries import test_sends
 from hooks.engine import lanes, taking
 from hooks.models import Delivery, Endpoint, Hook, Lane
-from hooks.models.work import id_of
+from hooks.models.work import derive_delivery_id
 from hooks.queue import lanes as queue_lanes
 from hooks.routing import router
 from notifications_project import ids
@@ -51,20 +51,20 @@ def route_again() -> None:
 @given(UUIDS, UUIDS, UUIDS)
 def test_an_id_follows_from_event_and_endpoint_and_is_a_version_7(event: UUID, one: UUID, other: UUID) -> None:
     event = UUID(int=event.int & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
-    made = id_of(event, one)
-    assert made == id_of(UUID(str(event)), UUID(str(one)))
+    made = derive_delivery_id(event, one)
+    assert made == derive_delivery_id(UUID(str(event)), UUID(str(one)))
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert made.int >> 62 == event.int >> 62
-    assert one == other or made != id_of(event, other)
+    assert one == other or made != derive_delivery_id(event, other)
 
 
 def test_ids_sort_like_those_of_their_events_however_many_are_made_at_once() -> None:
     endpoints = [UUID(int=random.getrandbits(128)) for _ in range(3)]
     events = [ids.uuid7() for _ in range(5_000)]
     for endpoint in endpoints:
-        made = [id_of(event, endpoint) for event in events]
+        made = [derive_delivery_id(event, endpoint) for event in events]
         assert made == sorted(set(made))
-    mixed = [id_of(event, random.choice(endpoints)) for event in events]
+    mixed = [derive_delivery_id(event, random.choice(endpoints)) for event in events]
     assert mixed == sorted(mixed)
 
 
@@ -75,7 +75,7 @@ def test_ids_stay_in_order_when_the_clock_stands_still_or_is_set_back(monkeypatc
     assert made == sorted(set(made))
     assert {each.version for each in made} == {7}
     assert {each.variant for each in made} == {"specified in RFC 4122"}
-    assert [id_of(each, "a") for each in made] == sorted(id_of(each, "a") for each in made)
+    assert [derive_delivery_id(each, "a") for each in made] == sorted(derive_delivery_id(each, "a") for each in made)
 
 
 # --- Routing ---------------------------------------------------------------------------------------------------
@@ -141,5 +141,5 @@ def test_an_event_that_is_committed_late_is_told_after_those_that_were_routed_be
 def test_a_test_has_an_id_of_the_same_kind(hook: Hook, alice: User) -> None:
     first, second = (test_sends.send_hook_test(hook, "job.fail", alice) for _ in range(2))
     assert hook.endpoint is not None
-    assert first.pk == id_of(first.event_id, hook.endpoint.pk)
+    assert first.pk == derive_delivery_id(first.event_id, hook.endpoint.pk)
     assert first.pk < second.pk

@@ -240,7 +240,7 @@ def test_an_answer_that_is_no_json_or_endless_is_an_answer(apns: FakeApns) -> No
 # --- Our token -----------------------------------------------------------------------------------------------
 def test_a_token_that_apple_finds_too_old_is_renewed_at_once(apns: FakeApns, settings: LazySettings) -> None:
     ours = transport.get_provider().token
-    ours.current()
+    ours.get_current()
     claims = {"iss": TEAM_ID, "iat": int(time.time()) - 4000}  # as after the machine was asleep
     ours._text = jwt.encode(claims, settings.APNS_KEY, "ES256", {"kid": KEY_ID})
     assert pushed().arrived
@@ -261,11 +261,11 @@ def test_a_token_is_not_renewed_again_and_again(apns: FakeApns) -> None:
 
 def test_a_token_is_reused_for_45_minutes_and_no_longer(apns: FakeApns, monkeypatch: pytest.MonkeyPatch) -> None:
     token, now = transport.get_provider().token, time.time()
-    first = token.current()
+    first = token.get_current()
     monkeypatch.setattr("hooks.transports.apns_token.time.time", lambda: now + 40 * 60)
-    assert token.current() == first
+    assert token.get_current() == first
     monkeypatch.setattr("hooks.transports.apns_token.time.time", lambda: now + 46 * 60)
-    assert token.current() != first
+    assert token.get_current() != first
 
 
 def test_apple_takes_no_token_of_another_key(apns: FakeApns, settings: LazySettings) -> None:
