@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from events.models import Event
 from hooks.context import has_running_workers
 from hooks.explanations import people
+from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import ExplainedHook, explain_hooks
-from hooks.explanations.people import Explained, Explanation
+from hooks.explanations.people import Explained
 from hooks.explanations.verdicts import Verdict
 from hooks.routing import subjects
 from notifications_project.accounts.access import OrganizationAPIView
@@ -46,16 +47,14 @@ class EventExplanation(OrganizationAPIView):
             members, more = people.find_members(
                 found, search=search, told=told, after=_after(query), size=limit(query.get("limit"))
             )
-        explanation = Explanation(
-            found, members, viewer=self.user.pk, workers=lambda: has_running_workers(self.request._request)
-        )
+        facts = Facts(found, members, viewer=self.user.pk, workers=lambda: has_running_workers(self.request._request))
         answer: dict[str, Any] = {
             "event": {"id": found.public_id, "type": found.type, "test": found.is_test},
             "decided_at": found.routed_at,
         }
         if not mine and "after" not in query:
-            hooks = explain_hooks(explanation, search)
-            addresses = [row for row in explanation.addresses() if search.lower() in row.person.address.lower()]
+            hooks = explain_hooks(facts, search)
+            addresses = [row for row in people.explain_addresses(facts) if search.lower() in row.person.address.lower()]
             answer["hooks"] = [_hook(row) for row in hooks if told in {None, row.verdict.told}]
             answer["addresses"] = [
                 {"address": row.person.address, **_verdict(row.verdicts[0])}
@@ -63,7 +62,9 @@ class EventExplanation(OrganizationAPIView):
                 if told in {None, row.told}
             ]
         following = more and get_next_page(request, {**query, "after": more})
-        members_json = [_member(row, row.person.membership) for row in explanation.members() if row.person.membership]
+        members_json = [
+            _member(row, row.person.membership) for row in people.explain_members(facts) if row.person.membership
+        ]
         return Response({**answer, "members": members_json, "next": following})
 
 

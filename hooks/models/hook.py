@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from events import catalogue
 from events.models import Resource
@@ -39,8 +40,8 @@ class Hook(models.Model):
     """
 
     class Kind(models.TextChoices):
-        EMAIL = "email", "E-mail hook"
-        WEBHOOK = "webhook", "Webhook"
+        EMAIL = "email", _("E-mail hook")
+        WEBHOOK = "webhook", _("Webhook")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="hooks")

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext, ngettext
 
+from events import catalogue
+from events.models import Event
 from hooks.endpoints.options import mask_endpoint_url
 from hooks.models import Endpoint
 from notifications_project.masking import mask_to_host
@@ -36,6 +38,14 @@ def write_until(when: datetime, now: datetime) -> str:
 def capitalize(text: str) -> str:
     """Return the text with its first letter as a capital, and the others as they are."""
     return f"{text[:1].upper()}{text[1:]}"
+
+
+def write_event_title(event: Event) -> str:
+    """Return the type of an event with what it is about: "Process is down: shop"."""
+    label = catalogue.get_label(event.type)
+    if event.resource is None:
+        return label
+    return gettext("%(event)s: %(resource)s") % {"event": label, "resource": event.resource.name}
 
 
 def show_address(endpoint: Endpoint, *, secret: bool = False) -> str:

@@ -23,6 +23,7 @@ from hooks.deliveries import privacy, resending
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, delivery_sentences, phrases
+from hooks.presentation.phrases import write_event_title
 from hooks.views.deliveries.attempts import build_curl, describe_attempt, indent_body
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from hooks.views.manage.finding import find_delivery, may
@@ -77,7 +78,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         "counts": counts_by_kind(organization),
         "hook": hook,
         "event": about,
-        "event_title": _title(about) if about else "",
+        "event_title": write_event_title(about) if about else "",
         "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
     }
     return render(request, "hooks/deliveries/deliveries.html", context)
@@ -208,14 +209,6 @@ def _line(
         "target": private or target(delivery),
         "locked": bool(private) and not privacy.is_owner(delivery, user),
     }
-
-
-def _title(event: Event) -> str:
-    """Return the type of an event with what it is about: "Process is down: shop"."""
-    label = catalogue.get_label(event.type)
-    return (
-        gettext("%(event)s: %(resource)s") % {"event": label, "resource": event.resource} if event.resource else label
-    )
 
 
 def _event(organization: Organization, text: str) -> Event:

@@ -12,8 +12,9 @@ from events import catalogue
 from events.models import Event
 from hooks.context import has_running_workers
 from hooks.explanations import people
+from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import explain_hooks
-from hooks.explanations.people import Explanation
+from hooks.presentation.phrases import write_event_title
 from hooks.routing import subjects
 from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Membership, Organization
@@ -36,20 +37,20 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
     unknown = bool(chosen) and chosen not in _TOLD and not mine
     members, more = ([], None) if unknown else _members(request, found, mine, search, told)
     me = get_signed_in_user(request)
-    explanation = Explanation(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
+    facts = Facts(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
     after = request.GET.get("after", "")
-    hooks = [] if mine or after or unknown else explain_hooks(explanation, search)
-    addresses = [] if mine or after or unknown else explanation.addresses()
+    hooks = [] if mine or after or unknown else explain_hooks(facts, search)
+    addresses = [] if mine or after or unknown else people.explain_addresses(facts)
     shown = [row for row in hooks if told is None or row.verdict.told == told]
     context = {
         "organization": organization,
         "event": found,
-        "label": catalogue.get_label(found.type),
+        "title": write_event_title(found),
         "known": found.type in catalogue.EVENT_TYPES,
         "mine": mine,
         "hooks": shown[:MOST_HOOKS],
         "more_hooks": len(shown) > MOST_HOOKS,
-        "members": explanation.members(),
+        "members": people.explain_members(facts),
         "addresses": [
             row for row in addresses if search.lower() in row.person.address.lower() and told in {None, row.told}
         ],

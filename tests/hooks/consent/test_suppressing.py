@@ -98,7 +98,7 @@ def test_what_comes_later_waits_untried(record: Record, alice: User, dave: User,
     pump()
     waiting = of(dave).deliveries.get(tries=0)
     assert (waiting.state, waiting.due_at) == ("pending", None)
-    with pytest.raises(CannotRedeliver, match="tried again on the hook"):
+    with pytest.raises(CannotRedeliver, match="tried again on its hook"):
         redeliver(waiting, alice)
 
 

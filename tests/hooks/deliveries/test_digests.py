@@ -23,6 +23,7 @@ from hooks.deliveries import digests, resending, test_sends
 from hooks.endpoints import devices, lookup
 from hooks.engine.sweep import sweep
 from hooks.explanations import people
+from hooks.explanations.facts import Facts
 from hooks.manage import rules
 from hooks.models import Channel, Delivery, Endpoint
 from hooks.preferences import notification_settings
@@ -496,11 +497,11 @@ def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: 
     rules.create_webhook(organization=space, actor=alice, spec=rules.WebhookSpec.of(name="All", url=receiver.url))
     digests.send_due()
     event = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
-    explanation = people.Explanation(event, list(space.memberships.select_related("user")), alice.pk)
-    verdicts = {each.channel: each for person in explanation.members() for each in person.verdicts}
+    facts = Facts(event, list(space.memberships.select_related("user")), alice.pk)
+    verdicts = {each.channel: each for person in people.explain_members(facts) for each in person.verdicts}
     assert verdicts["webhook"].why.startswith("It waited for the end of a quiet time, with others.")
     assert verdicts["webhook"].since == ""
-    assert not explanation.asking
+    assert not facts.asking
 
 
 # --- Two at once, and crashes --------------------------------------------------------------------------------

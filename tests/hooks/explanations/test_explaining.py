@@ -13,6 +13,7 @@ from events.models import Event
 from hooks.channels import services
 from hooks.consent import unsubscribing
 from hooks.deliveries import test_sends
+from hooks.explanations.people import explain_addresses, explain_members
 from hooks.manage import rules
 from hooks.models import Delivery, Endpoint, Hook
 from hooks.preferences.notification_settings import Scope
@@ -20,7 +21,7 @@ from hooks.routing import router
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Role
 from tests.conftest import Api, member
-from tests.hooks.explained import DEFAULT, deliver, explanation, of_hook, routed, said
+from tests.hooks.explained import DEFAULT, deliver, of_hook, read_facts, routed, said
 from tests.hooks.pages import ClientOf, Record, Webhook
 from tests.hooks.people import application, turn, with_hipchat, with_webhook
 from tests.pages import get
@@ -61,7 +62,7 @@ def test_not_told_as_the_member_turned_it_off(record: Record, alice: User, acme:
     shop = application(acme, "shop")
     turn(alice, "stack.redeploy.ok", "email", False, Scope(resource=shop))
     event = routed(record, "stack.redeploy.ok", shop)
-    assert said(event, alice) == ("not_told", "Turned off by the member for shop.", "")
+    assert said(event, alice) == ("not_told", "The member turned it off for shop.", "")
     assert said(routed(record, "stack.redeploy.ok"), alice)[0] == "waiting"
 
 
@@ -80,7 +81,7 @@ def test_not_told_as_the_hook_is_restricted(
 def test_not_told_by_default(record: Record, alice: User, dave: User, no_default_mail: None) -> None:
     assert "follow the e-mail hooks" in said(routed(record, "stack.redeploy.ok"), alice)[1]
     assert "off by default" in said(routed(record, "stack.deploy.started"), alice)[1]
-    assert "only admins and managers" in said(routed(record, "hook.failing"), dave)[1]
+    assert "only administrators and managers" in said(routed(record, "hook.failing"), dave)[1]
 
 
 def test_snoozed(record: Record, alice: User) -> None:
@@ -91,7 +92,7 @@ def test_snoozed(record: Record, alice: User) -> None:
     assert until is not None
     assert state == "waiting"
     assert f"{until:%H:%M}." in why
-    assert "Waits: e-mail is snoozed until" in why
+    assert "It waits. E-mail is snoozed until" in why
 
 
 def test_unsubscribed(record: Record, alice: User, acme: Organization) -> None:
@@ -99,7 +100,7 @@ def test_unsubscribed(record: Record, alice: User, acme: Organization) -> None:
     hook = Hook.objects.existing().get(organization=acme)
     unsubscribing.unsubscribe(Endpoint.objects.get(organization=acme, address=alice.email), [hook.pk], alice)
     event = routed(record, "stack.redeploy.fail")
-    assert said(event, alice) == ("not_told", f"Unsubscribed from the hook “{DEFAULT}”.", "")
+    assert said(event, alice) == ("not_told", f"The address unsubscribed from the hook “{DEFAULT}”.", "")
 
 
 def test_a_stopped_address_waits(record: Record, alice: User) -> None:
@@ -112,7 +113,7 @@ def test_an_address_that_has_not_confirmed_yet(record: Record, acme: Organizatio
     settings.EMAIL_CONFIRM_ADDRESSES = True
     notify = rules.Notify(addresses=["ops@elsewhere.example"])
     rules.create_email_hook(organization=acme, actor=None, name="Ops", notify=notify, events=["git.push"])
-    [row] = explanation(routed(record, "git.push")).addresses()
+    [row] = explain_addresses(read_facts(routed(record, "git.push")))
     assert row.person.address == "ops@elsewhere.example"
     assert not row.told
     assert row.verdicts[0].why == "The address has not confirmed yet that it wants to be told."
@@ -124,10 +125,10 @@ def test_a_typed_address_of_a_member_is_explained_as_that_member(
     notify = rules.Notify(addresses=[dave.email.upper()])
     rules.create_email_hook(organization=acme, actor=None, name="Typed", notify=notify, events=["git.push"])
     event = routed(record, "git.push")
-    assert explanation(event).addresses() == []
+    assert explain_addresses(read_facts(event)) == []
     assert said(event, dave)[0] == "waiting"
     turn(dave, "git.push", "email", False)
-    assert said(routed(record, "git.push"), dave)[1] == "Turned off by the member for everything."
+    assert said(routed(record, "git.push"), dave)[1] == "The member turned it off for everything."
 
 
 def test_a_deactivated_account(record: Record, dave: User) -> None:
@@ -154,14 +155,14 @@ def test_a_test_goes_only_to_what_is_tested(acme: Organization, alice: User, dav
     ).event
     state, why, since = said(mailed, alice)
     assert (state, since) == ("waiting", "")
-    assert why.startswith("A test goes only to what is tested: Alice pressed Test.")
+    assert why.startswith("A test goes only to what is tested. Alice pressed Test.")
 
 
 def test_before_it_is_decided_the_rules_say_what_will_be(record: Record, alice: User, webhook: Webhook) -> None:
     webhook(paused=True)
     event = record("server.stopped")
     assert said(event, alice) == ("due", "Members get such e-mails by default.", "")
-    assert of_hook(event, "Receiver") == ("due", "It asks for this. Waits: it is paused.", "")
+    assert of_hook(event, "Receiver") == ("due", "It asks for this. It waits, as the hook is paused.", "")
     assert not Delivery.objects.exists()
 
 
@@ -172,14 +173,14 @@ def test_told_then_and_turned_off_since(record: Record, alice: User) -> None:
     turn(alice, "server.stopped", "email", False)
     state, why, since = said(event, alice)
     assert (state, why) == ("told", "Members get such e-mails by default.")
-    assert since == "Since then: would not be told: turned off by the member for everything."
+    assert since == "With today’s settings: not told. The member turned it off for everything."
 
 
 def test_told_then_by_default_and_now_by_choice(record: Record, alice: User) -> None:
     event = routed(record, "server.stopped")
     turn(alice, "server.stopped", "email", True)
     since = said(event, alice)[2]
-    assert since == "Since then: would be told because the member’s own setting for everything asks for it."
+    assert since == "With today’s settings: told. The member’s own setting for everything asks for it."
 
 
 def test_a_hook_that_was_renamed_is_the_same(record: Record, acme: Organization, alice: User) -> None:
@@ -193,7 +194,7 @@ def test_not_told_then_and_turned_on_since(record: Record, alice: User) -> None:
     turn(alice, "git.push", "email", True)
     state, why, since = said(event, alice)
     assert (state, why) == ("not_told", "Nothing asked for it when it was recorded.")
-    assert since.startswith("Since then: would be told, because the member’s own setting")
+    assert since.startswith("With today’s settings: told. The member’s own setting")
 
 
 def test_who_joined_later(record: Record, acme: Organization) -> None:
@@ -213,10 +214,10 @@ def test_a_hook_that_was_changed_disabled_added_or_deleted_since(
     rules.delete_hook(deleted, None)
     webhook(name="Added")
     told = "It asked for this."
-    since = "Since then: would not be told: it asks for other events: Add-on created."
+    since = "With today’s settings: not told. It asks for other events: Add-on created."
     assert of_hook(event, "Changed") == ("told", told, since)
-    assert "it is disabled" in of_hook(event, "Disabled")[2]
-    assert of_hook(event, "Deleted")[1:] == ("It asked for this. 1 message delivered.", "Since then: it was deleted.")
+    assert "It is disabled" in of_hook(event, "Disabled")[2]
+    assert of_hook(event, "Deleted")[1:] == ("It asked for this. Delivered: 1.", "Since then it was deleted.")
     assert of_hook(event, "Added")[:2] == ("not_told", "It was added later.")
     later = routed(record, "git.push")
     assert of_hook(later, "Changed")[:2] == ("not_told", "It asks for other events: Add-on created.")
@@ -229,13 +230,13 @@ def test_a_hook_that_was_changed_disabled_added_or_deleted_since(
 def test_an_email_hook_says_how_many_it_told(record: Record, acme: Organization, alice: User, dave: User) -> None:
     event = routed(record, "stack.redeploy.ok")
     Delivery.objects.filter(event=event, endpoint__address=dave.email).update(state="delivered", due_at=None)
-    assert of_hook(event, DEFAULT)[:2] == ("told", "It asks for this. 2 e-mails: 1 delivered and 1 waiting.")
+    assert of_hook(event, DEFAULT)[:2] == ("told", "It asks for this. Delivered: 1. Waiting: 1.")
 
 
 def test_news_about_a_hook_never_go_to_it(record: Record, webhook: Webhook) -> None:
     failing = webhook(name="Failing")
     event = routed(record, "hook.failing", hook={"id": failing.public_id, "name": "Failing"})
-    assert of_hook(event, "Failing")[1] == "News about a hook never go to that hook."
+    assert of_hook(event, "Failing")[1] == "News about a hook never goes to that hook."
 
 
 def test_every_rule_that_asks_is_named(record: Record, acme: Organization, alice: User) -> None:
@@ -244,7 +245,7 @@ def test_every_rule_that_asks_is_named(record: Record, acme: Organization, alice
     event = routed(record, "stack.redeploy.ok")
     deliver(event)
     rule = "The hooks “Default deployment result e-mails” and “Ops” ask for it"
-    assert said(event, alice)[1] == f"{rule}, and the member’s own setting for everything asks for it."
+    assert said(event, alice)[1] == f"{rule}. The member’s own setting for everything asks for it."
 
 
 # --- What others may see -------------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ def test_others_see_that_a_member_was_told_and_by_what_and_never_where(
     Delivery.objects.filter(event=event).update(state="failed", due_at=None, outcome="404 Room 'Secret room' not found")
     state, why, _ = said(event, dave, "hipchat", viewer=alice)
     assert (state, why) == ("failed", "The member’s own setting for everything asks for it. It failed.")
-    [row] = explanation(event, dave, viewer=alice).members()
+    [row] = explain_members(read_facts(event, dave, viewer=alice))
     assert [each.channel for each in row.verdicts] == ["email", "hipchat"], "nothing of the webhook, which was not told"
     assert all(each.delivery is None for each in row.verdicts)
     html = get(client_of(alice), f"{home}/events/{event.public_id}/explain/")
@@ -278,30 +279,30 @@ def test_others_do_not_see_what_became_of_a_member_s_channel(
     asked = "The member’s own setting for everything asks for it."
     outcome = "The app was removed from the device, or push was turned off there"
     Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome=outcome)
-    assert said(event, dave, "webhook", viewer=alice)[:2] == ("cancelled", f"{asked} Cancelled.")
+    assert said(event, dave, "webhook", viewer=alice)[:2] == ("cancelled", f"{asked} It was cancelled.")
     assert said(event, dave, "webhook", viewer=dave)[:2] == ("cancelled", f"{asked} Cancelled: {outcome}.")
     services.remove(services.list_channels(dave)["webhook"])
-    assert said(event, dave, "webhook", viewer=alice)[2] == "Since then: would not be told."
-    since = "Since then: would not be told: the webhook is turned on, but not set up."
+    assert said(event, dave, "webhook", viewer=alice)[2] == "With today’s settings: not told."
+    since = "With today’s settings: not told. Webhook is turned on, but not set up."
     assert said(event, dave, "webhook", viewer=dave)[2] == since
     html = get(client_of(alice), f"{home}/events/{event.public_id}/explain/")
     sent = api(alice).get(f"/api/v1{home}/events/{event.public_id}/explanation/").content.decode()
     for page in (html, sent):
-        assert "Cancelled." in page
+        assert "It was cancelled." in page
         assert not [word for word in ("The app was removed", "turned on, but") if word in page]
 
 
 def test_oneself_sees_every_channel(record: Record, dave: User, settings: LazySettings) -> None:
     event = routed(record, "git.push")
-    [row] = explanation(event, dave, viewer=dave).members()
+    [row] = explain_members(read_facts(event, dave, viewer=dave))
     assert [(each.channel, each.why) for each in row.verdicts[1:]] == [
         ("ios", "Pushes to iPhones and iPads are not configured here."),
         ("hipchat", "HipChat is not set up."),
-        ("webhook", "The webhook is not set up."),
+        ("webhook", "Webhook is not set up."),
     ]
     with_webhook(dave)
     assert said(event, dave, "webhook", viewer=dave)[1] == "Not turned on for this."
     turn(dave, "git.push", "webhook", True)
     services.remove(services.list_channels(dave)["webhook"])
     later = routed(record, "git.push")
-    assert said(later, dave, "webhook", viewer=dave)[1] == "The webhook is turned on, but not set up."
+    assert said(later, dave, "webhook", viewer=dave)[1] == "Webhook is turned on, but not set up."

@@ -13,8 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from events.models import Event
 from hooks.explanations import people
+from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import explain_hooks
-from hooks.explanations.people import Explanation
 from hooks.models import Delivery, Hook
 from hooks.routing import subjects
 from hooks.views.deliveries import explaining
@@ -59,7 +59,7 @@ def test_one_s_own_delivery_asks_why_of_oneself(
     turn(dave, "git.push", "webhook", True)
     page = f"{home}/events/{routed(record, 'git.push').public_id}/explain/"
     delivery = f"deliveries/{Delivery.objects.get().public_id}/"
-    assert f'href="/account/notifications/{delivery}">The delivery' in get(client_of(dave), f"{page}?who=me")
+    assert f'href="/account/notifications/{delivery}">Show the delivery' in get(client_of(dave), f"{page}?who=me")
     assert f'href="{page}?who=me">Why?' in get(client_of(dave), f"/account/notifications/{delivery}")
     assert f'href="{page}?who=me">Why?' in get(client_of(dave), f"{home}/{delivery}")
     assert f'href="{page}">Why?' in get(client_of(alice), f"{home}/{delivery}")
@@ -86,7 +86,7 @@ def test_filters_and_search(acme: Organization, alice: User, dave: User, page: s
     assert listed("told=no") == {dave.email}
     assert listed("q=DAV") == {dave.email}
     assert listed("q=default+dep") == {hook}
-    assert "No hook and no member is like this" in get(client_of(alice), f"{page}?q=nobody")
+    assert "No hook and no member matches" in get(client_of(alice), f"{page}?q=nobody")
     assert "There is no such filter" in get(client_of(alice), f"{page}?told=perhaps")
 
 
@@ -138,9 +138,9 @@ def test_ten_times_the_members_take_no_more_queries(record: Record, acme: Organi
         loaded = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
         with CaptureQueriesContext(connection) as counted:
             found, _ = people.find_members(loaded, size=size)
-            shown = Explanation(loaded, found)
-            assert len(shown.members()) == size
-            explain_hooks(shown)
+            facts = Facts(loaded, found)
+            assert len(people.explain_members(facts)) == size
+            explain_hooks(facts)
         return len(counted)
 
     assert queries(5) == queries(50)
@@ -154,7 +154,7 @@ def test_more_hooks_than_fit_are_found_by_name(
     html = get(client_of(alice), page)
     assert first.public_id in html
     assert second.public_id not in html
-    assert "More hooks than fit here" in html
+    assert "There are more hooks than fit here" in html
     assert second.public_id in get(client_of(alice), f"{page}?q=second")
 
 

@@ -15,8 +15,9 @@ from events.intake import NewEvent, record
 from events.models import Event, Resource
 from events.representation import Source
 from hooks.endpoints.lookup import get_or_create_mail_endpoint
+from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import explain_hooks
-from hooks.explanations.people import Explanation, find_members
+from hooks.explanations.people import explain_addresses, explain_members, find_members
 from hooks.manage import rules
 from hooks.models import Channel, Endpoint, Hook, NotificationSetting, Unsubscription
 from hooks.routing.router import route
@@ -191,12 +192,12 @@ def explained(event: Event, size: int) -> set[tuple[str, str]]:
     after: int | None = None
     while True:
         page, after = find_members(event, after=after, size=size)
-        for row in Explanation(event, page).members():
+        for row in explain_members(Facts(event, page)):
             name = row.person.membership.user.name
             found |= {(name, verdict.channel) for verdict in row.verdicts if verdict.told}
         if after is None:
             break
-    strangers = Explanation(event, []).addresses()
+    strangers = explain_addresses(Facts(event, []))
     return found | {(row.person.address, str(EMAIL)) for row in strangers if row.told}
 
 
@@ -238,9 +239,9 @@ def test_matching_the_explanation_and_the_rule_agree_about_everybody(
         route()
         event = read(stored)
         assert explained(event, size) == decided, "what was done"
-        people = Explanation(event, find_members(event)[0])
-        verdicts = [verdict for row in people.members() for verdict in row.verdicts]
-        verdicts += [row.verdict for row in explain_hooks(people)]
+        facts = Facts(event, find_members(event)[0])
+        verdicts = [verdict for row in explain_members(facts) for verdict in row.verdicts]
+        verdicts += [row.verdict for row in explain_hooks(facts)]
         assert all(verdict.why.endswith(".") for verdict in verdicts)
         assert all(not verdict.since for verdict in verdicts), "nothing was changed since"
         transaction.set_rollback(True)
