@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
@@ -19,6 +19,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission, list_roles_with
+from notifications_project.not_found import decode_or_404
 from notifications_project.paging import get_page
 
 _TONES = {Outcome.GOOD: "good", Outcome.BAD: "bad", Outcome.NEUTRAL: ""}
@@ -36,7 +37,7 @@ def list_events(request: HttpRequest, organization: Organization) -> HttpRespons
     about = _resource(organization, resource) if resource else None
     if about:
         found = found.filter(resource=about)
-    page = get_page(found, _id(before, "evt") if before else None)
+    page = get_page(found, decode_or_404(before, "evt") if before else None)
     context = {
         "organization": organization,
         "rows": [{"event": event, **_described(event.type)} for event in page.items],
@@ -54,7 +55,7 @@ def list_events(request: HttpRequest, organization: Organization) -> HttpRespons
 
 
 def _resource(organization: Organization, public_id: str) -> Resource:
-    return get_object_or_404(organization.resources.for_ids(_id(public_id, *Resource.KINDS)))
+    return get_object_or_404(organization.resources.for_ids(decode_or_404(public_id, *Resource.KINDS)))
 
 
 def _choices(organization: Organization, chosen: Resource | None) -> list[Resource]:
@@ -135,10 +136,3 @@ def _recorded_by(each: EventType) -> str:
     if each.permission == Permission.RECORD_EVENTS:
         return ""
     return gettext("Roles that may record it: %(roles)s") % {"roles": list_roles_with(each.permission)}
-
-
-def _id(text: str, *prefixes: str) -> UUID:
-    try:
-        return ids.decode(text, *prefixes)
-    except ValueError:
-        raise Http404("There is no such id.") from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, time
 from typing import Any
 
@@ -27,7 +25,7 @@ from hooks.preview import verifying
 from hooks.preview.preview import Draft, choose_first_type
 from notifications_project import ids
 from notifications_project.accounts.organizations import ensure_personal_space
-from notifications_project.api.errors import make_invalid
+from notifications_project.api.errors import answer_field_errors, make_invalid
 from notifications_project.api.lists import answer_whole
 from notifications_project.api.shapes import Shape, check, check_body
 
@@ -38,15 +36,6 @@ _READ_ONLY = frozenset(
     {"id", "kind", "set_up", "state", "address", "devices", "quiet_until", "waiting", "health", "explanation"}
 )
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-
-
-@contextmanager
-def _by_the_rules() -> Iterator[None]:
-    """Turn a broken rule into the API's 422."""
-    try:
-        yield
-    except InvalidRule as problem:
-        raise make_invalid(problem.errors) from None
 
 
 class ChannelAPIView(OwnAPIView):
@@ -86,28 +75,28 @@ class ChannelDetail(ChannelAPIView):
         known = kind in services.WITH_ENDPOINT and not _is_there(self.list_channels()[kind])
         sent = self._sent(request, kind if known else self.get_channel(kind).kind)
         secret = ""
-        with _by_the_rules():
+        with answer_field_errors():
             if kind in services.WITH_ENDPOINT:
                 leads = {"url": "", "format": "", "options": {}} | {name: sent[name] for name in _LEADS if name in sent}
                 _, secret = services.set_up(self.user, kind, **leads)
-            self._silence(kind, sent)
+            self._change_quiet_times(kind, sent)
         shown = serialize_channel(self.get_channel(kind)) | ({"secret": secret} if secret else {})
         return Response(shown, status=status.HTTP_201_CREATED if known else status.HTTP_200_OK)
 
     def patch(self, request: Request, kind: str) -> Response:
         channel = self.get_channel(kind)
         sent = self._sent(request, kind)
-        with _by_the_rules():
+        with answer_field_errors():
             if channel.endpoint and sent.keys() & _LEADS.keys():
                 stands = _leads(channel.endpoint)
                 if sent.get("format", stands["format"]) != stands["format"]:
                     stands["options"] = {}  # another format has other options
                 services.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
-            self._silence(kind, sent)
+            self._change_quiet_times(kind, sent)
         return Response(serialize_channel(self.get_channel(kind)))
 
     def delete(self, request: Request, kind: str) -> Response:
-        with _by_the_rules():
+        with answer_field_errors():
             services.remove(self.get_channel(kind))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -125,22 +114,20 @@ class ChannelDetail(ChannelAPIView):
         }
         return sent
 
-    def _silence(self, kind: str, sent: dict[str, Any]) -> None:
+    def _change_quiet_times(self, kind: str, sent: dict[str, Any]) -> None:
         """Change snooze and quiet hours if they differ: an unchanged snooze may be over by now, which is no error."""
         stands = self.get_channel(kind)
-        snooze = (
-            (sent["snoozed_until"],)
-            if sent.get("snoozed_until", stands.snoozed_until) != stands.snoozed_until
-            else None
-        )
         own = (stands.quiet_from, stands.quiet_until) if stands.quiet_from and stands.quiet_until else None
-        hours = (sent["quiet_hours"],) if sent.get("quiet_hours", own) != own else None
-        if snooze or hours:
-            try:
-                services.silence(self.user, [kind], snooze=snooze, hours=hours)
-            except InvalidRule as problem:
-                names = {"until": "snoozed_until", "quiet_until": "quiet_hours.until"}
-                raise make_invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None
+        until, hours = sent.get("snoozed_until", stands.snoozed_until), sent.get("quiet_hours", own)
+        try:
+            services.check_hours(hours)  # else an error of the hours would leave the snooze changed
+            if until != stands.snoozed_until:
+                services.snooze(self.user, [kind], until)
+            if hours != own:
+                services.set_quiet_hours(self.user, kind, hours)
+        except InvalidRule as problem:
+            names = {"until": "snoozed_until", "quiet_until": "quiet_hours.until"}
+            raise make_invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None
 
 
 class ChannelTest(ChannelAPIView):
@@ -191,7 +178,7 @@ class ChannelRotateSecret(ChannelAPIView):
     def post(self, request: Request, kind: str) -> Response:
         channel = self.get_channel(kind)
         check(check_body(request.data), {})
-        with _by_the_rules():
+        with answer_field_errors():
             return Response({"secret": services.rotate_secret(channel)})
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +13,7 @@ from rest_framework.response import Response
 from hooks.api.own import OwnAPIView
 from hooks.endpoints import devices
 from hooks.models import Device
-from notifications_project.api.errors import make_invalid
+from notifications_project.api.errors import answer_field_errors
 from notifications_project.api.lists import answer_whole
 from notifications_project.api.shapes import check, check_body
 
@@ -28,15 +26,6 @@ class DeviceAPIView(OwnAPIView):
         return found
 
 
-@contextmanager
-def _by_the_rules() -> Iterator[None]:
-    """Turn an invalid device into the API's 422."""
-    try:
-        yield
-    except devices.InvalidDevice as problem:
-        raise make_invalid(problem.errors) from None
-
-
 class DeviceList(DeviceAPIView):
     """GET all devices by name. POST `{"token", "name"}` to register one: 201, or 200 if it was registered already."""
 
@@ -47,7 +36,7 @@ class DeviceList(DeviceAPIView):
     def post(self, request: Request) -> Response:
         sent = check_body(request.data)
         check(sent, {"token": str, "name": str}, frozenset({"token", "name"}))
-        with _by_the_rules():
+        with answer_field_errors():
             device, new = devices.register(self.user, sent["token"], sent["name"])
         return Response(
             serialize_device(self.get_device(device.pk)), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK
@@ -64,7 +53,7 @@ class DeviceDetail(DeviceAPIView):
         found, sent = self.get_device(device), check_body(request.data)
         check(sent, {"name": str})
         if "name" in sent:
-            with _by_the_rules():
+            with answer_field_errors():
                 devices.rename(found, sent["name"])
         return Response(serialize_device(found))
 

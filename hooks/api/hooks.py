@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from hooks.preview import verifying
 from hooks.preview.preview import Draft
 from notifications_project.accounts.access import OrganizationAPIView
 from notifications_project.accounts.roles import Permission, allows
-from notifications_project.api.errors import make_invalid
+from notifications_project.api.errors import answer_field_errors, make_invalid
 from notifications_project.api.lists import answer_whole, read_parameters
 from notifications_project.api.shapes import check, check_body
 
@@ -52,15 +51,6 @@ class HookAPIView(OrganizationAPIView):
         return [serialize_hook(hook, silent.get(hook.pk, ()), secret=secret) for hook in hooks]
 
 
-@contextmanager
-def _by_the_rules() -> Iterator[None]:
-    """Turn a broken rule into the API's 422."""
-    try:
-        yield
-    except rules.InvalidRule as problem:
-        raise make_invalid(problem.errors) from None
-
-
 class HookList(HookAPIView):
     """GET all hooks by name, filtered by `kind`. POST to create one; only this answer has a webhook's `secret`."""
 
@@ -77,7 +67,7 @@ class HookList(HookAPIView):
     def post(self, request: Request, owner: UUID) -> Response:
         kind, sent = forms.parse_new_hook(request.data)
         shown: dict[str, Any] = {}
-        with _by_the_rules():
+        with answer_field_errors():
             if kind == Hook.Kind.WEBHOOK:
                 hook, shown["secret"] = rules.create_webhook(
                     organization=self.organization, actor=self.user, spec=rules.WebhookSpec.of(**sent)
@@ -102,14 +92,14 @@ class HookDetail(HookAPIView):
         return self._change(request, hook, complete=True)
 
     def delete(self, request: Request, owner: UUID, hook: UUID) -> Response:
-        with _by_the_rules():
+        with answer_field_errors():
             rules.delete_hook(self.get_hook(hook), self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _change(self, request: Request, pk: UUID, *, complete: bool) -> Response:
         hook = self.get_hook(pk)
         sent = forms.parse_changes(hook, request.data, complete=complete)
-        with _by_the_rules():
+        with answer_field_errors():
             rules.update_hook(hook, self.user, **sent)
         return Response(self.serialize(self.get_hook(pk)))
 
@@ -158,5 +148,5 @@ class RotateSecret(HookAPIView):
     def post(self, request: Request, owner: UUID, hook: UUID) -> Response:
         found = self.get_hook(hook)
         check(check_body(request.data), {})
-        with _by_the_rules():
+        with answer_field_errors():
             return Response({"secret": rules.rotate_secret(found, self.user)})

@@ -15,10 +15,10 @@ from hooks.audience.quiet_times import can_be_urgent
 from hooks.models import Channel, Urgent
 from hooks.preferences import notification_settings
 from hooks.preferences.effective import EffectiveSettings, SettingCell
-from hooks.preferences.notification_settings import Choice, InvalidSetting, Scope
+from hooks.preferences.notification_settings import Choice, Scope
 from hooks.preferences.scopes import UnknownScope, find_scope, get_scope_key
 from notifications_project.accounts.models import User
-from notifications_project.api.errors import ApiError, describe_error, make_invalid
+from notifications_project.api.errors import ApiError, answer_field_errors, describe_error, make_invalid
 from notifications_project.api.lists import read_parameters
 from notifications_project.api.shapes import check, check_body
 
@@ -73,12 +73,10 @@ class NotificationSettings(OwnAPIView):
     @transaction.atomic
     def _change(self, scope: Scope, wanted: Sequence[Choice], urgent: Mapping[str, bool]) -> dict[str, Any]:
         marked = _urgent(self.user)
-        try:
+        with answer_field_errors():  # a channel was removed or a membership ended meanwhile
             before = notification_settings.choose(self.user, wanted, scope)
             for name, mark in urgent.items():
                 notification_settings.mark_urgent(self.user, name, mark)
-        except InvalidSetting as problem:  # a channel was removed or a membership ended meanwhile
-            raise make_invalid(problem.errors) from None
         return {
             "scope": get_scope_key(scope),
             "settings": [

@@ -6,7 +6,7 @@ E-mail and iOS have no endpoint here: mail goes to the user's address, pushes to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -150,39 +150,55 @@ def remove(channel: Channel) -> None:
     audit.record(space, channel.user, "channel.removed", channel.english_name)
 
 
-def silence(
-    user: User,
-    kinds: Collection[str],
-    *,
-    snooze: tuple[datetime | None] | None = None,
-    hours: tuple[tuple[time, time] | None] | None = None,
-) -> None:
-    """Change the snooze (until when, or not at all) or the daily quiet hours (or none) of some channels.
+def snooze(user: User, kinds: Collection[str], until: datetime | None) -> None:
+    """Snooze some channels until a time; None ends the snooze.
 
     What waits because of that waits until the new time, or goes out at once. Raises InvalidRule.
     """
     now = clock.now()
-    if snooze and snooze[0]:
-        snooze = (_checked(snooze[0], now),)
-    if hours and hours[0] and hours[0][0] == hours[0][1]:
+    end = _check_end(until, now) if until else None
+
+    def change(channel: Channel) -> str:
+        channel.snoozed_until = end
+        return "channel.snoozed" if end else "channel.awake"
+
+    _change_quiet_times(user, kinds, change, now)
+
+
+def set_quiet_hours(user: User, kind: str, hours: tuple[time, time] | None) -> None:
+    """Set the daily quiet hours of a channel; None ends them.
+
+    What waits because of them waits until the new time, or goes out at once. Raises InvalidRule.
+    """
+    check_hours(hours)
+
+    def change(channel: Channel) -> str:
+        channel.quiet_from, channel.quiet_until = hours or (None, None)
+        return "channel.quiet_hours_set" if hours else "channel.quiet_hours_ended"
+
+    _change_quiet_times(user, [kind], change, clock.now())
+
+
+def check_hours(hours: tuple[time, time] | None) -> None:
+    """Raise InvalidRule for quiet hours that end when they begin."""
+    if hours and hours[0] == hours[1]:
         raise InvalidRule({"quiet_until": gettext("Quiet hours must end at another time than they begin.")})
+
+
+def _change_quiet_times(user: User, kinds: Collection[str], change: Callable[[Channel], str], now: datetime) -> None:
+    """Change channels, each with the audit action that `change` returns, and move what waits for them."""
     with transaction.atomic():
         space = _locked_space(user)
         for kind in kinds:
             channel = _get_or_create_channel(user, kind)
-            if snooze:
-                channel.snoozed_until = snooze[0]
-                audit.record(space, user, *_audit_action("snoozed", "awake", channel, snooze[0]))
-            if hours:
-                channel.quiet_from, channel.quiet_until = hours[0] or (None, None)
-                audit.record(space, user, *_audit_action("quiet_hours_set", "quiet_hours_ended", channel, hours[0]))
+            audit.record(space, user, change(channel), channel.english_name)
             channel.save()
             waiting = find_waiting(channel).filter(quiet_until__isnull=False)
             digests.wait_until(waiting, find_quiet_end(channel, user.time_zone, now) or now)
     digests.send_due(user)
 
 
-def _checked(until: datetime, now: datetime) -> datetime:
+def _check_end(until: datetime, now: datetime) -> datetime:
     """Return the end of a snooze in UTC. Raises InvalidRule: calendars and databases cannot hold every far time."""
     try:
         until = until.astimezone(UTC)
@@ -219,10 +235,6 @@ def _get_or_create_channel(user: User, kind: str) -> Channel:
     if channel is None:
         raise InvalidRule({"channel": gettext("%(channel)s is not set up.") % {"channel": Kind(kind).label}})
     return channel
-
-
-def _audit_action(begun: str, ended: str, channel: Channel, value: object) -> tuple[str, str]:
-    return f"channel.{begun if value else ended}", channel.english_name
 
 
 def _locked_space(user: User) -> Organization:

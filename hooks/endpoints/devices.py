@@ -23,18 +23,15 @@ from notifications_project.accounts import audit
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.encryption import hash_with_each_key, hash_with_key
+from notifications_project.field_errors import FieldErrors
 from notifications_project.spelling import is_visible, normalize_text
 
 MOST = 20  # devices of a user
 _TOKEN = re.compile(r"[0-9a-f]{64,200}")  # Apple says that its length may change
 
 
-class InvalidDevice(Exception):
-    """A device was sent with faults: `errors` maps a field's name to a message for people."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
-        self.errors = errors
+class InvalidDevice(FieldErrors):
+    """A device was sent with an invalid token or name."""
 
 
 def explain_no_push() -> str:

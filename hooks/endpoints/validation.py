@@ -9,16 +9,13 @@ from django.utils.translation import gettext
 
 from hooks.formats import FORMATS, list_webhook_formats
 from hooks.transports import outbound
+from notifications_project.field_errors import FieldErrors
 from notifications_project.masking import DOTS
 from notifications_project.network.web_address import BadAddress, parse
 
 
-class InvalidRule(Exception):
-    """A hook was asked for with faults: `errors` maps a field's name to a message for people."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
-        self.errors = errors
+class InvalidRule(FieldErrors):
+    """A hook or channel was asked for with invalid values."""
 
 
 def check(errors: dict[str, str]) -> None:

@@ -27,14 +27,11 @@ from notifications_project.accounts import audit
 from notifications_project.accounts.models import Membership, Organization, User
 from notifications_project.accounts.organizations import ensure_personal_space
 from notifications_project.bulk import split_into_chunks
+from notifications_project.field_errors import FieldErrors
 
 
-class InvalidSetting(Exception):
-    """A choice is invalid: `errors` maps a field (`event_type`, `channel`, `scope`) to words for people."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
-        self.errors = errors
+class InvalidSetting(FieldErrors):
+    """A choice is invalid: its `event_type`, `channel` or `scope`."""
 
 
 class NotSetUp(InvalidSetting):

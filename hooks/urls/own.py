@@ -28,5 +28,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("channels/<slug:kind>/", include(one_channel)),
     path("deliveries/<delivery:delivery>/", own_deliveries.show_own_delivery, name="own-delivery"),
     path("deliveries/<delivery:delivery>/redeliver/", own_deliveries.redeliver, name="own-redeliver"),
-    path("snooze/", snooze.snooze, name="snooze"),
+    path("snooze/", snooze.show_snooze, name="snooze"),
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import BadRequest, DisallowedHost, RequestDataTooBig, SuspiciousOperation
@@ -22,6 +23,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from notifications_project.api.parsing import BodyTooLong
+from notifications_project.field_errors import FieldErrors
 from notifications_project.runtime import outage
 from notifications_project.runtime.waiting import Busy
 
@@ -50,6 +52,15 @@ class ApiError(exceptions.APIException):
 def make_invalid(errors: Mapping[str, str]) -> ApiError:
     """Return an error with status 422 and these messages by field."""
     return ApiError(422, (describe_error(message, field) for field, message in errors.items()))
+
+
+@contextmanager
+def answer_field_errors() -> Iterator[None]:
+    """Turn what the domain calls invalid into the API's 422."""
+    try:
+        yield
+    except FieldErrors as problem:
+        raise make_invalid(problem.errors) from None
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:

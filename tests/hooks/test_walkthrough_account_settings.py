@@ -262,7 +262,7 @@ def test_a_deactivated_user_gets_nothing_on_any_channel(acme: Organization, alic
 def test_who_leaves_is_told_nothing_more_not_even_what_waits(acme: Organization, alice: User, dave: User) -> None:
     set_up_all(dave)
     choose_all(dave, dict.fromkeys(KINDS, True))
-    services.silence(dave, KINDS, snooze=(timezone.now() + timedelta(hours=1),))
+    services.snooze(dave, KINDS, timezone.now() + timedelta(hours=1))
     record_all(acme)
     assert len([name for *_, name in told() if name == "Dave"]) == len(TYPES) * len(KINDS)
     waiting = list(Delivery.objects.filter(quiet_until__isnull=False).values_list("pk", flat=True))
@@ -279,7 +279,7 @@ def test_who_leaves_is_told_nothing_more_not_even_what_waits(acme: Organization,
 def test_a_quiet_channel_waits_and_urgent_bad_news_passes(acme: Organization, alice: User) -> None:
     set_up_all(alice)
     choose_all(alice, dict.fromkeys(KINDS, True))
-    services.silence(alice, [EMAIL, HIPCHAT], snooze=(timezone.now() + timedelta(hours=1),))
+    services.snooze(alice, [EMAIL, HIPCHAT], timezone.now() + timedelta(hours=1))
     notification_settings.mark_urgent(alice, "process.down", True)
     record_all(acme)
     told()
@@ -403,7 +403,7 @@ def test_a_quiet_channel_sends_nothing_and_urgent_bad_news_at_once(
     pump: Run,
     mailbox: Mailbox,
 ) -> None:
-    services.silence(alice, [EMAIL], snooze=(timezone.now() + timedelta(hours=1),))
+    services.snooze(alice, [EMAIL], timezone.now() + timedelta(hours=1))
     notification_settings.mark_urgent(alice, "process.down", True)
     found = events()
     pump()

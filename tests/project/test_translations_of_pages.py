@@ -207,8 +207,8 @@ def test_channels_with_trouble(reader: Reader, acme: Organization, alice: User, 
     type(webhook.endpoint).objects.filter(pk=webhook.endpoint.pk).update(
         disabled_at=timezone.now(), disabled_reason=Remark(RemarkCode.FAILED_TOO_LONG, days=5)
     )
-    services.silence(alice, ["email", "webhook"], snooze=(timezone.now() + timedelta(days=2),))
-    services.silence(alice, ["hipchat"], hours=((time(0), time(23, 59)),))
+    services.snooze(alice, ["email", "webhook"], timezone.now() + timedelta(days=2))
+    services.set_quiet_hours(alice, "hipchat", (time(0), time(23, 59)))
     for page in ("channels", "my-notifications", "snooze"):
         reader.open(browser, reverse(f"hooks:{page}"))
     for page in ("channel-test", "channel-set-up", "channel-remove"):

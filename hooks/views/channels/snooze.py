@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -24,34 +25,77 @@ from notifications_project.accounts.models import User
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def snooze(request: HttpRequest) -> HttpResponse:
-    """Serve one address with three forms: `do` says which was sent (snooze, wake, hours)."""
+def show_snooze(request: HttpRequest) -> HttpResponse:
+    """Serve one address with three forms: `do` says which was sent."""
+    sent = request.POST.get("do", "") if request.method == "POST" else ""
+    serve = _FORMS.get(sent, _show)
+    return serve(request)
+
+
+def _snooze(request: HttpRequest) -> HttpResponse:
+    user = get_signed_in_user(request)
+    form = _build_form(user, request.POST)
+    if not form.is_valid():
+        return _show(request, form)
+    kinds, until = form.cleaned_data["channels"], form.end()
+    try:
+        services.snooze(user, kinds, until)
+    except InvalidRule as problem:
+        for name, message in problem.errors.items():
+            form.add_error(name if name in form.fields else None, message)
+        return _show(request, form)
+    words = ngettext("%(channels)s is snoozed until %(time)s.", "%(channels)s are snoozed until %(time)s.", len(kinds))
+    time = channels_cards.describe_time(until, user.time_zone, form.now)
+    messages.success(request, words % {"channels": _join_labels(kinds), "time": time})
+    return redirect("hooks:snooze")
+
+
+def _end_snooze(request: HttpRequest) -> HttpResponse:
+    """End the snooze of the chosen channel, or of all."""
+    user = get_signed_in_user(request)
+    snoozed = [channel.kind for channel in _list_channels(user) if channel.snoozed_until]
+    kinds = [kind for kind in snoozed if request.POST.get("channel") in (kind, None)]
+    if kinds:
+        services.snooze(user, kinds, None)
+        words = gettext("%(channels)s: the snooze is over. What waited arrives as one digest.")
+        messages.success(request, words % {"channels": _join_labels(kinds)})
+    return redirect("hooks:snooze")
+
+
+def _set_hours(request: HttpRequest) -> HttpResponse:
+    user = get_signed_in_user(request)
+    forms = [HoursForm(request.POST, channel) for channel in _list_channels(user)]
+    if not all(form.is_valid() for form in forms):
+        return _show(request, hours=forms)
+    changed = [form for form in forms if form.has_changed()]
+    for form in changed:
+        services.set_quiet_hours(user, form.channel.kind, form.get_hours())
+    messages.success(request, gettext("Quiet hours are saved.") if changed else gettext("Nothing was changed."))
+    return redirect("hooks:snooze")
+
+
+def _show(request: HttpRequest, form: SnoozeForm | None = None, hours: list[HoursForm] | None = None) -> HttpResponse:
+    """Show the page; `form` or `hours` is given if something in it is wrong."""
     user, now = get_signed_in_user(request), timezone.now()
-    mine = _silenceable(user)
-    sent = request.POST.get("do") if request.method == "POST" else None
-    kinds = [(channel.kind, channel.get_kind_display()) for channel in mine]
-    form = SnoozeForm(request.POST if sent == "snooze" else None, kinds=kinds, now=now, zone=user.time_zone)
-    hours = [HoursForm(request.POST if sent == "hours" else None, channel) for channel in mine]
-    if (
-        (sent == "snooze" and form.is_valid() and _snoozed(request, user, form))
-        or (sent == "hours" and all(each.is_valid() for each in hours) and _hours_set(request, user, hours))
-        or (sent == "wake" and _woken(request, user, mine))
-    ):
-        return redirect("hooks:snooze")
-    cards = [channels_cards.build_card(channel, now) for channel in mine]
-    wrong = bool(form.errors or any(each.errors for each in hours))
+    channels = _list_channels(user)
+    cards = [channels_cards.build_card(channel, now) for channel in channels]
     context: dict[str, Any] = {
-        "form": form,
-        "rows": list(zip(cards, hours, strict=True)),
+        "form": form or _build_form(user, None),
+        "rows": list(zip(cards, hours or [HoursForm(None, channel) for channel in channels], strict=True)),
         "asleep": [card for card in cards if card.quiet],
         "zone": user.time_zone,
-        "wrong_hours": sent == "hours" and wrong,
+        "wrong_hours": bool(hours),
         "now": now,
     }
-    return render(request, "hooks/channels/snooze.html", context, status=422 if wrong else 200)
+    return render(request, "hooks/channels/snooze.html", context, status=422 if form or hours else 200)
 
 
-def _silenceable(user: User) -> list[Channel]:
+def _build_form(user: User, data: Any) -> SnoozeForm:
+    kinds = [(channel.kind, channel.get_kind_display()) for channel in _list_channels(user)]
+    return SnoozeForm(data, kinds=kinds, now=timezone.now(), zone=user.time_zone)
+
+
+def _list_channels(user: User) -> list[Channel]:
     """Return the channels that can be silenced: e-mail, and those that are set up."""
     there = services.list_channels(user)
     email = there.pop(Channel.Kind.EMAIL, None) or Channel(user=user, kind=Channel.Kind.EMAIL)
@@ -61,38 +105,12 @@ def _silenceable(user: User) -> list[Channel]:
     return found
 
 
-def _snoozed(request: HttpRequest, user: User, form: SnoozeForm) -> bool:
-    kinds, until = form.cleaned_data["channels"], form.end()
-    try:
-        services.silence(user, kinds, snooze=(until,))
-    except InvalidRule as problem:
-        for name, message in problem.errors.items():
-            form.add_error(name if name in form.fields else None, message)
-        return False
-    words = ngettext("%(channels)s is snoozed until %(time)s.", "%(channels)s are snoozed until %(time)s.", len(kinds))
-    time = channels_cards.describe_time(until, user.time_zone, form.now)
-    messages.success(request, words % {"channels": _named(kinds), "time": time})
-    return True
-
-
-def _woken(request: HttpRequest, user: User, mine: list[Channel]) -> bool:
-    """End the snooze of the chosen channel, or of all."""
-    there = [channel.kind for channel in mine if channel.snoozed_until]
-    kinds = [kind for kind in there if request.POST.get("channel") in (kind, None)]
-    if kinds:
-        services.silence(user, kinds, snooze=(None,))
-        words = gettext("%(channels)s: the snooze is over. What waited arrives as one digest.")
-        messages.success(request, words % {"channels": _named(kinds)})
-    return True
-
-
-def _hours_set(request: HttpRequest, user: User, forms: list[HoursForm]) -> bool:
-    changed = [form for form in forms if form.has_changed()]
-    for form in changed:
-        services.silence(user, [form.channel.kind], hours=(form.get_hours(),))
-    messages.success(request, gettext("Quiet hours are saved.") if changed else gettext("Nothing was changed."))
-    return True
-
-
-def _named(kinds: list[str]) -> str:
+def _join_labels(kinds: list[str]) -> str:
     return join_names([str(Channel.Kind(kind).label) for kind in kinds])
+
+
+_FORMS: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "snooze": _snooze,
+    "hours": _set_hours,
+    "wake": _end_snooze,
+}

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -32,6 +32,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import get_signed_in_user, organization_page
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
+from notifications_project.not_found import decode_or_404
 from notifications_project.paging import get_page
 
 _MOST_ATTEMPTS = 50
@@ -45,7 +46,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     unknown = bool(state) and state not in Delivery.State.values
     about = _event(organization, event) if event else None
     found = delivery_lists.list_deliveries(
-        organization, state=state, hook=_id(hook, "hook") if hook else None, event=about.pk if about else None
+        organization, state=state, hook=decode_or_404(hook, "hook") if hook else None, event=about.pk if about else None
     )
     if unknown:
         found = found.none()
@@ -55,7 +56,7 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
         .select_related("event__resource", "endpoint", "hook")
         .defer("endpoint__secrets")
     )
-    page = get_page(loaded, _id(before, "dlv") if before else None)
+    page = get_page(loaded, decode_or_404(before, "dlv") if before else None)
     now, private = timezone.now(), privacy.find_owners(page.items)
     context = {
         "organization": organization,
@@ -171,7 +172,7 @@ def redeliver_selected(request: HttpRequest, organization: Organization) -> Http
     back = redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
     if request.method != "POST":
         return back
-    wanted = [_id(text, "dlv") for text in request.POST.getlist("delivery")]
+    wanted = [decode_or_404(text, "dlv") for text in request.POST.getlist("delivery")]
     try:
         sent, refused = resending.redeliver_many(organization, wanted, get_signed_in_user(request))
     except resending.CannotRedeliver as problem:
@@ -212,11 +213,6 @@ def _line(
 
 
 def _event(organization: Organization, text: str) -> Event:
-    return get_object_or_404(Event.objects.select_related("resource"), organization=organization, pk=_id(text, "evt"))
-
-
-def _id(text: str, prefix: str) -> UUID:
-    try:
-        return ids.decode(text, prefix)
-    except ValueError:
-        raise Http404("No such id.") from None
+    return get_object_or_404(
+        Event.objects.select_related("resource"), organization=organization, pk=decode_or_404(text, "evt")
+    )

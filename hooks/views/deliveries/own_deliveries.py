@@ -19,8 +19,8 @@ from hooks.presentation import delivery_sentences
 from hooks.views.channels.channels import find_channel
 from hooks.views.deliveries.deliveries import describe_delivery
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
-from notifications_project import ids
 from notifications_project.accounts.access import get_signed_in_user
+from notifications_project.not_found import decode_or_404
 
 _LISTED = 50
 
@@ -76,7 +76,7 @@ def redeliver_selected(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _redeliver(request: HttpRequest) -> None:
-    wanted = [_id(text) for text in request.POST.getlist("delivery")]
+    wanted = [decode_or_404(text, "dlv") for text in request.POST.getlist("delivery")]
     mine = channel_deliveries.list_deliveries(get_signed_in_user(request)).filter(
         pk__in=wanted[: resending.MOST_AT_ONCE]
     )
@@ -88,10 +88,3 @@ def _find(request: HttpRequest, pk: UUID) -> Delivery:
     return get_object_or_404(
         channel_deliveries.load_related(channel_deliveries.list_deliveries(get_signed_in_user(request))), pk=pk
     )
-
-
-def _id(text: str) -> UUID:
-    try:
-        return ids.decode(text, "dlv")
-    except ValueError:
-        raise Http404("No such id.") from None

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from events import catalogue
 from events.catalogue import EventType
 from hooks.audience.quiet_times import can_be_urgent
+from hooks.channels.cards import SYMBOLS
 from hooks.models import Channel
 from hooks.preferences.effective import EffectiveSettings, SettingCell, State
 from hooks.preferences.notification_settings import EVERYTHING, Choice, Scope
@@ -21,7 +22,6 @@ from hooks.presentation.phrases import join_names
 Kind = Channel.Kind
 ALL = "*"
 STATES = {"on": True, "off": False, "default": None}
-SYMBOLS = {Kind.EMAIL: "mail", Kind.IOS: "phone", Kind.HIPCHAT: "chat", Kind.WEBHOOK: "hook"}
 _PRESSED = {State.ON: "true", State.OFF: "false", State.PARTLY: "mixed"}
 
 

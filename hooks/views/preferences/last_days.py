@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from events import catalogue
+from hooks.channels.cards import SYMBOLS
 from hooks.models import Channel
 from hooks.preferences import last_days
 from hooks.preferences.scopes import get_scope_key
 from hooks.views.preferences.cells import find_scope_or_404
-from hooks.views.preferences.grid import SYMBOLS
 from hooks.views.preferences.scopes import page_of, read_effective_settings
 from notifications_project import ids
 

@@ -238,11 +238,11 @@ def test_a_removed_channel_gets_no_new_secret(webhook: Channel) -> None:
 def test_what_comes_during_a_snooze_waits_and_one_alone_goes_when_it_ends(
     alice: User, webhook: Channel, record: Record, pump: Run, receiver: Receiver
 ) -> None:
-    services.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(hours=1),))
+    services.snooze(alice, ["webhook"], clock.now() + timedelta(hours=1))
     record("job.fail")
     pump()
     assert (states(), receiver.requests) == (["pending"], [])
-    services.silence(alice, ["webhook"], snooze=(None,))
+    services.snooze(alice, ["webhook"], None)
     pump()
     assert states() == ["delivered"]
     assert actions(alice)[-2:] == ["channel.snoozed", "channel.awake"]
@@ -254,18 +254,18 @@ def test_enabling_during_a_snooze_waits_for_its_end(
     Endpoint.objects.filter(channel=webhook).update(disabled_at=clock.now())
     record("job.fail")
     pump()
-    services.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(hours=1),))
+    services.snooze(alice, ["webhook"], clock.now() + timedelta(hours=1))
     services.enable(webhook)
     pump()
     assert (states(), receiver.requests) == (["pending"], [])
-    services.silence(alice, ["webhook"], snooze=(None,))
+    services.snooze(alice, ["webhook"], None)
     pump()
     assert states() == ["delivered"]
 
 
 def test_a_test_goes_out_during_a_snooze(alice: User, webhook: Channel, pump: Run, receiver: Receiver) -> None:
 
-    services.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(hours=1),))
+    services.snooze(alice, ["webhook"], clock.now() + timedelta(hours=1))
     assert webhook.endpoint
     test_sends.send_endpoint_test(webhook.endpoint, "job.fail", alice)
     pump()
@@ -275,7 +275,7 @@ def test_a_test_goes_out_during_a_snooze(alice: User, webhook: Channel, pump: Ru
 def test_sending_again_does_not_wait_for_the_end_of_a_snooze(
     alice: User, webhook: Channel, record: Record, pump: Run, receiver: Receiver
 ) -> None:
-    services.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(hours=1),))
+    services.snooze(alice, ["webhook"], clock.now() + timedelta(hours=1))
     record("job.fail")
     pump()
     resending.redeliver(Delivery.objects.get(), alice)
@@ -285,11 +285,11 @@ def test_sending_again_does_not_wait_for_the_end_of_a_snooze(
 
 def test_quiet_times_that_cannot_be_are_refused(alice: User) -> None:
     with pytest.raises(InvalidRule, match="in the future"):
-        services.silence(alice, ["email"], snooze=(clock.now(),))
+        services.snooze(alice, ["email"], clock.now())
     with pytest.raises(InvalidRule, match="another time"):
-        services.silence(alice, ["email"], hours=((time(8), time(8)),))
+        services.set_quiet_hours(alice, "email", (time(8), time(8)))
     with pytest.raises(InvalidRule, match="not set up"):
-        services.silence(alice, ["hipchat"], snooze=(None,))
+        services.snooze(alice, ["hipchat"], None)
     assert not Channel.objects.exists()
 
 
@@ -309,7 +309,7 @@ def test_a_snooze_has_an_end_that_calendars_know(alice: User, hours: int) -> Non
     """A time that no database can store would stop the routing of all her organizations."""
     far = datetime(9999, 12, 31, 23, 0, tzinfo=timezone(timedelta(hours=hours)))
     with pytest.raises(InvalidRule, match="within the next year"):
-        services.silence(alice, ["email"], snooze=(far,))
+        services.snooze(alice, ["email"], far)
     assert not Channel.objects.filter(user=alice, snoozed_until__isnull=False).exists()
 
 
@@ -317,9 +317,9 @@ def test_what_is_routed_while_a_snooze_is_ended_goes_at_once(
     alice: User, webhook: Channel, record: Record, pump: Run, receiver: Receiver, meanwhile: Meanwhile
 ) -> None:
     """Routing has read the snooze when its user ends it."""
-    services.silence(alice, ["webhook"], snooze=(clock.now() + timedelta(days=20),))
+    services.snooze(alice, ["webhook"], clock.now() + timedelta(days=20))
     record("job.fail")
-    meanwhile(router, "_store", lambda: services.silence(alice, ["webhook"], snooze=(None,)))
+    meanwhile(router, "_store", lambda: services.snooze(alice, ["webhook"], None))
     router.route()
     meanwhile.end()
     pump()

@@ -127,7 +127,7 @@ def test_the_snooze_is_ended_and_what_waits_is_counted_until_then(
     send: Send, client: Client, webhook: Channel, acme: Organization, alice: User
 ) -> None:
     until = clock.now() + timedelta(days=2)
-    services.silence(alice, ["webhook"], snooze=(until,))
+    services.snooze(alice, ["webhook"], until)
     assert webhook.endpoint
     for _ in range(3):
         event = intake.record(acme, [intake.NewEvent(type="job.fail", data={})])[0]

@@ -77,12 +77,12 @@ def test_nothing_of_an_organization_reaches_who_left_it_or_was_removed(
 
 
 def test_what_waits_for_a_quiet_time_ends_too(reachable: User, alice: User, acme: Organization, record: Record) -> None:
-    services.silence(reachable, KINDS, snooze=(clock.now() + timedelta(hours=1),))
+    services.snooze(reachable, KINDS, clock.now() + timedelta(hours=1))
     for _ in range(2):
         record("git.push")
     route()
     remove(reachable, acme, alice)
-    services.silence(reachable, KINDS, snooze=(None,))
+    services.snooze(reachable, KINDS, None)
     assert states(acme) == {("cancelled", "No member any more")}
     assert not Event.objects.filter(type=digests.TYPE).exists()
 

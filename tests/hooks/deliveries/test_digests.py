@@ -63,7 +63,7 @@ def channel(alice: User, receiver: Receiver) -> Channel:
 
 
 def snooze(user: User, kind: str, hours: int = 8) -> None:
-    services.silence(user, [kind], snooze=(clock.now() + timedelta(hours=hours),))
+    services.snooze(user, [kind], clock.now() + timedelta(hours=hours))
 
 
 def quiet_time_ends() -> None:
@@ -151,7 +151,7 @@ def test_ending_a_snooze_brings_what_waited_at_once(
     for each in TYPES:
         record(each)
     router.route()
-    services.silence(alice, ["webhook"], snooze=(None,))
+    services.snooze(alice, ["webhook"], None)
     pump()
     assert len(receiver.requests) == 1
     assert len(folded()) == 3

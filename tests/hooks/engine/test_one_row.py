@@ -157,13 +157,13 @@ def test_an_event_that_cannot_be_routed_waits_alone_and_is_logged_once(
     bad, good = record("git.push"), record("git.push")
     sound = routing_rules.OrganizationRules.plan_deliveries
 
-    def owed(self: routing_rules.OrganizationRules, event: Event) -> list[routing_rules.PlannedDelivery]:
+    def plan_deliveries(self: routing_rules.OrganizationRules, event: Event) -> list[routing_rules.PlannedDelivery]:
         if event.pk == bad.pk:
             raise ValueError("rotten")
         return sound(self, event)
 
     monkeypatch.setattr(router, "_round", router._Round())
-    monkeypatch.setattr(routing_rules.OrganizationRules, "owed", owed)
+    monkeypatch.setattr(routing_rules.OrganizationRules, "plan_deliveries", plan_deliveries)
     for _ in range(3):
         router.route()
     assert [each.event_id for each in hook.deliveries.all()] == [good.pk]

@@ -85,7 +85,7 @@ def test_not_told_by_default(record: Record, alice: User, dave: User, no_default
 
 
 def test_snoozed(record: Record, alice: User) -> None:
-    services.silence(alice, ["email"], snooze=(timezone.now() + timedelta(hours=2),))
+    services.snooze(alice, ["email"], timezone.now() + timedelta(hours=2))
     event = routed(record, "server.backon")
     state, why, _ = said(event, alice)
     until = Delivery.objects.get(event=event).quiet_until

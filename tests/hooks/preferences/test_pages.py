@@ -240,7 +240,7 @@ def test_what_cannot_be_undone_says_why(client: Client, webhook: Channel) -> Non
 
 def test_what_is_snoozed_is_said_above_the_grid(client: Client, dave: User, webhook: Channel) -> None:
     assert "snoozed until" not in get(client, PAGE)
-    services.silence(dave, ["webhook", "email"], snooze=(timezone.now() + timedelta(hours=1),))
+    services.snooze(dave, ["webhook", "email"], timezone.now() + timedelta(hours=1))
     assert "E-mail and Webhook are snoozed until" in get(client, PAGE)
 
 

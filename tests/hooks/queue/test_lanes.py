@@ -21,6 +21,7 @@ from hooks.models import Delivery, Hook, Lane, PumpHeartbeat
 from hooks.queue import lanes as queue_lanes
 from hooks.routing import router
 from notifications_project.accounts.models import User
+from tests.hooks.races import in_thread
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_default_mail")]
 Make = Callable[..., Hook]
@@ -44,18 +45,6 @@ def statements(context: CaptureQueriesContext) -> list[str]:
     """Return the captured statements, without those that begin and end transactions."""
     around = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
     return [query["sql"] for query in context.captured_queries if not str(query["sql"]).startswith(around)]
-
-
-def in_thread(work: Callable[[], object]) -> threading.Thread:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 def test_a_leased_lane_is_claimed_by_nobody_else(lane: Lane) -> None:

@@ -31,7 +31,7 @@ Run = Callable[[], None]
 
 def snoozed(user: User) -> datetime:
     until = clock.now() + timedelta(hours=8)
-    services.silence(user, ["email"], snooze=(until,))
+    services.snooze(user, ["email"], until)
     return until
 
 
@@ -69,7 +69,7 @@ def test_they_come_as_one_mail_when_the_quiet_time_is_over(
     snoozed(alice)
     rules.update_hook(paused, None, paused=False)
     pump()
-    services.silence(alice, ["email"], snooze=(None,))
+    services.snooze(alice, ["email"], None)
     pump()
     assert mailbox.told == [alice.email, dave.email, dave.email]
     assert Delivery.objects.filter(event__type=digests.TYPE).count() == 1
