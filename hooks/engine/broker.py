@@ -123,7 +123,7 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
     def dequeue(self) -> Taken:
         """A task from Redis, waiting a second for one; else what was queued in the database meanwhile."""
         if _is_redis_here():
-            return self._ask(super().dequeue) or self._from_database()
+            return self._ask(super().dequeue) or self._take_from_database()
         return self.fallback.dequeue()
 
     def acknowledge(self, task_id: Any) -> Any:
@@ -156,7 +156,8 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         _redis.absence.end()
         return answer
 
-    def _from_database(self) -> Taken:
+    def _take_from_database(self) -> Taken:
+        """Return what was queued while Redis was away; None if the database is away too."""
         try:
             taken = self.fallback.take()
         except (OperationalError, InterfaceError) as error:
@@ -168,4 +169,5 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
 
 
 def _is_redis_here() -> bool:
+    """Return False for some seconds after Redis did not answer."""
     return time.monotonic() >= _redis.until

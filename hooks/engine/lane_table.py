@@ -78,6 +78,7 @@ class LaneTable:
             del self._lanes[lane.lease.lane]
 
     def _claim(self, most: int, budget_spent: bool) -> list[Lease]:
+        """Claim lanes of all transports that may be tried: freely, at the pace of their service, or by a probe."""
         # Only lanes that answer well, once the others fill their share: more of them would just wait here.
         unproven = sum(lane.is_unproven for lane in self)
         only_fast = unproven >= UNPROVEN_SHARE
@@ -90,7 +91,7 @@ class LaneTable:
         free = self._transports.list_free()
         leases = claim(limit, [name for name in free if name not in LIMITED_HOSTS])
         if len(leases) >= limit:
-            wakeup.invite_another()
+            wakeup.invite_another_worker()
         for name, room in self._paces.find_room((lane.lease for lane in self), free):
             leases += claim(min(limit, room), [name])
         for transport in self._transports.list_to_probe():

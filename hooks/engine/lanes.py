@@ -122,21 +122,24 @@ def is_work_due_within(seconds: float, transports: Collection[str]) -> bool:
     """Return True if a lane that nobody holds has something to do soon."""
     now = clock.now()
     soon = now + timedelta(seconds=seconds)
-    return Lane.objects.filter(_is_free(now), next_at__lte=soon, transport__in=transports).exists()
+    return Lane.objects.filter(_match_free(now), next_at__lte=soon, transport__in=transports).exists()
 
 
-def _is_free(now: datetime | Now) -> Q:
+def _match_free(now: datetime | Now) -> Q:
+    """Match lanes that nobody has leased, or whose lease is over."""
     return Q(leased_until__isnull=True) | Q(leased_until__lt=now)
 
 
 def _filter_claimable(*, only_fast: bool, only_without_failures: bool) -> QuerySet[Lane]:
-    due = Lane.objects.filter(_is_free(Now()), next_at__lte=Now())
+    """Filter the lanes that nobody has leased and whose work is due; the rest as for `claim`."""
+    due = Lane.objects.filter(_match_free(Now()), next_at__lte=Now())
     if only_fast or only_without_failures:
         due = due.filter(failures=0)
     return due.filter(seats__gt=1) if only_fast else due
 
 
 def _build_lease(lane: Lane, token: UUID, begun: float, now: datetime) -> Lease:
+    """Return the lease of a lane that was claimed at `now` by the database's clock, and `begun` by this machine's."""
     # Not before it, even if the clock was set back.
     since = max(0.0, (now - lane.allowance_at).total_seconds()) if lane.allowance_at else float("inf")
     rested = min(float(lane.burst), lane.allowance + lane.rate * since) if lane.rate else 0.0

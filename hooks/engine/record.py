@@ -72,6 +72,7 @@ def _strip_content(result: Result) -> Result:
 
 
 def _write(results: Sequence[Result]) -> None:
+    """Write results in one transaction, all or none. Locks are taken in the order of `hooks.locking`."""
     with transaction.atomic():
         endpoints = _lock_endpoints(results)
         _lock_mails(results)
@@ -92,6 +93,7 @@ def _write(results: Sequence[Result]) -> None:
 
 
 def _insert_attempts(results: Sequence[Result], now: datetime) -> None:
+    """Insert the attempts, with their monotonic times turned into the database's."""
     shift = now - timedelta(seconds=time.monotonic())
     rows = [
         (

@@ -49,6 +49,7 @@ class SendPool:
         return not self._runs
 
     def has_runs_from_before(self, moment: float) -> bool:
+        """Return True if a run is under way that began before a moment (monotonic)."""
         return any(run.begun < moment for run in self._runs.values())
 
     def count_free_threads(self) -> int:
@@ -102,6 +103,7 @@ class SendPool:
         self.executor.shutdown(wait=False, cancel_futures=True)
 
     def _may_begin(self, lane: LeasedLane, budget_spent: bool) -> bool:
+        """Return True if a run of the lane may begin now; stop the lane if none may for the rest of its lease."""
         lease = lane.lease
         if not lane.count_startable():
             return False
@@ -121,6 +123,7 @@ class SendPool:
         return True
 
     def _begin(self, lane: LeasedLane, share: float) -> None:
+        """Hand a run of the lane to a thread, as long as the lane and its limits let it be."""
         length = min(lane.choose_run_length(), lane.lease.count_allowed(), self._paces.count_allowed(lane.lease))
         run = lane.begin_run(length)
         self._paces.spend(lane.lease, length)

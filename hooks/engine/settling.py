@@ -85,7 +85,7 @@ def _reschedule(result: Result, now: datetime) -> dict[str, Any]:
         place = asked_for_meanwhile or [When(due_at=AT_ONCE, then=F("created_at"))]
         due_at = Case(*place, default=F("due_at"))
     else:
-        due_at = Case(*asked_for_meanwhile, When(_stays_held(), then=None), default=again)
+        due_at = Case(*asked_for_meanwhile, When(_match_held(), then=None), default=again)
     asked = [When(due_at=AT_ONCE, then=again)] if asked_for_meanwhile else []  # the extra try is still to come
     return {"due_at": due_at, "scheduled_at": Case(*asked, default=None) if asked else None}
 
@@ -98,11 +98,11 @@ def _resume_schedule(result: Result, now: datetime) -> dict[str, Any]:
     goes_on: Any = F("scheduled_at")
     if not result.lease.ordered:  # in an ordered lane `due_at` is the place in the order
         goes_on = Greatest(goes_on, Value(now + timedelta(seconds=result.outcome.delay or 0)))
-    due_at = Case(When(_stays_held(), then=None), default=goes_on)
+    due_at = Case(When(_match_held(), then=None), default=goes_on)
     return {"due_at": due_at, "scheduled_at": None, "extra_tries": F("extra_tries") + 1}
 
 
-def _stays_held() -> Q:
+def _match_held() -> Q:
     """Match deliveries that stay held: those held meanwhile, and those that a person resent in spite of a pause."""
     stopped = _filter_hooks(Q(paused=True) | Q(endpoint__disabled_at__isnull=False))
     return Q(due_at__isnull=True) | Q(Exists(stopped))

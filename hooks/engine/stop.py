@@ -15,17 +15,17 @@ STOP_FD = "CONSOLE_STOP_FD"
 
 def is_requested() -> bool:
     """Return True if the supervisor has asked to stop (or is gone). Always False without a supervisor."""
-    return _readable(0)
+    return _is_readable(0)
 
 
 def wait(seconds: float) -> None:
     """Sleep, but no longer than until a stop is asked for."""
     if STOP_FD in os.environ:
-        _readable(seconds)
+        _is_readable(seconds)
     else:
         time.sleep(seconds)
 
 
-def _readable(seconds: float) -> bool:
+def _is_readable(seconds: float) -> bool:
     fd = os.environ.get(STOP_FD)
     return fd is not None and bool(select.select([int(fd)], [], [], seconds)[0])

@@ -42,7 +42,7 @@ def cancel_for_hook(hook: Hook, why: str, *, only_to: Endpoint | None = None) ->
         return
     active = _list_active_hooks(hook.organization_id)
     touched: set[int] = set()
-    for chunk in _deliveries_asked_by(hook, only_to):
+    for chunk in _read_deliveries_asked_by(hook, only_to):
         for delivery in chunk:
             delivery.reasons = [reason for reason in delivery.reasons if reason.get("id") != hook.public_id]
             delivery.due_at = (delivery.due_at or now) if _may_be_sent(delivery, active) else None
@@ -108,7 +108,7 @@ def hold_for_hook(hook: Hook) -> None:
         _filter_pending(hook).filter(_NO_TEST, endpoint=hook.endpoint_id).update(due_at=None)
         return
     active = _list_active_hooks(hook.organization_id)
-    for chunk in _deliveries_asked_by(hook):
+    for chunk in _read_deliveries_asked_by(hook):
         held = [delivery.pk for delivery in chunk if not _may_be_sent(delivery, active)]
         Delivery.objects.filter(pk__in=held).update(due_at=None)
 
@@ -122,7 +122,7 @@ def release_for_hook(hook: Hook) -> None:
         return
     touched: set[int] = set()
     receivers = _Receivers.read(hook.organization, list_members(hook.organization), now)
-    for chunk in _deliveries_asked_by(hook):
+    for chunk in _read_deliveries_asked_by(hook):
         held = [row for row in chunk if row.due_at is None and row.endpoint.disabled_at is None]
         receivers.release([_HeldMail(row.pk, row.event_id, row.endpoint.address) for row in held], now)
         touched |= {delivery.lane_id for delivery in chunk}
@@ -179,7 +179,7 @@ def _keep_quiet(endpoint: Endpoint, now: datetime) -> None:
 
 def _release(endpoint: Endpoint, now: datetime) -> None:
     """Release what waited for a webhook or a device."""
-    Delivery.objects.pending_for(endpoint).held().update(due_at=_due_after_quiet_time(now))
+    Delivery.objects.pending_for(endpoint).held().update(due_at=_find_due_after_quiet_time(now))
     lanes.touch({endpoint.lane_id})
 
 
@@ -236,7 +236,7 @@ class _Receivers:
         return ends
 
 
-def _due_after_quiet_time(now: datetime) -> Case:
+def _find_due_after_quiet_time(now: datetime) -> Case:
     """Return when held deliveries may go: now, or at the end of their receiver's quiet time.
 
     Digests are made of the latter (`hooks.deliveries.digests`).
@@ -252,7 +252,7 @@ def _filter_pending(hook: Hook) -> DeliveryQuerySet:
     )
 
 
-def _deliveries_asked_by(hook: Hook, only_to: Endpoint | None = None) -> Iterator[list[Delivery]]:
+def _read_deliveries_asked_by(hook: Hook, only_to: Endpoint | None = None) -> Iterator[list[Delivery]]:
     """Yield the waiting deliveries that this e-mail hook asked for, in chunks by id, locked to be written back."""
     after: UUID | None = None
     waiting = _filter_pending(hook).with_endpoint()

@@ -95,7 +95,7 @@ def wake() -> None:
     transaction.on_commit(_wake, robust=True)
 
 
-def invite_another() -> None:
+def invite_another_worker() -> None:
     """Invite another worker, of whichever cluster, to help if one is free: there is more than one pump can hold.
 
     If none is, the invitation waits, and so there is no second one.
