@@ -8,8 +8,6 @@ import os
 import signal
 import sys
 
-from notifications_project.runtime import readiness
-
 if sys.version_info < (3, 11):
     sys.exit("This needs Python 3.11 or newer; %s is Python %s." % (sys.executable, sys.version.split()[0]))
 
@@ -30,7 +28,7 @@ def main():
     from django.conf import settings
     from django.core.management import execute_from_command_line
 
-    from notifications_project.runtime import commands, start
+    from notifications_project.runtime import commands, readiness, start
 
     with readiness.end_with_one_line():
         on_demo = start.take_demo_option(sys.argv)
