@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications_project import graphemes
@@ -22,6 +23,7 @@ _BEGINNING = '{"code":'  # of every stored remark
 
 class RemarkCode(StrEnum):
     TEXT = "text"  # somebody else's, which looks like a stored remark
+    ADVICE = "advice"  # a format or a transport says what an answer of its service means: `advise`
     # Why a delivery was cancelled, or waits.
     NO_MEMBER = "no_member"
     USER_DEACTIVATED = "user_deactivated"
@@ -98,6 +100,7 @@ class RemarkCode(StrEnum):
 
 _WORDS: dict[RemarkCode, str | Promise] = {
     RemarkCode.TEXT: "%(text)s",
+    RemarkCode.ADVICE: "%(text)s",
     RemarkCode.NO_MEMBER: _("No member any more"),
     RemarkCode.USER_DEACTIVATED: _("Its user was deactivated"),
     RemarkCode.HOOK_DELETED: _("The hook was deleted"),
@@ -187,6 +190,14 @@ class Remark(str):
         return (self.code,), self.parameters
 
 
+def advise(text: str, **values: Parameter) -> Remark:
+    """Return what an answer of a service means. `text` is English and marked with gettext_noop.
+
+    It is stored in English, with its values, and translated when it is read.
+    """
+    return Remark(RemarkCode.ADVICE, text=text, **values)
+
+
 def describe(value: str) -> str:
     """Return the words of a remark in the language that is active now; another text as it is."""
     return _fill(value.code, value.parameters) if isinstance(value, Remark) else value
@@ -201,7 +212,8 @@ def shorten(value: str, most: int) -> str:
     """Cut to so many code points: of a remark the longest text within, as its own words have room everywhere."""
     if not isinstance(value, Remark):
         return graphemes.cut(value, most)
-    texts = {name: text for name, text in value.parameters.items() if isinstance(text, str)}
+    own = {"text"} if value.code == RemarkCode.ADVICE else set()  # cut, it would have no translation
+    texts = {name: text for name, text in value.parameters.items() if isinstance(text, str) and name not in own}
     excess = len(value) - most
     if excess <= 0 or not texts:
         return value
@@ -214,8 +226,9 @@ def change_texts(value: str, change: Callable[[str], str]) -> str:
     """Change a text of somebody else, or each of them within a remark: to mask what it repeats."""
     if not isinstance(value, Remark):
         return change(value)
+    own = {"text"} if value.code == RemarkCode.ADVICE else set()
     changed = {
-        name: change_texts(given, change) if isinstance(given, str) else given
+        name: change_texts(given, change) if isinstance(given, str) and name not in own else given
         for name, given in value.parameters.items()
     }
     return Remark(value.code, **changed)
@@ -240,7 +253,8 @@ def decode(stored: str) -> str:
 
 def _fill(code: RemarkCode, parameters: dict[str, Parameter]) -> str:
     told = {name: describe(value) if isinstance(value, str) else value for name, value in parameters.items()}
-    return str(_WORDS[code]) % told
+    words = gettext(str(parameters["text"])) if code == RemarkCode.ADVICE else str(_WORDS[code])
+    return words % told
 
 
 def _as_json(remark: Remark) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from hooks.engine.leases import Lease
 from hooks.formats import FORMATS, LIMITED_HOSTS, HostLimit
@@ -23,7 +24,7 @@ from hooks.locking import lock_or_make_circuit
 from hooks.messages import Answer
 from hooks.models import Circuit
 from hooks.queue import outcomes
-from hooks.remarks import shorten
+from hooks.remarks import advise, shorten
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,13 @@ def note_answers(name: str, answers: Sequence[Answer], now: datetime, *, is_prob
         _hold(circuit, away[-1].text, min(max(seconds, 1.0), outcomes.LONGEST_HOLD), now, is_probe=is_probe)
     elif (counted := sum(circuit.refusals_by_minute.values())) >= limit.most_refusals:
         statuses = ", ".join(map(str, sorted(limit.refusals)))
-        text = f"{counted:,} answers of {statuses} within {limit.window // 60} minutes: {limit.ban}"
+        text = advise(
+            gettext_noop("%(number)s answers of %(statuses)s within %(minutes)s minutes: %(ban)s"),
+            number=f"{counted:,}",
+            statuses=statuses,
+            minutes=limit.window // 60,
+            ban=advise(limit.ban),
+        )
         circuit.refusals_by_minute = {}  # the hold lasts until none of them counts at the service any more
         _hold(circuit, text, limit.window, now, is_probe=is_probe)
     elif is_probe and circuit.failures:

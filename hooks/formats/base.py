@@ -97,7 +97,7 @@ class HostLimit:
     refusals: frozenset[int]  # the statuses that the service counts against the sender
     most_refusals: int  # after so many within `window` seconds nothing is sent for another `window` seconds
     window: int
-    ban: str  # the penalty that the limit avoids, in words for people
+    ban: str  # the penalty that the limit avoids, in words for people, marked for translation
 
 
 class Format(ABC):

@@ -12,6 +12,7 @@ from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, HostLimit, Option
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import tell
 from notifications_project.network.web_address import get_path
 
@@ -30,12 +31,23 @@ _CURRENT = "/api/v10/"
 _UNKNOWN_WEBHOOK = 10015
 _NEEDS_THREAD, _TWO_THREADS, _NO_FORUM = 220001, 220002, 220003
 _ABOUT_THREADS = {
-    _NEEDS_THREAD: "This is a forum or media channel, where each message begins a post: give a post title in this"
-    " hook's settings, or add ?thread_id= and the id of a post to the URL.",
-    _TWO_THREADS: "A URL with thread_id writes into that post, so no post title may be given: remove one of the two.",
-    _NO_FORUM: "This channel is no forum or media channel: remove the post title from this hook's settings.",
+    _NEEDS_THREAD: _(
+        "This is a forum or media channel, where each message begins a post: give a post title in this"
+        " hook's settings, or add ?thread_id= and the id of a post to the URL."
+    ),
+    _TWO_THREADS: _(
+        "A URL with thread_id writes into that post, so no post title may be given: remove one of the two."
+    ),
+    _NO_FORUM: _("This channel is no forum or media channel: remove the post title from this hook's settings."),
 }
-_NEW_URL = "Make a new one in the channel's settings, under Integrations, and put its URL here."
+_DELETED = _(
+    "This Discord webhook was deleted. Make a new one in the channel's settings, under Integrations, and put its URL"
+    " here."
+)
+_UNKNOWN_TOKEN = _(
+    "Discord knows no webhook with this token. Make a new one in the channel's settings, under Integrations, and put"
+    " its URL here."
+)
 
 
 class Discord(Format):
@@ -56,7 +68,7 @@ class Discord(Format):
         refusals=frozenset({401, 403, 429}),
         most_refusals=1_000,
         window=600,
-        ban="Discord bans servers to which it gives too many such answers",
+        ban=_("Discord bans servers to which it gives too many such answers"),
     )
     options = (
         Option(
@@ -97,11 +109,11 @@ class Discord(Format):
         said = parts.read_object(answer)
         message = parts.read_words(said.get("message"))
         if answer.status == 404 and said.get("code") == _UNKNOWN_WEBHOOK:
-            return replace(answer, meaning=Verdict.GONE, text=f"This Discord webhook was deleted. {_NEW_URL}")
+            return replace(answer, meaning=Verdict.GONE, text=advise(_DELETED))
         if answer.status == 400 and (problem := _ABOUT_THREADS.get(parts.read_integer(said.get("code")))):
-            return replace(answer, meaning=Verdict.RETRY, text=problem)
+            return replace(answer, meaning=Verdict.RETRY, text=advise(problem))
         if answer.status == 401:
-            return replace(answer, meaning=Verdict.GONE, text=f"Discord knows no webhook with this token. {_NEW_URL}")
+            return replace(answer, meaning=Verdict.GONE, text=advise(_UNKNOWN_TOKEN))
         if answer.status == 429:
             return replace(answer, retry_after=_find_wait(answer, said.get("retry_after")))
         if message and answer.status and answer.status >= 400:
@@ -120,11 +132,11 @@ class Discord(Format):
         is_global = headers.get("x-ratelimit-global") == "true" or headers.get("x-ratelimit-scope") == "global"
         if is_global or said.get("global") is True:
             wait = _find_wait(answer, said.get("retry_after"))
-            text = "Discord limits all that this server sends"
+            text = advise(_("Discord limits all that this server sends"))
             return replace(answer, transport_down=True, retry_after=wait, text=text)
         if "retry_after" in said:
             return answer
-        text = "Discord takes nothing from this server's IP address for a while"
+        text = advise(_("Discord takes nothing from this server's IP address for a while"))
         return replace(answer, transport_down=True, text=text)
 
 

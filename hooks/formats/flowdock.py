@@ -21,6 +21,7 @@ from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, classify
 from hooks.formats.parts import build_json_message, fit, get_object, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, plain, tell
 from notifications_project.environment import parse_sender
 from notifications_project.network.web_address import parse
@@ -36,7 +37,7 @@ _COLOURS = {
 }
 _CALLS = re.compile(r"(?<!\w)([@#])(?=\S)")  # mentions and tags of the chat
 _UNCALLED = "\\1\u2060"  # an invisible WORD JOINER breaks the mention
-_UNKNOWN = "Nothing answers at this URL, or its flow token is not known: check both."
+_UNKNOWN = _("%(said)s. Nothing answers at this URL, or its flow token is not known: check both.")
 
 
 class Flowdock(Format):
@@ -76,7 +77,7 @@ class Flowdock(Format):
         reason = _read_reason(answer)
         text = f"{answer.text}: {reason}" if reason else answer.text
         if answer.status == 404:
-            return replace(answer, meaning=Verdict.RETRY, text=f"404 {text}. {_UNKNOWN}")
+            return replace(answer, meaning=Verdict.RETRY, text=advise(_UNKNOWN, said=f"404 {text}"))
         return replace(answer, text=text)
 
 

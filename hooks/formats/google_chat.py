@@ -15,12 +15,20 @@ from django.utils.translation import gettext_noop as _
 from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, tell
 
 _MOST = 32_000  # bytes of the whole message
 _THREADS = "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"  # without it Google Chat ignores the thread's key
 _NO_LINK = "\u2060"  # WORD JOINER, invisible
-_NEW_URL = "Make a webhook in the space's settings, under Apps & integrations, and put its URL here."
+_WRONG_KEY = _(
+    "Google Chat does not accept the key or the token in the URL. Make a webhook in the space's settings, under Apps"
+    " & integrations, and put its URL here."
+)
+_GONE = _(
+    "The webhook or its space is not there any more. Make a webhook in the space's settings, under Apps"
+    " & integrations, and put its URL here."
+)
 
 
 class GoogleChat(Format):
@@ -52,12 +60,9 @@ class GoogleChat(Format):
         error = parts.get_object(parts.read_object(answer), "error")
         problem = parts.read_words(error.get("message"))
         if answer.status in {401, 403} or _is_about_the_key(answer.status, error):
-            text = f"Google Chat does not accept the key or the token in the URL. {_NEW_URL}"
-            return replace(answer, meaning=Verdict.RETRY, text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=advise(_WRONG_KEY))
         if answer.status == 404 and error:
-            return replace(
-                answer, meaning=Verdict.RETRY, text=f"The webhook or its space is not there any more. {_NEW_URL}"
-            )
+            return replace(answer, meaning=Verdict.RETRY, text=advise(_GONE))
         return replace(answer, text=problem) if problem else answer
 
 

@@ -22,6 +22,7 @@ from hooks.formats.base import Format, Option
 from hooks.formats.kinds import Kind, classify
 from hooks.formats.parts import build_json_message, count_utf16, get_object, read_object, read_words
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import parse
 
@@ -38,10 +39,10 @@ _COLOURS = {
 _API = re.compile(r"/v[12](?:/.*)?$")  # the end of a whole API URL that was pasted
 _OURS = {"auth_token", "auth_test", "format"}
 _ADVICE = {
-    401: "Check the API token, and that it was made for the chosen version of the API.",
-    403: "The API token may not post here: check its scope and its room.",
-    404: "Check the id or name of the room, the URL, and the version of the API.",
-    405: "Check the URL and the version of the API.",
+    401: _("%(said)s. Check the API token, and that it was made for the chosen version of the API."),
+    403: _("%(said)s. The API token may not post here: check its scope and its room."),
+    404: _("%(said)s. Check the id or name of the room, the URL, and the version of the API."),
+    405: _("%(said)s. Check the URL and the version of the API."),
 }
 
 
@@ -96,7 +97,8 @@ class HipChat(Format):
         reason = _read_reason(answer)
         text = f"{answer.text}: {reason}" if reason else answer.text
         if answer.status in _ADVICE:
-            return replace(answer, meaning=Verdict.RETRY, text=f"{answer.status} {text}. {_ADVICE[answer.status]}")
+            advice = advise(_ADVICE[answer.status], said=f"{answer.status} {text}")
+            return replace(answer, meaning=Verdict.RETRY, text=advice)
         if answer.status == 429 and answer.retry_after is None:
             return replace(answer, text=text, retry_after=_find_wait(answer))
         return replace(answer, text=text)

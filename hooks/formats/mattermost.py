@@ -15,16 +15,26 @@ from django.utils.translation import gettext_noop as _
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, plain, tell
 from notifications_project.network.web_address import get_path
 
-_NEW = "Make a new one in Mattermost and put its URL here."
-_CHANNEL = f"The Mattermost channel of this webhook was deleted or archived. Restore it, or: {_NEW}"
-_CREATOR = f"Whoever made this webhook in Mattermost is gone from there, or from its channel. {_NEW}"
+_CHANNEL = _(
+    "The Mattermost channel of this webhook was deleted or archived. Restore it, or make a new one in"
+    " Mattermost and put its URL here."
+)
+_CREATOR = _(
+    "Whoever made this webhook in Mattermost is gone from there, or from its channel. Make a new one in"
+    " Mattermost and put its URL here."
+)
 _GONE = {
-    "web.incoming_webhook.invalid.app_error": f"Mattermost knows no such webhook: it was deleted. {_NEW}",
-    "web.incoming_webhook.disabled.app_error": "Incoming webhooks are switched off on this Mattermost server. Ask its"
-    " system admin to enable them in the System Console, under Integrations.",
+    "web.incoming_webhook.invalid.app_error": _(
+        "Mattermost knows no such webhook: it was deleted. Make a new one in Mattermost and put its URL here."
+    ),
+    "web.incoming_webhook.disabled.app_error": _(
+        "Incoming webhooks are switched off on this Mattermost server. Ask its"
+        " system administrator to enable them in the System Console, under Integrations."
+    ),
     "web.incoming_webhook.channel.app_error": _CHANNEL,
     "app.channel.get.existing.app_error": _CHANNEL,
     "api.post.create_post.can_not_post_to_deleted.error": _CHANNEL,
@@ -32,9 +42,9 @@ _GONE = {
     "web.incoming_webhook.permissions.app_error": _CREATOR,
 }
 _FAILED = {
-    "web.incoming_webhook.text.app_error": "Mattermost found no text in this message.",
-    "web.incoming_webhook.parse.app_error": "Mattermost could not read this message.",
-    "model.incoming_hook.parse_data.app_error": "Mattermost could not read this message.",
+    "web.incoming_webhook.text.app_error": _("Mattermost found no text in this message."),
+    "web.incoming_webhook.parse.app_error": _("Mattermost could not read this message."),
+    "model.incoming_hook.parse_data.app_error": _("Mattermost could not read this message."),
 }
 _KEY = re.compile(r"/hooks/[a-z0-9]{26}/?")  # the end of a webhook's URL on every server
 
@@ -98,9 +108,9 @@ class Mattermost(Format):
         if not isinstance(name, str):
             return answer
         if name in _GONE:
-            return replace(answer, meaning=Verdict.GONE, text=_GONE[name])
+            return replace(answer, meaning=Verdict.GONE, text=advise(_GONE[name]))
         if name in _FAILED:
-            return replace(answer, meaning=Verdict.FAILED, text=_FAILED[name])
+            return replace(answer, meaning=Verdict.FAILED, text=advise(_FAILED[name]))
         return replace(answer, text=parts.read_words(said.get("message")) or answer.text)
 
 

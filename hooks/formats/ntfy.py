@@ -15,12 +15,15 @@ from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, tell
 
 _MOST = 4096  # bytes; ntfy turns a longer message into an attachment
 _TITLE = 250  # bytes; screens show less
 _TAGS = {Outcome.GOOD: "white_check_mark", Outcome.BAD: "rotating_light", Outcome.NEUTRAL: "information_source"}
 _PRIORITIES = {Outcome.GOOD: 3, Outcome.BAD: 4, Outcome.NEUTRAL: 2}  # 4: long vibration, 3: default, 2: no sound
+_PROTECTED = _("The topic is protected. Give an access token that may write to it, or allow everybody to.")
+_UNKNOWN_TOKEN = _("The server does not know this access token. Make a new one on its account page.")
 
 
 class Ntfy(Format):
@@ -76,10 +79,8 @@ class Ntfy(Format):
 
     def understand(self, answer: Answer) -> Answer:
         if answer.status in {401, 403}:
-            text = "The topic is protected. Give an access token that may write to it, or allow everybody to."
-            if answer.status == 401:
-                text = "The server does not know this access token. Make a new one on its account page."
-            return replace(answer, meaning=Verdict.RETRY, text=text)
+            text = _UNKNOWN_TOKEN if answer.status == 401 else _PROTECTED
+            return replace(answer, meaning=Verdict.RETRY, text=advise(text))
         problem = parts.read_words(parts.read_object(answer).get("error"))
         return replace(answer, text=problem) if problem and answer.status and answer.status >= 400 else answer
 

@@ -18,12 +18,13 @@ from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, plain, tell
 from notifications_project import json_text
 
 _SUMMARY = 1024
 _ORCHESTRATION = "R"
-_NO_CHANGES = "Not sent: an integration key that begins with R takes alerts only, and this is a change"
+_NO_CHANGES = _("Not sent: an integration key that begins with R takes alerts only, and this is a change")
 _SEVERITIES = {Outcome.BAD: "error", Outcome.GOOD: "info", Outcome.NEUTRAL: "info"}
 
 # Types about one kind of trouble: the bad one opens an alert, the good one resolves it. For bad news of other types
@@ -91,7 +92,7 @@ class PagerDuty(Format):
         if action is None:
             body = {"routing_key": key, "payload": _make_payload(notification, story), "links": links}
             message = parts.build_json_message(body, url=parts.replace_path(notification.address, _find_changes_path))
-            return replace(message, unsent=_NO_CHANGES) if key.startswith(_ORCHESTRATION) else message
+            return replace(message, unsent=advise(_NO_CHANGES)) if key.startswith(_ORCHESTRATION) else message
         body = {
             "routing_key": key,
             "event_action": action,
@@ -114,7 +115,9 @@ class PagerDuty(Format):
         errors = said.get("errors")
         listed = ", ".join(filter(None, map(parts.read_words, errors[:5]))) if isinstance(errors, list) else ""
         problem = ": ".join(filter(None, (parts.read_words(said.get("message")), listed)))
-        return replace(answer, meaning=Verdict.FAILED, text=f"PagerDuty refused it: {problem}.") if problem else answer
+        if not problem:
+            return answer
+        return replace(answer, meaning=Verdict.FAILED, text=advise(_("PagerDuty refused it: %(said)s."), said=problem))
 
 
 def make_dedup_key(notification: Notification) -> str:

@@ -16,45 +16,65 @@ from django.utils.translation import gettext_noop as _
 from hooks.formats import attachments, parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, plain, tell
 
 _MOST_FIELDS = 10  # in a section
 _MOST_SECTIONS = 2
 
-_NEW = "Make a new webhook in Slack and put its URL here."
+_REMOVED = _(
+    "Slack says that this webhook was removed or switched off. Make a new webhook in Slack and put its URL here."
+)
 _GONE = {
-    "no_service": f"Slack says that this webhook was removed or switched off. {_NEW}",
-    "no_service_id": f"Slack says that this webhook was removed or switched off. {_NEW}",
-    "no_active_hooks": "Incoming webhooks are switched off for this app in Slack. Switch them on in the app's settings,"
-    " or put the URL of another webhook here.",
-    "no_team": f"Slack knows no workspace for this URL: it was deleted, or the URL is incomplete. {_NEW}",
-    "team_disabled": "This Slack workspace is deactivated. Have its owner activate it again, or put the URL of a"
-    " webhook of another workspace here.",
-    "invalid_token": "Slack refuses the last part of this URL: it was replaced or is incomplete. Copy the URL from the"
-    " app's settings in Slack again.",
-    "channel_is_archived": "The Slack channel of this webhook is archived. Unarchive it, or make a webhook for another"
-    " channel and put its URL here.",
-    "channel_not_found": "The Slack channel of this webhook was deleted, or is closed to it. Make a webhook for another"
-    " channel and put its URL here.",
-    "action_prohibited": "An admin of this Slack workspace does not let apps post here. Ask them to allow it, or make a"
-    " webhook for another channel.",
+    "no_service": _REMOVED,
+    "no_service_id": _REMOVED,
+    "no_active_hooks": _(
+        "Incoming webhooks are switched off for this app in Slack. Switch them on in the app's settings,"
+        " or put the URL of another webhook here."
+    ),
+    "no_team": _(
+        "Slack knows no workspace for this URL: it was deleted, or the URL is incomplete. Make a new webhook"
+        " in Slack and put its URL here."
+    ),
+    "team_disabled": _(
+        "This Slack workspace is deactivated. Have its owner activate it again, or put the URL of a"
+        " webhook of another workspace here."
+    ),
+    "invalid_token": _(
+        "Slack refuses the last part of this URL: it was replaced or is incomplete. Copy the URL from the"
+        " app's settings in Slack again."
+    ),
+    "channel_is_archived": _(
+        "The Slack channel of this webhook is archived. Unarchive it, or make a webhook for another"
+        " channel and put its URL here."
+    ),
+    "channel_not_found": _(
+        "The Slack channel of this webhook was deleted, or is closed to it. Make a webhook for another"
+        " channel and put its URL here."
+    ),
+    "action_prohibited": _(
+        "An administrator of this Slack workspace does not let apps post here. Ask them to allow it, or make a"
+        " webhook for another channel."
+    ),
 }
 _FAILED = {
-    "invalid_payload": "Slack could not read this message (invalid_payload).",
-    "no_text": "Slack found no text in this message (no_text).",
-    "missing_text_or_fallback_or_attachments": "Slack found no text in this message.",
-    "too_many_attachments": "Slack found too many attachments in this message (too_many_attachments).",
-    "invalid_attachments": "Slack does not take the attachments of this message (invalid_attachments).",
-    "invalid_blocks": "Slack does not take the blocks of this message (invalid_blocks).",
-    "invalid_blocks_format": "Slack does not take the blocks of this message (invalid_blocks_format).",
-    "msg_blocks_too_long": "Slack finds this message too long (msg_blocks_too_long).",
-    "msg_too_long": "Slack finds this message too long (msg_too_long).",
-    "user_not_found": "The person that this webhook writes to is not known in the Slack workspace (user_not_found).",
+    "invalid_payload": _("Slack could not read this message (invalid_payload)."),
+    "no_text": _("Slack found no text in this message (no_text)."),
+    "missing_text_or_fallback_or_attachments": _("Slack found no text in this message."),
+    "too_many_attachments": _("Slack found too many attachments in this message (too_many_attachments)."),
+    "invalid_attachments": _("Slack does not take the attachments of this message (invalid_attachments)."),
+    "invalid_blocks": _("Slack does not take the blocks of this message (invalid_blocks)."),
+    "invalid_blocks_format": _("Slack does not take the blocks of this message (invalid_blocks_format)."),
+    "msg_blocks_too_long": _("Slack finds this message too long (msg_blocks_too_long)."),
+    "msg_too_long": _("Slack finds this message too long (msg_too_long)."),
+    "user_not_found": _("The person that this webhook writes to is not known in the Slack workspace (user_not_found)."),
 }
 _RETRY = {
-    "rollup_error": "Slack could not post this just now (rollup_error).",
-    "posting_to_general_channel_denied": "An admin of this Slack workspace does not let apps post to its general"
-    " channel. Ask them to allow it, or make a webhook for another channel.",
+    "rollup_error": _("Slack could not post this just now (rollup_error)."),
+    "posting_to_general_channel_denied": _(
+        "An administrator of this Slack workspace does not let apps post to its general"
+        " channel. Ask them to allow it, or make a webhook for another channel."
+    ),
 }
 _MEANINGS = {
     answer: (meaning, text)
@@ -89,7 +109,7 @@ class Slack(Format):
         if answer.arrived or word not in _MEANINGS:
             return answer
         meaning, text = _MEANINGS[word]
-        return replace(answer, meaning=meaning, text=text)
+        return replace(answer, meaning=meaning, text=advise(text))
 
 
 def escape(text: str) -> str:

@@ -17,6 +17,7 @@ from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import get_host, get_path
 
@@ -32,6 +33,10 @@ _MOVED = _(
     "Microsoft has ended the workflow URLs at logic.azure.com. Open the workflow in Power Automate, copy the new URL of"
     " its trigger and put it here."
 )
+_ACCEPTED = _("Accepted: the workflow posts it, and does not tell whether it was displayed")
+_NOT_ALLOWED = _("The workflow does not let us trigger it. In its trigger let anyone do so, and copy its URL again.")
+_UNKNOWN = _("There is no such workflow. Copy its URL again.")
+_NOT_POSTED = _("It was not posted")
 
 
 class Teams(Format):
@@ -70,16 +75,15 @@ class Teams(Format):
         if _is_retired(str(answer.request.get("url", ""))):
             return _judge_connector(answer)
         if answer.status == 202:
-            return replace(answer, text="Accepted: the workflow posts it, and does not tell whether it was displayed")
+            return replace(answer, text=advise(_ACCEPTED))
         if answer.status is None or answer.status < 400:
             return answer
         error = parts.get_object(parts.read_object(answer), "error")
         problem = parts.read_words(error.get("message")) or parts.read_words(error.get("code"))
         if answer.status in {401, 403}:
-            text = "The workflow does not let us trigger it. In its trigger let anyone do so, and copy its URL again."
-            return replace(answer, meaning=Verdict.RETRY, text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=advise(_NOT_ALLOWED))
         if answer.status == 404:
-            return replace(answer, meaning=Verdict.RETRY, text="There is no such workflow. Copy its URL again.")
+            return replace(answer, meaning=Verdict.RETRY, text=advise(_UNKNOWN))
         return replace(answer, text=problem) if problem else answer
 
 
@@ -124,9 +128,9 @@ def _judge_connector(answer: Answer) -> Answer:
     body = str(answer.response.get("body") or "").strip()
     status = answer.status or 0
     if 200 <= status < 300 and not body.isdecimal():
-        return replace(
-            answer, meaning=Verdict.RETRY, text=f"{parts.read_words(body) or 'It was not posted'}. {_INSTEAD}"
-        )
+        said = parts.read_words(body) or advise(_NOT_POSTED)
+        text = advise(_("%(said)s. %(advice)s"), said=said, advice=advise(_INSTEAD))
+        return replace(answer, meaning=Verdict.RETRY, text=text)
     if 400 <= status < 500 and status not in {408, 425, 429}:
-        return replace(answer, meaning=Verdict.GONE, text=_INSTEAD)
+        return replace(answer, meaning=Verdict.GONE, text=advise(_INSTEAD))
     return answer

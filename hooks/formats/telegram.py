@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop as _
 from hooks.formats import parts
 from hooks.formats.base import Format, Option
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.wording import Story, tell
 from notifications_project.network.web_address import BadAddress, parse
 
@@ -20,7 +21,13 @@ _MOST = 4096  # characters of a text without its markup
 _METHOD = re.compile(r"/bot(?P<token>[0-9]+:[A-Za-z0-9_-]+)(/[A-Za-z]*)?/?$")
 _NO_LINK = "\u2060"  # WORD JOINER, invisible
 _MENTION = re.compile(r"(?<!\w)@(?=\w)")
-_MOVED = "The group has become a supergroup, with another id. Put the new chat id here"
+_MOVED = _("The group has become a supergroup, with another id. Put the new chat id here.")
+_MOVED_TO = _("The group has become a supergroup, with another id. Put the new chat id here: %(chat)s.")
+_UNKNOWN_TOKEN = _("Telegram does not know this bot token. Ask @BotFather for it and put it here.")
+_FORBIDDEN = _("Telegram says: %(said)s. Let the bot write there again, then enable the hook.")
+_NO_TOPIC = _("Telegram finds no such topic in this chat. Check its number, or leave it out.")
+_NO_CHAT = _("Telegram finds no such chat. Add the bot to it, or write to the bot first, and check the chat's id.")
+_NO_RIGHTS = _("The bot may not write in this chat. Give it the right to send messages there.")
 
 
 class Telegram(Format):
@@ -100,11 +107,9 @@ class Telegram(Format):
         if said.get("ok") is not False or answer.status is None:
             return answer
         if answer.status in {401, 404}:
-            text = "Telegram does not know this bot token. Ask @BotFather for it and put it here."
-            return replace(answer, meaning=Verdict.RETRY, text=text)
+            return replace(answer, meaning=Verdict.RETRY, text=advise(_UNKNOWN_TOKEN))
         if answer.status == 403:
-            text = f"Telegram says: {problem or 'Forbidden'}. Let the bot write there again, then enable the hook."
-            return replace(answer, meaning=Verdict.GONE, text=text)
+            return replace(answer, meaning=Verdict.GONE, text=advise(_FORBIDDEN, said=problem or "Forbidden"))
         if answer.status == 400:
             return _judge_bad_request(answer, problem, parameters.get("migrate_to_chat_id"))
         return replace(answer, text=problem) if problem else answer
@@ -119,18 +124,15 @@ def _judge_bad_request(answer: Answer, problem: str, moved_to: object) -> Answer
     """Judge a 400: an error about the chat concerns every message, any other error only this one."""
     reason = problem.lower()
     if isinstance(moved_to, int) and not isinstance(moved_to, bool) and abs(moved_to) < 10**20:
-        return replace(answer, meaning=Verdict.GONE, text=f"{_MOVED}: {moved_to}.")
+        return replace(answer, meaning=Verdict.GONE, text=advise(_MOVED_TO, chat=moved_to))
     if "upgraded to a supergroup" in reason:
-        return replace(answer, meaning=Verdict.GONE, text=f"{_MOVED}.")
+        return replace(answer, meaning=Verdict.GONE, text=advise(_MOVED))
     if "thread not found" in reason:
-        text = "Telegram finds no such topic in this chat. Check its number, or leave it out."
-        return replace(answer, meaning=Verdict.RETRY, text=text)
+        return replace(answer, meaning=Verdict.RETRY, text=advise(_NO_TOPIC))
     if "chat not found" in reason:
-        text = "Telegram finds no such chat. Add the bot to it, or write to the bot first, and check the chat's id."
-        return replace(answer, meaning=Verdict.GONE, text=text)
+        return replace(answer, meaning=Verdict.GONE, text=advise(_NO_CHAT))
     if "rights" in reason or "write_forbidden" in reason:
-        text = "The bot may not write in this chat. Give it the right to send messages there."
-        return replace(answer, meaning=Verdict.RETRY, text=text)
+        return replace(answer, meaning=Verdict.RETRY, text=advise(_NO_RIGHTS))
     return replace(answer, text=problem) if problem else answer
 
 

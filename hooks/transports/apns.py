@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from hooks import formats
 from hooks.messages import Answer, Message, Notification, Verdict
+from hooks.remarks import advise
 from hooks.transports.apns_connection import Broken, Connection, Late, Reply, Trace, Unreachable
 from hooks.transports.apns_token import ProviderToken
 from hooks.transports.http import parse_retry_after
@@ -30,9 +32,9 @@ from notifications_project.masking import DOTS, mask
 _KEPT_BY_APPLE = 24 * 3600  # seconds for which Apple keeps a push for a device that is off
 _AFTER_TROUBLE = 15 * 60  # seconds; Apple asks to wait so long after a 5xx
 _KEEP = 4 * 1024  # bytes of an answer that are stored
-_ABOUT_THE_KEY = "check APNS_KEY, APNS_KEY_ID and APNS_TEAM_ID"
-_ABOUT_THE_TOPIC = "check APNS_TOPIC"
-_ABOUT_THE_ENVIRONMENT = "check that the key is for the environment of APNS_ENVIRONMENT"
+_ABOUT_THE_KEY = _("check APNS_KEY, APNS_KEY_ID and APNS_TEAM_ID")
+_ABOUT_THE_TOPIC = _("check APNS_TOPIC")
+_ABOUT_THE_ENVIRONMENT = _("check that the key is for the environment of APNS_ENVIRONMENT")
 
 
 class _Reason(NamedTuple):
@@ -45,45 +47,45 @@ class _Reason(NamedTuple):
 # Every reason that Apple documents. Others are judged by the status.
 REASONS = {
     # About the device: no push to it can ever arrive.
-    "BadDeviceToken": _Reason(Verdict.GONE, "Apple knows no such device in this environment."),
-    "DeviceTokenNotForTopic": _Reason(Verdict.GONE, "The device's token is of another app."),
-    "ExpiredToken": _Reason(Verdict.GONE, "The device's token has expired."),
-    "Unregistered": _Reason(Verdict.GONE, "The app was removed from the device, or is no longer allowed to notify."),
+    "BadDeviceToken": _Reason(Verdict.GONE, _("Apple knows no such device in this environment")),
+    "DeviceTokenNotForTopic": _Reason(Verdict.GONE, _("The device's token is of another app")),
+    "ExpiredToken": _Reason(Verdict.GONE, _("The device's token has expired")),
+    "Unregistered": _Reason(Verdict.GONE, _("The app was removed from the device, or is no longer allowed to notify")),
     # About the message.
-    "BadCollapseId": _Reason(Verdict.FAILED, "Apple does not take the collapse id."),
-    "BadExpirationDate": _Reason(Verdict.FAILED, "Apple does not take the expiration date."),
-    "BadMessageId": _Reason(Verdict.FAILED, "Apple does not take the message id."),
-    "BadPriority": _Reason(Verdict.FAILED, "Apple does not take the priority."),
-    "DuplicateHeaders": _Reason(Verdict.FAILED, "Apple got a header twice."),
-    "InvalidPushType": _Reason(Verdict.FAILED, "Apple does not take the push type."),
-    "MissingDeviceToken": _Reason(Verdict.FAILED, "Apple got no device token."),
-    "PayloadEmpty": _Reason(Verdict.FAILED, "Apple got an empty message."),
-    "PayloadTooLarge": _Reason(Verdict.FAILED, "The message is too large for Apple."),
+    "BadCollapseId": _Reason(Verdict.FAILED, _("Apple does not take the collapse id")),
+    "BadExpirationDate": _Reason(Verdict.FAILED, _("Apple does not take the expiration date")),
+    "BadMessageId": _Reason(Verdict.FAILED, _("Apple does not take the message id")),
+    "BadPriority": _Reason(Verdict.FAILED, _("Apple does not take the priority")),
+    "DuplicateHeaders": _Reason(Verdict.FAILED, _("Apple got a header twice")),
+    "InvalidPushType": _Reason(Verdict.FAILED, _("Apple does not take the push type")),
+    "MissingDeviceToken": _Reason(Verdict.FAILED, _("Apple got no device token")),
+    "PayloadEmpty": _Reason(Verdict.FAILED, _("Apple got an empty message")),
+    "PayloadTooLarge": _Reason(Verdict.FAILED, _("The message is too large for Apple")),
     # About the operator's settings.
     "BadCertificate": _Reason(None, _ABOUT_THE_KEY),
     "BadCertificateEnvironment": _Reason(None, _ABOUT_THE_ENVIRONMENT),
     "BadEnvironmentKeyIdInToken": _Reason(None, _ABOUT_THE_ENVIRONMENT),
     "BadEnvironmentKeyInToken": _Reason(None, _ABOUT_THE_ENVIRONMENT),
-    "BadPath": _Reason(None, "check APNS_ADDRESS"),
+    "BadPath": _Reason(None, _("check APNS_ADDRESS")),
     "BadTopic": _Reason(None, _ABOUT_THE_TOPIC),
-    "ExpiredProviderToken": _Reason(None, "check the clock of this machine"),
+    "ExpiredProviderToken": _Reason(None, _("check the clock of this machine")),
     "Forbidden": _Reason(None, _ABOUT_THE_KEY),
     "InvalidProviderToken": _Reason(None, _ABOUT_THE_KEY),
-    "MethodNotAllowed": _Reason(None, "check APNS_ADDRESS"),
+    "MethodNotAllowed": _Reason(None, _("check APNS_ADDRESS")),
     "MissingProviderToken": _Reason(None, _ABOUT_THE_KEY),
     "MissingTopic": _Reason(None, _ABOUT_THE_TOPIC),
-    "TopicDisallowed": _Reason(None, f"{_ABOUT_THE_TOPIC}, and that the key is for this app"),
+    "TopicDisallowed": _Reason(None, _("check APNS_TOPIC, and that the key is for this app")),
     "UnrelatedKeyIdInToken": _Reason(None, _ABOUT_THE_KEY),
     # Temporary.
-    "IdleTimeout": _Reason(Verdict.RETRY, "Apple closed the connection."),
-    "InternalServerError": _Reason(Verdict.RETRY, "Apple has trouble of its own."),
-    "ServiceUnavailable": _Reason(Verdict.RETRY, "Apple's service is not available."),
-    "Shutdown": _Reason(Verdict.RETRY, "Apple's server is shutting down."),
-    "TooManyProviderTokenUpdates": _Reason(Verdict.RETRY, "Apple saw this console change its token too often."),
-    "TooManyRequests": _Reason(Verdict.RETRY, "Apple got too many pushes for this device."),
+    "IdleTimeout": _Reason(Verdict.RETRY, _("Apple closed the connection")),
+    "InternalServerError": _Reason(Verdict.RETRY, _("Apple has trouble of its own")),
+    "ServiceUnavailable": _Reason(Verdict.RETRY, _("Apple's service is not available")),
+    "Shutdown": _Reason(Verdict.RETRY, _("Apple's server is shutting down")),
+    "TooManyProviderTokenUpdates": _Reason(Verdict.RETRY, _("Apple saw this console change its token too often")),
+    "TooManyRequests": _Reason(Verdict.RETRY, _("Apple got too many pushes for this device")),
 }
-_UNREADABLE = "The device's token cannot be read (ENCRYPTION_KEYS). Its app registers it again when it starts"
-_REGISTERED_SINCE = "Apple says that the device was gone, but that was before it registered here."
+_UNREADABLE = _("The device's token cannot be read (ENCRYPTION_KEYS). Its app registers it again when it starts")
+_REGISTERED_SINCE = _("Apple says that the device was gone, but that was before it registered here.")
 
 
 @dataclass(frozen=True)
@@ -149,15 +151,17 @@ def push(notification: Notification) -> Answer:
         return Answer(code, text, started, took, **known, **more)
 
     if not notification.address:
-        return answer("unreadable", _UNREADABLE)
+        return answer("unreadable", advise(_UNREADABLE))
     try:
         reply = _exchange(notification, headers, message.body, trace)
     except Unreachable as error:
-        return answer("connection", f"Apple's push service cannot be reached: {error}", transport_down=True)
+        text = advise(_("Apple's push service cannot be reached: %(error)s"), error=str(error))
+        return answer("connection", text, transport_down=True)
     except Late:
-        return answer("time-out", f"Apple did not answer within {settings.DELIVERY_TIMEOUT} s")
+        text = advise(_("Apple did not answer within %(seconds)s s"), seconds=settings.DELIVERY_TIMEOUT)
+        return answer("time-out", text)
     except Broken:
-        return answer("connection", "Apple closed the connection without an answer")
+        return answer("connection", advise(_("Apple closed the connection without an answer")))
     return answer(str(reply.status), **_judge(reply, notification))
 
 
@@ -194,21 +198,27 @@ def _judge(reply: Reply, notification: Notification) -> dict[str, Any]:
         "retry_after": _AFTER_TROUBLE if wait is None and reply.status >= 500 else wait,
     }
     if 200 <= reply.status < 300:
-        return {**fields, "text": "Accepted by Apple"}
+        return {**fields, "text": advise(_("Accepted by Apple"))}
     said = _read_json(reply)
     name = said.get("reason")
     reason = REASONS.get(name) if isinstance(name, str) else None
     if reason is None:
         # Apple gave no reason, or one that is not documented yet: the status decides.
-        shown = plain.make_line(name, 60) if isinstance(name, str) else "without a reason"
-        what = f"Apple's push service answered {shown}."
+        if isinstance(name, str):
+            what = advise(_("Apple's push service answered %(reason)s."), reason=plain.make_line(name, 60))
+        else:
+            what = advise(_("Apple's push service answered without a reason."))
         return {**fields, "text": what, "meaning": Verdict.FAILED if reply.status in {400, 413, 422} else Verdict.RETRY}
     if reason.meaning is None:
-        text = f"Apple takes no pushes from this console ({name}): {reason.text}"
+        text = advise(
+            _("Apple takes no pushes from this console (%(reason)s): %(advice)s"),
+            reason=str(name),
+            advice=advise(reason.text),
+        )
         return {**fields, "text": text, "transport_down": True}
-    meaning, text = reason.meaning, f"{reason.text.rstrip('.')} ({name})."
+    meaning, text = reason.meaning, advise("%(said)s (%(reason)s).", said=advise(reason.text), reason=str(name))
     if reply.status == 410 and not _is_news(said.get("timestamp"), notification):
-        meaning, text = Verdict.RETRY, _REGISTERED_SINCE
+        meaning, text = Verdict.RETRY, advise(_REGISTERED_SINCE)
     return {**fields, "text": text, "meaning": meaning}
 
 

@@ -27,7 +27,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from hooks import formats
 from hooks.formats.base import get_authorities
 from hooks.messages import Answer, Message, Notification, Verdict
-from hooks.remarks import Remark, RemarkCode, change_texts
+from hooks.remarks import Remark, RemarkCode, advise, change_texts
 from hooks.transports import deadlines, outbound
 from hooks.transports.adapter import Adapter, Prepared, Trace, measure_ms
 from hooks.transports.authorities import is_unknown
@@ -37,6 +37,7 @@ from hooks.transports.target import parse_target
 from notifications_project import graphemes
 from notifications_project.masking import find_secrets, mask_options, mask_to_host, replace_secrets
 from notifications_project.network.lookups import TooSlow
+from notifications_project.network.problems import Problem
 
 USER_AGENT = "NotificationsConsole/1 (+webhooks)"
 _READ = 64 * 1024  # bytes of an answer that are read; after a longer one the connection is closed
@@ -95,9 +96,7 @@ def post(notification: Notification) -> Answer:
         )
     except (RequestException, ValueError, UnicodeError) as error:
         request["url"] = mask_to_host(notification.address)
-        return Answer(
-            "invalid", replace_secrets(_shorten_error(error), hidden), started, measure_ms(started), request=request
-        )
+        return Answer("invalid", _describe_invalid(error, hidden), started, measure_ms(started), request=request)
     answer = _attempt(_get_adapter(), prepared, request, started, hidden, known.understand)
     request["url"] = mask_to_host(notification.address)
     return answer
@@ -115,7 +114,7 @@ def ask(message: Message, hidden: Mapping[str, str], owner: str = "", authoritie
     try:
         prepared = Prepared(parse_target(message.url), _make_headers(message), message.body, owner, authorities)
     except (RequestException, ValueError, UnicodeError) as error:
-        return Answer("invalid", replace_secrets(_shorten_error(error), hidden), started, measure_ms(started))
+        return Answer("invalid", _describe_invalid(error, hidden), started, measure_ms(started))
     adapter = Adapter()
     try:
         return _attempt(adapter, prepared, {}, started, hidden, lambda answer: answer)
@@ -250,6 +249,13 @@ def _describe_error(error: Exception, trace: Trace) -> tuple[str, str]:
     if isinstance(error, HTTPError | RequestException):
         return "protocol", Remark(RemarkCode.NOT_HTTP)
     return "error", f"{type(error).__name__}: {_shorten_error(error)}"
+
+
+def _describe_invalid(error: Exception, hidden: Mapping[str, str]) -> str:
+    """Return why a request could not be made, without secrets."""
+    if isinstance(error, Problem):
+        return change_texts(advise(error.text, **error.values), lambda said: replace_secrets(said, hidden))
+    return replace_secrets(_shorten_error(error), hidden)
 
 
 def _shorten_error(error: Exception) -> str:

@@ -12,13 +12,13 @@ from django.utils.translation import gettext
 class Problem(ValueError):
     """A text that cannot be used. `str()` gives the reason in English, `describe` in the active language."""
 
-    def __init__(self, text: str, **values: object) -> None:
+    def __init__(self, text: str, **values: str | int) -> None:
         super().__init__(text % values)
-        self._text, self._values = text, values
+        self.text, self.values = text, values
 
     def describe(self) -> str:
         """Return the reason in the active language."""
-        return gettext(self._text) % self._values
+        return gettext(self.text) % self.values
 
 
 def _(text: str) -> str:

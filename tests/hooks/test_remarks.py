@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from events.models import Event
 from hooks import remarks
@@ -68,6 +69,31 @@ def test_only_what_others_said_is_cut_and_masked() -> None:
     assert remarks.get_code(short) == "last_try"
     masked = remarks.change_texts(long, lambda said: said[:3])
     assert (masked, remarks.get_code(masked)) == ("503. That was the last of 10 tries.", "last_try")
+
+
+UNKNOWN = remarks.advise("PagerDuty refused it: %(said)s.", said="wrong key")
+
+
+def test_advice_of_a_format_is_stored_in_english_and_read_in_the_readers_language() -> None:
+    with translation.override("fr"):
+        written = remarks.encode(remarks.advise("PagerDuty refused it: %(said)s.", said="wrong key"))
+        assert remarks.decode(written) == "PagerDuty l’a refusé\N{NO-BREAK SPACE}: wrong key."
+    assert "PagerDuty refused it" in written
+    assert remarks.decode(written) == "PagerDuty refused it: wrong key."
+    assert remarks.get_code(remarks.decode(written)) == "advice"
+    with translation.override("fr"):
+        assert remarks.describe(UNKNOWN).startswith("PagerDuty l’a refusé")
+
+
+def test_the_words_of_an_advice_are_neither_cut_nor_masked() -> None:
+    short = remarks.shorten(remarks.advise("PagerDuty refused it: %(said)s.", said="x" * 300), 100)
+    assert (len(short), short[:25]) == (100, "PagerDuty refused it: xxx")
+    assert remarks.change_texts(UNKNOWN, str.upper) == "PagerDuty refused it: WRONG KEY."
+
+
+@pytest.mark.parametrize("old", ['{"code":"advice"}', '{"code":"advice","text":"%(said)s"}'])
+def test_a_broken_advice_is_shown_as_it_was_stored(old: str) -> None:
+    assert remarks.decode(old) == old
 
 
 @pytest.mark.usefixtures("french")

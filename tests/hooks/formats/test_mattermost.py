@@ -150,7 +150,12 @@ def said(name: str, message: str = "", status: int = 400) -> dict[str, Any]:
 CASES = [
     Case(200, "ok", "delivered", ""),
     Case(400, said("web.incoming_webhook.invalid.app_error"), "gone", "Mattermost knows no such webhook"),
-    Case(501, said("web.incoming_webhook.disabled.app_error", status=501), "gone", "Ask its system admin to enable"),
+    Case(
+        501,
+        said("web.incoming_webhook.disabled.app_error", status=501),
+        "gone",
+        "Ask its system administrator to enable",
+    ),
     Case(404, said("web.incoming_webhook.channel.app_error", status=404), "gone", "was deleted or archived"),
     Case(404, said("app.channel.get.existing.app_error", status=404), "gone", "was deleted or archived"),
     Case(400, said("api.post.create_post.can_not_post_to_deleted.error"), "gone", "was deleted or archived"),
