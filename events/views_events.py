@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
@@ -16,7 +16,7 @@ from events import catalogue
 from events.catalogue import EmailDefault, EventType, Outcome
 from events.models import Event, Resource
 from notifications_project import ids
-from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission, list_roles_with
 from notifications_project.not_found import decode_or_404
@@ -28,18 +28,18 @@ _MOST_RESOURCES = 500  # offered in the filter
 
 @require_safe
 @organization_page()
-def list_events(request: HttpRequest, organization: Organization) -> HttpResponse:
+def list_events(request: OrganizationRequest) -> HttpResponse:
     """List the events, newest first, filtered by `type` (a type or group) and `resource`."""
     chosen, resource, before = (request.GET.get(name, "") for name in ("type", "resource", "before"))
-    found = Event.objects.filter(organization=organization).select_related("resource")
+    found = Event.objects.filter(organization=request.organization).select_related("resource")
     if chosen:
         found = found.filter(type__in=catalogue.expand([chosen]))
-    about = _resource(organization, resource) if resource else None
+    about = _resource(request.organization, resource) if resource else None
     if about:
         found = found.filter(resource=about)
     page = get_page(found, decode_or_404(before, "evt") if before else None)
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "rows": [{"event": event, **_described(event.type)} for event in page.items],
         "next": ids.encode("evt", page.next) if page.next else None,
         "before": before,
@@ -48,8 +48,8 @@ def list_events(request: HttpRequest, organization: Organization) -> HttpRespons
         "resource": resource,
         "groups": catalogue.ALL_GROUPS,
         "categories": catalogue.group_by_category().items(),
-        "resources": _choices(organization, about),
-        "curl": _curl(organization),
+        "resources": _choices(request.organization, about),
+        "curl": _curl(request.organization),
     }
     return render(request, "events/events.html", context)
 
@@ -78,17 +78,17 @@ def _curl(organization: Organization) -> str:
 
 @require_safe
 @organization_page()
-def show_event(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
-    found = get_object_or_404(Event.objects.select_related("resource"), organization=organization, pk=event)
-    context = {"organization": organization, "event": found, **_described(found.type)}
+def show_event(request: OrganizationRequest, event: UUID) -> HttpResponse:
+    found = get_object_or_404(Event.objects.select_related("resource"), organization=request.organization, pk=event)
+    context = {"organization": request.organization, "event": found, **_described(found.type)}
     return render(request, "events/event.html", context)
 
 
 @require_safe
 @organization_page()
-def list_event_types(request: HttpRequest, organization: Organization) -> HttpResponse:
+def list_event_types(request: OrganizationRequest) -> HttpResponse:
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "categories": [
             (
                 category,

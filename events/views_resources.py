@@ -7,7 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +17,7 @@ from events import resources
 from events.models import Resource
 from events.resources import ResourceError
 from notifications_project import ids
-from notifications_project.accounts.access import get_signed_in_user, organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 from notifications_project.searching import search_text
@@ -41,15 +41,17 @@ class AddForm(NameForm):
 
 @require_safe
 @organization_page()
-def list_resources(request: HttpRequest, organization: Organization) -> HttpResponse:
+def list_resources(request: OrganizationRequest) -> HttpResponse:
     """List resources by name, paged by key; `archived` shows the archived ones instead, `q` filters by name."""
     archived, wanted = "archived" in request.GET, search_text(request)
-    found = Resource.objects.filter(organization=organization, archived_at__isnull=not archived)
+    found = Resource.objects.filter(organization=request.organization, archived_at__isnull=not archived)
     if wanted:
         found = found.filter(name__icontains=wanted)
-    rows = list(_after(organization, found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1])
+    rows = list(
+        _after(request.organization, found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1]
+    )
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "resources": rows[:AT_ONCE],
         "more": rows[AT_ONCE - 1].public_id if len(rows) > AT_ONCE else "",
         "after": request.GET.get("after", ""),
@@ -73,57 +75,57 @@ def _after(organization: Organization, found: QuerySet[Resource], public_id: str
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
-def add_resource(request: HttpRequest, organization: Organization) -> HttpResponse:
+def add_resource(request: OrganizationRequest) -> HttpResponse:
     form = AddForm(request.POST or None)
     if form.is_valid():
         try:
-            made = resources.create(organization=organization, actor=get_signed_in_user(request), **form.cleaned_data)
+            made = resources.create(organization=request.organization, actor=request.user, **form.cleaned_data)
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
             messages.success(request, gettext("%(name)s is added. Hooks can now be restricted to it.") % {"name": made})
-            return redirect("events:resources", organization.public_id)
-    context = {"organization": organization, "form": form}
+            return redirect("events:resources", request.organization.public_id)
+    context = {"organization": request.organization, "form": form}
     return render(request, "events/resources_add.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
-def rename_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
-    found = _resource(organization, resource)
+def rename_resource(request: OrganizationRequest, resource: UUID) -> HttpResponse:
+    found = _resource(request.organization, resource)
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
         try:
-            resources.rename(found, name=form.cleaned_data["name"], actor=get_signed_in_user(request))
+            resources.rename(found, name=form.cleaned_data["name"], actor=request.user)
         except ResourceError as error:
             form.add_error("name", str(error))
         else:
             messages.success(request, gettext("The name is now %(name)s.") % {"name": found})
-            return redirect("events:resources", organization.public_id)
-    context = {"organization": organization, "resource": found, "form": form}
+            return redirect("events:resources", request.organization.public_id)
+    context = {"organization": request.organization, "resource": found, "form": form}
     return render(request, "events/resources_rename.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
-def archive_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
-    found = _resource(organization, resource)
+def archive_resource(request: OrganizationRequest, resource: UUID) -> HttpResponse:
+    found = _resource(request.organization, resource)
     if request.method == "POST":
-        resources.archive(found, actor=get_signed_in_user(request))
+        resources.archive(found, actor=request.user)
         messages.success(request, gettext("%(name)s is archived. You find it under “Archived”.") % {"name": found})
-        return redirect("events:resources", organization.public_id)
-    return render(request, "events/resources_archive.html", {"organization": organization, "resource": found})
+        return redirect("events:resources", request.organization.public_id)
+    return render(request, "events/resources_archive.html", {"organization": request.organization, "resource": found})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
-def restore_resource(request: HttpRequest, organization: Organization, resource: UUID) -> HttpResponse:
+def restore_resource(request: OrganizationRequest, resource: UUID) -> HttpResponse:
     """Restore a resource on POST; redirect a GET, which may come from signing in, to the list."""
-    found = _resource(organization, resource)
+    found = _resource(request.organization, resource)
     if request.method == "POST":
-        resources.restore(found, actor=get_signed_in_user(request))
+        resources.restore(found, actor=request.user)
         messages.success(request, gettext("%(name)s is restored.") % {"name": found})
-    return redirect("events:resources", organization.public_id)
+    return redirect("events:resources", request.organization.public_id)
 
 
 def _resource(organization: Organization, resource: UUID) -> Resource:

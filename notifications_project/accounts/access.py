@@ -44,20 +44,23 @@ def explain_refusal(permission: Permission) -> str:
     }
 
 
+class OrganizationRequest(HttpRequest):
+    """A request for a page of an organization by a member, as `organization_page` passes it to a view."""
+
+    user: User
+    organization: Organization
+    membership: Membership
+
+
 def organization_page(
     permission: Permission = Permission.READ,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, Organization, P], HttpResponse]],
-    Callable[..., HttpResponse],
-]:
-    """Decorate the view of a page under `organizations/<owner:owner>/`: it gets the organization instead of its id.
+) -> Callable[[Callable[Concatenate[OrganizationRequest, P], HttpResponse]], Callable[..., HttpResponse]]:
+    """Decorate the view of a page under `organizations/<owner:owner>/`: it gets an `OrganizationRequest`, no id.
 
-    A user who is no member gets 404, a member without `permission` 403. `request.membership` is set.
+    A user who is no member gets 404, a member without `permission` 403.
     """
 
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, Organization, P], HttpResponse],
-    ) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[Concatenate[OrganizationRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
         @login_required
         @wraps(view)
         def inner(request: HttpRequest, owner: PublicId, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -66,10 +69,11 @@ def organization_page(
                 raise Http404("No such organization, or you are not a member.")
             if not allows(membership.role, permission):
                 raise PermissionDenied(explain_refusal(permission))
-            request.membership = membership  # type: ignore[attr-defined]
+            asked = cast(OrganizationRequest, request)
+            asked.membership, asked.organization = membership, membership.organization
             if request.session.get("organization") != membership.organization.public_id:
                 request.session["organization"] = membership.organization.public_id
-            return view(request, membership.organization, *args, **kwargs)
+            return view(asked, *args, **kwargs)
 
         return inner
 

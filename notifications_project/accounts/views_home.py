@@ -6,9 +6,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.context import find_current_membership
-from notifications_project.accounts.models import Organization
 
 
 @login_required
@@ -20,5 +19,5 @@ def show_home(request: HttpRequest) -> HttpResponse:
 
 
 @organization_page()
-def show_organization(request: HttpRequest, organization: Organization) -> HttpResponse:
-    return redirect("hooks:emails", organization.public_id)
+def show_organization(request: OrganizationRequest) -> HttpResponse:
+    return redirect("hooks:emails", request.organization.public_id)

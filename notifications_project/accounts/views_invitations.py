@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from notifications_project.accounts import invitations
-from notifications_project.accounts.access import get_signed_in_user, organization_page
+from notifications_project.accounts.access import OrganizationRequest, get_signed_in_user, organization_page
 from notifications_project.accounts.forms import InviteForm, NewAccountForm
 from notifications_project.accounts.invitations import InvitationError, QuotaExceeded
 from notifications_project.accounts.models import Invitation, Organization, User
@@ -27,49 +27,49 @@ from notifications_project.accounts.views_members import refuse_personal_space
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
-def invite(request: HttpRequest, organization: Organization) -> HttpResponse:
-    refuse_personal_space(organization)
+def invite(request: OrganizationRequest) -> HttpResponse:
+    refuse_personal_space(request.organization)
     form, status = InviteForm(request.POST or None, initial={"role": Role.DEVELOPER}), 200
     if form.is_valid():
         try:
-            made = invitations.invite(organization=organization, actor=get_signed_in_user(request), **form.cleaned_data)
+            made = invitations.invite(organization=request.organization, actor=request.user, **form.cleaned_data)
         except InvitationError as error:
             form.add_error(None if isinstance(error, QuotaExceeded) else "email", str(error))
             status = 429 if isinstance(error, QuotaExceeded) else 422
         else:
             told = gettext("%(address)s is invited, and becomes a member by accepting.")
             messages.success(request, told % {"address": made.email})
-            return redirect("accounts:members", organization.public_id)
+            return redirect("accounts:members", request.organization.public_id)
     elif form.errors:
         status = 422
-    return render(request, "accounts/invite.html", {"organization": organization, "form": form}, status=status)
+    return render(request, "accounts/invite.html", {"organization": request.organization, "form": form}, status=status)
 
 
 @require_POST
 @organization_page(Permission.MANAGE_MEMBERS)
-def resend(request: HttpRequest, organization: Organization, invitation: UUID) -> HttpResponse:
+def resend(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
     try:
-        sent = invitations.resend(invitation=_of(organization, invitation), actor=get_signed_in_user(request))
+        sent = invitations.resend(invitation=_of(request.organization, invitation), actor=request.user)
     except InvitationError as error:
         messages.error(request, str(error))
     else:
         told = gettext("%(address)s gets another mail. Its link works for a week; the earlier link no longer works.")
         messages.success(request, told % {"address": sent.email})
-    return redirect("accounts:members", organization.public_id)
+    return redirect("accounts:members", request.organization.public_id)
 
 
 @require_POST
 @organization_page(Permission.MANAGE_MEMBERS)
-def revoke(request: HttpRequest, organization: Organization, invitation: UUID) -> HttpResponse:
-    found = _of(organization, invitation)
+def revoke(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
+    found = _of(request.organization, invitation)
     try:
-        invitations.revoke(invitation=found, actor=get_signed_in_user(request))
+        invitations.revoke(invitation=found, actor=request.user)
     except InvitationError as error:
         messages.error(request, str(error))
     else:
         told = gettext("The invitation of %(address)s is revoked. Its link no longer works.")
         messages.success(request, told % {"address": found.email})
-    return redirect("accounts:members", organization.public_id)
+    return redirect("accounts:members", request.organization.public_id)
 
 
 def _of(organization: Organization, invitation: UUID) -> Invitation:

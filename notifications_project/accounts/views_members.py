@@ -5,13 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from notifications_project.accounts import invitations, organizations
-from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.forms import RoleForm
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.organizations import MembershipError
@@ -22,65 +22,70 @@ AT_ONCE = 200
 
 @require_safe
 @organization_page()
-def show_members(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_members(request: OrganizationRequest) -> HttpResponse:
     """List the members, oldest first, paged by key."""
     after = request.GET.get("after", "")
-    found = organization.memberships.select_related("user").order_by("pk")
+    found = request.organization.memberships.select_related("user").order_by("pk")
     if after.isdecimal() and len(after) < 19:
         found = found.filter(pk__gt=int(after))
     rows = list(found[: AT_ONCE + 1])
     more = rows[AT_ONCE - 1].pk if len(rows) > AT_ONCE else None
-    context = {"organization": organization, "memberships": rows[:AT_ONCE], "more": more, "after": after}
-    if not after and not organization.is_personal and allows(_me(request).role, Permission.MANAGE_MEMBERS):
-        context["invitations"] = invitations.list_open(organization)[:AT_ONCE]
+    context = {"organization": request.organization, "memberships": rows[:AT_ONCE], "more": more, "after": after}
+    if (
+        not after
+        and not request.organization.is_personal
+        and allows(request.membership.role, Permission.MANAGE_MEMBERS)
+    ):
+        context["invitations"] = invitations.list_open(request.organization)[:AT_ONCE]
     return render(request, "accounts/members.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
-def change_role(request: HttpRequest, organization: Organization, user: UUID) -> HttpResponse:
-    membership = _membership(organization, user)
+def change_role(request: OrganizationRequest, user: UUID) -> HttpResponse:
+    membership = _membership(request.organization, user)
     form = RoleForm(request.POST or None, initial={"role": membership.role})
     if form.is_valid():
         try:
             membership = organizations.change_role(
-                organization=organization, user=membership.user, role=form.cleaned_data["role"], actor=_me(request).user
+                organization=request.organization,
+                user=membership.user,
+                role=form.cleaned_data["role"],
+                actor=request.user,
             )
         except MembershipError as error:
             form.add_error("role", str(error))
         else:
             told = gettext("%(name)s now has this role: %(role)s.")
             messages.success(request, told % {"name": membership.user, "role": membership.get_role_display()})
-            return redirect("accounts:members", organization.public_id)
-    context = {"organization": organization, "membership": membership, "form": form}
+            return redirect("accounts:members", request.organization.public_id)
+    context = {"organization": request.organization, "membership": membership, "form": form}
     context["invitations_end"] = invitations.has_open_by(membership)
     return render(request, "accounts/member_role.html", context, status=_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
-def remove_member(request: HttpRequest, organization: Organization, user: UUID) -> HttpResponse:
-    membership = _membership(organization, user)
+def remove_member(request: OrganizationRequest, user: UUID) -> HttpResponse:
+    membership = _membership(request.organization, user)
     done = gettext("%(name)s is no longer a member of %(organization)s.")
-    return _end(request, membership, done % {"name": membership.user, "organization": organization})
+    return _end(request, membership, done % {"name": membership.user, "organization": request.organization})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
-def leave(request: HttpRequest, organization: Organization) -> HttpResponse:
-    refuse_personal_space(organization)
-    done = gettext("You have left %(organization)s.") % {"organization": organization}
-    return _end(request, _me(request), done)
+def leave(request: OrganizationRequest) -> HttpResponse:
+    refuse_personal_space(request.organization)
+    done = gettext("You have left %(organization)s.") % {"organization": request.organization}
+    return _end(request, request.membership, done)
 
 
-def _end(request: HttpRequest, membership: Membership, done: str) -> HttpResponse:
+def _end(request: OrganizationRequest, membership: Membership, done: str) -> HttpResponse:
     """Ask, then end a membership. A user who leaves is redirected to another organization."""
-    mine, problem = membership.pk == _me(request).pk, ""
+    mine, problem = membership.pk == request.membership.pk, ""
     if request.method == "POST":
         try:
-            organizations.remove_member(
-                organization=membership.organization, user=membership.user, actor=_me(request).user
-            )
+            organizations.remove_member(organization=membership.organization, user=membership.user, actor=request.user)
         except MembershipError as error:
             problem = str(error)
         else:
@@ -91,11 +96,6 @@ def _end(request: HttpRequest, membership: Membership, done: str) -> HttpRespons
     context = {"organization": membership.organization, "membership": membership, "mine": mine, "problem": problem}
     context["invitations_end"] = invitations.has_open_by(membership)
     return render(request, "accounts/member_remove.html", context, status=409 if problem else 200)
-
-
-def _me(request: HttpRequest) -> Membership:
-    membership: Membership = request.membership  # type: ignore[attr-defined]
-    return membership
 
 
 def refuse_personal_space(organization: Organization) -> None:

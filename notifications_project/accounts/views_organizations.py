@@ -10,9 +10,8 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from notifications_project.accounts import organizations
-from notifications_project.accounts.access import get_signed_in_user, organization_page
+from notifications_project.accounts.access import OrganizationRequest, get_signed_in_user, organization_page
 from notifications_project.accounts.forms import OrganizationForm
-from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
 
 
@@ -30,15 +29,15 @@ def add_organization(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
-def edit_organization(request: HttpRequest, organization: Organization) -> HttpResponse:
-    form = OrganizationForm(request.POST or None, initial={"name": organization.name})
+def edit_organization(request: OrganizationRequest) -> HttpResponse:
+    form = OrganizationForm(request.POST or None, initial={"name": request.organization.name})
     if form.is_valid():
         organizations.rename_organization(
-            organization=organization,
+            organization=request.organization,
             name=form.cleaned_data["name"],
-            actor=get_signed_in_user(request),
+            actor=request.user,
         )
-        messages.success(request, gettext("The name is now %(name)s.") % {"name": organization})
-        return redirect("accounts:members", organization.public_id)
-    context = {"organization": organization, "form": form}
+        messages.success(request, gettext("The name is now %(name)s.") % {"name": request.organization})
+        return redirect("accounts:members", request.organization.public_id)
+    context = {"organization": request.organization, "form": form}
     return render(request, "accounts/organization_edit.html", context, status=422 if form.errors else 200)

@@ -29,7 +29,7 @@ from hooks.views.deliveries.redelivering import redeliver_one, report_redelivere
 from hooks.views.manage.finding import find_delivery, may
 from hooks.views.manage.lists import counts_by_kind
 from notifications_project import ids
-from notifications_project.accounts.access import get_signed_in_user, organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
 from notifications_project.not_found import decode_or_404
@@ -41,12 +41,15 @@ _MOST_HOOKS = 500  # offered in the filter
 
 @require_safe
 @organization_page()
-def index(request: HttpRequest, organization: Organization) -> HttpResponse:
+def index(request: OrganizationRequest) -> HttpResponse:
     state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
     unknown = bool(state) and state not in Delivery.State.values
-    about = _event(organization, event) if event else None
+    about = _event(request.organization, event) if event else None
     found = delivery_lists.list_deliveries(
-        organization, state=state, hook=decode_or_404(hook, "hook") if hook else None, event=about.pk if about else None
+        request.organization,
+        state=state,
+        hook=decode_or_404(hook, "hook") if hook else None,
+        event=about.pk if about else None,
     )
     if unknown:
         found = found.none()
@@ -59,67 +62,67 @@ def index(request: HttpRequest, organization: Organization) -> HttpResponse:
     page = get_page(loaded, decode_or_404(before, "dlv") if before else None)
     now, private = timezone.now(), privacy.find_owners(page.items)
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "rows": [
             _line(
                 delivery,
                 now,
-                get_signed_in_user(request),
+                request.user,
                 lambda: has_running_workers(request),
                 private.get(delivery.pk, ""),
             )
             for delivery in page.items
         ],
-        "again": _redelivering_page(request, organization) if may(request, Permission.TEST_HOOKS) else "",
+        "again": _redelivering_page(request) if may(request, Permission.TEST_HOOKS) else "",
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
         "unknown_state": unknown,
         "states": [(each.value, delivery_sentences.make_delivery_badge(each).word) for each in Delivery.State],
-        "counts": counts_by_kind(organization),
+        "counts": counts_by_kind(request.organization),
         "hook": hook,
         "event": about,
         "event_title": write_event_title(about) if about else "",
-        "hooks": Hook.objects.existing().filter(organization=organization).order_by("name")[:_MOST_HOOKS],
+        "hooks": Hook.objects.existing().filter(organization=request.organization).order_by("name")[:_MOST_HOOKS],
     }
     return render(request, "hooks/deliveries/deliveries.html", context)
 
 
-def _redelivering_page(request: HttpRequest, organization: Organization) -> str:
+def _redelivering_page(request: OrganizationRequest) -> str:
     """Return where the selected deliveries are sent again; its query leads back to the same list."""
-    page = reverse("hooks:redeliver-selected", args=[organization.public_id])
+    page = reverse("hooks:redeliver-selected", args=[request.organization.public_id])
     return f"{page}?{request.GET.urlencode()}" if request.GET else page
 
 
 @require_safe
 @organization_page()
-def show_delivery(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
-    found = find_delivery(organization, delivery)
+def show_delivery(request: OrganizationRequest, delivery: UUID) -> HttpResponse:
+    found = find_delivery(request.organization, delivery)
     if privacy.is_private(found):
-        return _private(request, organization, found)
-    page = reverse("hooks:explain", args=[organization.public_id, found.event.public_id])
+        return _private(request, found)
+    page = reverse("hooks:explain", args=[request.organization.public_id, found.event.public_id])
     is_mail = found.endpoint.kind == Endpoint.Kind.EMAIL
     context = describe_delivery(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
-        "organization": organization,
+        "organization": request.organization,
         "why_page": f"{page}?{urlencode({'q': found.endpoint.address})}" if is_mail else page,
-        "redeliver_page": reverse("hooks:redeliver", args=[organization.public_id, found.public_id])
+        "redeliver_page": reverse("hooks:redeliver", args=[request.organization.public_id, found.public_id])
         if may(request, Permission.TEST_HOOKS)
         else "",
     }
     return render(request, "hooks/deliveries/delivery.html", context)
 
 
-def _private(request: HttpRequest, organization: Organization, delivery: Delivery) -> HttpResponse:
+def _private(request: OrganizationRequest, delivery: Delivery) -> HttpResponse:
     """A delivery to a member's own channel, as others may see it."""
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "delivery": delivery,
         "badge": delivery_sentences.make_delivery_badge(delivery.state),
         "state": privacy.describe_state(delivery),
         "label": catalogue.get_label(delivery.event.type),
         "target": privacy.find_owners([delivery])[delivery.pk],
         "reasons": delivery_sentences.describe_reasons(delivery.reasons),
-        "mine": privacy.is_owner(delivery, get_signed_in_user(request)),
+        "mine": privacy.is_owner(delivery, request.user),
     }
     return render(request, "hooks/deliveries/delivery_private.html", context)
 
@@ -155,26 +158,26 @@ def describe_delivery(request: HttpRequest, found: Delivery, *, secret: bool) ->
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
-def redeliver(request: HttpRequest, organization: Organization, delivery: UUID) -> HttpResponse:
+def redeliver(request: OrganizationRequest, delivery: UUID) -> HttpResponse:
     """POST sends again; GET, to which signing in may return, leads to the delivery."""
-    found = find_delivery(organization, delivery)
+    found = find_delivery(request.organization, delivery)
     if request.method != "POST":
-        return redirect("hooks:delivery", organization.public_id, found.public_id)
+        return redirect("hooks:delivery", request.organization.public_id, found.public_id)
     redeliver_one(request, found)
-    return redirect("hooks:delivery", organization.public_id, found.public_id)
+    return redirect("hooks:delivery", request.organization.public_id, found.public_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
-def redeliver_selected(request: HttpRequest, organization: Organization) -> HttpResponse:
+def redeliver_selected(request: OrganizationRequest) -> HttpResponse:
     """Send the ticked deliveries again; lead back to the list as it was filtered."""
     query = request.GET.urlencode()
-    back = redirect(reverse("hooks:deliveries", args=[organization.public_id]) + (f"?{query}" if query else ""))
+    back = redirect(reverse("hooks:deliveries", args=[request.organization.public_id]) + (f"?{query}" if query else ""))
     if request.method != "POST":
         return back
     wanted = [decode_or_404(text, "dlv") for text in request.POST.getlist("delivery")]
     try:
-        sent, refused = resending.redeliver_many(organization, wanted, get_signed_in_user(request))
+        sent, refused = resending.redeliver_many(request.organization, wanted, request.user)
     except resending.CannotRedeliver as problem:
         messages.error(request, str(problem))
     else:

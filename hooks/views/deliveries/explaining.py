@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
@@ -16,8 +16,8 @@ from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import explain_hooks
 from hooks.presentation.phrases import write_event_title
 from hooks.routing import subjects
-from notifications_project.accounts.access import get_signed_in_user, organization_page
-from notifications_project.accounts.models import Membership, Organization
+from notifications_project.accounts.access import OrganizationRequest, organization_page
+from notifications_project.accounts.models import Membership
 from notifications_project.searching import search_text
 
 _TOLD = {"yes": True, "no": False}
@@ -26,24 +26,24 @@ MOST_HOOKS = 500  # of a page
 
 @require_safe
 @organization_page()
-def explain(request: HttpRequest, organization: Organization, event: UUID) -> HttpResponse:
+def explain(request: OrganizationRequest, event: UUID) -> HttpResponse:
     """`who=me`: the reader alone; `q`: by name or address; `told`: `yes` or `no`. Members in pages by key."""
     loaded = Event.objects.select_related("organization", "resource")
-    found = get_object_or_404(subjects.annotate_subject(loaded), organization=organization, pk=event)
+    found = get_object_or_404(subjects.annotate_subject(loaded), organization=request.organization, pk=event)
     mine = request.GET.get("who") == "me"
     search = "" if mine else search_text(request)
     chosen = request.GET.get("told", "")
     told = None if mine else _TOLD.get(chosen)
     unknown = bool(chosen) and chosen not in _TOLD and not mine
     members, more = ([], None) if unknown else _members(request, found, mine, search, told)
-    me = get_signed_in_user(request)
+    me = request.user
     facts = Facts(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
     after = request.GET.get("after", "")
     hooks = [] if mine or after or unknown else explain_hooks(facts, search)
     addresses = [] if mine or after or unknown else people.explain_addresses(facts)
     shown = [row for row in hooks if told is None or row.verdict.told == told]
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "event": found,
         "title": write_event_title(found),
         "known": found.type in catalogue.EVENT_TYPES,
@@ -64,11 +64,10 @@ def explain(request: HttpRequest, organization: Organization, event: UUID) -> Ht
 
 
 def _members(
-    request: HttpRequest, event: Event, mine: bool, search: str, told: bool | None
+    request: OrganizationRequest, event: Event, mine: bool, search: str, told: bool | None
 ) -> tuple[list[Membership], int | None]:
     if mine:
-        membership: Membership = request.membership  # type: ignore[attr-defined]
-        return [membership], None
+        return [request.membership], None
     after = request.GET.get("after", "")
     if after and not (after.isascii() and after.isdecimal() and len(after) < 19):
         raise Http404("No such page.")

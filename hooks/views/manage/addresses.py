@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
@@ -13,8 +13,7 @@ from django.views.decorators.http import require_http_methods
 from hooks.manage import address_actions
 from hooks.manage.address_actions import UnknownAddress
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import get_signed_in_user, organization_page
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.roles import Permission
 
 _DONE = {
@@ -26,15 +25,15 @@ _DONE = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def change(request: HttpRequest, organization: Organization, hook: UUID, action: str) -> HttpResponse:
+def change(request: OrganizationRequest, hook: UUID, action: str) -> HttpResponse:
     """POST does `action` for the `address`; GET, to which signing in may return, leads to the hook."""
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     if request.method == "POST":
         address = request.POST.get("address", "")
         try:
-            address_actions.ACTIONS[action](found, address, get_signed_in_user(request))
+            address_actions.ACTIONS[action](found, address, request.user)
         except UnknownAddress as problem:
             messages.error(request, str(problem))
         else:
             messages.success(request, _DONE[action] % {"address": address})
-    return redirect("hooks:hook", organization.public_id, found.public_id)
+    return redirect("hooks:hook", request.organization.public_id, found.public_id)

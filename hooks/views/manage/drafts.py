@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
 
 from hooks.endpoints.options import merge_options, merge_url
 from hooks.formats import FORMATS
@@ -13,12 +12,11 @@ from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, get_initial
 from hooks.models import Hook
 from hooks.preview.preview import Draft
 from hooks.views.manage.finding import may
-from notifications_project.accounts.access import explain_refusal, get_signed_in_user
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.access import OrganizationRequest, explain_refusal
 from notifications_project.accounts.roles import Permission
 
 
-def read_posted_form(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> HookForm:
+def read_posted_form(request: OrganizationRequest, kind: str, hook: Hook | None) -> HookForm:
     """The form that was sent, looked through: what is wrong in it keeps nobody from looking.
 
     For who may save it only: else a stored token could be sent to any address. Raises PermissionDenied.
@@ -26,7 +24,9 @@ def read_posted_form(request: HttpRequest, organization: Organization, kind: str
     if not may(request, Permission.MANAGE_HOOKS):
         raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
     form_class: type[HookForm] = WebhookForm if kind == Hook.Kind.WEBHOOK else EmailHookForm
-    form = form_class(request.POST, organization=organization, hook=hook, initial=get_initial(hook) if hook else {})
+    form = form_class(
+        request.POST, organization=request.organization, hook=hook, initial=get_initial(hook) if hook else {}
+    )
     form.is_valid()
     return form
 
@@ -44,7 +44,7 @@ def extract_typed(form: HookForm) -> dict[str, Any]:
     return typed
 
 
-def build_draft(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) -> Draft:
+def build_draft(request: OrganizationRequest, typed: dict[str, Any], hook: Hook | None) -> Draft:
     """Merge the typed values with the stored ones: secrets that were left alone are those of the hook."""
     shared: dict[str, Any] = {
         "name": typed["name"],
@@ -54,7 +54,7 @@ def build_draft(request: HttpRequest, typed: dict[str, Any], hook: Hook | None) 
         "endpoint": hook.endpoint if hook else None,
     }
     if "format" not in typed:
-        return Draft(format="mail", address=get_signed_in_user(request).email, options={}, **shared)
+        return Draft(format="mail", address=request.user.email, options={}, **shared)
     format, options = typed["format"], typed["options"]
     url = typed["url"]
     if hook and hook.endpoint:

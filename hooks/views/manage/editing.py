@@ -26,8 +26,11 @@ from hooks.presentation import hook_rows
 from hooks.views.manage.finding import find_hook, may
 from hooks.views.manage.preview import allow_frames
 from notifications_project import one_time_secrets
-from notifications_project.accounts.access import explain_refusal, get_signed_in_user, organization_page
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.access import (
+    OrganizationRequest,
+    explain_refusal,
+    organization_page,
+)
 from notifications_project.accounts.roles import Permission
 
 SNIPPET = """from standardwebhooks import Webhook
@@ -39,13 +42,13 @@ payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def add_webhook(request: HttpRequest, organization: Organization) -> HttpResponse:
+def add_webhook(request: OrganizationRequest) -> HttpResponse:
     """Leads to the page that shows the new secret, this once; to the test where nothing is signed."""
-    form = WebhookForm(request.POST or None, organization=organization, initial=_asked_for(request))
+    form = WebhookForm(request.POST or None, organization=request.organization, initial=_asked_for(request))
     if form.is_valid() and not form.propose_format():
         try:
             hook, secret = rules.create_webhook(
-                organization=organization, actor=get_signed_in_user(request), spec=form.build_spec()
+                organization=request.organization, actor=request.user, spec=form.build_spec()
             )
         except InvalidRule as problem:
             form.refuse(problem)
@@ -55,42 +58,40 @@ def add_webhook(request: HttpRequest, organization: Organization) -> HttpRespons
             messages.success(
                 request, gettext("%(name)s was added. A test shows whether it arrives.") % {"name": hook.name}
             )
-            return redirect("hooks:test", organization.public_id, hook.public_id)
-    return render_form_page(request, organization, form, Hook.Kind.WEBHOOK)
+            return redirect("hooks:test", request.organization.public_id, hook.public_id)
+    return render_form_page(request, form, Hook.Kind.WEBHOOK)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def add_email_hook(request: HttpRequest, organization: Organization) -> HttpResponse:
-    form = EmailHookForm(request.POST or None, organization=organization, initial=_asked_for(request))
+def add_email_hook(request: OrganizationRequest) -> HttpResponse:
+    form = EmailHookForm(request.POST or None, organization=request.organization, initial=_asked_for(request))
     if form.is_valid():
         try:
-            hook = rules.create_email_hook(
-                organization=organization, actor=get_signed_in_user(request), **form.get_values()
-            )
+            hook = rules.create_email_hook(organization=request.organization, actor=request.user, **form.get_values())
         except InvalidRule as problem:
             form.refuse(problem)
         else:
             messages.success(request, gettext("%(name)s was added.") % {"name": hook.name})
-            return redirect("hooks:emails", organization.public_id)
-    return render_form_page(request, organization, form, Hook.Kind.EMAIL)
+            return redirect("hooks:emails", request.organization.public_id)
+    return render_form_page(request, form, Hook.Kind.EMAIL)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
-def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def edit(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """The form; mails lead here as well, so who may only read is led on to the hook in the list."""
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     if not may(request, Permission.MANAGE_HOOKS):
         if request.method == "POST":
             raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
-        return redirect(f"{reverse(list_of(found), args=[organization.public_id])}#{found.public_id}")
+        return redirect(f"{reverse(list_of(found), args=[request.organization.public_id])}#{found.public_id}")
     form_class: type[HookForm] = WebhookForm if found.kind == Hook.Kind.WEBHOOK else EmailHookForm
-    form = form_class(request.POST or None, organization=organization, hook=found, initial=get_initial(found))
+    form = form_class(request.POST or None, organization=request.organization, hook=found, initial=get_initial(found))
     if form.is_valid() and not (isinstance(form, WebhookForm) and form.propose_format()):
         try:
             if changes := form.get_changes():
-                found = rules.update_hook(found, get_signed_in_user(request), **changes)
+                found = rules.update_hook(found, request.user, **changes)
         except InvalidRule as problem:
             form.refuse(problem)
         else:
@@ -98,13 +99,13 @@ def edit(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
             messages.success(request, saved if changes else gettext("Nothing was changed."))
             if "format" in changes and hook_rows.is_signed(found):
                 messages.info(request, gettext("Its requests are signed now. Rotate the secret to see a new one."))
-            return redirect(list_of(found), organization.public_id)
-    return render_form_page(request, organization, form, Hook.Kind(found.kind), found)
+            return redirect(list_of(found), request.organization.public_id)
+    return render_form_page(request, form, Hook.Kind(found.kind), found)
 
 
 @require_POST
 @organization_page(Permission.MANAGE_HOOKS)
-def show_advice(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_advice(request: OrganizationRequest) -> HttpResponse:
     """For htmx: what the form says under a URL as it is typed, for the format that is chosen."""
     typed = Advice(request.POST.get("url", "").strip(), request.POST.get("format", ""))
     return render(request, "hooks/manage/_advice.html", {"advice": typed})
@@ -123,14 +124,14 @@ def show_secret(
 
 @require_GET
 @organization_page(Permission.MANAGE_HOOKS)
-def show_stashed_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def show_stashed_secret(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """The only page that ever shows a secret, and only when it was just made; nothing may keep it."""
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     if found.kind != Hook.Kind.WEBHOOK:
         raise Http404("An e-mail hook has no secret.")
     left = one_time_secrets.pop(request, found.public_id) or {}
     lost = rules.has_lost_secret(found)
-    context = {"hook": found, "organization": organization, "snippet": SNIPPET, "secret_lost": lost, **left}
+    context = {"hook": found, "organization": request.organization, "snippet": SNIPPET, "secret_lost": lost, **left}
     response = render(request, "hooks/manage/secret.html", context)
     response["Cache-Control"] = "no-store"
     return response
@@ -150,9 +151,9 @@ def _asked_for(request: HttpRequest) -> dict[str, Any]:
 
 
 def render_form_page(
-    request: HttpRequest, organization: Organization, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
+    request: OrganizationRequest, form: HookForm, kind: Hook.Kind, hook: Hook | None = None
 ) -> HttpResponse:
-    context: dict[str, Any] = {"organization": organization, "form": form, "kind": kind, "hook": hook}
+    context: dict[str, Any] = {"organization": request.organization, "form": form, "kind": kind, "hook": hook}
     context["types"] = catalogue.group_by_category()
     if hook:
         # The name in the heading is the stored one, whatever was typed.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from hooks.models import Delivery, Hook
 from hooks.presentation import delivery_lists
-from notifications_project.accounts.models import Membership, Organization
+from notifications_project.accounts.access import OrganizationRequest
+from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission, allows
 
 
@@ -26,7 +26,6 @@ def find_delivery(organization: Organization, pk: UUID) -> Delivery:
     return get_object_or_404(found, organization=organization, pk=pk)
 
 
-def may(request: HttpRequest, permission: Permission) -> bool:
+def may(request: OrganizationRequest, permission: Permission) -> bool:
     """Return True if the viewer of an organization's page has a permission there."""
-    membership: Membership = request.membership  # type: ignore[attr-defined]
-    return allows(membership.role, permission)
+    return allows(request.membership.role, permission)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -12,7 +12,7 @@ from events import catalogue
 from hooks.manage.rules import DEFAULT_HOOK_NAME
 from hooks.models import Hook
 from hooks.presentation import hook_rows
-from notifications_project.accounts.access import organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.searching import search_text
 
@@ -21,29 +21,29 @@ _SEARCH_FROM = 12  # hooks; fewer are found by looking
 
 @require_safe
 @organization_page()
-def show_notifications(request: HttpRequest, organization: Organization) -> HttpResponse:
-    return redirect("hooks:emails", organization.public_id)
+def show_notifications(request: OrganizationRequest) -> HttpResponse:
+    return redirect("hooks:emails", request.organization.public_id)
 
 
 @require_safe
 @organization_page()
-def show_emails(request: HttpRequest, organization: Organization) -> HttpResponse:
-    return _panel(request, organization, Hook.Kind.EMAIL)
+def show_emails(request: OrganizationRequest) -> HttpResponse:
+    return _panel(request, Hook.Kind.EMAIL)
 
 
 @require_safe
 @organization_page()
-def show_webhooks(request: HttpRequest, organization: Organization) -> HttpResponse:
-    return _panel(request, organization, Hook.Kind.WEBHOOK)
+def show_webhooks(request: OrganizationRequest) -> HttpResponse:
+    return _panel(request, Hook.Kind.WEBHOOK)
 
 
-def _panel(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
+def _panel(request: OrganizationRequest, kind: Hook.Kind) -> HttpResponse:
     search = search_text(request)
-    rows, more = hook_rows.list_rows(organization, kind, search, timezone.now())
-    counts = counts_by_kind(organization)
+    rows, more = hook_rows.list_rows(request.organization, kind, search, timezone.now())
+    counts = counts_by_kind(request.organization)
     results = catalogue.expand(["deployment-result"])
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "kind": kind,
         "rows": rows,
         "more": more,

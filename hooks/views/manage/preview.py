@@ -20,7 +20,7 @@ from hooks.models import Hook
 from hooks.preview.preview import Draft, choose_first_type, preview
 from hooks.views.manage.drafts import build_draft, extract_typed, read_posted_form
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import get_signed_in_user, organization_page
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.encryption import CannotDecrypt, decrypt, encrypt
 from notifications_project.fragments import is_fragment
@@ -42,36 +42,36 @@ _MAIL_POLICY = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 @never_cache
-def preview_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def preview_hook(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """GET: as it is saved. POST: as it stands in its form."""
-    found = find_hook(organization, hook)
-    typed = _typed(request, organization, found.kind, found) if request.method == "POST" else None
-    return _page(request, organization, Hook.Kind(found.kind), typed, found)
+    found = find_hook(request.organization, hook)
+    typed = _typed(request, found.kind, found) if request.method == "POST" else None
+    return _page(request, Hook.Kind(found.kind), typed, found)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page()
 @never_cache
-def preview_new(request: HttpRequest, organization: Organization, kind: Hook.Kind) -> HttpResponse:
+def preview_new(request: OrganizationRequest, kind: Hook.Kind) -> HttpResponse:
     """POST: a hook as it stands in the form that adds it. Signing in may return here by GET: that leads to the form."""
     if request.method != "POST":
         form = "hooks:add-webhook" if kind == Hook.Kind.WEBHOOK else "hooks:add-email-hook"
-        return redirect(form, organization.public_id)
-    return _page(request, organization, kind, _typed(request, organization, kind, None), None)
+        return redirect(form, request.organization.public_id)
+    return _page(request, kind, _typed(request, kind, None), None)
 
 
 @require_safe
 @organization_page()
 @never_cache
-def show_mail_of_hook(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _mail(request, organization, find_hook(organization, hook))
+def show_mail_of_hook(request: OrganizationRequest, hook: UUID) -> HttpResponse:
+    return _mail(request, find_hook(request.organization, hook))
 
 
 @require_safe
 @organization_page()
 @never_cache
-def show_mail_of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
-    return _mail(request, organization, None)
+def show_mail_of_new(request: OrganizationRequest) -> HttpResponse:
+    return _mail(request, None)
 
 
 def allow_frames(response: HttpResponse) -> HttpResponse:
@@ -81,15 +81,15 @@ def allow_frames(response: HttpResponse) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, organization: Organization, kind: Hook.Kind, typed: dict[str, Any] | None, hook: Hook | None
+    request: OrganizationRequest, kind: Hook.Kind, typed: dict[str, Any] | None, hook: Hook | None
 ) -> HttpResponse:
     draft = _draft(request, typed, hook)
     if draft.format not in FORMATS:
         raise Http404("Its format is not known here any more.")
     chosen = _chosen(request, draft)
-    sealed = "" if typed is None else _sealed(organization, typed)
+    sealed = "" if typed is None else _sealed(request.organization, typed)
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "hook": hook,
         "kind": kind,
         "name": draft.name,
@@ -97,33 +97,33 @@ def _page(
         "chosen": chosen,
         "label": catalogue.get_label(chosen),
         "draft": sealed,
-        "preview": preview(organization, draft, chosen, _language(request, draft)),
+        "preview": preview(request.organization, draft, chosen, _language(request, draft)),
         "secret_lost": hook is not None and has_lost_secret(hook),
-        "mail_page": _mail_page(organization, hook, chosen, sealed),
+        "mail_page": _mail_page(request.organization, hook, chosen, sealed),
     }
     fragment = is_fragment(request)
     template = "hooks/preview/_result.html" if fragment else "hooks/preview/page.html"
     return allow_frames(render(request, template, context))
 
 
-def _mail(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:
+def _mail(request: OrganizationRequest, hook: Hook | None) -> HttpResponse:
     """The HTML of an e-mail alone, for the frame in which the preview shows it."""
-    typed = _unsealed(organization, request.GET["draft"]) if request.GET.get("draft") else None
+    typed = _unsealed(request.organization, request.GET["draft"]) if request.GET.get("draft") else None
     if typed is None and hook is None:
         raise Http404("There is nothing to show.")
     draft = _draft(request, typed, hook)
     if draft.format != "mail":
         raise Http404("This is no e-mail hook.")
     chosen = _chosen(request, draft)
-    response = HttpResponse(preview(organization, draft, chosen, _language(request, draft)).html)
+    response = HttpResponse(preview(request.organization, draft, chosen, _language(request, draft)).html)
     vars(response)["_csp_replace"] = _MAIL_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
 
-def _language(request: HttpRequest, draft: Draft) -> str:
+def _language(request: OrganizationRequest, draft: Draft) -> str:
     """Give the viewer's language for an e-mail, which each member gets in their own; a webhook has no reader."""
-    return get_signed_in_user(request).language if draft.format == "mail" else ""
+    return request.user.language if draft.format == "mail" else ""
 
 
 def _mail_page(organization: Organization, hook: Hook | None, event_type: str, sealed: str) -> str:
@@ -137,11 +137,11 @@ def _mail_page(organization: Organization, hook: Hook | None, event_type: str, s
     return f"{path}?{urlencode(query)}"
 
 
-def _typed(request: HttpRequest, organization: Organization, kind: str, hook: Hook | None) -> dict[str, Any]:
+def _typed(request: OrganizationRequest, kind: str, hook: Hook | None) -> dict[str, Any]:
     """Return the values of the form, now or when the preview was opened: those come along sealed."""
-    form = read_posted_form(request, organization, kind, hook)
+    form = read_posted_form(request, kind, hook)
     if sealed := request.POST.get("draft"):
-        return _unsealed(organization, sealed)
+        return _unsealed(request.organization, sealed)
     return extract_typed(form)
 
 
@@ -161,11 +161,11 @@ def _unsealed(organization: Organization, sealed: str) -> dict[str, Any]:
     return typed
 
 
-def _draft(request: HttpRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
+def _draft(request: OrganizationRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
     if typed is not None:
         return build_draft(request, typed, hook)
     assert hook is not None
-    return Draft.of(hook, get_signed_in_user(request).email)
+    return Draft.of(hook, request.user.email)
 
 
 def _chosen(request: HttpRequest, draft: Draft) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -21,69 +21,66 @@ from hooks.manage.rules import InvalidRule
 from hooks.presentation import hook_rows, hook_sentences
 from hooks.views.manage.editing import list_of, show_secret
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import get_signed_in_user, organization_page
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.roles import Permission
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def pause(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, gettext("%(name)s is paused: its deliveries wait."), paused=True)
+def pause(request: OrganizationRequest, hook: UUID) -> HttpResponse:
+    return _switch(request, hook, gettext("%(name)s is paused: its deliveries wait."), paused=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def resume(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(
-        request, organization, hook, gettext("%(name)s is resumed. What waited is sent first."), paused=False
-    )
+def resume(request: OrganizationRequest, hook: UUID) -> HttpResponse:
+    return _switch(request, hook, gettext("%(name)s is resumed. What waited is sent first."), paused=False)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def enable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, gettext("%(name)s is enabled."), enabled=True)
+def enable(request: OrganizationRequest, hook: UUID) -> HttpResponse:
+    return _switch(request, hook, gettext("%(name)s is enabled."), enabled=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def disable(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
-    return _switch(request, organization, hook, gettext("%(name)s is disabled: it matches no events."), enabled=False)
+def disable(request: OrganizationRequest, hook: UUID) -> HttpResponse:
+    return _switch(request, hook, gettext("%(name)s is disabled: it matches no events."), enabled=False)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def rotate_secret(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def rotate_secret(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """Leads to the page that shows the new secret, this once."""
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     if request.method != "POST":
-        return redirect(list_of(found), organization.public_id)
+        return redirect(list_of(found), request.organization.public_id)
     lost = rules.has_lost_secret(found)
     try:
-        secret = rules.rotate_secret(found, get_signed_in_user(request))
+        secret = rules.rotate_secret(found, request.user)
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
-        return redirect(list_of(found), organization.public_id)
+        return redirect(list_of(found), request.organization.public_id)
     return show_secret(request, found, secret, replaced=lost)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
-def delete(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def delete(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """GET says what would stop, POST deletes."""
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     if request.method == "POST":
         try:
-            rules.delete_hook(found, get_signed_in_user(request))
+            rules.delete_hook(found, request.user)
         except InvalidRule as problem:
             messages.error(request, " ".join(problem.errors.values()))
         else:
             messages.success(request, gettext("%(name)s was deleted.") % {"name": found.name})
-        return redirect(list_of(found), organization.public_id)
+        return redirect(list_of(found), request.organization.public_id)
     lost = deletion_impact.find_deletion_impact(found)
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "hook": found,
         "row": hook_rows.build_row(found, timezone.now()),
         "loss": hook_sentences.describe_loss(found, lost.stop),
@@ -94,14 +91,14 @@ def delete(request: HttpRequest, organization: Organization, hook: UUID) -> Http
     return render(request, "hooks/manage/delete.html", context)
 
 
-def _switch(request: HttpRequest, organization: Organization, pk: UUID, said: str, **changes: Any) -> HttpResponse:
-    hook = find_hook(organization, pk)
+def _switch(request: OrganizationRequest, pk: UUID, said: str, **changes: Any) -> HttpResponse:
+    hook = find_hook(request.organization, pk)
     if request.method != "POST":
-        return redirect(list_of(hook), organization.public_id)
+        return redirect(list_of(hook), request.organization.public_id)
     try:
-        rules.update_hook(hook, get_signed_in_user(request), **changes)
+        rules.update_hook(hook, request.user, **changes)
     except InvalidRule as problem:
         messages.error(request, " ".join(problem.errors.values()))
     else:
         messages.success(request, said % {"name": hook.name})
-    return redirect(list_of(hook), organization.public_id)
+    return redirect(list_of(hook), request.organization.public_id)

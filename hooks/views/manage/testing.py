@@ -26,8 +26,7 @@ from hooks.preview.verifying import can_be_verified
 from hooks.views.deliveries.attempts import Shown, describe_attempt
 from hooks.views.manage.finding import find_delivery, find_hook
 from notifications_project import ids
-from notifications_project.accounts.access import get_signed_in_user, organization_page
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.roles import Permission
 from notifications_project.fragments import is_fragment
 
@@ -35,24 +34,24 @@ from notifications_project.fragments import is_fragment
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 @never_cache
-def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def test(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """GET offers the test and, with `?delivery=`, shows its result (only the result to htmx).
 
     POST sends one of the chosen type, or of the usual one if none was chosen: then one button does it.
     """
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     problem = ""
     if request.method == "POST":
         chosen = request.POST.get("event_type") or choose_first_type(found.events)
         try:
-            delivery = test_sends.send_hook_test(found, chosen, get_signed_in_user(request))
+            delivery = test_sends.send_hook_test(found, chosen, request.user)
         except test_sends.CannotTest as refused:
             problem = str(refused)
         else:
-            here = reverse("hooks:test", args=[organization.public_id, found.public_id])
+            here = reverse("hooks:test", args=[request.organization.public_id, found.public_id])
             return redirect(f"{here}?delivery={delivery.public_id}")
     context = {
-        "organization": organization,
+        "organization": request.organization,
         "hook": found,
         "row": hook_rows.build_row(found, timezone.now()),
         "secret_lost": rules.has_lost_secret(found),
@@ -61,17 +60,17 @@ def test(request: HttpRequest, organization: Organization, hook: UUID) -> HttpRe
         "chosen": request.POST.get("event_type") or choose_first_type(found.events),
         "problem": problem,
         "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",
-    } | _result(request, organization, found)
+    } | _result(request, found)
     fragment = is_fragment(request) and "result" in context
     return render(request, "hooks/manage/_test_result.html" if fragment else "hooks/manage/test.html", context)
 
 
-def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dict[str, Any]:
+def _result(request: OrganizationRequest, hook: Hook) -> dict[str, Any]:
     asked = request.GET.get("delivery")
     if not asked:
         return {}
     try:
-        delivery = find_delivery(organization, ids.decode(asked, "dlv"))
+        delivery = find_delivery(request.organization, ids.decode(asked, "dlv"))
     except ValueError:
         raise Http404("No such delivery.") from None
     if delivery.hook_id != hook.pk or not delivery.event.is_test:
@@ -80,7 +79,7 @@ def _result(request: HttpRequest, organization: Organization, hook: Hook) -> dic
         request,
         delivery,
         enables=hook_sentences.describe_enabling(delivery, hook),
-        delivery_page=reverse("hooks:delivery", args=[organization.public_id, delivery.public_id]),
+        delivery_page=reverse("hooks:delivery", args=[request.organization.public_id, delivery.public_id]),
         result_page=request.get_full_path(),
     )
 

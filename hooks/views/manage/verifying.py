@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -18,8 +18,7 @@ from hooks.preview.verifying import can_be_verified, verify_draft, verify_hook
 from hooks.views.manage.drafts import build_draft, extract_typed, read_posted_form
 from hooks.views.manage.editing import render_form_page
 from hooks.views.manage.finding import find_hook
-from notifications_project.accounts.access import get_signed_in_user, organization_page
-from notifications_project.accounts.models import Organization
+from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.roles import Permission
 from notifications_project.fragments import is_fragment
 from notifications_project.runtime.waiting import Busy
@@ -28,39 +27,39 @@ from notifications_project.runtime.waiting import Busy
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.TEST_HOOKS)
 @never_cache
-def show_verification(request: HttpRequest, organization: Organization, hook: UUID) -> HttpResponse:
+def show_verification(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """POST with the fields of its form: as it stands there. Without them: as it is saved, from the page of its test.
 
     Signing in may return here by GET: that leads to the test.
     """
-    found = find_hook(organization, hook)
+    found = find_hook(request.organization, hook)
     if request.method == "POST" and "format" in request.POST:
-        return _of_form(request, organization, found)
+        return _of_form(request, found)
     if request.method == "POST":
         if not can_be_verified(found):
             raise Http404("This hook has no token that could be verified.")
-        verified, words = verify_hook(found, get_signed_in_user(request), Draft.of(found, ""))
+        verified, words = verify_hook(found, request.user, Draft.of(found, ""))
         messages.add_message(request, messages.SUCCESS if verified else messages.WARNING, words)
-    return redirect("hooks:test", organization.public_id, found.public_id)
+    return redirect("hooks:test", request.organization.public_id, found.public_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 @never_cache
-def show_verification_of_new(request: HttpRequest, organization: Organization) -> HttpResponse:
+def show_verification_of_new(request: OrganizationRequest) -> HttpResponse:
     """POST: as it stands in the form that adds it. GET leads to that form."""
     if request.method == "POST":
-        return _of_form(request, organization, None)
-    return redirect("hooks:add-webhook", organization.public_id)
+        return _of_form(request, None)
+    return redirect("hooks:add-webhook", request.organization.public_id)
 
 
-def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None) -> HttpResponse:
+def _of_form(request: OrganizationRequest, hook: Hook | None) -> HttpResponse:
     """The form again with the answer in it; to htmx the answer alone."""
     kind = Hook.Kind(hook.kind) if hook else Hook.Kind.WEBHOOK
-    form = read_posted_form(request, organization, kind, hook)
+    form = read_posted_form(request, kind, hook)
     draft = build_draft(request, extract_typed(form), hook)
     try:
-        actor, owner = get_signed_in_user(request), organization.public_id
+        actor, owner = request.user, request.organization.public_id
         verdict = verify_hook(hook, actor, draft) if hook else verify_draft(draft, actor, owner)
     except Busy as busy:
         verdict = (False, str(busy))
@@ -70,4 +69,4 @@ def _of_form(request: HttpRequest, organization: Organization, hook: Hook | None
         form.verdict = verdict
     elif isinstance(form, WebhookForm):  # the button of a format that is not the chosen one
         form.add_error("format", verdict[1])
-    return render_form_page(request, organization, form, kind, hook)
+    return render_form_page(request, form, kind, hook)
