@@ -7,7 +7,7 @@ class HooksConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from hooks import signal_handlers  # noqa: F401  (registers the checks, connects the signals)
+        from hooks import checks, signal_handlers  # noqa: F401  (registers the checks, connects the signals)
         from hooks.consent import bounces
 
         if settings.EMAIL_PROVIDER:

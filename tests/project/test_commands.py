@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command, get_commands
 
@@ -15,6 +18,7 @@ from tests.environment import SETTINGS
 from tests.hooks.conftest import Mailbox, mailbox  # noqa: F401  (a fixture)
 from tests.project.processes import Command
 
+BASE = settings.BASE_DIR
 Start = Callable[..., Command]
 
 
@@ -39,6 +43,25 @@ def test_a_command_that_is_not_offered_is_unknown(command: Start, name: str) -> 
 @pytest.mark.sqlite_only
 def test_every_hidden_command_exists() -> None:
     assert set(get_commands()) >= commands.UNFIT
+
+
+@pytest.mark.sqlite_only
+def test_every_module_of_checks_is_loaded_at_the_start() -> None:
+    """A new process: here other tests have imported the modules already."""
+    listing = (
+        "import django; django.setup(); from django.core.checks.registry import registry; "
+        "print(*{check.__module__ for check in registry.get_checks()})"
+    )
+    environment = SETTINGS | {"SECRET_KEY": "k" * 40, "DJANGO_SETTINGS_MODULE": "notifications_project.settings"}
+    command = [sys.executable, "-c", listing]
+    loaded = subprocess.run(command, cwd=BASE, env=environment, capture_output=True, text=True, check=True).stdout
+    modules = {
+        ".".join(path.relative_to(BASE).with_suffix("").parts)
+        for root in ("events", "hooks", "notifications_project")
+        for path in (BASE / root).rglob("checks.py")
+    }
+    assert modules
+    assert modules <= set(loaded.split())
 
 
 def test_a_password_is_changed_by_address(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
