@@ -85,7 +85,7 @@ class Queue(ORM):  # type: ignore[misc]
         ]
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Nothing: django-q2 would write down twice a second how it is, and nobody asks."""
+        """Do nothing: django-q2 would write its state down twice a second, and nobody reads it."""
 
     def _listen(self, connection: BaseDatabaseWrapper) -> None:
         connection.ensure_connection()
@@ -121,7 +121,7 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         return self.fallback.enqueue(task) if sent is None else sent
 
     def dequeue(self) -> Taken:
-        """A task from Redis, waiting a second for one; else what was queued in the database meanwhile."""
+        """Return a task from Redis, waiting a second for one; else what was queued in the database meanwhile."""
         if _is_redis_here():
             return self._ask(super().dequeue) or self._take_from_database()
         return self.fallback.dequeue()
@@ -136,7 +136,7 @@ class WakeUps(RedisBroker):  # type: ignore[misc]
         return int(self._ask(super().queue_size) or 0) + int(self.fallback.queue_size())
 
     def ping(self) -> bool:
-        """True, as one of the two always takes a wake-up. A cluster asks first of all, before it forks."""
+        """Return True: one of the two brokers always takes a wake-up. A cluster asks this before it forks."""
         self._ask(self.connection.ping)
         return True
 

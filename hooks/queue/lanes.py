@@ -22,7 +22,7 @@ AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def touch(lanes: Collection[int]) -> None:
-    """Work is due in these lanes now."""
+    """Note that work is due in these lanes now. A lane that backs off goes on doing so."""
     if not lanes:
         return
     with transaction.atomic():

@@ -15,7 +15,6 @@ from events import intake
 from events.models import Event
 from hooks import clock, engine
 from hooks.engine import lanes, leases, sweep, taking, watchdog
-from hooks.engine import leases as engine_leases
 from hooks.manage import rules
 from hooks.models import Delivery, Hook, Lane, PumpHeartbeat
 from hooks.queue import lanes as queue_lanes
@@ -88,7 +87,7 @@ def test_a_stale_holder_does_not_reschedule(lane: Lane) -> None:
 def test_nothing_is_begun_that_could_outlive_the_lease(lane: Lane, settings: LazySettings) -> None:
     (lease,) = claim()
     assert lease.may_start()
-    lease.ends -= engine_leases.get_lease_seconds() - settings.DELIVERY_TIMEOUT
+    lease.ends -= leases.get_lease_seconds() - settings.DELIVERY_TIMEOUT
     assert not lease.may_start()
 
 
@@ -174,7 +173,7 @@ def test_the_sweep_shortens_leases_from_a_clock_that_was_set_back(lane: Lane) ->
     sweep.sweep()
     lane.refresh_from_db()
     assert lane.leased_until is not None
-    assert lane.leased_until <= clock.now() + timedelta(seconds=engine_leases.get_lease_seconds())
+    assert lane.leased_until <= clock.now() + timedelta(seconds=leases.get_lease_seconds())
 
 
 def test_a_cluster_stands_still_only_if_work_is_due_and_no_pump_is_seen(lane: Lane) -> None:
