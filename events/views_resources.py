@@ -20,6 +20,7 @@ from notifications_project import ids
 from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization
 from notifications_project.accounts.roles import Permission
+from notifications_project.refusals import add_error_to
 from notifications_project.searching import search_text
 
 AT_ONCE = 100
@@ -78,11 +79,8 @@ def _after(organization: Organization, found: QuerySet[Resource], public_id: str
 def add_resource(request: OrganizationRequest) -> HttpResponse:
     form = AddForm(request.POST or None)
     if form.is_valid():
-        try:
+        with add_error_to(form, "name", ResourceError):
             made = resources.create(organization=request.organization, actor=request.user, **form.cleaned_data)
-        except ResourceError as error:
-            form.add_error("name", str(error))
-        else:
             messages.success(request, gettext("%(name)s is added. Hooks can now be restricted to it.") % {"name": made})
             return redirect("events:resources", request.organization.public_id)
     context = {"organization": request.organization, "form": form}
@@ -95,11 +93,8 @@ def rename_resource(request: OrganizationRequest, resource: UUID) -> HttpRespons
     found = _resource(request.organization, resource)
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
-        try:
+        with add_error_to(form, "name", ResourceError):
             resources.rename(found, name=form.cleaned_data["name"], actor=request.user)
-        except ResourceError as error:
-            form.add_error("name", str(error))
-        else:
             messages.success(request, gettext("The name is now %(name)s.") % {"name": found})
             return redirect("events:resources", request.organization.public_id)
     context = {"organization": request.organization, "resource": found, "form": form}

@@ -1,13 +1,6 @@
-"""Errors of what a person or program sent, by field: the domain raises them, forms and the API show them."""
+"""Errors of what a person or program sent, by field: the domain raises them, pages and the API show them."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from django.forms import BaseForm
 
 
 class FieldErrors(Exception):
@@ -17,11 +10,6 @@ class FieldErrors(Exception):
         super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
         self.errors = errors
 
-
-@contextmanager
-def add_error_to(form: BaseForm, field: str | None, refusal: type[Exception]) -> Iterator[None]:
-    """Show a refusal of the domain at a field of the form; the block returns what follows a success."""
-    try:
-        yield
-    except refusal as error:
-        form.add_error(field, str(error))
+    def describe(self) -> str:
+        """Return the messages without the names of their fields, for where there is no form."""
+        return " ".join(self.errors.values())

@@ -9,17 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext
 
 from hooks.models import Channel, Delivery, Endpoint
+from hooks.presentation.delivery_sentences import make_delivery_badge
 from notifications_project.accounts.models import User
-
-_STATES = {
-    Delivery.State.PENDING: pgettext_lazy("delivery", "Waits"),
-    Delivery.State.DELIVERED: pgettext_lazy("delivery", "Delivered"),
-    Delivery.State.FAILED: pgettext_lazy("delivery", "Failed"),
-    Delivery.State.CANCELLED: pgettext_lazy("delivery", "Cancelled"),
-}
 
 
 def is_private(delivery: Delivery) -> bool:
@@ -34,7 +28,9 @@ def is_owner(delivery: Delivery, user: User) -> bool:
 
 def describe_state(delivery: Delivery) -> str:
     """Return the state of a delivery in words, and nothing of the receiver's answer."""
-    return str(_STATES[Delivery.State(delivery.state)])
+    if delivery.state == Delivery.State.PENDING:
+        return pgettext("delivery", "Waits")
+    return make_delivery_badge(delivery.state).word
 
 
 def find_owners(deliveries: Iterable[Delivery]) -> dict[UUID, str]:

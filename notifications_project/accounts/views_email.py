@@ -16,6 +16,7 @@ from notifications_project.accounts import email_addresses
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.email_addresses import EmailChangeError
 from notifications_project.accounts.forms import EmailChangeForm
+from notifications_project.refusals import add_error_to
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,11 +28,8 @@ def change_email(request: HttpRequest) -> HttpResponse:
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]
     if form.is_valid():
         email = form.cleaned_data["email"]
-        try:
+        with add_error_to(form, "email", EmailChangeError):
             email_addresses.request_change(user=user, email=email)
-        except EmailChangeError as error:
-            form.add_error("email", str(error))
-        else:
             told = gettext("A mail with a link is on its way to %(address)s. Until you follow it, nothing changes.")
             messages.success(request, told % {"address": email})
             return redirect("accounts:profile")

@@ -21,6 +21,7 @@ from notifications_project.accounts.invitations import InvitationError, QuotaExc
 from notifications_project.accounts.models import Invitation, Organization, User
 from notifications_project.accounts.roles import Permission, Role
 from notifications_project.accounts.views_members import refuse_personal_space
+from notifications_project.refusals import report_refusal
 
 # --- For administrators --------------------------------------------------------------------------------------
 
@@ -48,11 +49,8 @@ def invite(request: OrganizationRequest) -> HttpResponse:
 @require_POST
 @organization_page(Permission.MANAGE_MEMBERS)
 def resend(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
-    try:
+    with report_refusal(request, InvitationError):
         sent = invitations.resend(invitation=_of(request.organization, invitation), actor=request.user)
-    except InvitationError as error:
-        messages.error(request, str(error))
-    else:
         told = gettext("%(address)s gets another mail. Its link works for a week; the earlier link no longer works.")
         messages.success(request, told % {"address": sent.email})
     return redirect("accounts:members", request.organization.public_id)
@@ -62,11 +60,8 @@ def resend(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
 @organization_page(Permission.MANAGE_MEMBERS)
 def revoke(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
     found = _of(request.organization, invitation)
-    try:
+    with report_refusal(request, InvitationError):
         invitations.revoke(invitation=found, actor=request.user)
-    except InvitationError as error:
-        messages.error(request, str(error))
-    else:
         told = gettext("The invitation of %(address)s is revoked. Its link no longer works.")
         messages.success(request, told % {"address": found.email})
     return redirect("accounts:members", request.organization.public_id)
@@ -156,11 +151,8 @@ def _welcome(request: HttpRequest, invitation: Invitation) -> None:
 
 
 def _decline(request: HttpRequest, invitation: Invitation, actor: User | str) -> HttpResponse:
-    try:
+    with report_refusal(request, InvitationError):
         invitations.decline(invitation=invitation, actor=actor)
-    except InvitationError as error:
-        messages.error(request, str(error))
-    else:
         told = gettext("You have declined the invitation of %(organization)s.")
         messages.success(request, told % {"organization": invitation.organization})
     signed = request.user.is_authenticated

@@ -16,6 +16,7 @@ from notifications_project.accounts.forms import RoleForm
 from notifications_project.accounts.models import Membership, Organization
 from notifications_project.accounts.organizations import MembershipError
 from notifications_project.accounts.roles import Permission, allows
+from notifications_project.refusals import add_error_to
 
 AT_ONCE = 200
 
@@ -46,16 +47,13 @@ def change_role(request: OrganizationRequest, user: UUID) -> HttpResponse:
     membership = _membership(request.organization, user)
     form = RoleForm(request.POST or None, initial={"role": membership.role})
     if form.is_valid():
-        try:
+        with add_error_to(form, "role", MembershipError):
             membership = organizations.change_role(
                 organization=request.organization,
                 user=membership.user,
                 role=form.cleaned_data["role"],
                 actor=request.user,
             )
-        except MembershipError as error:
-            form.add_error("role", str(error))
-        else:
             told = gettext("%(name)s now has this role: %(role)s.")
             messages.success(request, told % {"name": membership.user, "role": membership.get_role_display()})
             return redirect("accounts:members", request.organization.public_id)

@@ -26,6 +26,7 @@ from hooks.views.preferences.cells import Cell
 from notifications_project import one_time_secrets
 from notifications_project.accounts.access import get_signed_in_user
 from notifications_project.accounts.models import User
+from notifications_project.refusals import report_refusal
 
 
 @require_safe
@@ -51,7 +52,7 @@ def rotate_secret(request: HttpRequest, kind: str) -> HttpResponse:
     try:
         secret = services.rotate_secret(channel)
     except InvalidRule as problem:
-        messages.error(request, " ".join(problem.errors.values()))
+        messages.error(request, problem.describe())
         return redirect("hooks:channels")
     leave_secret(request, channel, secret, created=False)
     return redirect("hooks:channel-secret", kind)
@@ -85,11 +86,8 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in services.WITH_ENDPOINT:
         raise Http404("It cannot be removed.")
     if request.method == "POST":
-        try:
+        with report_refusal(request, InvalidRule):
             services.remove(channel)
-        except InvalidRule as problem:
-            messages.error(request, " ".join(problem.errors.values()))
-        else:
             messages.success(request, gettext("%(channel)s was removed.") % {"channel": channel.get_kind_display()})
         return redirect("hooks:channels")
     going = services.find_removal_impact(channel)
@@ -131,7 +129,7 @@ def turn_on_cell(request: HttpRequest, cell: Cell) -> bool:
     try:
         cell.turn_on(get_signed_in_user(request))
     except notification_settings.InvalidSetting as problem:
-        messages.error(request, " ".join(problem.errors.values()))
+        messages.error(request, problem.describe())
         return False
     messages.success(request, gettext("%(setting)s is on.") % {"setting": cell.name})
     return True

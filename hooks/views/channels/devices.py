@@ -25,7 +25,7 @@ def rename(request: HttpRequest, device: UUID) -> HttpResponse:
         try:
             devices.rename(found, request.POST.get("name", ""))
         except devices.InvalidDevice as refused:
-            problem = " ".join(refused.errors.values())
+            problem = refused.describe()
         else:
             messages.success(
                 request, gettext("%(before)s is called %(name)s now.") % {"before": before, "name": found.name}

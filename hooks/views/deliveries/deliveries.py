@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -34,6 +33,7 @@ from notifications_project.accounts.models import Organization, User
 from notifications_project.accounts.roles import Permission
 from notifications_project.not_found import decode_or_404
 from notifications_project.paging import get_page
+from notifications_project.refusals import report_refusal
 
 _MOST_ATTEMPTS = 50
 _MOST_HOOKS = 500  # offered in the filter
@@ -176,11 +176,8 @@ def redeliver_selected(request: OrganizationRequest) -> HttpResponse:
     if request.method != "POST":
         return back
     wanted = [decode_or_404(text, "dlv") for text in request.POST.getlist("delivery")]
-    try:
+    with report_refusal(request, resending.CannotRedeliver):
         sent, refused = resending.redeliver_many(request.organization, wanted, request.user)
-    except resending.CannotRedeliver as problem:
-        messages.error(request, str(problem))
-    else:
         report_redelivered(request, sent, refused)
     return back
 

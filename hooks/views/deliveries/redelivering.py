@@ -13,16 +13,14 @@ from django.utils.translation import gettext, ngettext
 from hooks.deliveries import resending
 from hooks.models import Delivery
 from notifications_project.accounts.access import get_signed_in_user
+from notifications_project.refusals import report_refusal
 from notifications_project.words import number
 
 
 def redeliver_one(request: HttpRequest, delivery: Delivery) -> None:
     """Send a delivery again, and say in a message that it goes or why it cannot."""
-    try:
+    with report_refusal(request, resending.CannotRedeliver):
         resending.redeliver(delivery, get_signed_in_user(request))
-    except resending.CannotRedeliver as refused:
-        messages.error(request, str(refused))
-    else:
         messages.success(request, gettext("It is on its way. Reload this page in a moment to see the attempt."))
 
 

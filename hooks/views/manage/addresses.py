@@ -15,6 +15,7 @@ from hooks.manage.address_actions import UnknownAddress
 from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.roles import Permission
+from notifications_project.refusals import report_refusal
 
 _DONE = {
     "resubscribe": _("%(address)s is told again."),
@@ -30,10 +31,7 @@ def change(request: OrganizationRequest, hook: UUID, action: str) -> HttpRespons
     found = find_hook(request.organization, hook)
     if request.method == "POST":
         address = request.POST.get("address", "")
-        try:
+        with report_refusal(request, UnknownAddress):
             address_actions.ACTIONS[action](found, address, request.user)
-        except UnknownAddress as problem:
-            messages.error(request, str(problem))
-        else:
             messages.success(request, _DONE[action] % {"address": address})
     return redirect("hooks:hook", request.organization.public_id, found.public_id)

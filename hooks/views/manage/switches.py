@@ -23,6 +23,7 @@ from hooks.views.manage.editing import list_of, show_secret
 from hooks.views.manage.finding import find_hook
 from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.roles import Permission
+from notifications_project.refusals import report_refusal
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,7 +61,7 @@ def rotate_secret(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     try:
         secret = rules.rotate_secret(found, request.user)
     except InvalidRule as problem:
-        messages.error(request, " ".join(problem.errors.values()))
+        messages.error(request, problem.describe())
         return redirect(list_of(found), request.organization.public_id)
     return show_secret(request, found, secret, replaced=lost)
 
@@ -71,11 +72,8 @@ def delete(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """GET says what would stop, POST deletes."""
     found = find_hook(request.organization, hook)
     if request.method == "POST":
-        try:
+        with report_refusal(request, InvalidRule):
             rules.delete_hook(found, request.user)
-        except InvalidRule as problem:
-            messages.error(request, " ".join(problem.errors.values()))
-        else:
             messages.success(request, gettext("%(name)s was deleted.") % {"name": found.name})
         return redirect(list_of(found), request.organization.public_id)
     lost = deletion_impact.find_deletion_impact(found)
@@ -95,10 +93,7 @@ def _switch(request: OrganizationRequest, pk: UUID, said: str, **changes: Any) -
     hook = find_hook(request.organization, pk)
     if request.method != "POST":
         return redirect(list_of(hook), request.organization.public_id)
-    try:
+    with report_refusal(request, InvalidRule):
         rules.update_hook(hook, request.user, **changes)
-    except InvalidRule as problem:
-        messages.error(request, " ".join(problem.errors.values()))
-    else:
         messages.success(request, said % {"name": hook.name})
     return redirect(list_of(hook), request.organization.public_id)

@@ -92,7 +92,7 @@ def change(request: HttpRequest) -> HttpResponse:
     except NotSetUp:  # the channel was removed meanwhile
         return _to_set_up(request, first, scope)
     except InvalidSetting as problem:
-        return _answer(request, scope, [], {"problem": " ".join(problem.errors.values())})
+        return _answer(request, scope, [], {"problem": problem.describe()})
     done = grid.describe(wish, scope, standing)
     nothing = {"text": gettext("Nothing to change: %(done)s.") % {"done": done}}
     said = _said(request, scope, before, done) if before else nothing
@@ -118,7 +118,7 @@ def undo(request: HttpRequest) -> HttpResponse:
             request,
             scope,
             [],
-            {"problem": gettext("It was not undone. %(reason)s") % {"reason": " ".join(problem.errors.values())}},
+            {"problem": gettext("It was not undone. %(reason)s") % {"reason": problem.describe()}},
         )
     return _answer(request, scope, wanted, _said(request, scope, before, kept["done"], undone=not kept["undone"]))
 
@@ -130,7 +130,7 @@ def mark(request: HttpRequest) -> HttpResponse:
     try:
         notification_settings.mark_urgent(get_signed_in_user(request), event_type, state == "on")
     except InvalidSetting as problem:
-        return _answer(request, EVERYTHING, [], {"problem": " ".join(problem.errors.values())})
+        return _answer(request, EVERYTHING, [], {"problem": problem.describe()})
     if state == "on":
         wording = gettext("%(event)s: you are told even while a channel is snoozed or quiet.")
     else:
