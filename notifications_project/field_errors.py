@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FieldErrors(Exception):
-    """What was sent is invalid: `errors` maps a field's name to a message for people."""
+    """The input is invalid: `errors` maps a field's name to a message for people."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
