@@ -120,7 +120,10 @@ def _columns(
 
 
 def _prepare_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[Any]:
-    """Return the prepared values; an object that comes more than once is prepared once."""
+    """Return the prepared values; an object that comes more than once is prepared once.
+
+    Objects are told apart by identity: many are lists and dicts, which have no hash. `values` keeps all of them alive.
+    """
     if prepare is None:
         return values
     known: dict[int, Any] = {}

@@ -125,7 +125,7 @@ def read_ports(name: str) -> frozenset[int]:
 
 def read_hosts(name: str) -> list[str]:
     """Return host names as Django compares them: without a port, `.example.com` for all names below it."""
-    found = ["." * word.startswith(".") + _in_ascii(word.removeprefix(".")) for word in read_words(name)]
+    found = [f".{_in_ascii(word[1:])}" if word.startswith(".") else _in_ascii(word) for word in read_words(name)]
     if wrong := [word for word in found if not _is_host(word.removeprefix("."))]:
         raise BadSetting(name, f"must be host names without port, comma separated; {wrong[0]!r} is none")
     return [word.lower() for word in found]

@@ -65,7 +65,7 @@ class OptOuts:
     deactivated: set[str] = field(default_factory=set)  # addresses of users who may no longer sign in
 
     @classmethod
-    def of(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> OptOuts:
+    def read(cls, organization: Organization, hooks: Sequence[Hook], members: Iterable[Member]) -> OptOuts:
         if not any(hook.kind == Hook.Kind.EMAIL for hook in hooks):
             return cls({})
         existing = Unsubscription.objects.filter(hook__organization=organization, hook__deleted_at__isnull=True)

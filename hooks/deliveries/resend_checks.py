@@ -54,7 +54,7 @@ def _of_organization(
     members = find_members_among(organization, set(address.values()))
     hooks = list(Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL, enabled=True))
     typed = {lower for hook in hooks for lower in map(str.lower, hook.notify_addresses)}
-    unconfirmed = OptOuts.of(organization, hooks, members.values()).unconfirmed
+    unconfirmed = OptOuts.read(organization, hooks, members.values()).unconfirmed
     left = _left({each.endpoint_id for each in mails})
     events = Event.objects.filter(pk__in={each.event_id for each in mails}).values_list("pk", "type", "resource")
     about = {pk: (event_type, resource) for pk, event_type, resource in events}

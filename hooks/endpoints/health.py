@@ -56,6 +56,19 @@ def update(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
     """Apply what came back, in order. `endpoint` is locked by the caller's transaction."""
     if not told:
         return
+    _apply_answers(endpoint, told, now)
+    gone = next((each.outcome for each in told if each.outcome.verdict == Verdict.GONE), None)
+    match endpoint.kind:
+        case Endpoint.Kind.DEVICE:
+            if gone:
+                devices.forget(endpoint, gone.explanation)
+        case Endpoint.Kind.EMAIL:
+            _settle_address(endpoint, gone, now)
+        case Endpoint.Kind.WEBHOOK:
+            _settle_webhook(endpoint, gone, now)
+
+
+def _apply_answers(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
     for each in told:
         endpoint.last_attempt_at, endpoint.last_answer = now, each.answer
         if each.outcome.verdict == Verdict.DELIVERED:
@@ -63,16 +76,21 @@ def update(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> None:
         else:
             _failed(endpoint, each, now)
     endpoint.save(update_fields=_LEARNT)
-    gone = next((each.outcome for each in told if each.outcome.verdict == Verdict.GONE), None)
-    if gone and endpoint.kind == Endpoint.Kind.DEVICE:
-        devices.forget(endpoint, gone.explanation)
-    if gone and endpoint.kind == Endpoint.Kind.EMAIL and not endpoint.disabled_at:
-        stop_mail(endpoint, gone.explanation)
-    if endpoint.disabled_at or endpoint.deleted_at:
+
+
+def _settle_address(endpoint: Endpoint, gone: Outcome | None, now: datetime) -> None:
+    """Stop an e-mail address that the mail server refuses, or warn of one whose mails fail."""
+    if endpoint.disabled_at:
         return
-    if endpoint.kind == Endpoint.Kind.EMAIL and endpoint.failed >= SEVERAL_FAILED:
+    if gone:
+        stop_mail(endpoint, gone.explanation)
+    elif not endpoint.deleted_at and endpoint.failed >= SEVERAL_FAILED:
         _warn(endpoint, now, _tell_of_address)
-    if endpoint.kind != Endpoint.Kind.WEBHOOK:
+
+
+def _settle_webhook(endpoint: Endpoint, gone: Outcome | None, now: datetime) -> None:
+    """Disable a webhook that is gone or has failed for too long, or warn of one that fails."""
+    if endpoint.disabled_at or endpoint.deleted_at:
         return
     if gone:
         _disable(endpoint, gone.explanation)

@@ -72,7 +72,7 @@ class Facts:
         self.outsiders = [Person(typed[lower]) for lower in typed if lower not in members]
         concerned = {member.user_id: member for member in members.values()}
         concerned |= {each.member.user_id: each.member for each in self.people if each.member and each.is_active}
-        self.rules = OrganizationRules(self.organization, {event.type}, list(concerned.values()))
+        self.rules = OrganizationRules.read(self.organization, {event.type}, list(concerned.values()))
         self.asking = {hook.pk for hook in self.rules.find_asking_hooks(event)} if not event.is_test else set()
         self.owed = self._find_owed()
         self.then = self._find_deliveries(typed)

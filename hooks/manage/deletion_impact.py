@@ -27,7 +27,7 @@ def find_deletion_impact(hook: Hook) -> DeletionImpact:
     organization, members = hook.organization, list_members(hook.organization)
     told = {
         address.lower()
-        for address in OptOuts.of(organization, [hook], members).find_told(hook, find_named_addresses(hook, members))
+        for address in OptOuts.read(organization, [hook], members).find_told(hook, find_named_addresses(hook, members))
     }
     types = catalogue.expand(hook.events)
     choices = Choices.read(organization, types, members)

@@ -124,7 +124,7 @@ def _route_organization(owner: UUID) -> int:
         return 0  # another router is at it
     waiting = _round.find_waiting().filter(organization=organization)
     events = list(annotate_subject(waiting).order_by("pk")[:CHUNK])
-    rules = OrganizationRules(organization, {event.type for event in events})
+    rules = OrganizationRules.read(organization, {event.type for event in events})
     rules.hold_what_is_disabled()
     owed: list[PlannedDelivery] = []
     done: list[UUID] = []

@@ -46,43 +46,64 @@ class PlannedDelivery:
 
 
 class OrganizationRules:
-    """The rules of one organization about some event types, read once, in a bounded number of queries.
-
-    `members`: those whom it is to decide about, instead of all. Members whose address a hook names must be among them.
-    """
+    """The rules of one organization about some event types, read once, in a bounded number of queries."""
 
     def __init__(
-        self, organization: Organization, types: Collection[str], members: Sequence[Member] | None = None
+        self,
+        *,
+        hooks: Sequence[Hook],
+        endpoints: dict[UUID, EndpointRef],
+        members: Sequence[Member],
+        silence: OptOuts,
+        choices: Choices,
+        reach: ChannelEndpoints,
+        quiet: Quiet,
     ) -> None:
-        hooks = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
-        self.hooks = list(hooks.prefetch_related("resources", "notify_users"))
-        chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in self.hooks])
-        self.endpoints = {endpoint.pk: endpoint for endpoint in read_endpoint_refs(chosen)}
-        self.members = list_members(organization) if members is None else members
-        self.by_address = {member.email.lower(): member for member in self.members}
-        self.silence = OptOuts.of(organization, self.hooks, self.members)
+        self.hooks, self.endpoints, self.members, self.silence = hooks, endpoints, members, silence
+        self.choices, self.reach, self.quiet = choices, reach, quiet
+        self.by_address = {member.email.lower(): member for member in members}
         self.by_type: dict[str, list[Hook]] = defaultdict(list)
-        for hook in self.hooks:
+        for hook in hooks:
             for name in catalogue.expand(hook.events):
                 self.by_type[name].append(hook)
         self.reasons: dict[UUID, Reason] = {
-            hook.pk: {"rule": RuleKind.HOOK, "id": hook.public_id, "name": hook.name} for hook in self.hooks
+            hook.pk: {"rule": RuleKind.HOOK, "id": hook.public_id, "name": hook.name} for hook in hooks
         }
-        self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in self.hooks}
+        self.resources = {hook.pk: {resource.pk for resource in hook.resources.all()} for hook in hooks}
         self.recipients = {
-            hook.pk: list(self.silence.find_told(hook, find_named_addresses(hook, self.members)))
-            for hook in self.hooks
+            hook.pk: list(silence.find_told(hook, find_named_addresses(hook, members)))
+            for hook in hooks
             if hook.kind == Hook.Kind.EMAIL
         }
-        self.choices = Choices.read(organization, types, self.members)
-        self.reach = ChannelEndpoints.read(organization, self.choices, self.members)
-        self.quiet = Quiet.read(organization, types, self.members, clock.now())
         self.defaults: dict[str, Reason] = {}
         self.settings: dict[Breadth, Reason] = {
             breadth: {"rule": RuleKind.SETTING, "name": breadth.value}
             for breadth in Breadth
             if breadth != Breadth.DEFAULT
         }
+
+    @classmethod
+    def read(
+        cls, organization: Organization, types: Collection[str], members: Sequence[Member] | None = None
+    ) -> OrganizationRules:
+        """Read the rules, to decide about `members` instead of all.
+
+        Members whose address a hook names must be among them.
+        """
+        existing = Hook.objects.existing().filter(organization=organization, enabled=True).order_by("created_at", "pk")
+        hooks = list(existing.prefetch_related("resources", "notify_users"))
+        chosen = Endpoint.objects.filter(hook__in=[hook.pk for hook in hooks])
+        members = list_members(organization) if members is None else members
+        choices = Choices.read(organization, types, members)
+        return cls(
+            hooks=hooks,
+            endpoints={endpoint.pk: endpoint for endpoint in read_endpoint_refs(chosen)},
+            members=members,
+            silence=OptOuts.read(organization, hooks, members),
+            choices=choices,
+            reach=ChannelEndpoints.read(organization, choices, members),
+            quiet=Quiet.read(organization, types, members, clock.now()),
+        )
 
     def hold_what_is_disabled(self) -> None:
         """Lock the endpoints that are disabled, and see whether they still are."""

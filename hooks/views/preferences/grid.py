@@ -86,17 +86,28 @@ def build_row(standing: EffectiveSettings, scope: Scope, event_type: EventType, 
     )
 
 
+def _choose_look(cell: SettingCell) -> str:
+    """Return the style classes of a cell's button."""
+    if not cell.usable:
+        return "unset"
+    looks = ["own" if cell.own else "default"]
+    if cell.state == State.PARTLY:
+        looks.append("partly")
+    if cell.differs:
+        looks.append("differs")
+    return " ".join(looks)
+
+
 def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
     kind = Kind(cell.channel)
     where = f"{cell.event_type} {cell.channel}"
-    looks = ["own" if cell.own else "default", "partly" * (cell.state == State.PARTLY), "differs" * bool(cell.differs)]
     return GridButton(
         id=f"{cell.event_type}-{cell.channel}",
         name=gettext("%(event)s: %(channel)s") % {"event": event_type.label, "channel": kind.label},
         kind=kind.value,
         channel=str(kind.label),
         symbol=SYMBOLS[kind],
-        look=" ".join(filter(None, looks)) if cell.usable else "unset",
+        look=_choose_look(cell),
         pressed=_PRESSED[cell.state],
         words="; ".join(filter(None, [cell.why, cell.differs])),
         action=f"{where} {'off' if cell.state == State.ON else 'on'}",

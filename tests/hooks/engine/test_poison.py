@@ -70,14 +70,14 @@ def test_an_organization_that_cannot_be_routed_does_not_stop_another(
     broken = olga.organizations.get(name="Other")
     intake.record(broken, [intake.NewEvent(type="git.push")])
     record("git.push")
-    sound = routing_rules.OrganizationRules
+    sound = routing_rules.OrganizationRules.read
 
     def rules_of(organization: Organization, types: set[str]) -> Any:
         if organization == broken:
             raise ValueError("rotten")
         return sound(organization, types)
 
-    monkeypatch.setattr(router, "OrganizationRules", rules_of)
+    monkeypatch.setattr(routing_rules.OrganizationRules, "read", rules_of)
     for _ in range(3):
         router.route()
     assert hook.deliveries.count() == 1

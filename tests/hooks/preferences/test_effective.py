@@ -112,7 +112,7 @@ SITUATIONS: dict[str, Callable[[World], object]] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_it_says_what_matching_does(world: World, situation: str) -> None:
     SITUATIONS[situation](world)
-    standing, matching_rules = world.standing(), OrganizationRules(world.acme, set(catalogue.EVENT_TYPES))
+    standing, matching_rules = world.standing(), OrganizationRules.read(world.acme, set(catalogue.EVENT_TYPES))
     webhook = services.list_channels(world.user).get("webhook")
     for name in notification_settings.list_offered():
         for resource in (None, world.shop, world.blog):

@@ -178,7 +178,7 @@ def in_bulk(world: World, event: Event) -> set[tuple[str, str]]:
     names = {user.email: name for name, user in world.users.items()}
     spaces = {user.pk: name for name, user in world.users.items()}
     owners = dict(Endpoint.objects.values_list("pk", "organization_id"))
-    owed = OrganizationRules(world.acme, {event.type}).plan_deliveries(event)
+    owed = OrganizationRules.read(world.acme, {event.type}).plan_deliveries(event)
     keys = [
         (spaces[owners[each.endpoint.pk]], str(HIPCHAT)) if each.endpoint else (each.address.lower(), str(EMAIL))
         for each in owed
