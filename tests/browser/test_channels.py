@@ -116,7 +116,7 @@ def test_without_javascript_a_webhook_is_set_up_tested_snoozed_and_removed(
     page.goto("/account/notifications/snooze/")
     page.get_by_role("button", name="Snooze", exact=True).click()
     expect(page.get_by_text(re.compile("Webhook are snoozed until"))).to_be_visible()
-    page.get_by_role("button", name="End the snooze of Webhook").click()
+    page.get_by_role("button", name="End the snooze (Webhook)").click()
     expect(page.get_by_text("Webhook: the snooze is over.")).to_be_visible()
     page.goto("/account/notifications/channels/webhook/remove/")
     page.get_by_role("button", name="Remove it").click()

@@ -54,8 +54,8 @@ def test_what_came_while_snoozed_is_one_mail_and_mail_of_a_kind_can_be_ended(
         page.reload()
     seen(page, "waits-for-the-end")
     page.goto("/account/notifications/snooze/")
-    page.get_by_role("button", name="End the snooze of E-mail").click()
-    expect(page.get_by_text("What waited comes as one digest.")).to_be_visible()
+    page.get_by_role("button", name="End the snooze (E-mail)").click()
+    expect(page.get_by_text("What waited arrives as one digest.")).to_be_visible()
 
     inbox = open_page(new_demo, width=width)
     sign_in(inbox, new_demo)
