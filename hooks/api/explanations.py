@@ -47,7 +47,9 @@ class EventExplanation(OrganizationAPIView):
             members, more = people.find_members(
                 found, search=search, told=told, after=_after(query), size=limit(query.get("limit"))
             )
-        facts = Facts(found, members, viewer=self.user.pk, workers=lambda: has_running_workers(self.request._request))
+        facts = Facts.read(
+            found, members, viewer=self.user.pk, workers=lambda: has_running_workers(self.request._request)
+        )
         answer: dict[str, Any] = {
             "event": {"id": found.public_id, "type": found.type, "test": found.is_test},
             "decided_at": found.routed_at,

@@ -1,7 +1,7 @@
 """Facts that explanations of people are made of: what happened about an event, and what the rules would decide now.
 
 What happened is what its deliveries say: their reasons are what was decided when the event was routed. What would
-happen now is what matching itself answers (`Rules.owed`), asked about the members of one page.
+happen now is what routing itself answers (`OrganizationRules.plan_deliveries`), asked about the members of one page.
 """
 
 from __future__ import annotations
@@ -51,33 +51,47 @@ class Person:
 class Facts:
     """The past and the present of an event, for some members and the addresses that hooks name.
 
-    Give an event `matching.with_about`, with its organization and resource. `viewer` sees all of their own channels.
+    `viewer` sees all of their own channels.
     """
 
     def __init__(
-        self,
+        self, event: Event, people: Sequence[Person], outsiders: Sequence[Person], rules: OrganizationRules,
+        viewer: UUID | None, workers: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self.event, self.people, self.outsiders, self.rules = event, people, outsiders, rules
+        self.viewer, self.workers = viewer, workers
+        self.organization: Organization = event.organization
+        self.now = timezone.now()
+        self.asking = {hook.pk for hook in rules.find_asking_hooks(event)} if not event.is_test else set()
+        self.owed = self._find_owed()
+        self.then: dict[Key, list[Delivery]] = {}
+        self.disabled: set[str] = set()  # addresses in lower case
+        self.channels: dict[tuple[UUID, str], Channel] = {}
+
+    @classmethod
+    def read(
+        cls,
         event: Event,
         memberships: Sequence[Membership],
         viewer: UUID | None = None,
         workers: Callable[[], bool] = lambda: True,
-    ) -> None:
-        self.event, self.viewer, self.workers = event, viewer, workers
-        self.organization: Organization = event.organization
-        self.now = timezone.now()
-        self.people = [Person(each.user.email, each) for each in memberships]
-        existing = Hook.objects.existing().filter(organization=self.organization).order_by("created_at", "pk")
+    ) -> Facts:
+        """Read the facts of an event from `subjects.annotate_subject`, with its organization and resource."""
+        organization = event.organization
+        people = [Person(each.user.email, each) for each in memberships]
+        existing = Hook.objects.existing().filter(organization=organization).order_by("created_at", "pk")
         mailing = list(existing.filter(kind=Hook.Kind.EMAIL).prefetch_related("resources", "notify_users"))
         typed = {address.lower(): address for hook in mailing for address in hook.notify_addresses}
-        members = find_members_among(self.organization, typed)
-        self.outsiders = [Person(typed[lower]) for lower in typed if lower not in members]
+        members = find_members_among(organization, typed)
         concerned = {member.user_id: member for member in members.values()}
-        concerned |= {each.member.user_id: each.member for each in self.people if each.member and each.is_active}
-        self.rules = OrganizationRules.read(self.organization, {event.type}, list(concerned.values()))
-        self.asking = {hook.pk for hook in self.rules.find_asking_hooks(event)} if not event.is_test else set()
-        self.owed = self._find_owed()
-        self.then = self._find_deliveries(typed)
-        channels = Channel.objects.filter(user__in=self._users())
-        self.channels = {(channel.user_id, channel.kind): channel for channel in channels}
+        concerned |= {each.member.user_id: each.member for each in people if each.member and each.is_active}
+        outsiders = [Person(typed[lower]) for lower in typed if lower not in members]
+        rules = OrganizationRules.read(organization, {event.type}, list(concerned.values()))
+        facts = cls(event, people, outsiders, rules, viewer, workers)
+        facts._read_deliveries(typed)
+        channels = Channel.objects.filter(user__in=facts._users())
+        facts.channels = {(channel.user_id, channel.kind): channel for channel in channels}
+        return facts
 
     def is_viewer(self, person: Person) -> bool:
         return person.membership is not None and person.membership.user_id == self.viewer
@@ -123,8 +137,8 @@ class Facts:
                     owed.setdefault((user, kind), to[endpoint.pk])
         return owed
 
-    def _find_deliveries(self, typed: Collection[str]) -> dict[Key, list[Delivery]]:
-        """Return the deliveries to these people, by person and channel; keep which addresses are disabled."""
+    def _read_deliveries(self, typed: Collection[str]) -> None:
+        """Read the deliveries to these people, by person and channel, and which addresses are disabled."""
         lowers = [*{person.address.lower() for person in self.people}, *typed]
         # By their endpoints: an event may have ten thousand deliveries, of which these are few.
         mails = Endpoint.objects.mails().filter(organization=self.organization).without_secrets()
@@ -140,7 +154,7 @@ class Facts:
                 found[endpoint.address.lower(), Kind.EMAIL].append(delivery)
             elif delivery.hook_id is None:
                 found[endpoint.organization_id, find_channel_kind(endpoint)].append(delivery)
-        return found
+        self.then = found
 
 
 def find_channel_kind(endpoint: Endpoint) -> str:

@@ -20,7 +20,7 @@ def read_facts(event: Event, *users: User, viewer: User | None = None) -> Facts:
     """Return what explains a stored event to these members."""
     loaded = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
     memberships = Membership.objects.filter(organization=loaded.organization, user__in=users).select_related("user")
-    return Facts(loaded, list(memberships), viewer=viewer.pk if viewer else None)
+    return Facts.read(loaded, list(memberships), viewer=viewer.pk if viewer else None)
 
 
 def said(event: Event, user: User, channel: str = "email", viewer: User | None = None) -> tuple[str, str, str]:

@@ -37,7 +37,7 @@ def explain(request: OrganizationRequest, event: UUID) -> HttpResponse:
     unknown = bool(chosen) and chosen not in _TOLD and not mine
     members, more = ([], None) if unknown else _members(request, found, mine, search, told)
     me = request.user
-    facts = Facts(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
+    facts = Facts.read(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
     after = request.GET.get("after", "")
     hooks = [] if mine or after or unknown else explain_hooks(facts, search)
     addresses = [] if mine or after or unknown else people.explain_addresses(facts)

@@ -497,7 +497,7 @@ def test_why_a_digest_came_is_explained(waited: Channel, alice: User, receiver: 
     rules.create_webhook(organization=space, actor=alice, spec=rules.WebhookSpec.of(name="All", url=receiver.url))
     digests.send_due()
     event = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(type=digests.TYPE)
-    facts = Facts(event, list(space.memberships.select_related("user")), alice.pk)
+    facts = Facts.read(event, list(space.memberships.select_related("user")), alice.pk)
     verdicts = {each.channel: each for person in people.explain_members(facts) for each in person.verdicts}
     assert verdicts["webhook"].why.startswith("It waited for the end of a quiet time, with others.")
     assert verdicts["webhook"].since == ""

@@ -138,7 +138,7 @@ def test_ten_times_the_members_take_no_more_queries(record: Record, acme: Organi
         loaded = subjects.annotate_subject(Event.objects.select_related("organization", "resource")).get(pk=event.pk)
         with CaptureQueriesContext(connection) as counted:
             found, _ = people.find_members(loaded, size=size)
-            facts = Facts(loaded, found)
+            facts = Facts.read(loaded, found)
             assert len(people.explain_members(facts)) == size
             explain_hooks(facts)
         return len(counted)

@@ -192,12 +192,12 @@ def explained(event: Event, size: int) -> set[tuple[str, str]]:
     after: int | None = None
     while True:
         page, after = find_members(event, after=after, size=size)
-        for row in explain_members(Facts(event, page)):
+        for row in explain_members(Facts.read(event, page)):
             name = row.person.membership.user.name
             found |= {(name, verdict.channel) for verdict in row.verdicts if verdict.told}
         if after is None:
             break
-    strangers = explain_addresses(Facts(event, []))
+    strangers = explain_addresses(Facts.read(event, []))
     return found | {(row.person.address, str(EMAIL)) for row in strangers if row.told}
 
 
@@ -239,7 +239,7 @@ def test_matching_the_explanation_and_the_rule_agree_about_everybody(
         route()
         event = read(stored)
         assert explained(event, size) == decided, "what was done"
-        facts = Facts(event, find_members(event)[0])
+        facts = Facts.read(event, find_members(event)[0])
         verdicts = [verdict for row in explain_members(facts) for verdict in row.verdicts]
         verdicts += [row.verdict for row in explain_hooks(facts)]
         assert all(verdict.why.endswith(".") for verdict in verdicts)
