@@ -68,7 +68,7 @@ class PublicId(UUID):
     """An id that came from outside; `public_id` is the id as it was written there, with its prefix.
 
     Owners and resources have two prefixes each, and only the row says which of them is right: compare `public_id`
-    with the row's own, or have the query compare them (`Resource.objects.called`).
+    with the row's own, or have the query compare them (`Resource.objects.for_ids`).
     """
 
     __slots__ = ("public_id",)

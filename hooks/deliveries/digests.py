@@ -10,7 +10,7 @@ owed a delivery of its own, and are cancelled. Nothing is told twice:
 * A pump holds what is due, and sends it. What waits for a quiet time is due `AT_MOST` after its end; what is due by
   now, or so soon that it might be before the commit, is left to the pump. What was due is never put off again (neither
   here nor in `wait_until`), so that no pump holds what is found here. The moment is read after the rows are locked.
-* What was tried already has its own time for the next try, and what a person has sent now (`engine.redeliver`) no
+* What was tried already has its own time for the next try, and what a person has sent now (`resending.redeliver`) no
   longer waits for anything: neither is found here. Whoever has one sent that was told in a digest just before gets it
   again, as they asked.
 * The channel is removed, its user leaves or turns something off meanwhile: they lock the same rows, so that what is

@@ -131,7 +131,7 @@ def find_next_try(delivery: Delivery, now: datetime | None = None) -> datetime |
     """Return when the delivery may next be tried: due, and neither its lane nor its transport backing off.
 
     None: nobody knows, because it is held, there is no mail server or push key for it, or it is settled.
-    The back-off is known of deliveries that come from `overview.with_back_off`.
+    The back-off is known of deliveries that come from `delivery_lists.load_back_off`.
     """
     if delivery.due_at is None or is_without_mail_server(delivery) or is_without_push_key(delivery):
         return None

@@ -1,6 +1,6 @@
 """Outages of the database are answered with 503, a full disk with 507, in plain words and with one log line.
 
-Such an error passes through Django as any other (its handler for status 500 is `api_errors.server_error`); an answer
+Such an error passes through Django as any other (its handler for status 500 is `errors.answer_server_error`); an answer
 that is marked here is tried once more where that is harmless (`threads`).
 """
 
