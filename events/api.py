@@ -71,17 +71,17 @@ class EventList(OrganizationAPIView):
 
 class EventDetail(OrganizationAPIView):
     def get(self, request: Request, owner: UUID, event: UUID) -> Response:
-        return Response(serialize_event(_event(self, event)))
+        return Response(serialize_event(_find_event(self, event)))
 
 
 class EventRepresentation(OrganizationAPIView):
     """GET returns the stored bytes, exactly as a `raw` webhook sends them."""
 
     def get(self, request: Request, owner: UUID, event: UUID) -> HttpResponse:
-        return HttpResponse(representation.get_bytes(_event(self, event)), content_type=representation.MEDIA_TYPE)
+        return HttpResponse(representation.get_bytes(_find_event(self, event)), content_type=representation.MEDIA_TYPE)
 
 
-def _event(view: OrganizationAPIView, event: UUID) -> Event:
+def _find_event(view: OrganizationAPIView, event: UUID) -> Event:
     found = view.organization.events.select_related("resource").filter(pk=event).first()
     if found is None:
         raise NotFound("There is no such event in this organization.")

@@ -31,17 +31,17 @@ def parse_new_events(body: Any, header_key: str | None) -> list[NewEvent]:
             )
         if not 1 <= len(body) <= MAX_EVENTS:
             raise ApiError(422, [describe_error(f"A list must have 1 to {MAX_EVENTS} events.", "events")])
-        return [_new_event(index, each) for index, each in enumerate(body)]
+        return [_parse_new_event(index, each) for index, each in enumerate(body)]
     if not isinstance(body, dict):
         raise ParseError("The body must be an event (a JSON object) or a list of events.")
     if header_key is not None and body.get("idempotency_key", header_key) != header_key:
         raise ApiError(
             400, [describe_error("Differs from the Idempotency-Key header; give the key once.", "idempotency_key")]
         )
-    return [_new_event(None, body if header_key is None else {**body, "idempotency_key": header_key})]
+    return [_parse_new_event(None, body if header_key is None else {**body, "idempotency_key": header_key})]
 
 
-def _new_event(index: int | None, sent: Any) -> NewEvent:
+def _parse_new_event(index: int | None, sent: Any) -> NewEvent:
     if not isinstance(sent, dict):
         raise ApiError(422, [describe_error("An event must be a JSON object.", None, index)])
     if unknown := sorted(sent.keys() - set(_FIELDS)):

@@ -27,14 +27,14 @@ def find_problems(types: Sequence[EventType], groups: Sequence[EventGroup]) -> l
         if times > 1:
             found.append((1, f"The catalogue has {name} {times} times."))
     for each in types:
-        found += _problems_of_type(each)
+        found += _check_type(each)
     known = {each.name for each in types}
     for group in groups:
-        found += _problems_of_group(group, known)
+        found += _check_group(group, known)
     return found
 
 
-def _problems_of_type(each: EventType) -> list[tuple[int, str]]:
+def _check_type(each: EventType) -> list[tuple[int, str]]:
     found = []
     if "." not in each.name or len(each.name) > 60:
         found.append((2, f"The event type {each.name} needs a dot and at most 60 characters."))
@@ -51,7 +51,7 @@ def _problems_of_type(each: EventType) -> list[tuple[int, str]]:
     return found
 
 
-def _problems_of_group(group: EventGroup, known: set[str]) -> list[tuple[int, str]]:
+def _check_group(group: EventGroup, known: set[str]) -> list[tuple[int, str]]:
     found = []
     if "." in group.name:
         found.append((7, f"The group {group.name} must have no dot in its name."))

@@ -153,10 +153,10 @@ def _check(index: int, sent: NewEvent, now: datetime) -> _Checked:
     if key_as_sent is not None:
         sent = replace(sent, idempotency_key=limits.clean_key(key_as_sent))
     limits.check_data(sent.data)
-    return _Checked(index, sent, occurred_at, reference, _fingerprint(sent), key_as_sent)
+    return _Checked(index, sent, occurred_at, reference, _compute_fingerprint(sent), key_as_sent)
 
 
-def _fingerprint(sent: NewEvent) -> str:
+def _compute_fingerprint(sent: NewEvent) -> str:
     """Return a hash of the sent event, independent of how its JSON was written; empty without a key."""
     if sent.idempotency_key is None:
         return ""
@@ -174,7 +174,7 @@ def _store(
         return list(fresh.values()), list(fresh.values())
     for tries_left in reversed(range(_TRIES)):
         # Look the keys up first: a repeated request must not find or create its resource again.
-        known = _stored_before(organization, checked)
+        known = _find_stored(organization, checked)
         _refuse_conflicts(checked, {key: event.fingerprint for key, event in known.items()})
         try:
             with transaction.atomic():
@@ -189,7 +189,7 @@ def _store(
     raise AssertionError("unreachable")
 
 
-def _stored_before(organization: Organization, checked: list[_Checked]) -> dict[str, Event]:
+def _find_stored(organization: Organization, checked: list[_Checked]) -> dict[str, Event]:
     spellings = [(each.sent.idempotency_key, each.key_as_sent) for each in checked]
     keys = {key for both in spellings for key in both if key is not None}
     if not keys:
@@ -227,7 +227,7 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
     if missing:
         refusals = [(each.index, references.make_unknown_error(each.sent.resource)) for each in missing[:_REPORTED]]
         raise InvalidEvents([Problem(index, unfit.field, unfit.message) for index, unfit in refusals])
-    rows = {each.index: _row(organization, each, resources, source) for each in wanted}
+    rows = {each.index: _build_row(organization, each, resources, source) for each in wanted}
     # Without the order by key two lists with the same keys could wait for each other for ever. The ids already have
     # the order of the list.
     ordered = sorted(rows.values(), key=lambda row: row.idempotency_key or "")
@@ -239,7 +239,9 @@ def _insert(organization: Organization, wanted: list[_Checked], actor: User | No
     return rows
 
 
-def _row(organization: Organization, each: _Checked, resources: dict[Reference, Resource], source: Source) -> Event:
+def _build_row(
+    organization: Organization, each: _Checked, resources: dict[Reference, Resource], source: Source
+) -> Event:
     resource = resources[each.reference] if each.reference else None
     event = Event(
         id=each.sent.id or ids.uuid7(),

@@ -31,16 +31,15 @@ def check_data(data: Any) -> None:
         raise Unfit("data", "Must be a JSON object.")
     for name in data:
         if name in representation.RESERVED:
-            raise Unfit(
-                f"data.{name}",
-                f"Is a name that the console sets itself, as are {_reserved()}; give it another name, or nest it.",
-            )
+            reserved = _describe_reserved()
+            text = f"Is a name that the console sets itself, as are {reserved}; give it another name, or nest it."
+            raise Unfit(f"data.{name}", text)
     check_value(data, "data", depth=1)
     if len(representation.encode(data).encode()) > MAX_DATA:
         raise Unfit("data", f"Is longer than {MAX_DATA // 1024} KiB.")
 
 
-def _reserved() -> str:
+def _describe_reserved() -> str:
     *names, last = sorted(representation.RESERVED)
     return f"{', '.join(names)} and {last}"
 

@@ -34,17 +34,17 @@ def parse(value: Any) -> Reference | None:
     if isinstance(value, Resource):
         return Reference(value.pk, value.kind, "")
     if isinstance(value, str):
-        return _by_id(value, "resource")
+        return _find_by_id(value, "resource")
     if not isinstance(value, dict):
         raise Unfit("resource", "Must be an id, or an object with kind and name.")
     if others := sorted(str(name) for name in value.keys() - {"id", "kind", "name"}):
         raise Unfit(f"resource.{others[0]}", "Is not known here.")
     kind = value.get("kind")
     if value.get("id") is None:
-        return _by_name(kind, value.get("name"))
+        return _find_by_name(kind, value.get("name"))
     if not isinstance(value["id"], str):
         raise Unfit("resource.id", "Must be a text.")
-    reference = _by_id(value["id"], "resource.id")
+    reference = _find_by_id(value["id"], "resource.id")
     if kind is not None and kind != reference.kind:
         raise Unfit("resource.kind", "Does not fit the id.")
     if value.get("name") is not None:
@@ -54,22 +54,22 @@ def parse(value: Any) -> Reference | None:
 
 def make_unknown_error(sent: Any) -> Unfit:
     """Return the error for an unknown id; it is the same for another organization's id, so that it reveals nothing."""
-    return _no_such("resource.id" if isinstance(sent, dict) else "resource")
+    return _make_unknown("resource.id" if isinstance(sent, dict) else "resource")
 
 
-def _no_such(field: str) -> Unfit:
+def _make_unknown(field: str) -> Unfit:
     return Unfit(field, "Is no application or add-on of this organization.")
 
 
-def _by_id(text: str, field: str) -> Reference:
+def _find_by_id(text: str, field: str) -> Reference:
     try:
         known = ids.decode(text, *Resource.KINDS)
     except ValueError:
-        raise _no_such(field) from None
+        raise _make_unknown(field) from None
     return Reference(known, Resource.KINDS[known.prefix], "")
 
 
-def _by_name(kind: Any, name: Any) -> Reference:
+def _find_by_name(kind: Any, name: Any) -> Reference:
     if kind not in Resource.Kind.values:
         raise Unfit("resource.kind", f"Must be {' or '.join(Resource.Kind.values)}.")
     return Reference(None, kind, _clean_name(name))

@@ -35,7 +35,7 @@ def create(*, organization: Organization, kind: str, name: str, actor: User | No
     """Create a resource. Raises ResourceError if the name cannot be used or is taken."""
     resource, created = _get_or_create(organization, kind, name, actor)
     if not created:
-        raise ResourceError(_taken(resource))
+        raise ResourceError(_refuse_taken(resource))
     return resource
 
 
@@ -56,7 +56,7 @@ def rename(resource: Resource, *, name: str, actor: User) -> Resource:
             Resource.objects.filter(pk=resource.pk).update(name=name)
     except IntegrityError:
         holder = Resource.objects.get(organization=resource.organization_id, kind=resource.kind, name=name)
-        raise ResourceError(_taken(holder)) from None
+        raise ResourceError(_refuse_taken(holder)) from None
     resource.name = name
     audit.record(resource.organization, actor, f"{resource.kind}.renamed", before, after=name)
     return resource
@@ -89,7 +89,7 @@ def _get_or_create(organization: Organization, kind: str, name: str, actor: User
     return resource, created
 
 
-def _taken(holder: Resource) -> str:
+def _refuse_taken(holder: Resource) -> str:
     if holder.kind == Resource.Kind.APPLICATION:
         if holder.archived_at:
             return gettext("An application was archived under this name: restore it, or choose another name.")

@@ -34,13 +34,13 @@ def list_events(request: OrganizationRequest) -> HttpResponse:
     found = Event.objects.filter(organization=request.organization).select_related("resource")
     if chosen:
         found = found.filter(type__in=catalogue.expand([chosen]))
-    about = _resource(request.organization, resource) if resource else None
+    about = _find_resource(request.organization, resource) if resource else None
     if about:
         found = found.filter(resource=about)
     page = get_page(found, decode_or_404(before, "evt") if before else None)
     context = {
         "organization": request.organization,
-        "rows": [{"event": event, **_described(event.type)} for event in page.items],
+        "rows": [{"event": event, **_describe_type(event.type)} for event in page.items],
         "next": ids.encode("evt", page.next) if page.next else None,
         "before": before,
         "chosen": chosen,
@@ -48,17 +48,17 @@ def list_events(request: OrganizationRequest) -> HttpResponse:
         "resource": resource,
         "groups": catalogue.ALL_GROUPS,
         "categories": catalogue.group_by_category().items(),
-        "resources": _choices(request.organization, about),
-        "curl": _curl(request.organization),
+        "resources": _list_choices(request.organization, about),
+        "curl": _build_curl(request.organization),
     }
     return render(request, "events/events.html", context)
 
 
-def _resource(organization: Organization, public_id: str) -> Resource:
+def _find_resource(organization: Organization, public_id: str) -> Resource:
     return get_object_or_404(organization.resources.for_ids(decode_or_404(public_id, *Resource.KINDS)))
 
 
-def _choices(organization: Organization, chosen: Resource | None) -> list[Resource]:
+def _list_choices(organization: Organization, chosen: Resource | None) -> list[Resource]:
     """Return the resources for the filter: those in use, and the chosen one even if it is archived."""
     offered = Q(archived_at__isnull=True)
     if chosen:
@@ -66,7 +66,7 @@ def _choices(organization: Organization, chosen: Resource | None) -> list[Resour
     return list(organization.resources.filter(offered).order_by("name", "kind")[:_MOST_RESOURCES])
 
 
-def _curl(organization: Organization) -> str:
+def _build_curl(organization: Organization) -> str:
     """Return a command that records an event, with a placeholder for the token."""
     return (
         f"curl {settings.PUBLIC_URL}/api/v1/organizations/{organization.public_id}/events/ \\\n"
@@ -80,7 +80,7 @@ def _curl(organization: Organization) -> str:
 @organization_page()
 def show_event(request: OrganizationRequest, event: UUID) -> HttpResponse:
     found = get_object_or_404(Event.objects.select_related("resource"), organization=request.organization, pk=event)
-    context = {"organization": request.organization, "event": found, **_described(found.type)}
+    context = {"organization": request.organization, "event": found, **_describe_type(found.type)}
     return render(request, "events/event.html", context)
 
 
@@ -95,9 +95,9 @@ def list_event_types(request: OrganizationRequest) -> HttpResponse:
                 [
                     {
                         "type": each,
-                        "told": _told_by_default(each),
-                        "recorded_by": _recorded_by(each),
-                        **_described(each.name),
+                        "told": _describe_default(each),
+                        "recorded_by": _describe_recorders(each),
+                        **_describe_type(each.name),
                     }
                     for each in types
                 ],
@@ -110,14 +110,14 @@ def list_event_types(request: OrganizationRequest) -> HttpResponse:
     return render(request, "events/catalogue.html", context)
 
 
-def _described(name: str) -> dict[str, Any]:
+def _describe_type(name: str) -> dict[str, Any]:
     """Return label, outcome and tone of a type; a type that has left the catalogue is neutral."""
     known = catalogue.EVENT_TYPES.get(name)
     outcome = known.outcome if known else Outcome.NEUTRAL
     return {"label": catalogue.get_label(name), "outcome": outcome, "tone": _TONES[outcome]}
 
 
-def _told_by_default(each: EventType) -> str:
+def _describe_default(each: EventType) -> str:
     if each.subject == catalogue.Subject.HOOK:
         return gettext("Administrators and managers are told by e-mail")
     match each.email_default:
@@ -129,7 +129,7 @@ def _told_by_default(each: EventType) -> str:
             return gettext("Nobody is told")
 
 
-def _recorded_by(each: EventType) -> str:
+def _describe_recorders(each: EventType) -> str:
     """Say who may record the type; empty if everybody may who may record events."""
     if each.permission is None:
         return gettext("Only the console records it")

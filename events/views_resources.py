@@ -49,7 +49,7 @@ def list_resources(request: OrganizationRequest) -> HttpResponse:
     if wanted:
         found = found.filter(name__icontains=wanted)
     rows = list(
-        _after(request.organization, found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1]
+        _filter_after(request.organization, found, request.GET.get("after", "")).order_by("name", "kind")[: AT_ONCE + 1]
     )
     context = {
         "organization": request.organization,
@@ -63,7 +63,7 @@ def list_resources(request: OrganizationRequest) -> HttpResponse:
     return render(request, "events/resources.html", context)
 
 
-def _after(organization: Organization, found: QuerySet[Resource], public_id: str) -> QuerySet[Resource]:
+def _filter_after(organization: Organization, found: QuerySet[Resource], public_id: str) -> QuerySet[Resource]:
     """Return the resources that follow the one with this id in the order by name and kind."""
     if not public_id:
         return found
@@ -90,7 +90,7 @@ def add_resource(request: OrganizationRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
 def rename_resource(request: OrganizationRequest, resource: UUID) -> HttpResponse:
-    found = _resource(request.organization, resource)
+    found = _find_resource(request.organization, resource)
     form = NameForm(request.POST or None, initial={"name": found.name})
     if form.is_valid():
         with add_error_to(form, "name", ResourceError):
@@ -104,7 +104,7 @@ def rename_resource(request: OrganizationRequest, resource: UUID) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_RESOURCES)
 def archive_resource(request: OrganizationRequest, resource: UUID) -> HttpResponse:
-    found = _resource(request.organization, resource)
+    found = _find_resource(request.organization, resource)
     if request.method == "POST":
         resources.archive(found, actor=request.user)
         messages.success(request, gettext("%(name)s is archived. You find it under “Archived”.") % {"name": found})
@@ -116,14 +116,14 @@ def archive_resource(request: OrganizationRequest, resource: UUID) -> HttpRespon
 @organization_page(Permission.MANAGE_RESOURCES)
 def restore_resource(request: OrganizationRequest, resource: UUID) -> HttpResponse:
     """Restore a resource on POST; redirect a GET, which may come from signing in, to the list."""
-    found = _resource(request.organization, resource)
+    found = _find_resource(request.organization, resource)
     if request.method == "POST":
         resources.restore(found, actor=request.user)
         messages.success(request, gettext("%(name)s is restored.") % {"name": found})
     return redirect("events:resources", request.organization.public_id)
 
 
-def _resource(organization: Organization, resource: UUID) -> Resource:
+def _find_resource(organization: Organization, resource: UUID) -> Resource:
     found = organization.resources.for_ids(resource).select_related("organization").first()
     if found is None:
         raise Http404("There is no such application or add-on.")

@@ -35,9 +35,9 @@ def list_notices(request: HttpRequest) -> dict[str, Any]:
         return {}
     return {
         "notices": SimpleLazyObject(
-            lambda: [*_worker_notices(request), *_mail_notices(), *_push_notices(), *_host_notices()]
+            lambda: [*_list_worker_notices(request), *_list_mail_notices(), *_push_notices(), *_list_host_notices()]
         ),
-        "failing_hooks": SimpleLazyObject(lambda: _failing_hooks(request)),
+        "failing_hooks": SimpleLazyObject(lambda: _count_failing_hooks(request)),
     }
 
 
@@ -48,13 +48,13 @@ def has_running_workers(request: HttpRequest) -> bool:
     return bool(request._workers_running)  # type: ignore[attr-defined]
 
 
-def _worker_notices(request: HttpRequest) -> list[Notice]:
+def _list_worker_notices(request: HttpRequest) -> list[Notice]:
     if has_running_workers(request):
         return []
     return [Notice(gettext("No worker is running: what is due waits. Start one with manage.py worker."), "bad")]
 
 
-def _mail_notices() -> list[Notice]:
+def _list_mail_notices() -> list[Notice]:
     if not settings.MAIL_CONFIGURED:
         return [Notice(gettext("No mail server is configured (EMAIL_URL): e-mails wait until there is one."))]
     if Circuit.objects.filter(transport=Transport.SMTP, failures__gte=_DOWN).exists():
@@ -74,7 +74,7 @@ def _push_notices() -> list[Notice]:
     return [Notice(text)] if away else []
 
 
-def _host_notices() -> list[Notice]:
+def _list_host_notices() -> list[Notice]:
     """Name services that take nothing from this server for now, for any webhook."""
     held = Circuit.objects.filter(pk__in=LIMITED_HOSTS, failures__gt=0, not_before__gt=clock.get_now_expression())
     return [
@@ -90,6 +90,6 @@ def _host_notices() -> list[Notice]:
     ]
 
 
-def _failing_hooks(request: HttpRequest) -> int:
+def _count_failing_hooks(request: HttpRequest) -> int:
     membership = find_current_membership(request)
     return hook_rows.find_failing(membership.organization).count() if membership else 0

@@ -43,17 +43,17 @@ def lock_endpoint(endpoint: UUID) -> Endpoint:
 
 def lock_endpoints(endpoints: QuerySet[Endpoint, Row]) -> list[Row]:
     """Lock endpoints by their ids, and read them."""
-    return list(_in_order(endpoints))
+    return list(_sort(endpoints))
 
 
 def lock_deliveries(deliveries: QuerySet[Delivery, Row], limit: int | None = None) -> list[Row]:
     """Lock deliveries by their ids, and read them; with a `limit` the first ones."""
-    return list(_in_order(deliveries)[:limit])
+    return list(_sort(deliveries)[:limit])
 
 
 def lock_each_delivery(deliveries: QuerySet[Delivery, Row]) -> Iterator[Row]:
     """Lock deliveries by their ids while they are read: for more than are to be held in memory."""
-    return _in_order(deliveries).iterator(CHUNK)
+    return _sort(deliveries).iterator(CHUNK)
 
 
 def lock_idle_deliveries(deliveries: QuerySet[Delivery, Row], limit: int) -> list[Row]:
@@ -63,7 +63,7 @@ def lock_idle_deliveries(deliveries: QuerySet[Delivery, Row], limit: int) -> lis
 
 def lock_lanes(lanes: QuerySet[Lane, Row]) -> list[Row]:
     """Lock lanes by their ids, and read them."""
-    return list(_in_order(lanes))
+    return list(_sort(lanes))
 
 
 def lock_idle_lanes(lanes: QuerySet[Lane, Row], limit: int) -> list[Row]:
@@ -84,7 +84,7 @@ def lock_or_make_circuit(name: str) -> Circuit:
     return lock_or_make_circuit(name)
 
 
-def _in_order(rows: QuerySet[_Model, Row]) -> QuerySet[_Model, Row]:
+def _sort(rows: QuerySet[_Model, Row]) -> QuerySet[_Model, Row]:
     return rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
 
 

@@ -48,7 +48,7 @@ def unsubscribe_url(endpoint: UUID, hooks: Sequence[str], event_type: str = "") 
     payload: dict[str, Any] = {"endpoint": str(endpoint), "hooks": list(hooks[:_MOST_HOOKS])}
     if event_type:
         payload["type"] = event_type
-    return _url("unsubscribe", signing.dumps(payload, salt=_UNSUBSCRIBE, compress=True))
+    return _build_url("unsubscribe", signing.dumps(payload, salt=_UNSUBSCRIBE, compress=True))
 
 
 def read_unsubscribe(token: str) -> Mailed:
@@ -80,7 +80,7 @@ def read_undo(token: str, mailed: Mailed) -> list[Any]:
 
 
 def confirm_url(endpoint: UUID) -> str:
-    return _url("confirm", signing.dumps({"endpoint": str(endpoint)}, salt=_CONFIRM, compress=True))
+    return _build_url("confirm", signing.dumps({"endpoint": str(endpoint)}, salt=_CONFIRM, compress=True))
 
 
 def read_confirm(token: str) -> UUID:
@@ -92,7 +92,7 @@ def read_confirm(token: str) -> UUID:
         raise BadLink from None
 
 
-def _url(page: str, token: str) -> str:
+def _build_url(page: str, token: str) -> str:
     """Return the URL of a page in `hooks.urls`. It is not reversed there: workers would load all views for that."""
     return f"{settings.PUBLIC_URL}/{page}/{token}/"
 

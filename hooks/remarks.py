@@ -237,7 +237,7 @@ def change_texts(value: str, change: Callable[[str], str]) -> str:
 def encode(value: str) -> str:
     """Return what is stored of a remark or a text."""
     if isinstance(value, Remark):
-        return json.dumps(_as_json(value), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_serialize(value), ensure_ascii=False, separators=(",", ":"))
     return encode(Remark(RemarkCode.TEXT, text=str(value))) if value.startswith(_BEGINNING) else value
 
 
@@ -246,7 +246,7 @@ def decode(stored: str) -> str:
     if not stored.startswith(_BEGINNING):
         return stored
     try:
-        return _from_json(json.loads(stored))
+        return _deserialize(json.loads(stored))
     except (ValueError, KeyError, TypeError, RecursionError):
         return stored
 
@@ -257,16 +257,16 @@ def _fill(code: RemarkCode, parameters: dict[str, Parameter]) -> str:
     return words % told
 
 
-def _as_json(remark: Remark) -> dict[str, Any]:
+def _serialize(remark: Remark) -> dict[str, Any]:
     given = remark.parameters.items()
     return {"code": remark.code.value} | {
-        name: _as_json(value) if isinstance(value, Remark) else value for name, value in given
+        name: _serialize(value) if isinstance(value, Remark) else value for name, value in given
     }
 
 
-def _from_json(stored: dict[str, Any]) -> Remark:
+def _deserialize(stored: dict[str, Any]) -> Remark:
     given = {
-        name: _from_json(value) if isinstance(value, dict) else value
+        name: _deserialize(value) if isinstance(value, dict) else value
         for name, value in stored.items()
         if name != "code"
     }

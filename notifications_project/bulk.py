@@ -49,7 +49,7 @@ def insert(
     """
     if not rows:
         return
-    wanted = _fields(model, fields)
+    wanted = _get_fields(model, fields)
     table = connection.ops.quote_name(model._meta.db_table)
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in wanted)
     with transaction.atomic(savepoint=False):
@@ -70,29 +70,29 @@ def update(model: type[models.Model], fields: Sequence[str], objects: Sequence[m
     if not objects:
         return
     quote, key = connection.ops.quote_name, model._meta.pk
-    columns = [*_fields(model, fields), key]
+    columns = [*_get_fields(model, fields), key]
     *sets, where = [f"{quote(str(field.column))} = %s" for field in columns]
     statement = f"UPDATE {quote(model._meta.db_table)} SET {', '.join(sets)} WHERE {where}"  # noqa: S608  (names)
     rows = [[getattr(each, field.attname) for field in columns] for each in objects]
-    prepared = _columns(columns, rows, [_as_saved(field) for field in columns])
+    prepared = _prepare_columns(columns, rows, [_choose_preparation(field) for field in columns])
     with connection.cursor() as cursor:
         cursor.executemany(statement, list(zip(*prepared, strict=True)))
 
 
-def _fields(model: type[models.Model], names: Sequence[str]) -> list[models.Field[Any, Any]]:
+def _get_fields(model: type[models.Model], names: Sequence[str]) -> list[models.Field[Any, Any]]:
     return [model._meta.get_field(name) for name in names]  # type: ignore[misc]
 
 
 def _insert_many(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], ignore: bool) -> None:
     conflicts = "ON CONFLICT DO NOTHING" if ignore else ""
     statement = f"INSERT INTO {into} VALUES ({', '.join(['%s'] * len(fields))}) {conflicts}"  # noqa: S608  (names)
-    prepared = _columns(fields, rows, [_as_saved(field) for field in fields])
+    prepared = _prepare_columns(fields, rows, [_choose_preparation(field) for field in fields])
     with connection.cursor() as cursor:
         cursor.executemany(statement, list(zip(*prepared, strict=True)))
 
 
 def _insert_by_copy(into: str, fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> None:
-    columns = _columns(fields, rows, [_as_saved(field) for field in fields])
+    columns = _prepare_columns(fields, rows, [_choose_preparation(field) for field in fields])
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for row in zip(*columns, strict=True):
             copy.write_row(row)
@@ -103,13 +103,13 @@ def _insert_by_unnest(into: str, fields: list[models.Field[Any, Any]], rows: Seq
     types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
     arrays = ", ".join(f"%s::{type}[]" for type in types)
     statement = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608  (names)
-    columns = _columns(fields, rows, _as_elements(fields))
+    columns = _prepare_columns(fields, rows, _list_preparations(fields))
     with connection.cursor() as cursor:
         for some in split_into_chunks(list(zip(*columns, strict=True)), _BATCH):
             cursor.execute(statement, [f"{{{','.join(column)}}}" for column in zip(*some, strict=True)])
 
 
-def _columns(
+def _prepare_columns(
     fields: list[models.Field[Any, Any]], rows: Sequence[Sequence[Any]], prepare: Sequence[_Prepare | None]
 ) -> list[Sequence[Any]]:
     """Return the prepared values by column."""
@@ -136,7 +136,7 @@ def _prepare_once(prepare: _Prepare | None, values: Sequence[Any]) -> Sequence[A
     return prepared
 
 
-def _as_saved(field: models.Field[Any, Any]) -> _Prepare | None:
+def _choose_preparation(field: models.Field[Any, Any]) -> _Prepare | None:
     """Return the function that prepares a value for the database; None if the driver takes the value as it is."""
     database = connections[connection.alias]  # not the proxy, which looks the connection up for each value
     stored = field.target_field if isinstance(field, models.ForeignKey) else field
@@ -149,14 +149,14 @@ def _as_saved(field: models.Field[Any, Any]) -> _Prepare | None:
     return prepare
 
 
-def _as_elements(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
+def _list_preparations(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
     """Return the functions that write each field's values in the text form of an array."""
     from psycopg.adapt import PyFormat, Transformer
 
     transformer = Transformer(connection.connection)
 
     def preparing(field: models.Field[Any, Any]) -> _Prepare:
-        save = _as_saved(field)
+        save = _choose_preparation(field)
 
         def prepare(value: Any) -> str:
             value = save(value) if save else value

@@ -22,15 +22,15 @@ NOTHING = "{}"  # stored without a key, so that a lost key does not make rows wi
 
 def hash_with_key(value: str) -> str:
     """Return a hash to find a secret by; it is keyed, so that nobody without the key can try values out."""
-    return _keyed_hash(settings.ENCRYPTION_KEYS[0], value)
+    return _hash_with(settings.ENCRYPTION_KEYS[0], value)
 
 
 def hash_with_each_key(value: str) -> list[str]:
     """Return the hashes that a value may be stored under, one for each key."""
-    return [_keyed_hash(key, value) for key in settings.ENCRYPTION_KEYS]
+    return [_hash_with(key, value) for key in settings.ENCRYPTION_KEYS]
 
 
-def _keyed_hash(key: str, value: str) -> str:
+def _hash_with(key: str, value: str) -> str:
     return hmac.new(_derive_for_hashes(key), value.encode(), "sha256").hexdigest()
 
 
@@ -45,7 +45,7 @@ class CannotDecrypt(Exception):
 
 
 @lru_cache(maxsize=32)
-def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+def _make_fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(_derive(key)) for key in keys])
 
 
@@ -56,13 +56,13 @@ def _derive(key: str) -> bytes:
 
 def encrypt(value: Any) -> str:
     """Encrypt a JSON value with the first key of ENCRYPTION_KEYS; return the text to store."""
-    return _fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(json.dumps(value).encode()).decode()
+    return _make_fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(json.dumps(value).encode()).decode()
 
 
 def decrypt(stored: str) -> Any:
     """Return the JSON value of a stored text; every key is tried. Raises CannotDecrypt."""
     try:
-        return json.loads(_fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(stored.encode()))
+        return json.loads(_make_fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(stored.encode()))
     except InvalidToken as error:
         raise CannotDecrypt("a stored secret fits none of the keys in ENCRYPTION_KEYS") from error
 
@@ -71,14 +71,14 @@ def find_key(stored: str) -> int | None:
     """Return the number of the first key of ENCRYPTION_KEYS that reads a stored value, from 0; None if none does."""
     for number, key in enumerate(settings.ENCRYPTION_KEYS):
         with suppress(InvalidToken):
-            _fernet((key,)).decrypt(stored.encode())
+            _make_fernet((key,)).decrypt(stored.encode())
             return number
     return None
 
 
 def reencrypt(stored: str) -> str:
     """Return a stored value encrypted anew with the first key. Raises InvalidToken."""
-    return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(stored.encode()).decode()
+    return _make_fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(stored.encode()).decode()
 
 
 def fingerprint_keys() -> str:

@@ -31,8 +31,8 @@ class Use:
 def count_use(keys: int) -> Use:
     """Count the stored values by the first of the `keys` that reads them."""
     use = Use([0] * keys)
-    for model, name in _encrypted():
-        for rows in _chunks(model, name):
+    for model, name in _list_encrypted():
+        for rows in _read_in_chunks(model, name):
             for _, stored in rows:
                 _add(use, stored)
     return use
@@ -40,7 +40,9 @@ def count_use(keys: int) -> Use:
 
 def rewrite(keys: int) -> Use:
     """Encrypt with the first key the values that another key reads, in small transactions; then count."""
-    changed = sum(_rewrite(model, name, rows) for model, name in _encrypted() for rows in _chunks(model, name))
+    changed = sum(
+        _rewrite(model, name, rows) for model, name in _list_encrypted() for rows in _read_in_chunks(model, name)
+    )
     use = count_use(keys)
     use.rewritten = changed
     return use
@@ -62,38 +64,38 @@ def _rewrite(model: type[models.Model], name: str, rows: list[tuple[Any, str]]) 
         return 0
     locked = model._default_manager.select_for_update(no_key=True).filter(pk__in=older).order_by("pk")
     changed = 0
-    for pk, stored in _stored(locked, name):
+    for pk, stored in _find_stored(locked, name):
         if find_key(stored):
             value = Value(reencrypt(stored), output_field=TextField())
-            hashes = _hashes(model, name, stored)
+            hashes = _compute_hashes(model, name, stored)
             changed += model._default_manager.filter(pk=pk).update(**{name: value}, **hashes)
     return changed
 
 
-def _hashes(model: type[models.Model], name: str, stored: str) -> dict[str, str]:
+def _compute_hashes(model: type[models.Model], name: str, stored: str) -> dict[str, str]:
     """Return the columns by which the value is found, with their hashes made with the first key."""
     field, value = model._meta.get_field(name), decrypt(stored)
     assert isinstance(field, EncryptedJSONField)
     return {column: hash_with_key(value[part]) for part, column in field.found_by.items() if value.get(part)}
 
 
-def _encrypted() -> Iterator[tuple[type[models.Model], str]]:
+def _list_encrypted() -> Iterator[tuple[type[models.Model], str]]:
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, EncryptedJSONField):
                 yield model, field.name
 
 
-def _chunks(model: type[models.Model], name: str) -> Iterator[list[tuple[Any, str]]]:
+def _read_in_chunks(model: type[models.Model], name: str) -> Iterator[list[tuple[Any, str]]]:
     """Yield the rows with encrypted values in chunks, by primary key; no transaction stays open between chunks."""
     rows = model._default_manager.annotate(stored=Cast(F(name), TextField())).exclude(stored=NOTHING).order_by("pk")
     after: Any = None
-    while chunk := list(_stored(rows if after is None else rows.filter(pk__gt=after), name)[:_CHUNK]):
+    while chunk := list(_find_stored(rows if after is None else rows.filter(pk__gt=after), name)[:_CHUNK]):
         yield chunk
         after = chunk[-1][0]
 
 
-def _stored(rows: models.QuerySet[Any], name: str) -> models.QuerySet[Any, tuple[Any, str]]:
+def _find_stored(rows: models.QuerySet[Any], name: str) -> models.QuerySet[Any, tuple[Any, str]]:
     """Return the keys and the values as the database holds them, not decrypted."""
     found: models.QuerySet[Any, tuple[Any, str]] = rows.annotate(stored=Cast(F(name), TextField()))
     return found.values_list("pk", "stored")

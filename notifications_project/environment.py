@@ -125,7 +125,7 @@ def read_ports(name: str) -> frozenset[int]:
 
 def read_hosts(name: str) -> list[str]:
     """Return host names as Django compares them: without a port, `.example.com` for all names below it."""
-    found = [f".{_in_ascii(word[1:])}" if word.startswith(".") else _in_ascii(word) for word in read_words(name)]
+    found = [f".{_encode_host(word[1:])}" if word.startswith(".") else _encode_host(word) for word in read_words(name)]
     if wrong := [word for word in found if not _is_host(word.removeprefix("."))]:
         raise BadSetting(name, f"must be host names without port, comma separated; {wrong[0]!r} is none")
     return [word.lower() for word in found]
@@ -144,7 +144,7 @@ def read_web_address(name: str, default: str) -> str:
     return found.origin
 
 
-def _in_ascii(host: str) -> str:
+def _encode_host(host: str) -> str:
     """Return a host in the ASCII form of DNS; an invalid host is returned unchanged, for the check to refuse."""
     try:
         return host if host.isascii() else encode_domain(host)
@@ -266,7 +266,7 @@ def read_email(name: str) -> dict[str, Any]:
         raise BadSetting(
             name, "must look like smtp+tls://user:password@mail.example.com:587 (with %2F %3F %23 for / ? #)"
         )
-    user, password = _credential(name, parts.username), _credential(name, parts.password)
+    user, password = _decode_credential(name, parts.username), _decode_credential(name, parts.password)
     if bool(user) != bool(password):
         raise BadSetting(name, "must have both a user and a password, or neither: with one alone nobody signs in")
     return {
@@ -279,7 +279,7 @@ def read_email(name: str) -> dict[str, Any]:
     }
 
 
-def _credential(name: str, written: str | None) -> str:
+def _decode_credential(name: str, written: str | None) -> str:
     """Return the user or password of a URL, unescaped. NUL is refused, as it separates the two in SMTP (RFC 4616)."""
     try:
         found = unquote(written or "", errors="strict")

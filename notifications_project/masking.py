@@ -83,7 +83,7 @@ def mask(value: str) -> str:
         return DOTS
     user = f"{DOTS}@" if found.userinfo else ""
     query = "" if found.query is None else f"?{DOTS}" if found.query else "?"
-    return f"{found.scheme}://{user}{_shown_place(found)}{_shown_path(found)}{query}"
+    return f"{found.scheme}://{user}{_mask_place(found)}{_mask_path(found)}{query}"
 
 
 def mask_to_host(value: str) -> str:
@@ -99,19 +99,19 @@ def mask_to_host(value: str) -> str:
     except BadAddress:
         return DOTS
     more = f"/{DOTS}" if found.userinfo or found.target != "/" else found.path
-    return f"{found.scheme}://{_shown_place(found)}{more}"
+    return f"{found.scheme}://{_mask_place(found)}{more}"
 
 
 def replace_secrets(text: str, secrets: Mapping[str, str]) -> str:
     """Return a text in which each secret is replaced by its value in `secrets`, in every spelling of the secret."""
     if not text or not secrets:
         return text
-    pattern, instead = _ways(tuple(secrets.items()))
+    pattern, instead = _compile_ways(tuple(secrets.items()))
     return pattern.sub(lambda found: instead[found[0]], text)
 
 
 @lru_cache(maxsize=1024)
-def _ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+def _compile_ways(secrets: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
     """Return a pattern of all spellings of the secrets, the longest first, and the replacement of each spelling.
 
     The results are cached, as each attempt at an endpoint looks for the same secrets in a dozen texts.
@@ -136,11 +136,11 @@ def find_secrets(url: str) -> dict[str, str]:
 
     These are all parts of path and query that are no plain word, each with its replacement.
     """
-    return dict.fromkeys(_secret_parts(url), DOTS)
+    return dict.fromkeys(_list_secret_parts(url), DOTS)
 
 
 @lru_cache(maxsize=1024)
-def _secret_parts(url: str) -> tuple[str, ...]:
+def _list_secret_parts(url: str) -> tuple[str, ...]:
     try:
         found = parse(url)
     except BadAddress:
@@ -151,20 +151,20 @@ def _secret_parts(url: str) -> tuple[str, ...]:
     if found.userinfo:
         parts.append(found.authorization.removeprefix("Basic "))
     whole = [found.target, found.path, found.query or ""]
-    if (host := _shown_host(found.host)) != found.host:
+    if (host := _mask_host(found.host)) != found.host:
         whole.append(found.host)
         parts.append(found.host.removesuffix(host.removeprefix(DOTS)))
     return tuple(each for each in [*whole, *parts] if len(each) >= _SHORTEST)
 
 
-def _shown_place(found: WebAddress) -> str:
-    host = _shown_host(found.host)
+def _mask_place(found: WebAddress) -> str:
+    host = _mask_host(found.host)
     if host == found.host:
         return found.netloc
     return replace(found, host="x").netloc.replace("x", host, 1)
 
 
-def _shown_host(host: str) -> str:
+def _mask_host(host: str) -> str:
     """Return a host without the token that it contains at some services, or that one of its labels looks like."""
     if hidden := _HIDDEN_HOSTS.fullmatch(host):
         return DOTS + hidden[2]
@@ -173,7 +173,7 @@ def _shown_host(host: str) -> str:
     return ".".join(DOTS if _looks_secret(label) else label for label in host.split("."))
 
 
-def _shown_path(found: WebAddress) -> str:
+def _mask_path(found: WebAddress) -> str:
     shown = next(
         (shown for service, shown in _SHOWN_SEGMENTS.items() if f".{found.host}".endswith(f".{service}")), None
     )

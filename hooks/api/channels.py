@@ -88,7 +88,7 @@ class ChannelDetail(ChannelAPIView):
         sent = self._sent(request, kind)
         with answer_field_errors():
             if channel.endpoint and sent.keys() & _LEADS.keys():
-                stands = _leads(channel.endpoint)
+                stands = _serialize_destination(channel.endpoint)
                 if sent.get("format", stands["format"]) != stands["format"]:
                     stands["options"] = {}  # another format has other options
                 services.set_up(self.user, kind, **(stands | {name: sent[name] for name in _LEADS if name in sent}))
@@ -109,7 +109,7 @@ class ChannelDetail(ChannelAPIView):
             raise make_invalid({"format": "HipChat has one format. A webhook has others."})
         sent |= {
             name: read(sent[name])
-            for name, read in (("snoozed_until", _until), ("quiet_hours", _hours))
+            for name, read in (("snoozed_until", _parse_until), ("quiet_hours", _parse_hours))
             if name in sent
         }
         return sent
@@ -208,7 +208,7 @@ def serialize_channel(channel: Channel) -> dict[str, Any]:
         "id": ids.encode("chan", channel.pk) if _is_stored(channel) else None,
         "set_up": card.there,
         "state": card.state.condition,
-        **_particulars(channel),
+        **_serialize_particulars(channel),
         "snoozed_until": channel.snoozed_until,
         "quiet_hours": hours or None,
         "quiet_until": find_quiet_end(channel, channel.user.time_zone, timezone.now()),
@@ -218,7 +218,7 @@ def serialize_channel(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _particulars(channel: Channel) -> dict[str, Any]:
+def _serialize_particulars(channel: Channel) -> dict[str, Any]:
     if channel.kind == Kind.EMAIL:
         return {"address": channel.user.email}
     if channel.kind == Kind.IOS:
@@ -226,10 +226,10 @@ def _particulars(channel: Channel) -> dict[str, Any]:
         return {"devices": [ids.encode("dev", pk) for pk in mine.values_list("pk", flat=True)]}
     if channel.endpoint is None:
         return {"url": "", "format": "", "options": {}}
-    return _leads(channel.endpoint)
+    return _serialize_destination(channel.endpoint)
 
 
-def _leads(endpoint: Endpoint) -> dict[str, Any]:
+def _serialize_destination(endpoint: Endpoint) -> dict[str, Any]:
     return {"url": mask_endpoint_url(endpoint), "format": endpoint.format, "options": endpoint.options}
 
 
@@ -241,7 +241,7 @@ def _is_there(channel: Channel) -> bool:
     return channel.kind not in services.WITH_ENDPOINT or _is_stored(channel)
 
 
-def _until(text: str | None) -> datetime | None:
+def _parse_until(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
@@ -253,7 +253,7 @@ def _until(text: str | None) -> datetime | None:
     return when
 
 
-def _hours(sent: dict[str, Any] | None) -> tuple[time, time] | None:
+def _parse_hours(sent: dict[str, Any] | None) -> tuple[time, time] | None:
     if sent is None:
         return None
     check(sent, {"from": str, "until": str}, frozenset({"from", "until"}), where="quiet_hours.")

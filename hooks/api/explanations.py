@@ -41,11 +41,11 @@ class EventExplanation(OrganizationAPIView):
         found = subjects.annotate_subject(loaded).filter(pk=event).first()
         if found is None:
             raise NotFound("There is no such event in this organization.")
-        mine, search, told = _mine(query), normalize_text(query.get("search", "")), _told(query)
+        mine, search, told = _parse_mine(query), normalize_text(query.get("search", "")), _parse_told(query)
         members, more = [self.membership], None
         if not mine:
             members, more = people.find_members(
-                found, search=search, told=told, after=_after(query), size=limit(query.get("limit"))
+                found, search=search, told=told, after=_parse_after(query), size=limit(query.get("limit"))
             )
         facts = Facts.read(
             found, members, viewer=self.user.pk, workers=lambda: has_running_workers(self.request._request)
@@ -57,32 +57,34 @@ class EventExplanation(OrganizationAPIView):
         if not mine and "after" not in query:
             hooks = explain_hooks(facts, search)
             addresses = [row for row in people.explain_addresses(facts) if search.lower() in row.person.address.lower()]
-            answer["hooks"] = [_hook(row) for row in hooks if told in {None, row.verdict.told}]
+            answer["hooks"] = [_serialize_hook(row) for row in hooks if told in {None, row.verdict.told}]
             answer["addresses"] = [
-                {"address": row.person.address, **_verdict(row.verdicts[0])}
+                {"address": row.person.address, **_serialize_verdict(row.verdicts[0])}
                 for row in addresses
                 if told in {None, row.told}
             ]
         following = more and get_next_page(request, {**query, "after": more})
         members_json = [
-            _member(row, row.person.membership) for row in people.explain_members(facts) if row.person.membership
+            _serialize_member(row, row.person.membership)
+            for row in people.explain_members(facts)
+            if row.person.membership
         ]
         return Response({**answer, "members": members_json, "next": following})
 
 
-def _mine(query: dict[str, str]) -> bool:
+def _parse_mine(query: dict[str, str]) -> bool:
     if "member" in query and query["member"] != "me":
         raise make_invalid({"member": "Only `me` is known here; others are found with `search`."})
     return "member" in query
 
 
-def _told(query: dict[str, str]) -> bool | None:
+def _parse_told(query: dict[str, str]) -> bool | None:
     if "told" in query and query["told"] not in _TOLD:
         raise make_invalid({"told": "Must be true or false."})
     return _TOLD.get(query.get("told", ""))
 
 
-def _after(query: dict[str, str]) -> int | None:
+def _parse_after(query: dict[str, str]) -> int | None:
     text = query.get("after")
     if text is None:
         return None
@@ -91,27 +93,27 @@ def _after(query: dict[str, str]) -> int | None:
     return int(text)
 
 
-def _hook(row: ExplainedHook) -> dict[str, Any]:
+def _serialize_hook(row: ExplainedHook) -> dict[str, Any]:
     return {
         "id": row.public_id,
         "name": row.name,
         "kind": row.hook and row.hook.kind,
         "deleted": row.hook is None,
-        **_verdict(row.verdict),
+        **_serialize_verdict(row.verdict),
     }
 
 
-def _member(row: Explained, membership: Membership) -> dict[str, Any]:
+def _serialize_member(row: Explained, membership: Membership) -> dict[str, Any]:
     return {
         "user": membership.user.public_id,
         "name": membership.user.name,
         "email": membership.user.email,
         "told": row.told,
-        "channels": [{"channel": each.channel, **_verdict(each)} for each in row.verdicts],
+        "channels": [{"channel": each.channel, **_serialize_verdict(each)} for each in row.verdicts],
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _serialize_verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "state": verdict.state,
         "told": verdict.told,

@@ -27,11 +27,11 @@ def format_json(known: Format) -> dict[str, Any]:
         "setup": known.setup,
         "default_url": known.default_url,
         "verifiable": known.can_verify(),
-        "options": [_option(option) for option in known.all_options],
+        "options": [_serialize_option(option) for option in known.all_options],
     }
 
 
-def _option(option: Option) -> dict[str, Any]:
+def _serialize_option(option: Option) -> dict[str, Any]:
     return {
         "name": option.name,
         "label": option.label,

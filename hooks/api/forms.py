@@ -52,7 +52,7 @@ def parse_new_hook(sent: Any) -> tuple[str, dict[str, Any]]:
     kind = data.pop("kind", None)
     if kind not in Hook.Kind.values:
         raise make_invalid({"kind": f"Must be {' or '.join(Hook.Kind.values)}."})
-    return kind, _parsed(kind, data, complete=True)
+    return kind, _parse(kind, data, complete=True)
 
 
 def parse_changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
@@ -60,25 +60,25 @@ def parse_changes(hook: Hook, sent: Any, *, complete: bool) -> dict[str, Any]:
     data = {name: value for name, value in check_body(sent).items() if name not in READ_ONLY}
     if data.pop("kind", hook.kind) != hook.kind:
         raise make_invalid({"kind": "The kind of a hook cannot be changed; make a new one."})
-    return _parsed(hook.kind, data, complete=complete)
+    return _parse(hook.kind, data, complete=complete)
 
 
-def _parsed(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any]:
-    check(data, _SHAPES[kind], _required(kind, data) if complete else frozenset())
+def _parse(kind: str, data: dict[str, Any], *, complete: bool) -> dict[str, Any]:
+    check(data, _SHAPES[kind], _list_required(kind, data) if complete else frozenset())
     if complete:
         data = _SHARED_DEFAULTS | _DEFAULTS[kind] | data
     if data.get("resources") is not None:
-        data["resources"] = _identifiers(data["resources"], "resources", *Resource.KINDS)
+        data["resources"] = _parse_identifiers(data["resources"], "resources", *Resource.KINDS)
     if "notify" in data:
         data["notify"] = _notify(data["notify"])
     if data.get("rate_limit") is not None:
         data["rate_limit"] = _rate_limit(data["rate_limit"])
     if "options" in data:
-        _storable(data["options"])
+        _check_storable(data["options"])
     return data
 
 
-def _required(kind: str, data: dict[str, Any]) -> frozenset[str]:
+def _list_required(kind: str, data: dict[str, Any]) -> frozenset[str]:
     """Return the required fields: a URL is optional if the format has a default."""
     if kind == Hook.Kind.EMAIL:
         return frozenset({"name", "notify"})
@@ -88,7 +88,7 @@ def _required(kind: str, data: dict[str, Any]) -> frozenset[str]:
 
 def _notify(sent: dict[str, Any]) -> Notify:
     check(sent, _NOTIFY, where="notify.")
-    users = _identifiers(sent.get("users", []), "notify.users", "user")
+    users = _parse_identifiers(sent.get("users", []), "notify.users", "user")
     return Notify(**(sent | {"users": users}))
 
 
@@ -97,14 +97,14 @@ def _rate_limit(sent: dict[str, Any]) -> RateLimit:
     return RateLimit(**sent)
 
 
-def _identifiers(texts: Sequence[str], field: str, *prefixes: str) -> list[UUID]:
+def _parse_identifiers(texts: Sequence[str], field: str, *prefixes: str) -> list[UUID]:
     try:
         return [ids.decode(text, *prefixes) for text in texts]
     except ValueError as problem:
         raise make_invalid({field: f"Not an id: {problem}."}) from None
 
 
-def _storable(options: dict[str, Any]) -> None:
+def _check_storable(options: dict[str, Any]) -> None:
     try:
         check_value(options, "options", depth=1)
     except Unfit as unfit:

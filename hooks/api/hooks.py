@@ -114,13 +114,13 @@ class HookTest(HookAPIView):
         sent = check_body(request.data)
         check(sent, {"event_type": str})
         try:
-            delivery = test_sends.send_hook_test(found, sent.get("event_type", _first_type(found)), self.user)
+            delivery = test_sends.send_hook_test(found, sent.get("event_type", _choose_first_type(found)), self.user)
         except test_sends.CannotTest as problem:
             raise make_invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 
 
-def _first_type(hook: Hook) -> str:
+def _choose_first_type(hook: Hook) -> str:
     """Return the first type in the catalogue that the hook matches."""
     asked = catalogue.expand(hook.events or ())
     return next((each.name for each in catalogue.TYPES if each.name in asked), _TRIED_FIRST)

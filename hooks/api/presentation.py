@@ -21,7 +21,11 @@ def serialize_hook(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool
         "id": hook.public_id,
         "kind": hook.kind,
         "name": hook.name,
-        **(_webhook(hook.endpoint, secret) if hook.endpoint else {"notify": _notify(hook)} | _silent(silent)),
+        **(
+            _serialize_webhook(hook.endpoint, secret)
+            if hook.endpoint
+            else {"notify": _notify(hook)} | _serialize_silent(silent)
+        ),
         "events": hook.events,
         "resources": sorted(each.public_id for each in hook.resources.all()) if hook.restricted else None,
         "paused": hook.paused,
@@ -33,7 +37,7 @@ def serialize_hook(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool
     }
 
 
-def _webhook(endpoint: Endpoint, secret: bool) -> dict[str, Any]:
+def _serialize_webhook(endpoint: Endpoint, secret: bool) -> dict[str, Any]:
     limit = RateLimit.of(endpoint.lane)
     return {
         "url": phrases.show_address(endpoint, secret=secret),
@@ -53,17 +57,17 @@ def _notify(hook: Hook) -> dict[str, Any]:
     }
 
 
-def _silent(silent: Iterable[SkippedAddress]) -> dict[str, Any]:
+def _serialize_silent(silent: Iterable[SkippedAddress]) -> dict[str, Any]:
     found = list(silent)
     return {
         "unsubscribed": [each.address for each in found if each.why == SkipReason.UNSUBSCRIBED],
         "unconfirmed": [each.address for each in found if each.why == SkipReason.UNCONFIRMED],
-        "stopped": _refused(found, SkipReason.STOPPED),
-        "failing": _refused(found, SkipReason.FAILING),
+        "stopped": _serialize_refused(found, SkipReason.STOPPED),
+        "failing": _serialize_refused(found, SkipReason.FAILING),
     }
 
 
-def _refused(silent: Iterable[SkippedAddress], why: SkipReason) -> list[dict[str, Any]]:
+def _serialize_refused(silent: Iterable[SkippedAddress], why: SkipReason) -> list[dict[str, Any]]:
     return [{"address": each.address, "since": each.since, "reason": each.words} for each in silent if each.why == why]
 
 
@@ -95,7 +99,7 @@ def serialize_delivery(delivery: Delivery, *, workers: Callable[[], bool]) -> di
         },
         "state": delivery.state,
         "explanation": delivery_sentences.describe_state(delivery, workers=workers),
-        "reasons": _reasons(delivery),
+        "reasons": _serialize_reasons(delivery),
         "tries": delivery.tries,
         "extra_tries": delivery.extra_tries,
         "outcome": delivery.outcome,
@@ -115,7 +119,7 @@ def serialize_private_delivery(delivery: Delivery, whose: str) -> dict[str, Any]
         "endpoint": {"kind": "private", "address": whose, "format": None},
         "state": delivery.state,
         "explanation": privacy.describe_state(delivery),
-        "reasons": _reasons(delivery),
+        "reasons": _serialize_reasons(delivery),
         "tries": None,
         "extra_tries": None,
         "outcome": "",
@@ -126,7 +130,7 @@ def serialize_private_delivery(delivery: Delivery, whose: str) -> dict[str, Any]
     }
 
 
-def _reasons(delivery: Delivery) -> list[dict[str, Any]]:
+def _serialize_reasons(delivery: Delivery) -> list[dict[str, Any]]:
     return [{**reason, "explanation": delivery_sentences.describe_reason(reason)} for reason in delivery.reasons]
 
 

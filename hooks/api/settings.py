@@ -34,7 +34,7 @@ class NotificationSettings(OwnAPIView):
     """
 
     def get(self, request: Request) -> Response:
-        scope = _scope(self.user, read_parameters(request, "scope").get("scope", "everything"))
+        scope = _parse_scope(self.user, read_parameters(request, "scope").get("scope", "everything"))
         memberships = list(self.user.memberships.select_related("organization").order_by("joined_at", "pk"))
         standing = EffectiveSettings.read(self.user, memberships)
         chosen = notification_settings.read_choices(self.user, scope)
@@ -47,22 +47,22 @@ class NotificationSettings(OwnAPIView):
                         "event_type": each.name,
                         "label": each.label,
                         "channels": {
-                            kind: _cell(standing.build_cell(each.name, kind, scope), chosen)
+                            kind: _serialize_cell(standing.build_cell(each.name, kind, scope), chosen)
                             for kind in Channel.Kind.values
                         },
                     }
                     for each in types
                 ],
-                "urgent": _urgent(self.user),
+                "urgent": _read_urgent(self.user),
             }
         )
 
     def patch(self, request: Request) -> Response:
         sent = check_body(request.data)
         check(sent, {"settings": (dict,), "scope": str, "urgent": dict})
-        scope = _scope(self.user, sent.get("scope", "everything"))
-        wanted = _choices(sent.get("settings", []))
-        urgent = _marks(sent.get("urgent", {}))
+        scope = _parse_scope(self.user, sent.get("scope", "everything"))
+        wanted = _parse_choices(sent.get("settings", []))
+        urgent = _parse_marks(sent.get("urgent", {}))
         if wrong := notification_settings.find_problems(self.user, wanted):
             raise ApiError(
                 422,
@@ -72,7 +72,7 @@ class NotificationSettings(OwnAPIView):
 
     @transaction.atomic
     def _change(self, scope: Scope, wanted: Sequence[Choice], urgent: Mapping[str, bool]) -> dict[str, Any]:
-        marked = _urgent(self.user)
+        marked = _read_urgent(self.user)
         with answer_field_errors():  # a channel was removed or a membership ended meanwhile
             before = notification_settings.choose(self.user, wanted, scope)
             for name, mark in urgent.items():
@@ -86,7 +86,7 @@ class NotificationSettings(OwnAPIView):
         }
 
 
-def _scope(user: User, key: str) -> Scope:
+def _parse_scope(user: User, key: str) -> Scope:
     try:
         return find_scope(user, key)
     except UnknownScope:
@@ -94,7 +94,7 @@ def _scope(user: User, key: str) -> Scope:
         raise make_invalid({"scope": f"Must be {known}."}) from None
 
 
-def _cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
+def _serialize_cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
     """Return the JSON of a cell. `enabled` is null if this scope has no choice, so that a wider one decides."""
     return {
         "enabled": chosen.get((cell.event_type, cell.channel)),
@@ -105,23 +105,25 @@ def _cell(cell: SettingCell, chosen: Mapping[tuple[str, str], bool]) -> dict[str
     }
 
 
-def _urgent(user: User) -> dict[str, bool]:
+def _read_urgent(user: User) -> dict[str, bool]:
     """Return, for every type that may pass quiet times, whether it does."""
     marked = set(Urgent.objects.filter(user=user).values_list("event_type", flat=True))
     return {each.name: each.name in marked for each in catalogue.OFFERED if can_be_urgent(each.name)}
 
 
-def _choices(sent: Sequence[dict[str, Any]]) -> list[Choice]:
+def _parse_choices(sent: Sequence[dict[str, Any]]) -> list[Choice]:
     """Parse the settings in a request. Raises the API's 422 with every problem, by index and field."""
     if len(sent) > _MOST:
         raise make_invalid({"settings": f"At most {_MOST} can be changed at once."})
-    problems = [describe_error(text, name, index) for index, each in enumerate(sent) for name, text in _misshapen(each)]
+    problems = [
+        describe_error(text, name, index) for index, each in enumerate(sent) for name, text in _find_misshapen(each)
+    ]
     if problems:
         raise ApiError(422, problems)
     return [Choice(each["event_type"], each["channel"], each["enabled"]) for each in sent]
 
 
-def _misshapen(sent: dict[str, Any]) -> list[tuple[str, str]]:
+def _find_misshapen(sent: dict[str, Any]) -> list[tuple[str, str]]:
     found = [
         (name, f"Is not known here; the fields are {', '.join(sorted(_SETTING))}.") for name in sent.keys() - _SETTING
     ]
@@ -133,7 +135,7 @@ def _misshapen(sent: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _marks(sent: dict[str, Any]) -> dict[str, bool]:
+def _parse_marks(sent: dict[str, Any]) -> dict[str, bool]:
     problems = {}
     for name, mark in sent.items():
         if not can_be_urgent(name):

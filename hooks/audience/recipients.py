@@ -36,7 +36,7 @@ class Member(NamedTuple):
 
 def list_members(organization: Organization) -> list[Member]:
     """Return the active members in the order in which they joined."""
-    members = _active(organization).order_by("joined_at", "pk")
+    members = _find_active(organization).order_by("joined_at", "pk")
     return [Member(*member) for member in members.values_list("user_id", "role", "user__email")]
 
 
@@ -73,14 +73,14 @@ class OptOuts:
         for hook, address in existing.values_list("hook", "endpoint__address"):
             unsubscribed[hook].add(address.lower())
         silence = cls(unsubscribed)
-        typed = _typed(hooks)
+        typed = _list_typed(hooks)
         for member in members:
             typed.pop(member.email.lower(), None)
-        silence.deactivated = _deactivated(typed)
+        silence.deactivated = _find_deactivated(typed)
         for lower in silence.deactivated:
             del typed[lower]
         if typed and settings.EMAIL_CONFIRM_ADDRESSES:
-            known = _asked(organization, typed)
+            known = _find_asked(organization, typed)
             silence.unconfirmed = {lower for lower in typed if lower not in known or not known[lower].confirmed_at}
             silence.unasked = {lower: typed[lower] for lower in silence.unconfirmed if _is_unasked(known.get(lower))}
         return silence
@@ -104,13 +104,13 @@ def find_unconfirmed(organization: Organization, addresses: Iterable[str]) -> di
     typed = {address.lower(): address for address in addresses}
     if not typed or not settings.EMAIL_CONFIRM_ADDRESSES:
         return {}
-    for lower in {*find_members_among(organization, typed), *_deactivated(typed)}:
+    for lower in {*find_members_among(organization, typed), *_find_deactivated(typed)}:
         del typed[lower]
-    known = _asked(organization, typed)
+    known = _find_asked(organization, typed)
     return {lower: typed[lower] for lower in typed if lower not in known or not known[lower].confirmed_at}
 
 
-def _deactivated(lowers: Collection[str]) -> set[str]:
+def _find_deactivated(lowers: Collection[str]) -> set[str]:
     """Return the addresses that belong to deactivated users: no mail goes to them, not even one that asks."""
     users = User.objects.filter(is_active=False).annotate(lower=Lower("email"))
     return set(find_rows(users.values_list("lower", flat=True), "lower", lowers))
@@ -124,7 +124,7 @@ class _Asked(NamedTuple):
     confirmed_at: datetime | None
 
 
-def _asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
+def _find_asked(organization: Organization, lowers: Collection[str]) -> dict[str, _Asked]:
     """Return the state of confirmation of addresses that have an endpoint, by lower case."""
     mails = Endpoint.objects.mails().filter(organization=organization)
     rows = find_rows(mails.values_list(*_Asked._fields), "lower", lowers)
@@ -135,17 +135,17 @@ def _is_unasked(known: _Asked | None) -> bool:
     return known is None or not (known.ask_at or known.asked_at)
 
 
-def _typed(hooks: Iterable[Hook]) -> dict[str, str]:
+def _list_typed(hooks: Iterable[Hook]) -> dict[str, str]:
     return {address.lower(): address for hook in hooks for address in hook.notify_addresses}
 
 
-def _active(organization: Organization) -> QuerySet[Membership]:
+def _find_active(organization: Organization) -> QuerySet[Membership]:
     return Membership.objects.filter(organization=organization, user__is_active=True)
 
 
 def find_members_among(organization: Organization, lowers: Collection[str]) -> dict[str, Member]:
     """Return the members to whom some of the addresses belong, by address in lower case."""
-    members = _active(organization).alias(lower=Lower("user__email"))
+    members = _find_active(organization).alias(lower=Lower("user__email"))
     rows = find_rows(members.values_list("user_id", "role", "user__email"), "lower", lowers)
     return {member.email.lower(): member for member in (Member(*row) for row in rows)}
 
@@ -188,26 +188,26 @@ def find_skipped_addresses(organization: Organization, hooks: Sequence[Hook]) ->
     endpoints = Endpoint.objects.mails().filter(organization=organization)
     troubled = Q(disabled_at__isnull=False) | Q(failed__gte=SEVERAL_FAILED)
     unreached = list(endpoints.filter(troubled).without_secrets().order_by("address"))
-    unsure = find_unconfirmed(organization, _typed(mails).values())
-    known, now = _asked(organization, unsure), clock.now()
+    unsure = find_unconfirmed(organization, _list_typed(mails).values())
+    known, now = _find_asked(organization, unsure), clock.now()
     refused = {endpoint.address.lower() for endpoint in unreached}
     members = find_members_among(organization, refused)
     for each in mails:
         for lower in map(str.lower, each.notify_addresses):
             if lower in unsure and lower not in left[each.pk] | refused:
-                found[each.pk].append(_unconfirmed(unsure[lower], known.get(lower), now))
+                found[each.pk].append(_describe_unconfirmed(unsure[lower], known.get(lower), now))
         named = set(map(str.lower, find_named_addresses(each, members.values())))
-        found[each.pk] += [_unreached(endpoint) for endpoint in unreached if endpoint.address.lower() in named]
+        found[each.pk] += [_describe_unreached(endpoint) for endpoint in unreached if endpoint.address.lower() in named]
     return found
 
 
-def _unreached(endpoint: Endpoint) -> SkippedAddress:
+def _describe_unreached(endpoint: Endpoint) -> SkippedAddress:
     if endpoint.disabled_at:
         return SkippedAddress(endpoint.address, SkipReason.STOPPED, endpoint.disabled_at, endpoint.disabled_reason)
     return SkippedAddress(endpoint.address, SkipReason.FAILING, endpoint.failed_since, endpoint.last_answer)
 
 
-def _unconfirmed(address: str, known: _Asked | None, now: datetime) -> SkippedAddress:
+def _describe_unconfirmed(address: str, known: _Asked | None, now: datetime) -> SkippedAddress:
     if known is None:
         return SkippedAddress(address, SkipReason.UNCONFIRMED, may_ask=True)
     return SkippedAddress(

@@ -114,20 +114,20 @@ def build_card(channel: Channel, now: datetime, recent: list[Line] | None = None
     """Return the card of a user's channel of one kind. A channel that is not set up has no row."""
     endpoint = channel.endpoint
     waiting = services.find_waiting(channel).count()
-    mine = list(_devices(channel.user)) if channel.kind == Kind.IOS else []
+    mine = list(_find_devices(channel.user)) if channel.kind == Kind.IOS else []
     there = _is_there(channel, mine)
     known = FORMATS.get(endpoint.format) if endpoint else None
     return Card(
         channel=channel,
         there=there,
-        state=_state(channel, there, now),
-        facts=_facts(channel),
+        state=_choose_state(channel, there, now),
+        facts=_list_facts(channel),
         quiet=describe_quiet(channel, waiting, now),
         hours=describe_hours(channel),
-        trouble=_trouble(channel, endpoint, waiting, now) if endpoint else "",
+        trouble=_describe_trouble(channel, endpoint, waiting, now) if endpoint else "",
         waiting=waiting,
         devices=mine,
-        stopped=list(_refusing(channel)) if channel.kind == Kind.EMAIL else [],
+        stopped=list(_find_refusing(channel)) if channel.kind == Kind.EMAIL else [],
         recent=recent or [],
         signed=known is not None and known.signed,
         secret_lost=has_lost_secret(endpoint),
@@ -206,7 +206,7 @@ def describe_time(when: datetime, zone: str, now: datetime) -> str:
     return date_format(local, pgettext("date format", "l j M, H:i"))
 
 
-def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
+def _choose_state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
     endpoint = channel.endpoint
     if channel.kind == Kind.IOS and not settings.PUSH_CONFIGURED:
         return make_badge(Condition.NOT_AVAILABLE, devices.explain_no_push())
@@ -223,7 +223,7 @@ def _state(channel: Channel, there: bool, now: datetime) -> ConditionBadge:
     return conditions.find_endpoint_condition(endpoint) if endpoint else make_badge(Condition.ON)
 
 
-def _trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: datetime) -> str:
+def _describe_trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: datetime) -> str:
     """Return what is wrong with the channel, if anything is, and what becomes of waiting deliveries."""
     if not endpoint.disabled_at and not endpoint.failing_since:
         return ""
@@ -261,7 +261,7 @@ def _describe_waiting(waiting: int) -> str:
     return words % {"number": number(waiting)}
 
 
-def _facts(channel: Channel) -> list[Fact]:
+def _list_facts(channel: Channel) -> list[Fact]:
     endpoint = channel.endpoint
     if channel.kind == Kind.EMAIL:
         return [Fact(gettext("Address"), channel.user.email, FactKind.ADDRESS)]
@@ -291,7 +291,7 @@ def _facts(channel: Channel) -> list[Fact]:
             {CA_CERTIFICATES.name: gettext("given")} if get_authorities(endpoint.options) else {}
         )
         facts += [Fact(labels.get(name, name), str(value)) for name, value in shown.items()]
-        facts += [Fact(gettext("Signing secret"), _secret_beginning(endpoint))] if known.signed else []
+        facts += [Fact(gettext("Signing secret"), _show_secret_beginning(endpoint))] if known.signed else []
     return facts
 
 
@@ -300,7 +300,7 @@ def _translate(text: str) -> str:
     return gettext(text) if text else ""
 
 
-def _secret_beginning(endpoint: Endpoint) -> str:
+def _show_secret_beginning(endpoint: Endpoint) -> str:
     if isinstance(endpoint.secrets, Unreadable):
         return gettext("cannot be read")
     keys = endpoint.secrets.get("signing", [])
@@ -313,10 +313,10 @@ def _is_there(channel: Channel, mine: list[Device]) -> bool:
     return channel.kind == Kind.EMAIL or channel.endpoint is not None
 
 
-def _devices(user: User) -> QuerySet[Device]:
+def _find_devices(user: User) -> QuerySet[Device]:
     return Device.objects.filter(user=user).select_related("endpoint").defer("endpoint__secrets").order_by("name", "pk")
 
 
-def _refusing(channel: Channel) -> QuerySet[Endpoint]:
+def _find_refusing(channel: Channel) -> QuerySet[Endpoint]:
     refused = services.find_endpoints(channel).filter(disabled_at__isnull=False)
     return refused.select_related("organization").defer("secrets").order_by("organization__name")

@@ -33,7 +33,7 @@ def load_related(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
 
 def find_endpoints_by_kind(user: User) -> dict[str, list[UUID]]:
     """List the addresses or devices of each of the user's channels."""
-    there: dict[str, Channel] = {**_always(user), **services.list_channels(user)}
+    there: dict[str, Channel] = {**_list_always(user), **services.list_channels(user)}
     return {
         kind: list(services.find_endpoints(channel).values_list("pk", flat=True)) for kind, channel in there.items()
     }
@@ -47,14 +47,14 @@ def find_recent(user: User, endpoints: dict[str, list[UUID]], most: int) -> dict
     """
     kinds = {endpoint: kind for kind, found in endpoints.items() for endpoint in found}
     by_kind: dict[str, list[UUID]] = {kind: [] for kind in endpoints}
-    for pk, endpoint in sorted(_among_newest(user, kinds), reverse=True):
+    for pk, endpoint in sorted(_find_among_newest(user, kinds), reverse=True):
         by_kind[kinds[endpoint]].append(pk)
     wanted = [pk for found in by_kind.values() for pk in found[:most]]
     rows = {delivery.pk: delivery for delivery in load_related(Delivery.objects.filter(pk__in=wanted))}
     return {kind: [rows[pk] for pk in found[:most] if pk in rows] for kind, found in by_kind.items()}
 
 
-def _among_newest(user: User, endpoints: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
+def _find_among_newest(user: User, endpoints: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
     """List deliveries to these endpoints, with the endpoint, of the newest events of the user's organizations."""
     if not endpoints:
         return
@@ -65,7 +65,7 @@ def _among_newest(user: User, endpoints: Collection[UUID]) -> Iterable[tuple[UUI
         yield from found.order_by().values_list("pk", "endpoint")
 
 
-def _always(user: User) -> dict[str, Channel]:
+def _list_always(user: User) -> dict[str, Channel]:
     """Return the channels that need no set-up: e-mail."""
     return {Channel.Kind.EMAIL: Channel(user=user, kind=Channel.Kind.EMAIL)}
 

@@ -72,9 +72,9 @@ def set_up(
         options = {**found, **options}
         url, problems = read_url(url)  # looks up a name: before anything is locked
     with transaction.atomic():
-        space = _locked_space(user)
+        space = _lock_space(user)
         channel = list_channels(user).get(kind)
-        before = _locked(channel) if channel else None
+        before = _lock(channel) if channel else None
         chosen = merge_options(before, format, options) if before else dict(options)
         check(find_destination_problem(url, format, chosen) | problems | format_problem(format, chosen))
         if channel and before:
@@ -91,8 +91,8 @@ def set_up(
 @transaction.atomic
 def rotate_secret(channel: Channel) -> str:
     """Make a new signing secret and return it; it is shown this once. Raises InvalidRule."""
-    space = _locked_space(channel.user)
-    endpoint = _locked(channel)
+    space = _lock_space(channel.user)
+    endpoint = _lock(channel)
     if endpoint is None or endpoint.deleted_at or not FORMATS[endpoint.format].signed:
         raise InvalidRule({"secret": gettext("What it sends is not signed.")})
     secret, _ = webhooks.rotate_secret(endpoint)
@@ -110,8 +110,8 @@ def enable(channel: Channel) -> None:
             suppressing.try_again(refused, channel.user)
         return
     with transaction.atomic():
-        space = _locked_space(channel.user)
-        endpoint = _locked(channel)
+        space = _lock_space(channel.user)
+        endpoint = _lock(channel)
         if endpoint and endpoint.disabled_at and not endpoint.deleted_at:
             queue_pending.reactivate(endpoint)
             audit.record(space, channel.user, "channel.enabled", channel.english_name)
@@ -139,8 +139,8 @@ def remove(channel: Channel) -> None:
         if channel.kind == Kind.EMAIL:
             raise InvalidRule({"channel": gettext("E-mail cannot be removed: turn it off, or snooze it.")})
         raise InvalidRule({"channel": gettext("iOS cannot be removed: remove its devices.")})
-    space = _locked_space(channel.user)
-    endpoint = _locked(channel)
+    space = _lock_space(channel.user)
+    endpoint = _lock(channel)
     if endpoint is None or not Channel.objects.filter(pk=channel.pk).delete()[0]:
         return  # it was removed meanwhile
     now = clock.now()
@@ -188,7 +188,7 @@ def check_hours(hours: tuple[time, time] | None) -> None:
 def _change_quiet_times(user: User, kinds: Collection[str], change: Callable[[Channel], str], now: datetime) -> None:
     """Change channels, each with the audit action that `change` returns, and move what waits for them."""
     with transaction.atomic():
-        space = _locked_space(user)
+        space = _lock_space(user)
         for kind in kinds:
             channel = _get_or_create_channel(user, kind)
             audit.record(space, user, change(channel), channel.english_name)
@@ -237,7 +237,7 @@ def _get_or_create_channel(user: User, kind: str) -> Channel:
     return channel
 
 
-def _locked_space(user: User) -> Organization:
+def _lock_space(user: User) -> Organization:
     """Lock the user's organizations and return the personal space: two requests of one user take turns.
 
     So does routing, which may have read before what is changed now: what it owes is waited for.
@@ -247,5 +247,5 @@ def _locked_space(user: User) -> Organization:
     return space
 
 
-def _locked(channel: Channel) -> Endpoint | None:
+def _lock(channel: Channel) -> Endpoint | None:
     return lock_endpoint(channel.endpoint_id) if channel.endpoint_id else None

@@ -19,10 +19,10 @@ def listen() -> None:
     """Connect to the reports that django-anymail's webhooks receive. Call it if a provider is configured."""
     from anymail.signals import tracking  # an optional package
 
-    tracking.connect(_hear, dispatch_uid="hooks.consent.bounces")
+    tracking.connect(_handle_report, dispatch_uid="hooks.consent.bounces")
 
 
-def _hear(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
+def _handle_report(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
     """Process one report. Errors are logged, not raised: the provider would send all reports of its request again."""
     if event.recipient:
         with isolate(f"a report of {esp_name} ({event.event_type}, id {event.event_id}) was not understood"):

@@ -50,7 +50,7 @@ def ask_addresses(hook: Hook) -> None:
     """Request confirmations from the addresses of an e-mail hook that belong to no member and were never asked."""
     unsure = recipients.find_unconfirmed(hook.organization, hook.notify_addresses)
     if lookup.request_confirmations(hook.organization, unsure):
-        _soon()
+        _send_soon()
 
 
 @transaction.atomic
@@ -65,7 +65,7 @@ def ask_again(organization: Organization, address: str, actor: User) -> bool:
         return False
     Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=now)
     audit.record(organization, actor, "address.asked_again", endpoint.address)
-    _soon()
+    _send_soon()
     return True
 
 
@@ -119,9 +119,9 @@ def _send_one(connection: Any, pk: UUID) -> Answer | None:
     """Send the mail to one address and return the answer; None if there is nothing to ask now."""
     endpoint = _take(pk)
     hooks = find_naming_hooks(endpoint) if endpoint else []
-    if endpoint is None or not _still_wanted(endpoint, hooks):
+    if endpoint is None or not _is_still_wanted(endpoint, hooks):
         return None
-    if free_at := _over_a_quota(endpoint):
+    if free_at := _find_free_time(endpoint):
         Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=free_at)
         return None
     message = write(endpoint, hooks)
@@ -132,7 +132,7 @@ def _send_one(connection: Any, pk: UUID) -> Answer | None:
     return answer
 
 
-def _over_a_quota(endpoint: Endpoint) -> datetime | None:
+def _find_free_time(endpoint: Endpoint) -> datetime | None:
     """Count one unrequested mail against the quotas; return when the next is permitted if one is used up, else None.
 
     Without the quota of the organization, a new one could mail any number of strangers. Without that of the address,
@@ -181,7 +181,7 @@ def write(endpoint: Endpoint, hooks: Iterable[Hook]) -> Message:
     )
 
 
-def _soon() -> None:
+def _send_soon() -> None:
     transaction.on_commit(_queue, robust=True)
 
 
@@ -200,7 +200,7 @@ def _take(pk: UUID) -> Endpoint | None:
     return Endpoint.objects.select_related("organization").without_secrets().get(pk=pk)
 
 
-def _still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
+def _is_still_wanted(endpoint: Endpoint, hooks: list[Hook]) -> bool:
     """Tell whether the address still needs to be asked; if not, clear its schedule."""
     unsure = recipients.find_unconfirmed(endpoint.organization, [endpoint.address])
     if hooks and unsure and not endpoint.disabled_at:

@@ -36,7 +36,7 @@ def unsubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
         _, new = Unsubscription.objects.get_or_create(hook=hook, endpoint=endpoint)
         if new:
             pending.cancel_for_hook(hook, Remark(RemarkCode.UNSUBSCRIBED), only_to=endpoint)
-            audit.record(endpoint.organization, by, "hook.unsubscribed", hook.name, **_about(endpoint, by))
+            audit.record(endpoint.organization, by, "hook.unsubscribed", hook.name, **_describe(endpoint, by))
             left.append(hook)
     return left
 
@@ -49,10 +49,10 @@ def resubscribe(endpoint: Endpoint, hooks: Collection[UUID], by: User | str) -> 
     for hook in find_existing_hooks(endpoint, hooks):
         deleted, _ = Unsubscription.objects.filter(hook=hook, endpoint=endpoint).delete()
         if deleted:
-            audit.record(endpoint.organization, by, "hook.resubscribed", hook.name, **_about(endpoint, by))
+            audit.record(endpoint.organization, by, "hook.resubscribed", hook.name, **_describe(endpoint, by))
             back.append(hook)
     return back
 
 
-def _about(endpoint: Endpoint, by: User | str) -> dict[str, str]:
+def _describe(endpoint: Endpoint, by: User | str) -> dict[str, str]:
     return {} if by == endpoint.address else {"address": endpoint.address}

@@ -128,9 +128,9 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
 
     All that waits there, up to `MOST`.
     """
-    for targets in _batches(_targets(user)):
+    for targets in _split_into_batches(_count_targets(user)):
         found: dict[_Target, list[UUID]] = {target: [] for target in targets}
-        rows = _deliveries_for(_waiting(clock.now()), targets).order_by("quiet_until", "pk")
+        rows = _filter_by_targets(_find_waiting(clock.now()), targets).order_by("quiet_until", "pk")
         columns = ("pk", "endpoint", "endpoint__kind", "endpoint__address")
         # One that has more than are read at a time is alone.
         for pk, *to in rows.values_list(*columns)[: _FOUND if len(targets) == 1 else None]:
@@ -140,9 +140,11 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
                 yield target, some
 
 
-def _targets(user: User | None) -> Counter[_Target]:
+def _count_targets(user: User | None) -> Counter[_Target]:
     """List targets whose quiet time is over, with the number of their deliveries; the longest wait comes first."""
-    rows = _of_user(_waiting(clock.now()), user).values_list("endpoint", "endpoint__kind", "endpoint__address")
+    rows = _filter_by_user(_find_waiting(clock.now()), user).values_list(
+        "endpoint", "endpoint__kind", "endpoint__address"
+    )
     found = rows.annotate(first=Min("quiet_until"), number=Count("pk")).order_by("first", "endpoint_id")
     numbers: Counter[_Target] = Counter()
     for endpoint, kind, address, _, number in found[:_TARGETS]:
@@ -150,7 +152,7 @@ def _targets(user: User | None) -> Counter[_Target]:
     return numbers
 
 
-def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
+def _split_into_batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
     """Yield groups of targets, each of as many as have `_FOUND` deliveries together, but of one target at least."""
     batch: list[_Target] = []
     total = 0
@@ -164,21 +166,21 @@ def _batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
         yield batch
 
 
-def _deliveries_for(deliveries: QuerySet[Delivery], targets: Collection[_Target]) -> QuerySet[Delivery]:
+def _filter_by_targets(deliveries: QuerySet[Delivery], targets: Collection[_Target]) -> QuerySet[Delivery]:
     """Return the deliveries that would go to one of these targets."""
     endpoints = [target.endpoint for target in targets if target.endpoint]
     mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower__in=[each.address for each in targets if not each.endpoint])
     return deliveries.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__in=endpoints) | mails)
 
 
-def _of_user(deliveries: QuerySet[Delivery], user: User | None) -> QuerySet[Delivery]:
+def _filter_by_user(deliveries: QuerySet[Delivery], user: User | None) -> QuerySet[Delivery]:
     if user is None:
         return deliveries
     mails = Q(endpoint__kind=Endpoint.Kind.EMAIL, lower=user.email.lower())
     return deliveries.alias(lower=Lower("endpoint__address")).filter(Q(endpoint__organization=user.pk) | mails)
 
 
-def _waiting(now: datetime) -> QuerySet[Delivery]:
+def _find_waiting(now: datetime) -> QuerySet[Delivery]:
     """Return deliveries whose quiet time is over, and which no pump holds or may take soon."""
     pending = Delivery.objects.pending().filter(quiet_until__lte=now)
     return pending.filter(tries=0, due_at__gt=now + _MARGIN)
@@ -205,9 +207,9 @@ def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
     while more:
         with transaction.atomic():
             now = clock.now()
-            soon = _of_user(_waiting(now), user).filter(due_at__lt=now + DIGEST_GRACE / 2)
+            soon = _filter_by_user(_find_waiting(now), user).filter(due_at__lt=now + DIGEST_GRACE / 2)
             if stuck:
-                soon = soon.exclude(pk__in=_deliveries_for(_waiting(now), stuck).values("pk"))
+                soon = soon.exclude(pk__in=_filter_by_targets(_find_waiting(now), stuck).values("pk"))
             rows = soon.order_by("quiet_until", "pk").values_list("pk", flat=True)
             found, now = lock_idle_deliveries(rows, _FOUND), clock.now()
             for some in split_into_chunks(found):
@@ -218,11 +220,11 @@ def _keep_for_the_next(user: User | None, stuck: Collection[_Target]) -> None:
 @transaction.atomic
 def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     """Let go what waits for one channel, if it may; how many of these deliveries went."""
-    channel, endpoint = _channel(target)
+    channel, endpoint = _find_channel_and_endpoint(target)
     space = lock_organization(ensure_personal_space(channel.user).pk) if channel else None
     if endpoint:
         lock_endpoint(endpoint.pk)
-    rows, now = _locked(deliveries)
+    rows, now = _lock(deliveries)
     if channel is None or space is None:
         return _release(rows, now)  # nobody has the address any more
     if not channel.user.is_active:
@@ -236,37 +238,39 @@ def _send_one(target: _Target, deliveries: Sequence[UUID]) -> int:
     to = endpoint or lookup.get_or_create_mail_endpoint(space, channel.user.email)
     if to.disabled_at:  # mail to the address stopped there, and goes on elsewhere
         return _release(rows, now)
-    digest = _digest(space, to, channel, rows, now)
+    digest = _create_digest(space, to, channel, rows, now)
     return _cancel(rows, now, Remark(RemarkCode.TOLD_IN_DIGEST, digest=digest.public_id), digest)
 
 
-def _channel(target: _Target) -> tuple[Channel | None, Endpoint | None]:
+def _find_channel_and_endpoint(target: _Target) -> tuple[Channel | None, Endpoint | None]:
     """Return the channel of a target, and its endpoint.
 
     There is no endpoint for e-mail, whose address may be known in many organizations.
     """
     if target.endpoint is None:
         user = User.objects.annotate(lower=Lower("email")).filter(lower=target.address).first()
-        return (_channel_of(user, Channel.Kind.EMAIL) if user else None), None
+        return (_find_channel(user, Channel.Kind.EMAIL) if user else None), None
     endpoint = Endpoint.objects.defer("secrets").select_related("channel__user", "device__user").get(pk=target.endpoint)
     if endpoint.kind == Endpoint.Kind.DEVICE:
-        return (_channel_of(endpoint.device.user, Channel.Kind.IOS) if hasattr(endpoint, "device") else None), endpoint
+        return (
+            _find_channel(endpoint.device.user, Channel.Kind.IOS) if hasattr(endpoint, "device") else None
+        ), endpoint
     return getattr(endpoint, "channel", None), endpoint
 
 
-def _channel_of(user: User, kind: str) -> Channel:
+def _find_channel(user: User, kind: str) -> Channel:
     """The user's channel of a kind, one that is never quiet if nothing was said about it."""
     return Channel.objects.filter(user=user, kind=kind).select_related("user").first() or Channel(user=user, kind=kind)
 
 
-def _locked(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
+def _lock(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
     """Lock the deliveries that still wait.
 
     Return them with the moment after that: only those due well after it may be told.
     """
     due: dict[_Row, datetime | None] = {}
     for some in split_into_chunks(deliveries):
-        rows = _waiting(clock.now()).filter(pk__in=some).values_list(*_Row._fields, "due_at")
+        rows = _find_waiting(clock.now()).filter(pk__in=some).values_list(*_Row._fields, "due_at")
         for pk, event, lane, until, due_at in lock_deliveries(rows):
             due[_Row(pk, event, lane, until)] = due_at
     now = clock.now()
@@ -288,7 +292,9 @@ def _cancel(rows: Sequence[_Row], now: datetime, outcome: str, digest: Delivery 
     return len(rows)
 
 
-def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[_Row], now: datetime) -> Delivery:
+def _create_digest(
+    space: Organization, to: Endpoint, channel: Channel, rows: Sequence[_Row], now: datetime
+) -> Delivery:
     """The delivery of one event that tells all of them.
 
     Its id follows from what it tells and from when the quiet time ended: after a database was restored, what the
@@ -296,7 +302,9 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
     """
     ended = ids.make_smallest_uuid7(max(row.quiet_until for row in rows))
     told = intake.NewEvent(
-        type=TYPE, data=_data(rows, channel.user.language), id=ids.derive_uuid7(ended, *sorted(row.pk for row in rows))
+        type=TYPE,
+        data=_build_data(rows, channel.user.language),
+        id=ids.derive_uuid7(ended, *sorted(row.pk for row in rows)),
     )
     event = intake.record(space, [told], source=Source.CONSOLE)[0]
     digest = Delivery.objects.create(
@@ -312,7 +320,7 @@ def _digest(space: Organization, to: Endpoint, channel: Channel, rows: Sequence[
     return digest
 
 
-def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
+def _build_data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
     """The first of them one by one, in the order in which they happened; the rest by type."""
     listed, rest = rows[:LISTED], rows[LISTED:]
     about = Event.objects.select_related("organization", "resource").in_bulk([row.event_id for row in listed])
@@ -321,7 +329,7 @@ def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
         more.update(Event.objects.filter(pk__in=some).values_list("type", flat=True))
     return {
         "total": len(rows),
-        "notifications": [_summary(row, about[row.event_id], language) for row in listed],
+        "notifications": [_summarize(row, about[row.event_id], language) for row in listed],
         "more": [
             {"event_type": name, "label": catalogue.get_english_label(name), "number": number}
             for name, number in more.most_common()
@@ -329,7 +337,7 @@ def _data(rows: Sequence[_Row], language: str) -> dict[str, Any]:
     }
 
 
-def _summary(row: _Row, event: Event, language: str) -> dict[str, Any]:
+def _summarize(row: _Row, event: Event, language: str) -> dict[str, Any]:
     own = json.loads(event.representation)
     notification = Notification(
         delivery=row.pk,

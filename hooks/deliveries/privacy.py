@@ -47,14 +47,14 @@ def find_owners(deliveries: Iterable[Delivery]) -> dict[UUID, str]:
     return {
         delivery.pk: gettext("%(channel)s of %(user)s")
         % {
-            "channel": _kind(delivery.endpoint, kinds),
+            "channel": _get_kind(delivery.endpoint, kinds),
             "user": owners.get(delivery.endpoint.organization_id) or gettext("somebody"),
         }
         for delivery in private
     }
 
 
-def _kind(endpoint: Endpoint, kinds: dict[UUID, str]) -> str:
+def _get_kind(endpoint: Endpoint, kinds: dict[UUID, str]) -> str:
     if endpoint.kind == Endpoint.Kind.DEVICE:
         return str(Channel.Kind.IOS.label)
     kind = kinds.get(endpoint.pk)

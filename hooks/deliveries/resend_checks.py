@@ -43,11 +43,11 @@ def find_reasons_not_to_resend(
     return {
         pk: str(why)
         for organization, mails in by_organization.items()
-        for pk, why in _of_organization(organization, mails, endpoints)
+        for pk, why in _check_organization(organization, mails, endpoints)
     }
 
 
-def _of_organization(
+def _check_organization(
     organization: Organization, mails: Collection[Delivery], endpoints: Mapping[UUID, Endpoint]
 ) -> Iterator[tuple[UUID, StrOrPromise]]:
     address = {each.pk: endpoints[each.endpoint_id].address.lower() for each in mails}
@@ -55,7 +55,7 @@ def _of_organization(
     hooks = list(Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL, enabled=True))
     typed = {lower for hook in hooks for lower in map(str.lower, hook.notify_addresses)}
     unconfirmed = OptOuts.read(organization, hooks, members.values()).unconfirmed
-    left = _left({each.endpoint_id for each in mails})
+    left = _find_leavers({each.endpoint_id for each in mails})
     events = Event.objects.filter(pk__in={each.event_id for each in mails}).values_list("pk", "type", "resource")
     about = {pk: (event_type, resource) for pk, event_type, resource in events}
     choices = Choices.read(organization, {event_type for event_type, _ in about.values()}, list(members.values()))
@@ -75,7 +75,7 @@ def _of_organization(
                 yield each.pk, _TURNED_OFF
 
 
-def _left(endpoints: Collection[UUID]) -> dict[UUID, set[str]]:
+def _find_leavers(endpoints: Collection[UUID]) -> dict[UUID, set[str]]:
     """The hooks that these addresses have unsubscribed from, deleted ones too, as reasons name them."""
     left: dict[UUID, set[str]] = defaultdict(set)
     found = Unsubscription.objects.filter(endpoint__in=endpoints)

@@ -31,9 +31,9 @@ def redeliver(delivery: Delivery, actor: User) -> None:
 
     The webhook-id and the body stay the same; attempts made before are kept.
     """
-    endpoints = _locked_endpoints([delivery])
+    endpoints = _lock_endpoints([delivery])
     endpoint = endpoints[delivery.endpoint_id]
-    if problem := _obstacles([delivery], endpoints, actor).get(delivery.pk):
+    if problem := _find_obstacles([delivery], endpoints, actor).get(delivery.pk):
         raise CannotRedeliver(problem)
     _send([delivery.pk], [delivery.lane_id])
     _tell(delivery, endpoint, actor)
@@ -61,8 +61,8 @@ def redeliver_many(
 @transaction.atomic
 def redeliver_these(deliveries: Collection[Delivery], actor: User) -> tuple[list[Delivery], dict[UUID, str]]:
     """Send deliveries again that were looked up before, of whatever organizations."""
-    endpoints = _locked_endpoints(deliveries)
-    refused = _obstacles(deliveries, endpoints, actor)
+    endpoints = _lock_endpoints(deliveries)
+    refused = _find_obstacles(deliveries, endpoints, actor)
     sent = sorted((each for each in deliveries if each.pk not in refused), key=lambda each: each.pk)
     _send([each.pk for each in sent], [each.lane_id for each in sent])
     for each in sent:
@@ -77,20 +77,20 @@ def _tell(delivery: Delivery, endpoint: Endpoint, actor: User) -> None:
     audit.record(endpoint.organization, actor, "delivery.redelivered", delivery.public_id)
 
 
-def _locked_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
+def _lock_endpoints(deliveries: Iterable[Delivery]) -> dict[UUID, Endpoint]:
     """The endpoints of deliveries: none is deleted or disabled meanwhile."""
     wanted = Endpoint.objects.filter(pk__in={each.endpoint_id for each in deliveries})
     return {row.pk: row for row in lock_endpoints(wanted.select_related("organization").without_secrets())}
 
 
-def _obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
+def _find_obstacles(deliveries: Collection[Delivery], endpoints: dict[UUID, Endpoint], actor: User) -> dict[UUID, str]:
     """Return why `actor` may not have some of them sent, by id."""
     unwanted = resend_checks.find_reasons_not_to_resend(deliveries, endpoints, actor)
-    found = {each.pk: _obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
+    found = {each.pk: _find_obstacle(each, endpoints[each.endpoint_id], actor) for each in deliveries}
     return {pk: problem for pk, first in found.items() if (problem := first or unwanted.get(pk, ""))}
 
 
-def _obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
+def _find_obstacle(delivery: Delivery, endpoint: Endpoint, actor: User) -> str:
     """Return why `actor` may not have the delivery sent there; empty if it is allowed."""
     is_personal = endpoint.organization.is_personal and endpoint.kind != Endpoint.Kind.EMAIL
     if endpoint.organization_id not in {delivery.organization_id, actor.pk}:

@@ -47,13 +47,13 @@ def send_endpoint_test(endpoint: Endpoint, event_type: str, actor: User) -> Deli
     """
     if endpoint.deleted_at:
         raise CannotTest(gettext("It was removed."))
-    kind, name, public_id = _of_user(endpoint)
+    kind, name, public_id = _describe_user(endpoint)
     delivery = _send(endpoint.organization, endpoint, event_type, actor, public_id, name, None)
     audit.record(endpoint.organization, actor, f"{kind}.tested", name, type=event_type)
     return delivery
 
 
-def _of_user(endpoint: Endpoint) -> tuple[str, str, str]:
+def _describe_user(endpoint: Endpoint) -> tuple[str, str, str]:
     """Return which part of a user's settings the endpoint belongs to: "device" or "channel", its name and its id."""
     if endpoint.kind == Endpoint.Kind.DEVICE:
         return "device", endpoint.device.name, endpoint.device.public_id

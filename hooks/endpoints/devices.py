@@ -49,7 +49,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
     first device makes the user's iOS channel.
     """
     token = token.strip().lower()
-    _check(_token_problem(token) | _name_problem(name))
+    _check(_find_token_problem(token) | _find_name_problem(name))
     _wait_for_others(token)
     space = ensure_personal_space(user)
     having = Device.objects.filter(
@@ -71,7 +71,7 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
             {"token": gettext("You already have %(number)s devices: remove one first.") % {"number": MOST}}
         )
     Channel.objects.get_or_create(user=user, kind=Channel.Kind.IOS)
-    endpoint = _endpoint(space, token, now)
+    endpoint = _get_or_create_endpoint(space, token, now)
     device = Device.objects.create(user=user, name=normalize_text(name), endpoint=endpoint, registered_at=now)
     audit.record(space, user, "device.registered", device.name)
     return device, True
@@ -80,10 +80,10 @@ def register(user: User, token: str, name: str) -> tuple[Device, bool]:
 @transaction.atomic
 def rename(device: Device, name: str) -> None:
     """Rename a device. Raises InvalidDevice."""
-    _check(_name_problem(name))
+    _check(_find_name_problem(name))
     before, device.name = device.name, normalize_text(name)
     if before != device.name and Device.objects.filter(pk=device.pk).update(name=device.name):
-        audit.record(_space(device), device.user, "device.renamed", before, after=device.name)
+        audit.record(_get_space(device), device.user, "device.renamed", before, after=device.name)
 
 
 @transaction.atomic
@@ -109,7 +109,7 @@ def _end(device: Device, actor: User | None, why: str) -> None:
     endpoint.save(update_fields=["deleted_at"])
     Delivery.objects.pending_for(endpoint).cancel(shorten(why, 200), endpoint.deleted_at)
     reason = {} if actor else {"reason": why}
-    audit.record(_space(device), actor, "device.removed", device.name, **reason)
+    audit.record(_get_space(device), actor, "device.removed", device.name, **reason)
 
 
 def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
@@ -117,11 +117,11 @@ def _refresh(device: Device, user: User, name: str, now: datetime) -> None:
     device.registered_at = now
     device.save(update_fields=["registered_at"])
     Endpoint.objects.filter(pk=device.endpoint_id).update(
-        options=_options(now), failing_since=None, failed=0, failed_since=None
+        options=_build_options(now), failing_since=None, failed=0, failed_since=None
     )
 
 
-def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
+def _get_or_create_endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
     """Return the endpoint of a device token in this space: the one it had before, or a new one."""
     known = Endpoint.objects.filter(
         organization=space, kind=Endpoint.Kind.DEVICE, address_key__in=hash_with_each_key(token)
@@ -132,7 +132,7 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
             organization=space,
             kind=Endpoint.Kind.DEVICE,
             format="apns",
-            options=_options(now),
+            options=_build_options(now),
             lane=lookup.get_or_create_lane(space, Transport.APNS),
         )
         endpoint.lead_to(token)
@@ -140,7 +140,7 @@ def _endpoint(space: Organization, token: str, now: datetime) -> Endpoint:
         return endpoint
     endpoint.deleted_at = endpoint.failing_since = endpoint.failed_since = None
     endpoint.failed = 0
-    endpoint.options = _options(now)
+    endpoint.options = _build_options(now)
     endpoint.save(update_fields=["deleted_at", "failing_since", "failed", "failed_since", "options"])
     return endpoint
 
@@ -152,7 +152,7 @@ def _replace_unreadable(user: User, name: str) -> None:
             _end(device, None, Remark(RemarkCode.DEVICE_UNREADABLE))
 
 
-def _options(registered_at: datetime) -> dict[str, int]:
+def _build_options(registered_at: datetime) -> dict[str, int]:
     """Return what the transport has to know of a device: Apple says in milliseconds since when a token is dead."""
     return {"registered_at": int(registered_at.timestamp() * 1000)}
 
@@ -167,7 +167,7 @@ def _wait_for_others(token: str) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"device {hash_with_key(token)}"])
 
 
-def _space(device: Device) -> Organization:
+def _get_space(device: Device) -> Organization:
     return Organization.objects.get(pk=device.user_id)
 
 
@@ -176,7 +176,7 @@ def _check(errors: dict[str, str]) -> None:
         raise InvalidDevice(errors)
 
 
-def _token_problem(token: str) -> dict[str, str]:
+def _find_token_problem(token: str) -> dict[str, str]:
     return (
         {}
         if _TOKEN.fullmatch(token)
@@ -184,7 +184,7 @@ def _token_problem(token: str) -> dict[str, str]:
     )
 
 
-def _name_problem(name: str) -> dict[str, str]:
+def _find_name_problem(name: str) -> dict[str, str]:
     if not name.strip():
         return {"name": gettext("Enter a name for the device.")}
     if len(name) > 100 or not is_visible(name):

@@ -72,9 +72,9 @@ def _apply_answers(endpoint: Endpoint, told: Sequence[Told], now: datetime) -> N
     for each in told:
         endpoint.last_attempt_at, endpoint.last_answer = now, each.answer
         if each.outcome.verdict == Verdict.DELIVERED:
-            _answered(endpoint, now)
+            _apply_success(endpoint, now)
         else:
-            _failed(endpoint, each, now)
+            _apply_failure(endpoint, each, now)
     endpoint.save(update_fields=_LEARNT)
 
 
@@ -100,7 +100,7 @@ def _settle_webhook(endpoint: Endpoint, gone: Outcome | None, now: datetime) -> 
         _warn(endpoint, now, _tell_of_failing)
 
 
-def _failed(endpoint: Endpoint, told: Told, now: datetime) -> None:
+def _apply_failure(endpoint: Endpoint, told: Told, now: datetime) -> None:
     """A try that failed is a failure at once; what was refused for good, which may be the message's fault, if it is
     so of several in a row."""
     if told.outcome.verdict == Verdict.FAILED:
@@ -147,7 +147,7 @@ def _tell_of_address(endpoint: Endpoint) -> None:
     _record(endpoint, "hook.failing", data)
 
 
-def _answered(endpoint: Endpoint, now: datetime) -> None:
+def _apply_success(endpoint: Endpoint, now: datetime) -> None:
     # (A mail that was under way when its address was stopped says nothing: the bounce may still be to come.)
     was_disabled = endpoint.disabled_at is not None and endpoint.kind != Endpoint.Kind.EMAIL
     if was_disabled:  # only a test, or what a person sends again, gets there: it works, so the rest may go

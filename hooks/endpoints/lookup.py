@@ -22,7 +22,7 @@ def get_or_create_mail_endpoints(organization: Organization, addresses: dict[str
     if not addresses:
         return {}
     lane = get_or_create_lane(organization, Transport.SMTP)
-    found = _having(organization, addresses)
+    found = _find_existing(organization, addresses)
     missing = [
         Endpoint(
             organization=organization,
@@ -38,11 +38,11 @@ def get_or_create_mail_endpoints(organization: Organization, addresses: dict[str
     ]
     if missing:
         Endpoint.objects.bulk_create(missing, batch_size=500, ignore_conflicts=True)
-        found |= _having(organization, [each.address.lower() for each in missing])
+        found |= _find_existing(organization, [each.address.lower() for each in missing])
     return found
 
 
-def _having(organization: Organization, addresses: Iterable[str]) -> dict[str, EndpointRef]:
+def _find_existing(organization: Organization, addresses: Iterable[str]) -> dict[str, EndpointRef]:
     """The endpoints of these addresses that there are, by address in lower case."""
     mails = Endpoint.objects.mails().filter(organization=organization)
     rows = find_rows(mails.values_list(*EndpointRef._fields), "lower", list(addresses))

@@ -84,7 +84,7 @@ class OptionFields:
     def _add(self, name: str, option: Option, stands: Mapping[str, Any], *, lost: bool) -> _Asked:
         value = str(stands.get(option.name) or "")
         asked = _Asked(option, name, stored=value if option.secret and not lost else "")
-        self.form.fields[name] = _field(option, asked.stored)
+        self.form.fields[name] = _build_field(option, asked.stored)
         self.form.initial[name] = "" if option.secret else value or option.default
         if asked.stored and not option.required:
             asked.removed = f"{name}_remove"
@@ -141,7 +141,7 @@ class _OptionField(forms.CharField):
     stored = False
 
 
-def _field(option: Option, stored: str) -> _OptionField:
+def _build_field(option: Option, stored: str) -> _OptionField:
     attrs: dict[str, Any] = {"autocomplete": "off"}
     if option.required and not stored:
         attrs["required"] = True

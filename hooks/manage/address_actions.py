@@ -20,13 +20,13 @@ class UnknownAddress(Exception):
 
 def resubscribe(hook: Hook, address: str, actor: User) -> None:
     """Undo that an address unsubscribed from the hook. Raises UnknownAddress."""
-    silent = _silent(hook, address, SkipReason.UNSUBSCRIBED)
-    unsubscribing.resubscribe(_endpoint(hook, silent), [hook.pk], actor)
+    silent = _find_skipped(hook, address, SkipReason.UNSUBSCRIBED)
+    unsubscribing.resubscribe(_find_endpoint(hook, silent), [hook.pk], actor)
 
 
 def ask_again(hook: Hook, address: str, actor: User) -> None:
     """Send the mail that asks for confirmation once more. Raises UnknownAddress."""
-    silent = _silent(hook, address, SkipReason.UNCONFIRMED)
+    silent = _find_skipped(hook, address, SkipReason.UNCONFIRMED)
     if not confirming.ask_again(hook.organization, silent.address, actor):
         text = gettext("%(address)s was sent a mail a moment ago. Wait ten minutes before the next.")
         raise UnknownAddress(text % {"address": silent.address})
@@ -34,8 +34,8 @@ def ask_again(hook: Hook, address: str, actor: User) -> None:
 
 def try_again(hook: Hook, address: str, actor: User) -> None:
     """Have mail tried at an address that the mail server refused. Raises UnknownAddress."""
-    silent = _silent(hook, address, SkipReason.STOPPED)
-    suppressing.try_again(_endpoint(hook, silent), actor)
+    silent = _find_skipped(hook, address, SkipReason.STOPPED)
+    suppressing.try_again(_find_endpoint(hook, silent), actor)
 
 
 ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
@@ -45,7 +45,7 @@ ACTIONS: dict[str, Callable[[Hook, str, User], None]] = {
 }
 
 
-def _silent(hook: Hook, address: str, why: SkipReason) -> SkippedAddress:
+def _find_skipped(hook: Hook, address: str, why: SkipReason) -> SkippedAddress:
     for silent in recipients.find_skipped_addresses(hook.organization, [hook]).get(hook.pk, []):
         if silent.why == why and silent.address.lower() == make_comparable(address):
             return silent
@@ -62,6 +62,6 @@ def _describe_refusal(why: SkipReason) -> str:
     return gettext("%(address)s still gets mail.")
 
 
-def _endpoint(hook: Hook, silent: SkippedAddress) -> Endpoint:
+def _find_endpoint(hook: Hook, silent: SkippedAddress) -> Endpoint:
     mails = Endpoint.objects.mails().filter(organization=hook.organization_id)
     return mails.select_related("organization").without_secrets().get(address=silent.address)

@@ -135,7 +135,7 @@ def update_hook(hook: Hook, actor: User | None, **changes: Any) -> Hook:
     if hook.endpoint and "url" in changes:
         changes["url"], errors = read_url(changes["url"])
     with transaction.atomic():
-        changed = _update(_locked(hook), actor, changes, errors)
+        changed = _update(_lock(hook), actor, changes, errors)
         wake()  # what was held may go now
         return changed
 
@@ -164,7 +164,7 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
     for name in changes.keys() & {"name", "events"}:
         setattr(hook, name, changes[name])
     _switch(hook, changes)
-    _pace(hook, changes)
+    _set_pace(hook, changes)
     hook.save()
     audit.record(hook.organization, actor, "hook.changed", hook.name, fields=sorted(changes))
     return hook
@@ -173,7 +173,7 @@ def _update(hook: Hook, actor: User | None, changes: dict[str, Any], errors: dic
 @transaction.atomic
 def delete_hook(hook: Hook, actor: User | None) -> None:
     """Delete softly: it matches nothing any more, what waits only because of it is cancelled, history stays."""
-    hook = _locked(hook)
+    hook = _lock(hook)
     hook.deleted_at = timezone.now()
     hook.save(update_fields=["deleted_at"])
     if hook.endpoint:
@@ -189,7 +189,7 @@ def rotate_secret(hook: Hook, actor: User | None) -> str:
 
     One that no key of ENCRYPTION_KEYS reads is replaced: what waited because it could not be signed goes out.
     """
-    hook = _locked(hook)
+    hook = _lock(hook)
     if hook.endpoint is None:
         raise InvalidRule({"secret": gettext("An e-mail hook has no secret.")})
     secret, lost = webhooks.rotate_secret(hook.endpoint)
@@ -205,7 +205,7 @@ def has_lost_secret(hook: Hook) -> bool:
 # --- Consequences --------------------------------------------------------------------------------------------
 
 
-def _locked(hook: Hook) -> Hook:
+def _lock(hook: Hook) -> Hook:
     """The hook as it stands, with its organization and its endpoint locked."""
     lock_organization(hook.organization_id)
     current = Hook.objects.existing().select_related("organization").filter(pk=hook.pk).first()
@@ -227,7 +227,7 @@ def _create(hook: Hook, filter: HookFilter, switches: Switches) -> Hook:
     return hook
 
 
-def _pace(hook: Hook, changes: dict[str, Any]) -> None:
+def _set_pace(hook: Hook, changes: dict[str, Any]) -> None:
     """Order and rate are the lane's; whoever holds it keeps to what was before until the lease ends."""
     fields: dict[str, Any] = {"ordered": changes["ordered"]} if "ordered" in changes else {}
     if "rate_limit" in changes:

@@ -60,14 +60,14 @@ class WebhookSpec:
     @classmethod
     def of(cls, *, name: str, **fields: Any) -> Self:
         """Sort the fields by the names that the API gives them. Raises TypeError for one that no webhook has."""
-        destination, filter = _taken(Destination, fields), _taken(HookFilter, fields)
-        pace, switches = _taken(Pace, fields), _taken(Switches, fields)
+        destination, filter = _take(Destination, fields), _take(HookFilter, fields)
+        pace, switches = _take(Pace, fields), _take(Switches, fields)
         if fields:
             raise TypeError(f"a webhook has no {', '.join(fields)}")
         return cls(name, destination, filter, pace, switches)
 
 
-def _taken(part: type[_Part], fields: dict[str, Any]) -> _Part:
+def _take(part: type[_Part], fields: dict[str, Any]) -> _Part:
     """A part made of the fields that it has, which are taken out."""
     names = [each.name for each in dataclasses.fields(part)]  # type: ignore[arg-type]
     return part(**{name: fields.pop(name) for name in names if name in fields})

@@ -113,7 +113,7 @@ class EffectiveSettings:
                 continue  # the user has left
             chosen[row.event_type, row.channel][row.resource_id or row.organization_id] = row.enabled
         own = services.list_channels(user)
-        return cls(user, mine, own, _missing(user, own), find_naming_hooks(user, memberships), resources, chosen)
+        return cls(user, mine, own, _find_missing(user, own), find_naming_hooks(user, memberships), resources, chosen)
 
     def count_choices(self) -> dict[UUID | None, int]:
         """Count the choices for everything (None), for each organization and each resource."""
@@ -129,7 +129,7 @@ class EffectiveSettings:
         own = key in chosen
         if missing := self.missing.get(channel):
             return SettingCell(event_type, channel, State.OFF, own, missing.long, usable=False)
-        told = _you_chose(chosen[key]) if own else self._inherited(event_type, channel, scope)
+        told = _tell_own_choice(chosen[key]) if own else self._inherited(event_type, channel, scope)
         return SettingCell(
             event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told)
         )
@@ -163,9 +163,9 @@ class EffectiveSettings:
         organization = get_organization_id(scope)
         if scope.resource and organization in chosen:
             name = self.memberships[organization].organization.name
-            return _as_for(name, chosen[organization])
+            return _tell_wider_choice(name, chosen[organization])
         if None in chosen:
-            return _as_for_everything(chosen[None])
+            return _tell_general_choice(chosen[None])
         return self._default(event_type, channel, organization, scope.resource.pk if scope.resource else None)
 
     def _default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> CellState:
@@ -174,12 +174,12 @@ class EffectiveSettings:
             return CellState(State.OFF, gettext("Off until you turn it on"))
         membership = self.memberships[organization]
         if get_default(event_type, channel, membership.role).on:
-            return CellState(State.ON, _on_by_default(event_type, membership))
+            return CellState(State.ON, _explain_default(event_type, membership))
         asking = self._asking(organization, event_type)
         telling = [hook for hook in asking if not hook.unsubscribed]
         whole = [hook for hook in telling if not hook.restricted or (resource and resource in hook.resources)]
         some = [hook for hook in telling if hook.resources] if resource is None else []
-        return _by_hooks(membership.organization.name, whole, some, asking, is_decided_by_hooks(event_type, channel))
+        return _tell_hooks(membership.organization.name, whole, some, asking, is_decided_by_hooks(event_type, channel))
 
     def _default_of_everything(self, event_type: str, channel: str) -> CellState:
         if channel != Kind.EMAIL:
@@ -196,7 +196,7 @@ class EffectiveSettings:
         if states == {State.OFF} and not is_decided_by_hooks(event_type, channel):
             return CellState(State.OFF, gettext("Off by default"))
         state = states.pop() if len(states) == 1 else State.PARTLY
-        return CellState(state, _describe_everywhere(event_type, channel) % {"where": _where(each)})
+        return CellState(state, _describe_everywhere(event_type, channel) % {"where": _join_places(each)})
 
     def _asking(self, organization: UUID, event_type: str) -> list[Naming]:
         return [hook for hook in self.hooks.get(organization, ()) if event_type in hook.types]
@@ -235,7 +235,7 @@ def get_organization_id(scope: Scope) -> UUID:
     return scope.organization.pk
 
 
-def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
+def _find_missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
     """Return why channels do not work, by kind."""
     found = {
         kind.value: Missing(
@@ -260,24 +260,24 @@ def _missing(user: User, own: Mapping[str, Channel]) -> dict[str, Missing]:
 # --- Words ---------------------------------------------------------------------------------------------------
 
 
-def _you_chose(on: bool) -> CellState:
+def _tell_own_choice(on: bool) -> CellState:
     if on:
         return CellState(State.ON, gettext("On, you chose it"))
     return CellState(State.OFF, gettext("Off, you chose it"))
 
 
-def _as_for(wider: str, on: bool) -> CellState:
+def _tell_wider_choice(wider: str, on: bool) -> CellState:
     words = gettext("As for %(scope)s: on, you chose it") if on else gettext("As for %(scope)s: off, you chose it")
     return CellState(State.ON if on else State.OFF, words % {"scope": wider})
 
 
-def _as_for_everything(on: bool) -> CellState:
+def _tell_general_choice(on: bool) -> CellState:
     if on:
         return CellState(State.ON, gettext("As for everything: on, you chose it"))
     return CellState(State.OFF, gettext("As for everything: off, you chose it"))
 
 
-def _on_by_default(event_type: str, membership: Membership) -> str:
+def _explain_default(event_type: str, membership: Membership) -> str:
     if catalogue.EVENT_TYPES[event_type].subject != Subject.HOOK:
         return gettext("On by default")
     return gettext("On by default because of your role in %(organization)s (%(role)s)") % {
@@ -286,46 +286,46 @@ def _on_by_default(event_type: str, membership: Membership) -> str:
     }
 
 
-def _by_hooks(
+def _tell_hooks(
     name: str, whole: Sequence[Naming], some: Sequence[Naming], asking: Sequence[Naming], follows: bool
 ) -> CellState:
     """Return the effect of an organization's e-mail hooks on a default that is not on by itself."""
     if whole:
-        state, hooks, words = State.ON, whole, _words_of_all(follows)
+        state, hooks, words = State.ON, whole, _describe_all(follows)
     elif some:
-        state, hooks, words = State.PARTLY, some, _words_of_some(follows)
+        state, hooks, words = State.PARTLY, some, _describe_some(follows)
     elif asking and all(hook.unsubscribed for hook in asking):
-        state, hooks, words = State.OFF, asking, _words_of_unsubscribed(follows)
+        state, hooks, words = State.OFF, asking, _describe_unsubscribed(follows)
     else:
-        state, hooks, words = State.OFF, asking, _words_of_none(follows)
-    return CellState(state, words % {"organization": name, "hooks": _called(hooks)})
+        state, hooks, words = State.OFF, asking, _describe_none(follows)
+    return CellState(state, words % {"organization": name, "hooks": _name_hooks(hooks)})
 
 
-def _words_of_all(follows: bool) -> str:
+def _describe_all(follows: bool) -> str:
     if follows:
         return gettext("Follows the e-mail hooks of %(organization)s: on because of %(hooks)s")
     return gettext("Off by default, but on because of %(hooks)s of %(organization)s")
 
 
-def _words_of_some(follows: bool) -> str:
+def _describe_some(follows: bool) -> str:
     if follows:
         return gettext("Follows the e-mail hooks of %(organization)s: for some applications because of %(hooks)s")
     return gettext("Off by default, but on for some applications because of %(hooks)s of %(organization)s")
 
 
-def _words_of_unsubscribed(follows: bool) -> str:
+def _describe_unsubscribed(follows: bool) -> str:
     if follows:
         return gettext("Follows the e-mail hooks of %(organization)s: off, you unsubscribed from %(hooks)s")
     return gettext("Off by default, and you unsubscribed from %(hooks)s of %(organization)s")
 
 
-def _words_of_none(follows: bool) -> str:
+def _describe_none(follows: bool) -> str:
     if follows:
         return gettext("Follows the e-mail hooks of %(organization)s: off, no hook sends this to you")
     return gettext("Off by default")
 
 
-def _called(hooks: Iterable[Naming]) -> str:
+def _name_hooks(hooks: Iterable[Naming]) -> str:
     return join_names([gettext("“%(name)s”") % {"name": hook.name} for hook in hooks], most=2)
 
 
@@ -337,13 +337,13 @@ def _describe_everywhere(event_type: str, channel: str) -> str:
     return gettext("Off by default, but hooks ask for it: %(where)s")
 
 
-def _where(each: Sequence[tuple[str, CellState]]) -> str:
+def _join_places(each: Sequence[tuple[str, CellState]]) -> str:
     """Return text such as "on in Acme and Other, off in Ada"."""
     by_state: dict[State, list[str]] = defaultdict(list)
     for name, told in each:
         by_state[told.state].append(name)
     if len(by_state) == 1 and len(each) > 2:
-        return _in_all(each[0][1].state)
+        return _describe_all_alike(each[0][1].state)
     words = {
         State.ON: gettext("on in %(names)s"),
         State.PARTLY: gettext("for some applications in %(names)s"),
@@ -354,7 +354,7 @@ def _where(each: Sequence[tuple[str, CellState]]) -> str:
     )
 
 
-def _in_all(state: State) -> str:
+def _describe_all_alike(state: State) -> str:
     if state == State.ON:
         return gettext("on in all of them")
     return gettext("off in all of them") if state == State.OFF else gettext("for some applications in all of them")

@@ -45,7 +45,7 @@ class Would:
 def count(standing: EffectiveSettings, scope: Scope, now: datetime) -> Told:
     """Count by channel, in one query: events of one type together, those of resources with own rules apart."""
     rules = _Rules(standing)
-    happened = _recent(scope, now).filter(organization__in=_owners(standing, scope))
+    happened = _find_recent(scope, now).filter(organization__in=_list_owners(standing, scope))
     # PostgreSQL looks through these days, and not through the whole table; SQLite takes the index by organization.
     newest = ["-pk"] if connection.vendor == "postgresql" else []
     looked_at = happened.order_by(*newest).values("pk")[: MOST + 1]
@@ -68,12 +68,12 @@ def page(
     PostgreSQL takes that index for a range and this order; for one value it may look through all of them.
     """
     rules = _Rules(standing)
-    happened = _recent(scope, now)
+    happened = _find_recent(scope, now)
     if before:
         happened = happened.filter(pk__lt=before)
     wanted = [
         happened.filter(asked, organization__gte=owner, organization__lte=owner)
-        for owner in _owners(standing, scope)
+        for owner in _list_owners(standing, scope)
         if (asked := rules.build_filter(owner)) is not None
     ]
     pks: list[UUID] = []
@@ -145,11 +145,11 @@ class _Rules:
         return asked or None
 
 
-def _owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
+def _list_owners(standing: EffectiveSettings, scope: Scope) -> Sequence[UUID]:
     return list(standing.memberships) if scope == EVERYTHING else [get_organization_id(scope)]
 
 
-def _recent(scope: Scope, now: datetime) -> QuerySet[Event]:
+def _find_recent(scope: Scope, now: datetime) -> QuerySet[Event]:
     """Return the events of these days. Event ids sort by time, so that an index finds them."""
     recent = Event.objects.filter(pk__gte=ids.make_smallest_uuid7(now - timedelta(days=DAYS)), is_test=False)
     return recent.filter(resource=scope.resource) if scope.resource else recent

@@ -30,7 +30,7 @@ def find_owner(endpoint: Endpoint) -> User | None:
 
 def is_off(user: User, event_type: str) -> bool:
     """Return True if the user turned the event type off, wherever it comes from."""
-    stands = _chosen(user, event_type)
+    stands = _read_choices(user, event_type)
     return any(scope == EVERYTHING and not on for scope, on in stands) and not any(on for _, on in stands)
 
 
@@ -41,12 +41,12 @@ def turn_off(user: User, event_type: str) -> Before:
         return []
     changes = [
         (EVERYTHING, False),
-        *((scope, None) for scope, on in _chosen(user, event_type) if on and scope != EVERYTHING),
+        *((scope, None) for scope, on in _read_choices(user, event_type) if on and scope != EVERYTHING),
     ]
     before: Before = []
     for scope, enabled in changes:
         stood = choose(user, [Choice(event_type, _EMAIL, enabled)], scope)
-        before += [(_key(scope), each.enabled) for each in stood]
+        before += [(_get_key(scope), each.enabled) for each in stood]
     return before
 
 
@@ -55,7 +55,7 @@ def turn_on(user: User, event_type: str, before: Sequence[tuple[str, bool | None
     """Take it back: restore the former choices; if they are not known, the default, or on where that is off."""
     if not catalogue.is_offered(event_type):
         return
-    scopes = {_key(scope): scope for scope in _scopes(user, [key for key, _ in before])}
+    scopes = {_get_key(scope): scope for scope in _find_scopes(user, [key for key, _ in before])}
     for key, enabled in before:
         if key in scopes:
             choose(user, [Choice(event_type, _EMAIL, enabled)], scopes[key])
@@ -67,7 +67,7 @@ def turn_on(user: User, event_type: str, before: Sequence[tuple[str, bool | None
         choose(user, [Choice(event_type, _EMAIL, None if told else True)])
 
 
-def _chosen(user: User, event_type: str) -> list[tuple[Scope, bool]]:
+def _read_choices(user: User, event_type: str) -> list[tuple[Scope, bool]]:
     """Return what the user chose about the type, in organizations of which the user still is a member."""
     rows = NotificationSetting.objects.filter(user=user, event_type=event_type, channel=_EMAIL)
     mine = set(user.memberships.values_list("organization_id", flat=True))
@@ -78,7 +78,7 @@ def _chosen(user: User, event_type: str) -> list[tuple[Scope, bool]]:
     ]
 
 
-def _scopes(user: User, keys: Sequence[str]) -> Iterator[Scope]:
+def _find_scopes(user: User, keys: Sequence[str]) -> Iterator[Scope]:
     """Return the scopes with these keys that the user still has."""
     if "" in keys:
         yield EVERYTHING
@@ -91,6 +91,6 @@ def _scopes(user: User, keys: Sequence[str]) -> Iterator[Scope]:
             yield Scope(resource=resource)
 
 
-def _key(scope: Scope) -> str:
+def _get_key(scope: Scope) -> str:
     of = scope.resource or scope.organization
     return of.public_id if of else ""

@@ -40,7 +40,7 @@ def find_naming_hooks(user: User, memberships: Sequence[Membership]) -> dict[UUI
     addresses = Endpoint.objects.for_addresses([lower]).filter(organization__in=roles)
     left = Unsubscription.objects.filter(hook__organization__in=roles, endpoint__in=addresses)
     unsubscribed = set(left.values_list("hook_id", flat=True))
-    resources = _resources([hook.pk for hook in named if hook.restricted])
+    resources = _find_resources([hook.pk for hook in named if hook.restricted])
     found: dict[UUID, list[Naming]] = defaultdict(list)
     for hook in named:
         types = catalogue.expand(hook.events)
@@ -49,7 +49,7 @@ def find_naming_hooks(user: User, memberships: Sequence[Membership]) -> dict[UUI
     return found
 
 
-def _resources(hooks: Sequence[UUID]) -> dict[UUID, set[UUID]]:
+def _find_resources(hooks: Sequence[UUID]) -> dict[UUID, set[UUID]]:
     found: dict[UUID, set[UUID]] = defaultdict(set)
     if hooks:
         chosen = Hook.objects.filter(pk__in=hooks, resources__isnull=False)

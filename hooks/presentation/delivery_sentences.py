@@ -115,7 +115,7 @@ def _describe_wait(delivery: Delivery, when: datetime, now: datetime) -> str:
     if _is_quiet(delivery):
         return gettext("Waits for the end of a quiet time, %(time)s") % {"time": time}
     said = gettext("Next try %(time)s, %(attempt)s") % {"time": time, "attempt": _count_attempt(delivery)}
-    why = _why_held(delivery, when)
+    why = _explain_held(delivery, when)
     return f"{why}. {said}" if why else said
 
 
@@ -144,7 +144,7 @@ def find_next_try(delivery: Delivery, now: datetime | None = None) -> datetime |
     return max(filter(None, [delivery.quiet_until if _is_quiet(delivery) else delivery.due_at, lane, transport]))
 
 
-def _why_held(delivery: Delivery, when: datetime) -> str:
+def _explain_held(delivery: Delivery, when: datetime) -> str:
     """Return why a service takes nothing of anybody until then, if the delivery waits for that."""
     held: datetime | None = getattr(delivery, "transport_held", None)
     if held != when or delivery.lane.transport not in LIMITED_HOSTS:

@@ -72,11 +72,11 @@ def list_rows(organization: Organization, kind: str, search: str, now: datetime)
     ordered = listed.prefetch_related("resources", "notify_users")
     first = Exists(Hook.objects.filter(in_trouble, pk=OuterRef("pk")))
     hooks = list(ordered.order_by(first.desc(), "name", "pk")[: MOST_HOOKS + 1])
-    return _described(organization, hooks[:MOST_HOOKS], now), len(hooks) > MOST_HOOKS
+    return _build_rows(organization, hooks[:MOST_HOOKS], now), len(hooks) > MOST_HOOKS
 
 
 def build_row(hook: Hook, now: datetime) -> Row:
-    return _described(hook.organization, [hook], now)[0]
+    return _build_rows(hook.organization, [hook], now)[0]
 
 
 def find_failing(organization: Organization) -> QuerySet[Hook]:
@@ -87,14 +87,14 @@ def find_failing(organization: Organization) -> QuerySet[Hook]:
     )
 
 
-def _described(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:
+def _build_rows(organization: Organization, hooks: Sequence[Hook], now: datetime) -> list[Row]:
     pks = [hook.pk for hook in hooks]
-    waiting = _waiting(organization, pks)
-    charts = _charts(organization, pks, now)
+    waiting = _count_waiting(organization, pks)
+    charts = _count_by_hour(organization, pks, now)
     silent = recipients.find_skipped_addresses(organization, hooks)
     holds = _holds(hooks)
     return [
-        _row(hook, waiting.get(hook.pk, (0, None)), holds, charts.get(hook.pk, {}), silent.get(hook.pk, []), now)
+        _build_row(hook, waiting.get(hook.pk, (0, None)), holds, charts.get(hook.pk, {}), silent.get(hook.pk, []), now)
         for hook in hooks
     ]
 
@@ -106,7 +106,7 @@ def _holds(hooks: Sequence[Hook]) -> dict[str, datetime]:
     return {name: until for name, until in held.values_list("pk", "not_before") if until}
 
 
-def _row(
+def _build_row(
     hook: Hook,
     waiting: tuple[int, datetime | None],
     holds: Mapping[str, datetime],
@@ -132,7 +132,7 @@ def _row(
         waiting=count,
         next_try=next_try,
         next_words=phrases.write_until(next_try, now) if next_try else "",
-        bars=_bars(hours),
+        bars=_build_bars(hours),
         told=f"Last 24 hours: {totals['g']} delivered, {totals['b']} failed, {totals['w']} waiting",
         delivered=totals["g"],
         attention=attention,
@@ -149,13 +149,15 @@ def is_signed(hook: Hook) -> bool:
     return known is not None and known.signed
 
 
-def _waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tuple[int, datetime | None]]:
+def _count_waiting(organization: Organization, hooks: Sequence[UUID]) -> dict[UUID, tuple[int, datetime | None]]:
     pending = Delivery.objects.pending().filter(organization=organization, hook__in=hooks)
     grouped = pending.order_by().values("hook").annotate(count=Count("pk"), due=Min("due_at"))
     return {found["hook"]: (found["count"], found["due"]) for found in grouped}
 
 
-def _charts(organization: Organization, hooks: Sequence[UUID], now: datetime) -> dict[UUID, dict[int, Counter[str]]]:
+def _count_by_hour(
+    organization: Organization, hooks: Sequence[UUID], now: datetime
+) -> dict[UUID, dict[int, Counter[str]]]:
     """Deliveries by hook and hour (23: the current one). Ids carry their time, so no date is read."""
     since = now - timedelta(hours=_HOURS)
     recent = Delivery.objects.filter(organization=organization, hook__in=hooks, pk__gte=ids.make_smallest_uuid7(since))
@@ -170,7 +172,7 @@ def _charts(organization: Organization, hooks: Sequence[UUID], now: datetime) ->
     return charts
 
 
-def _bars(hours: dict[int, Counter[str]]) -> list[Bar]:
+def _build_bars(hours: dict[int, Counter[str]]) -> list[Bar]:
     most = max((sum(counts.values()) for counts in hours.values()), default=0)
     bars = []
     for hour, counts in sorted(hours.items()):

@@ -105,7 +105,7 @@ def choose_first_type(events: Sequence[str] | None) -> str:
 def preview(organization: Organization, draft: Draft, event_type: str, language: str = "") -> Preview:
     """`draft.format` and `event_type` must be known."""
     known = FORMATS[draft.format]
-    notification = _notification(organization, draft, event_type, language)
+    notification = _build_notification(organization, draft, event_type, language)
     problems = [] if known.transport == Transport.SMTP else [*format_problem(draft.format, draft.options).values()]
     try:
         message = known.write(notification)
@@ -114,7 +114,7 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
     if message.unsent:
         problems = [*problems, f"{message.unsent}."]
     if known.transport == Transport.SMTP:
-        return _mail(known, notification, message)
+        return _preview_mail(known, notification, message)
     secrets = mask_options(select_secret_options(draft.format, draft.options))
     headers = make_headers(notification, message, signed=known.signed)
     text = replace_secrets(message.body.decode(errors="replace"), secrets)
@@ -125,15 +125,15 @@ def preview(organization: Organization, draft: Draft, event_type: str, language:
         format=known,
         first=f"POST {address}",
         headers=tuple((name, replace_secrets(value, secrets)) for name, value in headers.items()),
-        text=_readable(text, message.content_type),
-        body=_parsed(text, message.content_type),
-        drawn=_template(known) if message.body else "",
+        text=_make_readable(text, message.content_type),
+        body=_parse(text, message.content_type),
+        drawn=_get_template(known) if message.body else "",
         signed=known.signed,
         problems=tuple(problems),
     )
 
 
-def _mail(known: Format, notification: Notification, message: Message) -> Preview:
+def _preview_mail(known: Format, notification: Notification, message: Message) -> Preview:
     headers = {
         "From": settings.DEFAULT_FROM_EMAIL,
         "To": notification.address,
@@ -154,10 +154,10 @@ def _mail(known: Format, notification: Notification, message: Message) -> Previe
     )
 
 
-def _notification(organization: Organization, draft: Draft, event_type: str, language: str) -> Notification:
+def _build_notification(organization: Organization, draft: Draft, event_type: str, language: str) -> Notification:
     known = catalogue.EVENT_TYPES[event_type]
     now, delivery = timezone.now(), ids.uuid7()
-    resource = _resource(organization, draft, known)
+    resource = _choose_resource(organization, draft, known)
     hook = draft.hook.public_id if draft.hook else ""
     return Notification(
         delivery=delivery,
@@ -183,13 +183,13 @@ def _notification(organization: Organization, draft: Draft, event_type: str, lan
         address=draft.address,
         format=draft.format,
         options=dict(draft.options),
-        signing_keys=_signing_keys(draft.endpoint),
+        signing_keys=_list_signing_keys(draft.endpoint),
         reasons=({"rule": RuleKind.HOOK, "id": hook, "name": draft.name},),
         language=language,
     )
 
 
-def _resource(organization: Organization, draft: Draft, known: EventType) -> Resource | None:
+def _choose_resource(organization: Organization, draft: Draft, known: EventType) -> Resource | None:
     """Return the resource of a sample.
 
     One that the hook is restricted to, else one that exists, best the sample's own.
@@ -203,7 +203,7 @@ def _resource(organization: Organization, draft: Draft, known: EventType) -> Res
     return chosen or called or existing.first() or Resource(kind=kind, name=_NAMES[kind])
 
 
-def _signing_keys(endpoint: Endpoint | None) -> tuple[str, ...]:
+def _list_signing_keys(endpoint: Endpoint | None) -> tuple[str, ...]:
     """Return the keys that sign now; where there are none yet, one that is made up."""
     if endpoint is None or isinstance(endpoint.secrets, Unreadable):
         return (make_secret(),)
@@ -212,7 +212,7 @@ def _signing_keys(endpoint: Endpoint | None) -> tuple[str, ...]:
     return tuple(entry["key"] for entry in keys if not entry["until"] or entry["until"] > now)
 
 
-def _parsed(text: str, content_type: str) -> Any:
+def _parse(text: str, content_type: str) -> Any:
     if content_type.startswith(_FORM):
         return dict(parse_qsl(text, keep_blank_values=True))
     try:
@@ -221,9 +221,9 @@ def _parsed(text: str, content_type: str) -> Any:
         return text
 
 
-def _readable(text: str, content_type: str) -> str:
+def _make_readable(text: str, content_type: str) -> str:
     """JSON with indentation, a form with a line for each field; anything else as it is."""
-    parsed = _parsed(text, content_type)
+    parsed = _parse(text, content_type)
     if isinstance(parsed, str):
         return parsed
     if content_type.startswith(_FORM):
@@ -231,7 +231,7 @@ def _readable(text: str, content_type: str) -> str:
     return json.dumps(parsed, indent=2, ensure_ascii=False)
 
 
-def _template(known: Format) -> str:
+def _get_template(known: Format) -> str:
     name = f"hooks/preview/{known.name}.html"
     try:
         get_template(name)

@@ -50,7 +50,7 @@ class Heartbeat:
         self.leaving = False
 
     def __enter__(self) -> Heartbeat:
-        with _commit_without_waiting():
+        with _skip_waiting_for_commit():
             PumpHeartbeat.objects.create(pk=self.id, seen_at=clock.get_now_expression())
         self.beaten_at = time.monotonic()
         return self
@@ -58,13 +58,13 @@ class Heartbeat:
     def beat(self) -> None:
         """Renew the heartbeat, at most once a second."""
         if time.monotonic() - self.beaten_at >= _BEAT:
-            with _commit_without_waiting():
+            with _skip_waiting_for_commit():
                 PumpHeartbeat.objects.filter(pk=self.id).update(seen_at=self._find_newest())
             self.beaten_at = time.monotonic()
 
     def leave(self) -> None:
         """Mark the pump as leaving: it may take on nothing new, so that new work has to wake another."""
-        with _commit_without_waiting():
+        with _skip_waiting_for_commit():
             PumpHeartbeat.objects.filter(pk=self.id).update(active=False, seen_at=self._find_newest())
         self.leaving = True
 
@@ -81,7 +81,7 @@ class Heartbeat:
 
 
 @contextmanager
-def _commit_without_waiting() -> Iterator[None]:
+def _skip_waiting_for_commit() -> Iterator[None]:
     """Commit without waiting for the disk: a crash of the database may take a heartbeat, which nobody misses."""
     with transaction.atomic():
         if connection.vendor == "postgresql":

@@ -20,25 +20,25 @@ def annotate_subject(events: QuerySet[Event]) -> QuerySet[Event]:
 
 def find_subject_hook(event: Event) -> str | None:
     """The hook that a `hook.*` event is about: it is not told of its own trouble."""
-    return _text_of(_about(event).get("hook"), "id")
+    return _extract_text(_extract_about(event).get("hook"), "id")
 
 
 def find_subject_channel(event: Event) -> str | None:
     """The kind of the channel that a `hook.*` event of a personal space is about: it is not told of its own trouble."""
-    return _text_of(_about(event).get("channel"), "kind")
+    return _extract_text(_extract_about(event).get("channel"), "kind")
 
 
 def find_subject_address(event: Event) -> str | None:
     """The address that a `hook.*` event is about, in lower case: it is not e-mailed that it cannot be e-mailed."""
-    about = _about(event).get("refused")
+    about = _extract_about(event).get("refused")
     return about.lower() if isinstance(about, str) else None
 
 
-def _text_of(about: Any, name: str) -> str | None:
+def _extract_text(about: Any, name: str) -> str | None:
     """Return the data of an event, which may be anything: programs could send such events once."""
     found = about.get(name) if isinstance(about, dict) else None
     return found if isinstance(found, str) else None
 
 
-def _about(event: Event) -> dict[str, Any]:
+def _extract_about(event: Event) -> dict[str, Any]:
     return json.loads(event.about) if event.type.startswith(_OWN) else {}  # type: ignore[attr-defined]  # annotated

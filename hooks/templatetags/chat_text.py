@@ -37,10 +37,10 @@ def chat_text(part: object, dialect: str) -> SafeString:
     if isinstance(part, dict):
         text, marked = part.get("text", ""), part.get("type") == "mrkdwn"
     if dialect == "slack":
-        return _html(str(text), _SLACK if marked else None, _entities)
+        return _render_html(str(text), _SLACK if marked else None, _escape_entities)
     if dialect == "markdown":
-        return _html(str(text), _MARKDOWN, lambda escaped: _entities(_unescaped(escaped)))
-    return format_html("{}", _unescaped(str(text)) if dialect == "escaped" else str(text))
+        return _render_html(str(text), _MARKDOWN, lambda escaped: _escape_entities(_unescape(escaped)))
+    return format_html("{}", _unescape(str(text)) if dialect == "escaped" else str(text))
 
 
 @register.filter
@@ -82,7 +82,7 @@ def chat_time(seconds: object) -> datetime | None:
         return None
 
 
-def _html(text: str, markup: re.Pattern[str] | None, read: Callable[[str], str]) -> SafeString:
+def _render_html(text: str, markup: re.Pattern[str] | None, read: Callable[[str], str]) -> SafeString:
     pieces: list[str] = []
     done = 0
     for found in markup.finditer(text) if markup else ():
@@ -98,9 +98,9 @@ def _html(text: str, markup: re.Pattern[str] | None, read: Callable[[str], str])
     return format_html_join("", "{}", ((piece,) for piece in pieces))
 
 
-def _entities(text: str) -> str:
+def _escape_entities(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPE.sub(r"\1", text)

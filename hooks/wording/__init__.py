@@ -59,8 +59,8 @@ class Story:
 
 def tell(notification: Notification, language: str | None = None) -> Story:
     """Tell a notification: in `language`, else its receiver's, else the platform's. It fails on no data."""
-    chosen = _supported(language or notification.language)
-    data = _data(notification.representation)
+    chosen = _choose_language(language or notification.language)
+    data = _read_data(notification.representation)
     known = catalogue.EVENT_TYPES.get(notification.event_type)
     subject = known.subject if known else None
     with translation.override(chosen):
@@ -70,10 +70,10 @@ def tell(notification: Notification, language: str | None = None) -> Story:
             values.setdefault("commits", pgettext("event", "new commits"))
             if "repository" in values:
                 values.setdefault("application", plain.get_last_part(values["repository"]))
-        words = _words(notification.event_type, data)
+        words = _choose_words(notification.event_type, data)
         return Story(
-            title=plain.cut(_first(words.title, values), LONGEST_TITLE),
-            subject=plain.cut(_subject(words, values), LONGEST_TITLE),
+            title=plain.cut(_fill_first(words.title, values), LONGEST_TITLE),
+            subject=plain.cut(_build_subject(words, values), LONGEST_TITLE),
             line=plain.cut(_line(words, values, known.outcome if known else Outcome.NEUTRAL), LONGEST_LINE),
             facts=told.facts,
             colon=pgettext("event", ": "),
@@ -82,9 +82,9 @@ def tell(notification: Notification, language: str | None = None) -> Story:
                 plain.format_time(notification.occurred_at.astimezone(UTC), seconds=True),
             ),
             outcome=known.outcome if known else Outcome.NEUTRAL,
-            url=_url(notification, data),
+            url=_choose_url(notification, data),
             link=pgettext("event", "Open the event in the console"),
-            thread=_thread(notification, data, subject),
+            thread=_build_thread(notification, data, subject),
             is_test=notification.is_test,
             mark=pgettext("event", "[Test]") if notification.is_test else "",
             note=pgettext("event", "This is a test, sent from the console by someone who pressed Test.")
@@ -94,7 +94,7 @@ def tell(notification: Notification, language: str | None = None) -> Story:
         )
 
 
-def _supported(language: str | None) -> str:
+def _choose_language(language: str | None) -> str:
     """Return the closest supported language, else the platform's."""
     try:
         return translation.get_supported_language_variant(language or settings.MESSAGE_LANGUAGE)
@@ -102,7 +102,7 @@ def _supported(language: str | None) -> str:
         return settings.MESSAGE_LANGUAGE
 
 
-def _data(representation: str) -> facts.Data:
+def _read_data(representation: str) -> facts.Data:
     try:
         data = json_text.parse(representation)
     except ValueError:
@@ -110,26 +110,26 @@ def _data(representation: str) -> facts.Data:
     return data if isinstance(data, dict) else {}
 
 
-def _words(event_type: str, data: facts.Data) -> Words:
+def _choose_words(event_type: str, data: facts.Data) -> Words:
     state = data.get("state")
     special = SENTENCES.get(f"{event_type} {state}") if isinstance(state, str) else None
     return special or SENTENCES.get(event_type, UNKNOWN)
 
 
-def _first(wordings: Wordings, values: Mapping[str, str]) -> str:
+def _fill_first(wordings: Wordings, values: Mapping[str, str]) -> str:
     """Return the first wording whose values are all known; empty if there is none."""
-    return next(_filled(wordings, values), "")
+    return next(_fill_all(wordings, values), "")
 
 
-def _filled(wordings: Wordings, values: Mapping[str, str]) -> Iterator[str]:
+def _fill_all(wordings: Wordings, values: Mapping[str, str]) -> Iterator[str]:
     for wording in wordings:
         text = str(wording)
         if all(name in values for name in _PLACEHOLDER.findall(text)):
             yield text % values
 
 
-def _subject(words: Words, values: Mapping[str, str]) -> str:
-    what = _first(words.what, values)
+def _build_subject(words: Words, values: Mapping[str, str]) -> str:
+    what = _fill_first(words.what, values)
     if about := values.get("application") or values.get("addon"):
         return pgettext("event", "%(about)s: %(what)s") % {"about": about, "what": what}
     return f"{what[:1].upper()}{what[1:]}"
@@ -137,8 +137,8 @@ def _subject(words: Words, values: Mapping[str, str]) -> str:
 
 def _line(words: Words, values: Mapping[str, str], outcome: Outcome) -> str:
     """Return the sentence with its details in brackets and, for bad news, the reason."""
-    line = _first(words.line, values)
-    if details := ", ".join(filter(None, (_first(group, values) for group in words.details))):
+    line = _fill_first(words.line, values)
+    if details := ", ".join(filter(None, (_fill_first(group, values) for group in words.details))):
         line = pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": line, "details": details}
     reason = (values.get("reason") or values.get("answer") or "").rstrip(".")
     if reason and outcome == Outcome.BAD:
@@ -146,7 +146,7 @@ def _line(words: Words, values: Mapping[str, str], outcome: Outcome) -> str:
     return pgettext("event", "%(sentence)s.") % {"sentence": line}
 
 
-def _url(notification: Notification, data: facts.Data) -> str:
+def _choose_url(notification: Notification, data: facts.Data) -> str:
     events = f"{settings.PUBLIC_URL}/organizations/{quote(notification.organization_id, safe='')}/events/"
     event = data.get("event_id")
     return f"{events}{event}/" if isinstance(event, str) and _ID.fullmatch(event) else events
@@ -154,18 +154,18 @@ def _url(notification: Notification, data: facts.Data) -> str:
 
 def get_resource_id(notification: Notification) -> str:
     """Return the public id of the application or add-on that a notification is about; empty if there is none."""
-    return _resource(_data(notification.representation))
+    return _get_resource(_read_data(notification.representation))
 
 
-def _resource(data: facts.Data) -> str:
+def _get_resource(data: facts.Data) -> str:
     resource = data.get("resource")
     key = resource.get("id") if isinstance(resource, dict) else None
     return key if isinstance(key, str) and _ID.fullmatch(key) else ""
 
 
-def _thread(notification: Notification, data: facts.Data, subject: Subject | None) -> str:
+def _build_thread(notification: Notification, data: facts.Data, subject: Subject | None) -> str:
     """Return the key of a thread: the id of the application or add-on, else of the organization with the subject."""
-    if about := _resource(data):
+    if about := _get_resource(data):
         return about
     key = f"{notification.organization_id}.{subject or 'event'}"
     fits = _ID.fullmatch(notification.organization_id)

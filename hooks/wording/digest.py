@@ -23,21 +23,21 @@ def read(data: facts.Data, notification: Notification, subject: Subject | None) 
     count = _count(data.get("total"))
     values = told.values | ({"count": str(count)} if count else {})
     place = 1 if "organization" in values else 0
-    return facts.Told(values, (*told.facts[:place], *_numbered(_lines(data)), *told.facts[place:]))
+    return facts.Told(values, (*told.facts[:place], *_number_lines(_list_lines(data)), *told.facts[place:]))
 
 
-def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
-    notifications = _objects(data.get("notifications"))
+def _list_lines(data: facts.Data) -> Iterator[tuple[str, str]]:
+    notifications = _list_objects(data.get("notifications"))
     for each in notifications[:MOST]:
         if title := plain.take_text(each.get("title")):
             yield (
-                _when(each.get("timestamp")) or pgettext("event", "When"),
-                plain.cut(_placed(title, each), plain.LONGEST),
+                _format_timestamp(each.get("timestamp")) or pgettext("event", "When"),
+                plain.cut(_place(title, each), plain.LONGEST),
             )
     rest: Counter[str] = Counter(
         name for each in notifications[MOST:] if (name := plain.make_name(each.get("event_type")))
     )
-    for each in _objects(data.get("more")):
+    for each in _list_objects(data.get("more")):
         if name := plain.make_name(each.get("label")) or plain.make_name(each.get("event_type")):
             rest[name] += _count(each.get("number"))
     colon = pgettext("event", ": ")
@@ -46,14 +46,14 @@ def _lines(data: facts.Data) -> Iterator[tuple[str, str]]:
         yield pgettext("event", "More"), plain.cut(", ".join(counted), plain.LONGEST)
 
 
-def _placed(title: str, about: dict[str, Any]) -> str:
+def _place(title: str, about: dict[str, Any]) -> str:
     """Return the title, with the organization and resource that it does not name in brackets."""
     names = (plain.make_name(about.get(part)) for part in ("organization", "resource"))
     where = ", ".join(name for name in names if name and name not in title)
     return pgettext("event", "%(sentence)s (%(details)s)") % {"sentence": title, "details": where} if where else title
 
 
-def _numbered(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+def _number_lines(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
     """Number repeated labels: some services would keep only one of two facts with equal labels."""
     seen: Counter[str] = Counter()
     numbered = []
@@ -63,7 +63,7 @@ def _numbered(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
     return numbered
 
 
-def _when(timestamp: Any) -> str:
+def _format_timestamp(timestamp: Any) -> str:
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         return ""
     try:
@@ -76,5 +76,5 @@ def _count(given: Any) -> int:
     return given if isinstance(given, int) and not isinstance(given, bool) and 0 < given < 10**9 else 0
 
 
-def _objects(given: Any) -> list[dict[str, Any]]:
+def _list_objects(given: Any) -> list[dict[str, Any]]:
     return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []

@@ -33,7 +33,7 @@ class _Known:
     write: Callable[[Any], str] = plain.make_name
 
 
-# In the order in which messages list them. `_derived` finds those without a path, and overrides the paths of others.
+# In the order in which messages list them. `_derive` finds those without a path, and overrides the paths of others.
 _KNOWN = (
     _Known("organization", pgettext_lazy("event", "Organization")),
     _Known("application", pgettext_lazy("event", "Application"), ("application", "stack.name")),
@@ -131,22 +131,24 @@ class Told:
 
 def read(data: Data, notification: Notification, subject: Subject | None) -> Told:
     """Return the values and facts in any data, in the active language."""
-    values, told = _derived(data, notification, subject)
+    values, told = _derive(data, notification, subject)
     told |= _SILENT | (_SILENT_ABOUT.get(subject, frozenset()) if subject else frozenset())
     facts: list[tuple[str, str]] = []
     for known in _KNOWN:
         for path in known.paths:
-            if path not in told and (text := known.write(_at(data, path))):
+            if path not in told and (text := known.write(_get_at(data, path))):
                 values.setdefault(known.name, text)
                 told.add(path)
         if known.name in values and not (known.name == "author" and values["author"] == values.get("who")):
             facts.append((str(known.label), values[known.name]))
-    return Told(values, _bounded(chain(facts, _others(data, told))))
+    return Told(values, _limit(chain(facts, _list_others(data, told))))
 
 
-def _derived(data: Data, notification: Notification, subject: Subject | None) -> tuple[dict[str, str], set[str]]:
+def _derive(data: Data, notification: Notification, subject: Subject | None) -> tuple[dict[str, str], set[str]]:
     """Return the values that need more than a look-up, and the paths that they cover."""
-    values = {"organization": plain.make_name(notification.organization)} | _resource(data, notification, subject)
+    values = {"organization": plain.make_name(notification.organization)} | _describe_resource(
+        data, notification, subject
+    )
     told = set()
     for path, meanings in (("name", _NAMED), ("user", _USER)):
         meaning = meanings.get(subject) if subject else None
@@ -167,20 +169,20 @@ def _derived(data: Data, notification: Notification, subject: Subject | None) ->
             values[path] = text
             told |= {path, "currency"} if isinstance(data.get("currency"), str) else {path}
     if subject == Subject.REPOSITORY:
-        values |= _pushed(data)
-    if took := _duration(data):
+        values |= _describe_push(data)
+    if took := _describe_duration(data):
         values["duration"] = took
         told |= _TIMES
     return {name: text for name, text in values.items() if text}, told
 
 
-def _resource(data: Data, notification: Notification, subject: Subject | None) -> dict[str, str]:
-    name = plain.make_name(notification.resource) or plain.make_name(_at(data, "resource.name"))
-    kind = _at(data, "resource.kind") or ("addon" if subject == Subject.ADDON else "application")
+def _describe_resource(data: Data, notification: Notification, subject: Subject | None) -> dict[str, str]:
+    name = plain.make_name(notification.resource) or plain.make_name(_get_at(data, "resource.name"))
+    kind = _get_at(data, "resource.kind") or ("addon" if subject == Subject.ADDON else "application")
     return {"addon" if kind == "addon" else "application": name} if name else {}
 
 
-def _pushed(data: Data) -> dict[str, str]:
+def _describe_push(data: Data) -> dict[str, str]:
     """Return the number of pushed commits, and the message and author of the last one."""
     commits = data.get("commits")
     if not isinstance(commits, list) or not commits:
@@ -193,18 +195,18 @@ def _pushed(data: Data) -> dict[str, str]:
     return told
 
 
-def _duration(data: Data) -> str:
+def _describe_duration(data: Data) -> str:
     seconds = data.get("duration")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         started, finished = (
-            plain.parse_time(_at(data, f"deploy_context.{name}") or data.get(name))
+            plain.parse_time(_get_at(data, f"deploy_context.{name}") or data.get(name))
             for name in ("started_at", "finished_at")
         )
         seconds = (finished - started).total_seconds() if started and finished else -1
     return plain.format_length(seconds) if 0 <= seconds < _LONG else ""
 
 
-def _at(data: Data, path: str) -> Any:
+def _get_at(data: Data, path: str) -> Any:
     found: Any = data
     for step in path.split("."):
         found = found.get(step) if isinstance(found, dict) else None
@@ -212,10 +214,10 @@ def _at(data: Data, path: str) -> Any:
 
 
 # --- Unknown data ----------------------------------------------------------------------------------------------
-def _others(data: Data, told: set[str]) -> Iterator[tuple[str, str]]:
+def _list_others(data: Data, told: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the rest of the data under its own names, `server.ip: 192.0.2.1`."""
     ours = {name: given for name, given in data.items() if name not in _SILENT}
-    for path, given in _flat(ours, levels=2):
+    for path, given in _flatten(ours, levels=2):
         parent, _, leaf = path.rpartition(".")
         if path in told or (parent in told and leaf in plain.NAMES):
             continue
@@ -223,15 +225,15 @@ def _others(data: Data, told: set[str]) -> Iterator[tuple[str, str]]:
             yield plain.make_line(path, _LABEL) or "?", written
 
 
-def _flat(data: Data, levels: int, before: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(data: Data, levels: int, before: str = "") -> Iterator[tuple[str, Any]]:
     for name, given in data.items():
         if isinstance(given, dict) and given and levels:
-            yield from _flat(given, levels - 1, f"{before}{name}.")
+            yield from _flatten(given, levels - 1, f"{before}{name}.")
         elif given not in (None, "", {}, []):
             yield f"{before}{name}", given
 
 
-def _bounded(facts: Iterator[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _limit(facts: Iterator[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return all facts, or the first and the number of the others."""
     first = list(islice(facts, MOST_FACTS))
     if more := sum(1 for _ in facts):

@@ -52,16 +52,16 @@ def build_footer(notification: Notification, language: str) -> Footer:
         leave = pgettext("mail", "No more e-mails of this kind")
         if hooks:
             leave = npgettext("mail", "Unsubscribe from this hook", "Unsubscribe from these hooks", len(hooks))
-        return Footer(tuple(_whys(notification, hooks)), leave)
+        return Footer(tuple(_list_whys(notification, hooks)), leave)
 
 
 def build_confirmation(organization: str) -> Confirmation:
     """Return the words of the mail that asks an address to confirm, in the platform's language."""
     with translation.override(settings.MESSAGE_LANGUAGE):
-        return _confirmation({"organization": unlink(plain.make_name(organization))})
+        return _build_confirmation({"organization": unlink(plain.make_name(organization))})
 
 
-def _confirmation(named_so: dict[str, str]) -> Confirmation:
+def _build_confirmation(named_so: dict[str, str]) -> Confirmation:
     return Confirmation(
         language=settings.MESSAGE_LANGUAGE.partition("-")[0],
         subject=pgettext("mail", "[%(organization)s] Please confirm this address") % named_so,
@@ -88,9 +88,9 @@ def clean_hook_name(hook: str) -> str:
     return unlink(plain.make_line(hook, _LONGEST_NAME))
 
 
-def _whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
+def _list_whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
     named_so = {"organization": unlink(plain.make_name(notification.organization))}
-    own = ((pgettext("mail", "Change this in your settings"), _settings_page(notification)),)
+    own = ((pgettext("mail", "Change this in your settings"), _get_settings_page(notification)),)
     rules = {reason["rule"] for reason in notification.reasons}
     if hooks:
         because = npgettext(
@@ -120,7 +120,7 @@ def _whys(notification: Notification, hooks: list[Reason]) -> Iterator[Why]:
         yield Why(pgettext("mail", "You get this because your quiet time is over."), own)
 
 
-def _settings_page(notification: Notification) -> str:
+def _get_settings_page(notification: Notification) -> str:
     """Return the URL of the cell in *My notifications* that asked for the mail, or of the page if none did."""
     page = f"{settings.PUBLIC_URL}/account/notifications/"
     if not catalogue.is_offered(notification.event_type):

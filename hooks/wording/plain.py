@@ -33,7 +33,7 @@ def make_line(given: str, most: int = LONGEST) -> str:
     """Return a text on one line, without control characters and bidirectional marks, cut with an ellipsis."""
     looked_at = given[: most * 20]
     if not (looked_at.isascii() and looked_at.isprintable()):
-        looked_at = "".join(map(_visible, _BROKEN.sub("\ufffd", looked_at)))
+        looked_at = "".join(map(_show_sign, _BROKEN.sub("\ufffd", looked_at)))
     text = " ".join(looked_at.split())
     return cut(f"{text}{'…' if text and len(given) > most * 20 else ''}", most)
 
@@ -42,7 +42,7 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{graphemes.cut(text, most - 1).rstrip()}…"
 
 
-def _visible(sign: str) -> str:
+def _show_sign(sign: str) -> str:
     if sign.isascii():
         return sign if sign.isprintable() else " "
     if sign in _JOINERS or (kind := unicodedata.category(sign)) not in _INVISIBLE:
@@ -73,7 +73,7 @@ def make_name(given: Any) -> str:
     if isinstance(given, Mapping):
         given = next((given[key] for key in NAMES if isinstance(given.get(key), str) and given[key].strip()), "")
     if isinstance(given, str):
-        return make_line(_shortened(given.strip()), NAME)
+        return make_line(_shorten_words(given.strip()), NAME)
     return describe_value(given, NAME) if _is_number(given) else ""
 
 
@@ -154,7 +154,7 @@ def format_length(seconds: float) -> str:
     return _NO_BREAK.join(told) or _NO_BREAK.join(("0", pgettext("event", "s")))
 
 
-def _shortened(text: str) -> str:
+def _shorten_words(text: str) -> str:
     return text[:8] if _HEX.fullmatch(text) and not text.isdecimal() else text
 
 

@@ -81,7 +81,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         ratelimit.clear(request, action="login_failed", key=f"address {address}")
 
     def send_account_already_exists_mail(self, email: str) -> None:
-        context = {"password_reset_url": _public(reverse("account_reset_password"))}
+        context = {"password_reset_url": _make_public(reverse("account_reset_password"))}
         with translation.override(find_message_language(email)):
             self.send_mail("account/email/account_already_exists", email, context)
 
@@ -98,13 +98,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         outgoing.queue_mail(address=email, subject=mail.subject, text=mail.body, html=html, useful_for=useful_for)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        return _public(super().get_reset_password_from_key_url(key))
+        return _make_public(super().get_reset_password_from_key_url(key))
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
-        return _public(super().get_email_confirmation_url(request, emailconfirmation))
+        return _make_public(super().get_email_confirmation_url(request, emailconfirmation))
 
 
-def _public(address: str) -> str:
+def _make_public(address: str) -> str:
     """Return an address for a mail: at the public address, whatever Host the request named."""
     return urljoin(settings.PUBLIC_URL, urlsplit(address).path)
 

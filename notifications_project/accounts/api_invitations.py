@@ -69,11 +69,11 @@ class Invitations(_Managed):
     def post(self, request: Request, owner: object) -> Response:
         given = shapes.check_body(request.data)
         shapes.check(given, _SHAPES, required=frozenset(_SHAPES))
-        email = _checked_email(given)
+        email = _check_email(given)
         try:
             made = invitations.invite(organization=self.organization, email=email, role=given["role"], actor=self.user)
         except (InvitationError, MembershipError) as problem:
-            raise _refusal(problem, "email") from None
+            raise _make_refusal(problem, "email") from None
         return Response(
             serialize_invitation(made), status=201, headers={"Location": f"{request.path}{made.public_id}/"}
         )
@@ -87,7 +87,7 @@ class InvitationDetail(_Managed):
         try:
             invitations.revoke(invitation=self.get_invitation(invitation), actor=self.user)
         except InvitationError as problem:
-            raise _refusal(problem) from None
+            raise _make_refusal(problem) from None
         return Response(status=204)
 
 
@@ -96,7 +96,7 @@ class ResendInvitation(_Managed):
         try:
             sent = invitations.resend(invitation=self.get_invitation(invitation), actor=self.user)
         except InvitationError as problem:
-            raise _refusal(problem) from None
+            raise _make_refusal(problem) from None
         return Response(serialize_invitation(sent), status=202)
 
 
@@ -124,12 +124,12 @@ class AnswerInvitation(APIView):
             else:
                 invitations.decline(invitation=found, actor=user)
         except InvitationError as problem:
-            raise _refusal(problem) from None
+            raise _make_refusal(problem) from None
         found.refresh_from_db()
         return Response(own_invitation_json(found))
 
 
-def _checked_email(given: dict[str, Any]) -> str:
+def _check_email(given: dict[str, Any]) -> str:
     problems = {}
     if given["role"] not in Role.values:
         problems["role"] = f"Must be one of {', '.join(Role.values)}."
@@ -142,7 +142,7 @@ def _checked_email(given: dict[str, Any]) -> str:
     return email
 
 
-def _refusal(problem: Exception, field: str | None = None) -> ApiError:
+def _make_refusal(problem: Exception, field: str | None = None) -> ApiError:
     """Return the API's error: 429 with the time to wait if a quota is used up, 409 if the state forbids the change."""
     if not isinstance(problem, QuotaExceeded):
         return ApiError(409, [describe_error(str(problem), field)])

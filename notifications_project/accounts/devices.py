@@ -23,8 +23,8 @@ _MOST_ADDRESSES = 5  # of one browser
 def remember(request: HttpRequest, response: HttpResponseBase, address: str) -> None:
     """Mark the browser as known for this address; call it after a sign-in with the address."""
     known = _read(request)
-    device = known.pop(_named(address), "") or secrets.token_urlsafe(16)
-    kept = dict([*known.items(), (_named(address), device)][-_MOST_ADDRESSES:])
+    device = known.pop(_name_address(address), "") or secrets.token_urlsafe(16)
+    kept = dict([*known.items(), (_name_address(address), device)][-_MOST_ADDRESSES:])
     response.set_cookie(
         COOKIE,
         signing.dumps(kept, salt=_SALT, compress=True),
@@ -37,10 +37,10 @@ def remember(request: HttpRequest, response: HttpResponseBase, address: str) -> 
 
 def find(request: HttpRequest, address: str) -> str:
     """Return the name of this browser if the address signed in here before, else an empty text."""
-    return _read(request).get(_named(address), "")
+    return _read(request).get(_name_address(address), "")
 
 
-def _named(address: str) -> str:
+def _name_address(address: str) -> str:
     """Return a hash of the address, so that the cookie of a shared computer reveals no addresses."""
     return hashlib.sha256(f"{settings.SECRET_KEY} {address.lower()}".encode()).hexdigest()[:16]
 

@@ -54,7 +54,7 @@ def request_change(*, user: User, email: str) -> None:
             user=user,
             defaults={"email": email, "token_hash": _hash(token), "expires_at": timezone.now() + VALID_FOR},
         )
-        taken = _others(user, email).exists()
+        taken = _find_others(user, email).exists()
         language = find_message_language(email) if taken else get_message_language(user)
         _mail(email, language, "change_taken" if taken else "change", f"{settings.PUBLIC_URL}/account/email/{token}/")
 
@@ -77,7 +77,7 @@ def change_email(*, user: User, email: str, actor: User | None) -> None:
     before = current.email
     if email == before and not find_strayed().filter(pk=user.pk).exists():
         raise EmailChangeError(gettext("%(address)s is the address already.") % {"address": email})
-    if _others(current, email).exists():
+    if _find_others(current, email).exists():
         raise EmailChangeError(gettext("Another user has the address %(address)s.") % {"address": email})
     User.objects.filter(pk=user.pk).update(email=email, session_generation=models.F("session_generation") + 1)
     # Without this, links would stay valid: those that confirm the old address name its row, password links hold it.
@@ -102,7 +102,7 @@ def find_strayed() -> QuerySet[User]:
     )
 
 
-def _others(user: User, email: str) -> QuerySet[User]:
+def _find_others(user: User, email: str) -> QuerySet[User]:
     return User.objects.alias(lower=Lower("email")).filter(lower=email.lower()).exclude(pk=user.pk)
 
 

@@ -24,7 +24,7 @@ def find_page_language(request: HttpRequest) -> str:
     """
     kept = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     chosen = request.user.language if request.user.is_authenticated else kept
-    return _supported(chosen) or find_browser_language(request) or ENGLISH
+    return _choose_supported(chosen) or find_browser_language(request) or ENGLISH
 
 
 def find_browser_language(request: HttpRequest) -> str:
@@ -32,14 +32,14 @@ def find_browser_language(request: HttpRequest) -> str:
     for code, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         if code == "*":
             break
-        if found := _supported(code):
+        if found := _choose_supported(code):
             return found
     return ""
 
 
 def get_message_language(user: User | None) -> str:
     """Return the code of the language of messages to this user; that of the installation for anybody else."""
-    return (user and _supported(user.language)) or settings.MESSAGE_LANGUAGE
+    return (user and _choose_supported(user.language)) or settings.MESSAGE_LANGUAGE
 
 
 def find_message_language(address: str) -> str:
@@ -48,7 +48,7 @@ def find_message_language(address: str) -> str:
     return get_message_language(lower.filter(lower=address.lower()).only("language").first())
 
 
-def _supported(code: str) -> str:
+def _choose_supported(code: str) -> str:
     """Return the nearest language that the console has, such as `fr` for `fr-CA`; empty if there is none."""
     if code:
         with suppress(LookupError, ValueError):

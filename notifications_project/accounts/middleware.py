@@ -53,11 +53,11 @@ class TimeZoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with timezone.override(_zone(request.user.time_zone) if request.user.is_authenticated else None):
+        with timezone.override(_load_zone(request.user.time_zone) if request.user.is_authenticated else None):
             return self.get_response(request)
 
 
-def _zone(name: str) -> ZoneInfo | None:
+def _load_zone(name: str) -> ZoneInfo | None:
     """Return a time zone; None, for the console's own zone, if this machine does not know the name."""
     try:
         return ZoneInfo(name)

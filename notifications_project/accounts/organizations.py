@@ -83,7 +83,7 @@ def add_member(*, organization: Organization, email: str, role: str, actor: User
 @transaction.atomic
 def change_role(*, organization: Organization, user: User, role: str, actor: User) -> Membership:
     """Change the role of a member. Raises MembershipError if no administrator would be left."""
-    membership = _locked(organization, user)
+    membership = _lock_membership(organization, user)
     if membership.role != role:
         _keep_an_admin(organization, membership)
         audit.record(organization, actor, "member.role_changed", user.email, before=membership.role, after=role)
@@ -98,7 +98,7 @@ def change_role(*, organization: Organization, user: User, role: str, actor: Use
 def remove_member(*, organization: Organization, user: User, actor: User) -> None:
     """End a membership, on behalf of an administrator or of the user who leaves. Raises MembershipError."""
     refuse_personal(organization)
-    membership = _locked(organization, user)
+    membership = _lock_membership(organization, user)
     _keep_an_admin(organization, membership)
     membership.delete()
     ApiToken.objects.filter(organization=organization, user=user).delete()
@@ -124,7 +124,7 @@ def _revoke_invitations_by(inviter: User, organization: Organization, actor: Use
         audit.record(organization, actor, "invitation.revoked", invitation.email, invited_by=inviter.email)
 
 
-def _locked(organization: Organization, user: User) -> Membership:
+def _lock_membership(organization: Organization, user: User) -> Membership:
     lock_organization(organization.pk)  # without it two administrators who demote each other at once both succeed
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:

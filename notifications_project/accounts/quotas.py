@@ -22,7 +22,7 @@ _EXPIRED_AT_ONCE = 1000
 
 def take(name: str, subject: object, most: int, within: timedelta = DAY) -> datetime | None:
     """Count one more use by `subject`. If `most` are used up, count nothing and return when the next is possible."""
-    key, now = _key(name, subject), timezone.now()
+    key, now = _build_key(name, subject), timezone.now()
     counted = QuotaUse.objects.filter(pk=key, ends_at__gt=now, used__lt=most)
     if counted.update(used=F("used") + 1):
         return None
@@ -41,12 +41,12 @@ def take(name: str, subject: object, most: int, within: timedelta = DAY) -> date
 
 def give_back(name: str, subject: object) -> None:
     """Take one use back, because the counted action did not happen."""
-    QuotaUse.objects.filter(pk=_key(name, subject), used__gt=0).update(used=F("used") - 1)
+    QuotaUse.objects.filter(pk=_build_key(name, subject), used__gt=0).update(used=F("used") - 1)
 
 
 def find_free_time(name: str, subject: object, most: int) -> datetime | None:
     """Return the time at which the next use is possible; None if one is possible now."""
-    full = QuotaUse.objects.filter(pk=_key(name, subject), ends_at__gt=timezone.now(), used__gte=most).first()
+    full = QuotaUse.objects.filter(pk=_build_key(name, subject), ends_at__gt=timezone.now(), used__gte=most).first()
     return full.ends_at if full else None
 
 
@@ -56,6 +56,6 @@ def forget_expired() -> None:
     QuotaUse.objects.filter(pk__in=list(old[:_EXPIRED_AT_ONCE]), ends_at__lte=timezone.now()).delete()
 
 
-def _key(name: str, subject: object) -> str:
+def _build_key(name: str, subject: object) -> str:
     """Return a hash of name and subject: of fixed length, and no address is in the table."""
     return hashlib.sha256(f"{name} {subject}".encode()).hexdigest()

@@ -21,7 +21,7 @@ def make_token(
     Its user gets a notification, unless an operator makes the token with a command.
     """
     token, secret = ApiToken.objects.create(user, expiry=lasts, name=name, organization=organization)
-    audit.record(_audited_in(token), user, "token.created", name, beginning=token.token_key)
+    audit.record(_get_audited_organization(token), user, "token.created", name, beginning=token.token_key)
     if not by_operator:
         token_made.send(ApiToken, user=user, name=name)
     return token, secret
@@ -30,11 +30,11 @@ def make_token(
 @transaction.atomic
 def revoke_token(token: ApiToken) -> None:
     """Delete a token at once, and notify its user."""
-    audit.record(_audited_in(token), token.user, "token.revoked", token.name, beginning=token.token_key)
+    audit.record(_get_audited_organization(token), token.user, "token.revoked", token.name, beginning=token.token_key)
     token_revoked.send(ApiToken, user=token.user, name=token.name)
     token.delete()
 
 
-def _audited_in(token: ApiToken) -> Organization:
+def _get_audited_organization(token: ApiToken) -> Organization:
     """Return the organization whose audit log records the token: its own, else the user's personal space."""
     return token.organization or ensure_personal_space(token.user)

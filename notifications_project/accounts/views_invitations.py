@@ -50,7 +50,7 @@ def invite(request: OrganizationRequest) -> HttpResponse:
 @organization_page(Permission.MANAGE_MEMBERS)
 def resend(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
     with report_refusal(request, InvitationError):
-        sent = invitations.resend(invitation=_of(request.organization, invitation), actor=request.user)
+        sent = invitations.resend(invitation=_find_invitation(request.organization, invitation), actor=request.user)
         told = gettext("%(address)s gets another mail. Its link works for a week; the earlier link no longer works.")
         messages.success(request, told % {"address": sent.email})
     return redirect("accounts:members", request.organization.public_id)
@@ -59,7 +59,7 @@ def resend(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
 @require_POST
 @organization_page(Permission.MANAGE_MEMBERS)
 def revoke(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
-    found = _of(request.organization, invitation)
+    found = _find_invitation(request.organization, invitation)
     with report_refusal(request, InvitationError):
         invitations.revoke(invitation=found, actor=request.user)
         told = gettext("The invitation of %(address)s is revoked. Its link no longer works.")
@@ -67,7 +67,7 @@ def revoke(request: OrganizationRequest, invitation: UUID) -> HttpResponse:
     return redirect("accounts:members", request.organization.public_id)
 
 
-def _of(organization: Organization, invitation: UUID) -> Invitation:
+def _find_invitation(organization: Organization, invitation: UUID) -> Invitation:
     found = Invitation.objects.select_related("organization").filter(organization=organization, pk=invitation).first()
     if found is None:
         raise Http404("No such invitation.")
@@ -87,11 +87,11 @@ def show_invitation(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and "decline" in request.POST:
         return _decline(request, found, found.email)
     if request.user.is_authenticated:
-        return _for_who_is_signed_in(request, found)
+        return _answer_signed_in(request, found)
     if User.objects.filter(email__iexact=found.email).exists():
         # Only the owner of the mailbox has the link, so this reveals the account to nobody else.
         return render(request, "accounts/invitation.html", {"invitation": found, "has_account": True})
-    return _for_a_new_user(request, found)
+    return _answer_new_user(request, found)
 
 
 @require_safe
@@ -112,7 +112,7 @@ def answer(request: HttpRequest, invitation: UUID) -> HttpResponse:
     return _decline(request, found, user) if "decline" in request.POST else _accept(request, found)
 
 
-def _for_who_is_signed_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+def _answer_signed_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     if get_signed_in_user(request).email.lower() != invitation.email.lower():
         return render(request, "accounts/invitation.html", {"invitation": invitation, "is_for_another": True})
     if request.method == "POST":
@@ -120,7 +120,7 @@ def _for_who_is_signed_in(request: HttpRequest, invitation: Invitation) -> HttpR
     return render(request, "accounts/invitation.html", {"invitation": invitation})
 
 
-def _for_a_new_user(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+def _answer_new_user(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     form = NewAccountForm(invitation.email, request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:

@@ -44,7 +44,7 @@ def show_members(request: OrganizationRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
 def change_role(request: OrganizationRequest, user: UUID) -> HttpResponse:
-    membership = _membership(request.organization, user)
+    membership = _find_membership(request.organization, user)
     form = RoleForm(request.POST or None, initial={"role": membership.role})
     if form.is_valid():
         with add_error_to(form, "role", MembershipError):
@@ -59,13 +59,13 @@ def change_role(request: OrganizationRequest, user: UUID) -> HttpResponse:
             return redirect("accounts:members", request.organization.public_id)
     context = {"organization": request.organization, "membership": membership, "form": form}
     context["invitations_end"] = invitations.has_open_by(membership)
-    return render(request, "accounts/member_role.html", context, status=_status(form))
+    return render(request, "accounts/member_role.html", context, status=_choose_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_MEMBERS)
 def remove_member(request: OrganizationRequest, user: UUID) -> HttpResponse:
-    membership = _membership(request.organization, user)
+    membership = _find_membership(request.organization, user)
     done = gettext("%(name)s is no longer a member of %(organization)s.")
     return _end(request, membership, done % {"name": membership.user, "organization": request.organization})
 
@@ -102,7 +102,7 @@ def refuse_personal_space(organization: Organization) -> None:
         raise Http404("A personal space has one member, always.")
 
 
-def _membership(organization: Organization, user: UUID) -> Membership:
+def _find_membership(organization: Organization, user: UUID) -> Membership:
     refuse_personal_space(organization)
     membership = organization.memberships.select_related("user", "organization").filter(user_id=user).first()
     if membership is None:
@@ -110,5 +110,5 @@ def _membership(organization: Organization, user: UUID) -> Membership:
     return membership
 
 
-def _status(form: RoleForm) -> int:
+def _choose_status(form: RoleForm) -> int:
     return 422 if form.errors else 200

@@ -41,7 +41,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
             organization=form.chosen_organization,
             lasts=form.chosen_lifetime,
         )
-        one_time_secrets.stash(request, _handover(token), secret)
+        one_time_secrets.stash(request, _stash_token(token), secret)
         return redirect("accounts:token_made", token.token_key)
     return render(request, "accounts/token_add.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -52,7 +52,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 def show_new_token(request: HttpRequest, key: str) -> HttpResponse:
     """Show a token that was just made. No other page ever shows it, and no cache may keep this one."""
     token = _own(request, key)
-    context = {"token": token, "secret": one_time_secrets.pop(request, _handover(token))}
+    context = {"token": token, "secret": one_time_secrets.pop(request, _stash_token(token))}
     return render(request, "accounts/token_made.html", context)
 
 
@@ -76,5 +76,5 @@ def _own(request: HttpRequest, key: str) -> ApiToken:
     return token
 
 
-def _handover(token: ApiToken) -> str:
+def _stash_token(token: ApiToken) -> str:
     return f"token {token.token_key}"

@@ -29,11 +29,11 @@ from notifications_project.runtime.waiting import Busy
 
 
 def describe_error(message: str, field: str | None = None, index: int | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {"field": field and _printable(field), "message": _printable(message)}
+    found: dict[str, Any] = {"field": field and _make_printable(field), "message": _make_printable(message)}
     return found if index is None else found | {"index": index}
 
 
-def _printable(text: str) -> str:
+def _make_printable(text: str) -> str:
     """Return text that UTF-8 can encode: an error may repeat a sent text with half of a surrogate pair."""
     return text.encode(errors="replace").decode()
 
@@ -77,26 +77,26 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         errors = exc.errors
     elif isinstance(exc, exceptions.ValidationError):
         response.status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-        errors = [describe_error(message, field) for field, message in _flattened(exc.detail)]
+        errors = [describe_error(message, field) for field, message in _flatten(exc.detail)]
     else:
         errors = [describe_error(str(response.data["detail"]))]
     response.data = {"errors": errors}
     return response
 
 
-def _flattened(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]:
+def _flatten(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]:
     """Yield the messages of a serializer, each with the path to its field, such as `notify.roles[0]`."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
             if isinstance(name, int):
-                yield from _flattened(inner, f"{where}[{name}]")
+                yield from _flatten(inner, f"{where}[{name}]")
             elif name == "non_field_errors":
-                yield from _flattened(inner, where)
+                yield from _flatten(inner, where)
             else:
-                yield from _flattened(inner, f"{where}.{name}" if where else str(name))
+                yield from _flatten(inner, f"{where}.{name}" if where else str(name))
     elif isinstance(detail, list):
         for inner in detail:
-            yield from _flattened(inner, where)
+            yield from _flatten(inner, where)
     else:
         yield where or None, str(detail)
 

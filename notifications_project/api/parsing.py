@@ -34,7 +34,7 @@ class JSONParser(parsers.BaseParser):
         body = _read(stream, parser_context or {})
         try:
             text = body.decode("utf-8-sig")
-            return json.loads(text, parse_int=_integer, parse_constant=_refuse, object_pairs_hook=_object)
+            return json.loads(text, parse_int=_parse_integer, parse_constant=_refuse, object_pairs_hook=_parse_object)
         except UnicodeDecodeError:
             raise ParseError("The body is not UTF-8.") from None
         except RecursionError:
@@ -54,7 +54,7 @@ def _read(stream: IO[Any], context: Mapping[str, Any]) -> bytes:
     return body
 
 
-def _integer(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"a whole number has more than {_MOST_DIGITS} digits")
     return int(digits)
@@ -64,7 +64,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON value")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("an object has the same name twice")

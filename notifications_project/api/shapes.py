@@ -42,8 +42,8 @@ def check(
         if name not in shapes:
             problems[f"{where}{name}"] = f"Is not known here; the fields are {', '.join(shapes)}."
         elif not _fits(value, shapes[name]):
-            problems[f"{where}{name}"] = f"Must be {_in_words(shapes[name])}."
-        elif unfit := _unstorable(value):
+            problems[f"{where}{name}"] = f"Must be {_describe_shape(shapes[name])}."
+        elif unfit := _find_unstorable(value):
             problems[f"{where}{name}"] = unfit
     problems |= {f"{where}{name}": "Is missing." for name in sorted(required - data.keys())}
     if problems:
@@ -62,7 +62,7 @@ def _fits(value: Any, shape: Shape) -> bool:
     return isinstance(value, shape)
 
 
-def _unstorable(value: Any) -> str:
+def _find_unstorable(value: Any) -> str:
     """Say why no database can hold this text, or a text of this list; empty if it can."""
     for text in value if isinstance(value, list) else [value]:
         if isinstance(text, str):
@@ -73,7 +73,7 @@ def _unstorable(value: Any) -> str:
     return ""
 
 
-def _in_words(shape: Shape) -> str:
+def _describe_shape(shape: Shape) -> str:
     if not isinstance(shape, tuple):
         return _WORDS[shape]
     return f"a list, each {_WORDS[shape[0]]}{', or null' if None in shape else ''}"

@@ -46,14 +46,14 @@ def prepare() -> Demo:
         user = User.objects.filter(email__iexact=settings.DEMO_EMAIL).first()
         if user is None:
             user = create_user(email=settings.DEMO_EMAIL, password=settings.DEMO_PASSWORD, name="Ada")
-        organization = _organization_of(user) or _make_organization(user)
+        organization = _find_organization(user) or _make_organization(user)
         Box.objects.get_or_create(name="demo")
-        token = _token(user, organization, settings.DEMO_DIR / TOKEN_FILE)
+        token = _get_or_create_token(user, organization, settings.DEMO_DIR / TOKEN_FILE)
     password = settings.DEMO_PASSWORD if user.check_password(settings.DEMO_PASSWORD) else ""
     return Demo(user.email, password, organization, token)
 
 
-def _organization_of(user: User) -> Organization | None:
+def _find_organization(user: User) -> Organization | None:
     memberships = Membership.objects.filter(user=user, organization__kind=Organization.Kind.TEAM)
     first = memberships.select_related("organization").order_by("organization__created_at").first()
     return first.organization if first else None
@@ -70,7 +70,7 @@ def _make_organization(admin: User) -> Organization:
     return organization
 
 
-def _token(user: User, organization: Organization, file: Path) -> str:
+def _get_or_create_token(user: User, organization: Organization, file: Path) -> str:
     """Return the token in `file` while it works, so that the printed `curl` stays the same; else a new one."""
     known = file.read_text().strip() if file.exists() else ""
     kept = ApiToken.objects.filter(digest=hash_token(known), organization=organization).first() if known else None

@@ -37,8 +37,8 @@ def read_mail(raw: bytes) -> Mail:
 
 
 def _read(message: EmailMessage) -> Mail:
-    headers = [(name, _header(message, name, str(value))) for name, value in message.raw_items()]
-    parts = [_part(part) for part in message.walk() if not part.is_multipart()]
+    headers = [(name, _decode_header(message, name, str(value))) for name, value in message.raw_items()]
+    parts = [_read_part(part) for part in message.walk() if not part.is_multipart()]
     return Mail(next((value for name, value in headers if name.lower() == "subject"), ""), headers, parts)
 
 
@@ -54,31 +54,31 @@ def read_body(body: bytes) -> tuple[str, str]:
         return gettext("Text"), text
 
 
-def _header(message: EmailMessage, name: str, raw: str) -> str:
+def _decode_header(message: EmailMessage, name: str, raw: str) -> str:
     try:
         return str(message.policy.header_fetch_parse(name, raw))
     except Exception:  # else one bad header would hide the others
         return raw
 
 
-def _part(part: EmailMessage) -> Part:
+def _read_part(part: EmailMessage) -> Part:
     kind = part.get_content_type()
     name = part.get_filename()
     if name or not kind.startswith("text/"):
-        size = gettext("%(number)s bytes") % {"number": len(_content(part))}
+        size = gettext("%(number)s bytes") % {"number": len(_read_content(part))}
         if name:
             return Part(gettext("Attachment %(name)s (%(kind)s)") % {"name": name, "kind": kind}, size)
         return Part(gettext("Attachment (%(kind)s)") % {"kind": kind}, size)
     try:
         text = str(part.get_content())
     except (LookupError, ValueError):  # an unknown charset, or bytes that do not fit it
-        text = _content(part).decode("latin-1")
+        text = _read_content(part).decode("latin-1")
     if kind == "text/html":
         return Part(gettext("HTML, as text"), convert_html(text))
     return Part(gettext("Text"), text.strip())
 
 
-def _content(part: EmailMessage) -> bytes:
+def _read_content(part: EmailMessage) -> bytes:
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
 

@@ -24,7 +24,7 @@ def store_webhook(box: Box, method: str, body: bytes, headers: Mapping[str, str]
             box=box,
             method=method,
             status=STATUS[Box.Answer(box.answer)],
-            title=_title(body),
+            title=_build_title(body),
             headers=[[name, value] for name, value in headers.items()],
             body=body,
             signature=verdict.signature,
@@ -55,7 +55,7 @@ def _keep(message: Message) -> Message:
     return message
 
 
-def _title(body: bytes) -> str:
+def _build_title(body: bytes) -> str:
     """Return a title for a webhook from its body; empty if the body has none."""
     try:
         content = json_text.parse(body)

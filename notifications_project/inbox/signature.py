@@ -31,7 +31,7 @@ def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Signa
     if missing:
         return SignatureVerdict(Signature.UNSIGNED, f"It came without {' and '.join(missing)}.")
     refusals: list[str] = []
-    for name, key in _keys(addresses):
+    for name, key in _list_keys(addresses):
         try:
             Webhook(key).verify(body, dict(headers), json_parse=False)
         except (WebhookVerificationError, ValueError) as error:
@@ -43,7 +43,7 @@ def judge(body: bytes, headers: Mapping[str, str], addresses: set[str]) -> Signa
     return SignatureVerdict(Signature.UNKNOWN, "It is signed, but no webhook of this console sends to this address.")
 
 
-def _keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
+def _list_keys(addresses: set[str]) -> Iterator[tuple[str, str]]:
     """Yield the name of each webhook to one of `addresses` with each of its valid secrets."""
     hashes = [each for address in addresses for each in hash_with_each_key(address)]
     endpoints = Endpoint.objects.filter(

@@ -38,13 +38,13 @@ TABS = {"": _("All"), Message.Kind.WEBHOOK: _("Webhooks"), Message.Kind.EMAIL: _
 def serve_box(request: HttpRequest, name: str) -> HttpResponse:
     """Serve a box's address: POST and PUT are received, GET shows the box to signed-in users."""
     if request.method in {"POST", "PUT"}:
-        return _no_page(_receive(request, name))
+        return _forbid_scripts(_receive(request, name))
     if request.method in {"GET", "HEAD"}:
         return show_messages(request, name)
     return HttpResponseNotAllowed(["GET", "HEAD", "POST", "PUT"])
 
 
-def _no_page(answer: HttpResponse) -> HttpResponse:
+def _forbid_scripts(answer: HttpResponse) -> HttpResponse:
     """Return an answer to a webhook without the headers that protect pages.
 
     A failure that the user asked for is not logged as an error.
@@ -96,7 +96,7 @@ def show_messages(request: HttpRequest, name: str = "") -> HttpResponse:
         "add_webhook": _add_webhook(request, box),
     }
     context["listing"] = render_to_string("inbox/_listing.html", context, request)
-    context["state"] = _fingerprint(context["listing"])
+    context["state"] = _compute_fingerprint(context["listing"])
     if not is_fragment(request):
         return render(request, "inbox/messages.html", context)
     if request.GET.get("seen") == context["state"]:
@@ -104,7 +104,7 @@ def show_messages(request: HttpRequest, name: str = "") -> HttpResponse:
     return render(request, "inbox/_live.html", context)
 
 
-def _fingerprint(text: str) -> str:
+def _compute_fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -128,11 +128,11 @@ def show_message(request: HttpRequest, message_id: UUID) -> HttpResponse:
         context |= {"mail": reading.read_mail(raw), "source": raw.decode(errors="replace")}
     else:
         context["body_kind"], context["body"] = reading.read_body(raw)
-        context["delivery"] = _delivery_of(shown)
+        context["delivery"] = _find_delivery(shown)
     return render(request, "inbox/message.html", context)
 
 
-def _delivery_of(message: Message) -> str:
+def _find_delivery(message: Message) -> str:
     """Return the page of the delivery that this webhook is an attempt of; its `webhook-id` is the delivery's id."""
     sent = {name.lower(): value for name, value in message.headers}.get("webhook-id", "")
     try:

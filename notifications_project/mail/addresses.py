@@ -73,14 +73,14 @@ def encode_domain(domain: str) -> str:
         raise ValueError("invisible character")
     if not domain.isascii():
         domain = idna.uts46_remap(domain, std3_rules=True)
-    labels = [_ascii_label(label) for label in domain.lower().split(".")]
+    labels = [_encode_label(label) for label in domain.lower().split(".")]
     found = ".".join(labels)
     if len(found) > _LONGEST_DOMAIN:
         raise ValueError("too long")
     return found
 
 
-def _ascii_label(label: str) -> str:
+def _encode_label(label: str) -> str:
     if label.startswith("xn--"):
         if idna.alabel(idna.ulabel(label)).decode() != label:
             raise ValueError("another spelling of a label")

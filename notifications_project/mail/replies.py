@@ -77,7 +77,7 @@ class InStep:
     def _get_socket(self, host: str, port: int, timeout: Any) -> Any:
         """Open a connection; the look-up of the host's name has the same time-out as connecting."""
         seconds = timeout if isinstance(timeout, int | float) else _LOOK_UP_SECONDS
-        addresses = lookups.look_up(_addresses, host, port, seconds, "mail")
+        addresses = lookups.look_up(_resolve, host, port, seconds, "mail")
         problem: OSError | None = None
         for address in addresses:
             try:
@@ -87,5 +87,5 @@ class InStep:
         raise problem or OSError("the name has no address")
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))

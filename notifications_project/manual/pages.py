@@ -88,7 +88,7 @@ def search(query: str) -> list[Hit]:
             title, text = _fold(f"{page.title} {heading.words}"), _fold(heading.text)
             if all(word in title or word in text for word in words):
                 in_title = sum(word in title for word in words)
-                excerpt = _excerpt(heading.text, words)
+                excerpt = _cut_excerpt(heading.text, words)
                 ranked.append((-in_title, Hit(page, heading.words, page_address(page.slug, heading.anchor), excerpt)))
     ranked.sort(key=lambda found: found[0])
     return [hit for _, hit in ranked[:MOST_HITS]]
@@ -109,11 +109,11 @@ def _render(path: Path) -> Page:
         _lead_within_the_console(token)
     title = tokens[1].content if tokens and tokens[0].type == "heading_open" else path.stem
     body = tokens[3:] if tokens and tokens[0].type == "heading_open" else tokens
-    summary = next((_plain(token) for token in body if token.type == "inline"), "")
+    summary = next((_get_text(token) for token in body if token.type == "inline"), "")
     html = markdown.renderer.render(body, markdown.options, {})
     # Without a scroller a wide table would move the whole page sideways on a phone.
     html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")
-    return Page(path.stem, title, summary, mark_safe(html), tuple(_headings(body)))  # noqa: S308  (made from our files)
+    return Page(path.stem, title, summary, mark_safe(html), tuple(_list_headings(body)))  # noqa: S308  (made from our files)
 
 
 def _lead_within_the_console(token: Token) -> None:
@@ -125,18 +125,18 @@ def _lead_within_the_console(token: Token) -> None:
             child.attrs["src"] = static(str(child.attrs["src"]).removeprefix(_STATIC))
 
 
-def _headings(tokens: Sequence[Token]) -> list[Heading]:
+def _list_headings(tokens: Sequence[Token]) -> list[Heading]:
     """Return the sections of a page; the first is what stands above every heading."""
     found: list[tuple[str, str, list[str]]] = [("", "", [])]
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
-            found.append((_plain(tokens[number + 1]), str(token.attrs.get("id", "")), []))
+            found.append((_get_text(tokens[number + 1]), str(token.attrs.get("id", "")), []))
         elif token.type in {"inline", "fence", "code_block"} and tokens[number - 1].type != "heading_open":
-            found[-1][2].append(_plain(token))
+            found[-1][2].append(_get_text(token))
     return [Heading(words, anchor, " ".join(texts)) for words, anchor, texts in found if words or texts]
 
 
-def _plain(token: Token) -> str:
+def _get_text(token: Token) -> str:
     if token.children is None:
         return token.content
     parts = (" " if child.type in {"softbreak", "hardbreak"} else child.content for child in token.children)
@@ -149,7 +149,7 @@ def _fold(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
-def _excerpt(text: str, words: Sequence[str]) -> str:
+def _cut_excerpt(text: str, words: Sequence[str]) -> str:
     folded = _fold(text)
     first = min((at for word in words if (at := folded.find(word)) >= 0), default=0)
     # Folding may change lengths, so the place is near, not exact; an excerpt only needs to be near.

@@ -97,11 +97,11 @@ def parse(url: str) -> WebAddress:
     scheme = beginning[1].lower()
     found = WebAddress(
         scheme=scheme,
-        userinfo=_checked_userinfo(userinfo),
-        host=_checked_host(host),
-        port=_checked_port(port) or DEFAULT_PORTS[scheme],
-        path=_escaped(path),
-        query=_escaped(query) if mark else None,
+        userinfo=_check_userinfo(userinfo),
+        host=_check_host(host),
+        port=_check_port(port) or DEFAULT_PORTS[scheme],
+        path=_escape(path),
+        query=_escape(query) if mark else None,
     )
     if len(str(found)) > LONGEST:
         raise BadAddress(_("The URL is longer than %(number)s characters when it is escaped."), number=LONGEST)
@@ -143,12 +143,12 @@ def _split(authority: str) -> tuple[str, str, str]:
     return userinfo, host, port
 
 
-def _checked_userinfo(userinfo: str) -> str:
+def _check_userinfo(userinfo: str) -> str:
     """Return name and password, escaped.
 
     Refuses control characters, and a colon in the name, which an Authorization header cannot carry (RFC 7617).
     """
-    escaped = _escaped(userinfo)
+    escaped = _escape(userinfo)
     name, __, password = escaped.partition(":")
     decoded = unquote_to_bytes(name)
     if b":" in decoded:
@@ -160,7 +160,7 @@ def _checked_userinfo(userinfo: str) -> str:
     return escaped if name or password else ""
 
 
-def _checked_port(port: str) -> int | None:
+def _check_port(port: str) -> int | None:
     if not port:
         return None
     if not (port.isascii() and port.isdigit()):
@@ -171,25 +171,25 @@ def _checked_port(port: str) -> int | None:
     return number
 
 
-def _checked_host(host: str) -> str:
+def _check_host(host: str) -> str:
     if not host:
         raise BadAddress(_("The URL needs a host."))
     if host.startswith("["):
-        return _checked_ipv6(host[1:-1])
+        return _check_ipv6(host[1:-1])
     if "%" in host:
         raise BadAddress(_("The URL's host name has a percent sign: write the name itself."))
     if not host.isascii():
-        host = _encoded(host)
+        host = _encode(host)
     host = host.lower()
     labels = host.removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        return _checked_ipv4(labels)
+        return _check_ipv4(labels)
     if len(host) > 254 or not all(_LABEL.fullmatch(label) for label in labels):
         raise BadAddress(_("The URL's host name is not valid."))
     return host
 
 
-def _encoded(host: str) -> str:
+def _encode(host: str) -> str:
     """Encode a host name by IDNA 2008, as browsers do: `faß.example` does not become `fass.example`."""
     try:
         return idna.encode(host, uts46=True, std3_rules=True).decode()
@@ -204,7 +204,7 @@ def _encoded(host: str) -> str:
     raise BadAddress(_("The URL's host name is not valid."))
 
 
-def _checked_ipv4(labels: list[str]) -> str:
+def _check_ipv4(labels: list[str]) -> str:
     """Normalize an IPv4 address of any form: `127.1`, `0x7f.1`, `0177.0.0.1`, `2130706433` are all `127.0.0.1`."""
     problem = BadAddress(_("The URL's host ends in a number and is no IPv4 address."))
     if len(labels) > 4 or not all(_NUMBER.fullmatch(label) and len(label) < 16 for label in labels):
@@ -226,7 +226,7 @@ def _number(label: str) -> int:
     return int(label, 8 if len(label) > 1 and label.startswith("0") else 10)
 
 
-def _checked_ipv6(inside: str) -> str:
+def _check_ipv6(inside: str) -> str:
     if "%" in inside:
         raise BadAddress(
             _("An address with a zone (%(sign)s) is good on one machine only: leave the zone out."), sign="%"
@@ -241,7 +241,7 @@ def _checked_ipv6(inside: str) -> str:
     return str(address)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Escape the characters of a typed part of a URL that a request cannot contain."""
     text = _STRAY_PERCENT.sub("%25", text)
     return _NOT_IN_A_REQUEST.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)

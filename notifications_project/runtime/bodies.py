@@ -80,7 +80,7 @@ async def refuse(scope: dict[str, Any], receive: Receive, send: Send, status: in
     Most clients read no answer before they have sent everything; if the connection closed at once, they would see a
     reset instead of the answer.
     """
-    kind, body = _refusal(scope, status, message)
+    kind, body = _build_refusal(scope, status, message)
     headers = [
         (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
@@ -95,7 +95,7 @@ async def refuse(scope: dict[str, Any], receive: Receive, send: Send, status: in
     await send({"type": "http.response.body", "body": b""})
 
 
-def _refusal(scope: dict[str, Any], status: int, message: str) -> tuple[bytes, bytes]:
+def _build_refusal(scope: dict[str, Any], status: int, message: str) -> tuple[bytes, bytes]:
     """Return the media type and the body: for programs in the API's form, a page for a browser, else the words."""
     if scope["path"].startswith("/api/"):
         return b"application/json", json.dumps({"errors": [describe_error(message)]}).encode()

@@ -38,7 +38,7 @@ class Utf8Only:
             if any(not _is_utf_8(value) for value in types) or names.count(b"content-type") > 1:
                 await refuse(scope, receive, send, 415, NOT_UTF_8)
                 return
-            headers = [(name, _spelt(value) if name == b"content-type" else value) for name, value in scope["headers"]]
+            headers = [(name, _spell(value) if name == b"content-type" else value) for name, value in scope["headers"]]
             scope = {**scope, "headers": headers}
         await self.application(scope, receive, send)
 
@@ -63,7 +63,7 @@ class Utf8OnlyWsgi:
             start_response("415 Unsupported Media Type", headers)
             return [body.encode()]
         if content_type:
-            environ["CONTENT_TYPE"] = _spelt(content_type).decode("latin-1")
+            environ["CONTENT_TYPE"] = _spell(content_type).decode("latin-1")
         return self.application(environ, start_response)
 
 
@@ -72,6 +72,6 @@ def _is_utf_8(content_type: bytes) -> bool:
     return set(named) <= _UTF_8 and not _EXTENDED.search(content_type)
 
 
-def _spelt(content_type: bytes) -> bytes:
+def _spell(content_type: bytes) -> bytes:
     """Return a content type with UTF-8 spelt as Django compares it."""
     return _CHARSET.sub(rb"\1=utf-8", content_type)

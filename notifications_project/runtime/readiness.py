@@ -56,11 +56,11 @@ def check_database() -> None:
     """Raise BadSetting if the database cannot be reached, lacks migrations, or is not one for this mode."""
     connection = open_plain_connection(connections.settings["default"])
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
-        raise BadSetting("DATABASE_URL", f"there is no database {_file()}: run python3 manage.py migrate")
+        raise BadSetting("DATABASE_URL", f"there is no database {_describe_file()}: run python3 manage.py migrate")
     try:
-        missing = _missing_migrations(connection)
+        missing = _count_missing_migrations(connection)
     except (DatabaseError, InterfaceError) as error:
-        raise BadSetting("DATABASE_URL", describe_failure(error) or _one_line(error)) from error
+        raise BadSetting("DATABASE_URL", describe_failure(error) or _make_line(error)) from error
     finally:
         connection.close()
     if missing:
@@ -86,10 +86,10 @@ def check_redis() -> None:
         server.ping()
     except (ConnectionError, TimeoutError) as error:
         if isinstance(error, AuthenticationError) or "AUTH" in str(error):
-            raise BadSetting("REDIS_URL", f"Redis refuses the password ({_one_line(error)})") from error
-        logger.warning("REDIS_URL: Redis cannot be reached (%s); wake-ups go over the database", _one_line(error))
+            raise BadSetting("REDIS_URL", f"Redis refuses the password ({_make_line(error)})") from error
+        logger.warning("REDIS_URL: Redis cannot be reached (%s); wake-ups go over the database", _make_line(error))
     except RedisError as error:
-        raise BadSetting("REDIS_URL", f"Redis refuses it ({_one_line(error)})") from error
+        raise BadSetting("REDIS_URL", f"Redis refuses it ({_make_line(error)})") from error
     finally:
         server.close()
 
@@ -97,17 +97,17 @@ def check_redis() -> None:
 def describe_failure(error: DatabaseError | InterfaceError) -> str:
     """Return what is wrong with the database as a whole; empty if the error is about something else."""
     state = getattr(error.__cause__, "sqlstate", None)
-    said = _one_line(error)
+    said = _make_line(error)
     if state in _OUTDATED or said.startswith(("no such table", "no such column")):
         return f"this database is not up to date ({said}): run python3 manage.py migrate"
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        return f"{_file()} cannot be used: {said}" if any(part in said for part in _SQLITE_UNUSABLE) else ""
+        return f"{_describe_file()} cannot be used: {said}" if any(part in said for part in _SQLITE_UNUSABLE) else ""
     if isinstance(error, OperationalError | InterfaceError) and (state is None or state.startswith(_UNREACHABLE)):
         return f"the database cannot be used: {said}"
     return ""
 
 
-def _missing_migrations(connection: BaseDatabaseWrapper) -> int:
+def _count_missing_migrations(connection: BaseDatabaseWrapper) -> int:
     executor = MigrationExecutor(connection)
     refuse_demo_on_production(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
@@ -123,9 +123,9 @@ def open_plain_connection(described: Mapping[str, Any]) -> BaseDatabaseWrapper:
     return wrapper
 
 
-def _file() -> str:
+def _describe_file() -> str:
     return str(Path(str(settings.DATABASES["default"]["NAME"])).absolute())
 
 
-def _one_line(error: Exception) -> str:
+def _make_line(error: Exception) -> str:
     return " ".join(str(error).split())[:_LONGEST]

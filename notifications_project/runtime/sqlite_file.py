@@ -26,7 +26,7 @@ def protect() -> None:
         return
     with contextlib.suppress(OSError):  # SQLite will report what is wrong with the path
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    for path in (file, *_logs(file)):
+    for path in (file, *_get_logs(file)):
         with contextlib.suppress(OSError):  # missing, or another user's, who decides about it
             path.chmod(path.stat().st_mode & ~_OTHERS)
 
@@ -40,11 +40,11 @@ def write_back(*, only_if_large: bool = False) -> None:
     if file is None or not file.exists():
         return
     with contextlib.suppress(OSError, sqlite3.Error):
-        if only_if_large and _logs(file)[0].stat().st_size < LARGE_LOG:
+        if only_if_large and _get_logs(file)[0].stat().st_size < LARGE_LOG:
             return
         with contextlib.closing(sqlite3.connect(file, timeout=0.2)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _logs(file: Path) -> tuple[Path, Path]:
+def _get_logs(file: Path) -> tuple[Path, Path]:
     return file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")

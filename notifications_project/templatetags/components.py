@@ -25,19 +25,19 @@ def button(content: str, page: str, *arguments: Any, **options: Any) -> SafeStri
     `page` names a view, which gets the arguments, or is an address. Options: `query` (what follows the address),
     `symbol` of the sprite, `look` (the classes; "btn" unless given), and attributes, with `_` for `-`.
     """
-    href = _address(page, arguments, options.pop("query", ""))
-    return format_html('<a href="{}"{}>{}</a>', href, *_attributes_and_label(content, **options))
+    href = _build_address(page, arguments, options.pop("query", ""))
+    return format_html('<a href="{}"{}>{}</a>', href, *_split_content(content, **options))
 
 
 @register.simple_block_tag(takes_context=True)
 def post_button(context: Context, content: str, page: str, *arguments: Any, **options: Any) -> SafeString:
     """Show a button that acts at once, in a form of its own; it takes what `{% button %}` takes."""
-    action = _address(page, arguments, options.pop("query", ""))
+    action = _build_address(page, arguments, options.pop("query", ""))
     return format_html(
         '<form method="post" action="{}">{}<button type="submit"{}>{}</button></form>',
         action,
         CsrfTokenNode().render(context),
-        *_attributes_and_label(content, **options),
+        *_split_content(content, **options),
     )
 
 
@@ -66,13 +66,13 @@ def row_table(content: str, *headings: str, extra: int = 0, caption: str = "") -
     )
 
 
-def _address(page: str, arguments: tuple[Any, ...], query: str) -> str:
+def _build_address(page: str, arguments: tuple[Any, ...], query: str) -> str:
     # The name of a view never begins like an address.
     address = page if page.startswith(("/", "?", "http")) else reverse(page, args=arguments)
     return f"{address}{query}"
 
 
-def _attributes_and_label(
+def _split_content(
     content: str, *, look: str = "btn", symbol: str = "", **attributes: Any
 ) -> tuple[SafeString, SafeString]:
     given = {"class": look} if look else {}

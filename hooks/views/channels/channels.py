@@ -94,12 +94,12 @@ def remove(request: HttpRequest, kind: str) -> HttpResponse:
     context = {
         "card": cards.build_card(channel, timezone.now()),
         "going": going,
-        "quiet": [_in_words(setting) for setting in going.chosen],
+        "quiet": [_describe_choice(setting) for setting in going.chosen],
     }
     return render(request, "hooks/channels/remove.html", context)
 
 
-def _in_words(setting: NotificationSetting) -> str:
+def _describe_choice(setting: NotificationSetting) -> str:
     """Return text such as "Process is down", for everything, or "Git push for shop"."""
     scope = setting.resource or setting.organization
     label = catalogue.get_label(setting.event_type)

@@ -46,7 +46,7 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
         return redirect("hooks:channels")
     cell = parse_cell(request, kind)
     if kind == Channel.Kind.IOS:
-        return _ios(request, cell)
+        return _show_ios(request, cell)
     channel = _own(request, kind)
     form = build_form(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
     if form.is_valid() and not form.propose_format():
@@ -55,7 +55,7 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
         except InvalidRule as problem:
             form.refuse(problem)
         else:
-            return _saved(request, saved, secret, cell, new=channel is None)
+            return _answer_saved(request, saved, secret, cell, new=channel is None)
     return render_form_page(request, kind, form, channel, cell)
 
 
@@ -76,7 +76,7 @@ def render_form_page(
     return render(request, "hooks/channels/form.html", context, status=422 if form.errors else 200)
 
 
-def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | None, *, new: bool) -> HttpResponse:
+def _answer_saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | None, *, new: bool) -> HttpResponse:
     """Lead to the new secret, which is shown this once, to the result of a test, or back to the former page."""
     words = gettext("%(channel)s is set up.") if new else gettext("%(channel)s was saved.")
     messages.success(request, words % {"channel": channel.get_kind_display()})
@@ -95,7 +95,7 @@ def _saved(request: HttpRequest, channel: Channel, secret: str, cell: Cell | Non
     return HttpResponseRedirect(cell.page if cell and on else reverse("hooks:channels"))
 
 
-def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
+def _show_ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
     """Show how to register a device; once there is one, a button turns the cell on from which the user came."""
     mine = Device.objects.filter(user=get_signed_in_user(request)).select_related("endpoint").order_by("name", "pk")
     if request.method == "POST" and cell and turn_on_cell(request, cell):
@@ -105,12 +105,12 @@ def _ios(request: HttpRequest, cell: Cell | None) -> HttpResponse:
         "cell": cell,
         "query": cell.query if cell else "",
         "explanation": devices.explain_no_push(),
-        "curl": _curl(),
+        "curl": _build_curl(),
     }
     return render(request, "hooks/channels/ios.html", context)
 
 
-def _curl() -> str:
+def _build_curl() -> str:
     """Return the command that does what the app does at each start."""
     return (
         f"curl {settings.PUBLIC_URL}{reverse('api-devices')} \\\n"
@@ -157,7 +157,7 @@ def _verify_new(request: HttpRequest, draft: Draft) -> tuple[bool, str]:
 
 def _verify_form(request: HttpRequest, kind: str, channel: Channel | None) -> HttpResponse:
     """Return the form with the answer in it; to htmx the answer alone."""
-    form, draft = _draft(request, kind, channel)
+    form, draft = _read_draft(request, kind, channel)
     try:
         verdict = verify_channel(channel, draft) if channel else _verify_new(request, draft)
     except Busy as busy:
@@ -182,7 +182,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     channel = _own(request, kind)
     if request.method != "POST":
         return redirect("hooks:channel-set-up", kind)
-    _, draft = _draft(request, kind, channel)
+    _, draft = _read_draft(request, kind, channel)
     if draft.format not in FORMATS:
         raise Http404("Its format is not known here.")
     asked_for = request.POST.get("event_type", "")
@@ -195,7 +195,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
     return render(request, "hooks/preview/_result.html" if fragment else "hooks/channels/preview.html", context)
 
 
-def _draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Form, Draft]:
+def _read_draft(request: HttpRequest, kind: str, channel: Channel | None) -> tuple[Form, Draft]:
     """Return the values of the form, whatever is wrong in it.
 
     Secrets that were left alone are those that are stored.

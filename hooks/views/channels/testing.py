@@ -42,7 +42,7 @@ def test(request: HttpRequest, kind: str) -> HttpResponse:
     if request.method == "POST":
         try:
             delivery = test_sends.send_endpoint_test(
-                _endpoint(user, channel, request.POST.get("device", "")), chosen, user
+                _choose_endpoint(user, channel, request.POST.get("device", "")), chosen, user
             )
         except test_sends.CannotTest as refused:
             problem = str(refused)
@@ -93,7 +93,7 @@ def _is_of(delivery: Delivery, channel: Channel) -> bool:
     return delivery.endpoint.kind == kind
 
 
-def _endpoint(user: User, channel: Channel, device: str) -> Endpoint:
+def _choose_endpoint(user: User, channel: Channel, device: str) -> Endpoint:
     """Return where the test goes: of several devices to the chosen one. Raises CannotTest."""
     if channel.endpoint:
         return channel.endpoint

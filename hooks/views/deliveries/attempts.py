@@ -62,8 +62,8 @@ def describe_attempt(delivery: Delivery, attempt: Attempt) -> Shown:
         attempt=attempt,
         tone="good" if attempt.verdict == Verdict.DELIVERED else "bad",
         request=_request_text(attempt.request),
-        body=indent_body(_body(delivery, attempt.request)),
-        response=_response_text(attempt.response),
+        body=indent_body(_get_body(delivery, attempt.request)),
+        response=_format_response(attempt.response),
         phases=[(str(_PHASES.get(name, name)), *bar) for name, bar in delivery_lists.measure_phases(attempt)],
     )
 
@@ -79,7 +79,7 @@ def build_curl(delivery: Delivery, attempt: Attempt) -> str:
         url = endpoint.whole_address or url
     lines = [f"curl -X POST {shlex.quote(url)}"]
     lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.get("headers", {}).items()]
-    lines.append(f"--data-binary {shlex.quote(_body(delivery, request))}")
+    lines.append(f"--data-binary {shlex.quote(_get_body(delivery, request))}")
     return " \\\n  ".join(lines)
 
 
@@ -91,7 +91,7 @@ def indent_body(body: str) -> str:
         return body
 
 
-def _body(delivery: Delivery, request: dict[str, Any]) -> str:
+def _get_body(delivery: Delivery, request: dict[str, Any]) -> str:
     return str(request.get("body", delivery.event.representation))
 
 
@@ -101,7 +101,7 @@ def _request_text(request: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _response_text(response: dict[str, Any]) -> str:
+def _format_response(response: dict[str, Any]) -> str:
     if not response:
         return ""
     lines = [str(response.get("status", ""))]

@@ -44,7 +44,7 @@ _MOST_HOOKS = 500  # offered in the filter
 def index(request: OrganizationRequest) -> HttpResponse:
     state, hook, event = (request.GET.get(name, "") for name in ("state", "hook", "event"))
     unknown = bool(state) and state not in Delivery.State.values
-    about = _event(request.organization, event) if event else None
+    about = _find_event(request.organization, event) if event else None
     found = delivery_lists.list_deliveries(
         request.organization,
         state=state,
@@ -73,7 +73,7 @@ def index(request: OrganizationRequest) -> HttpResponse:
             )
             for delivery in page.items
         ],
-        "again": _redelivering_page(request) if may(request, Permission.TEST_HOOKS) else "",
+        "again": _get_redelivering_page(request) if may(request, Permission.TEST_HOOKS) else "",
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
@@ -88,7 +88,7 @@ def index(request: OrganizationRequest) -> HttpResponse:
     return render(request, "hooks/deliveries/deliveries.html", context)
 
 
-def _redelivering_page(request: OrganizationRequest) -> str:
+def _get_redelivering_page(request: OrganizationRequest) -> str:
     """Return where the selected deliveries are sent again; its query leads back to the same list."""
     page = reverse("hooks:redeliver-selected", args=[request.organization.public_id])
     return f"{page}?{request.GET.urlencode()}" if request.GET else page
@@ -99,7 +99,7 @@ def _redelivering_page(request: OrganizationRequest) -> str:
 def show_delivery(request: OrganizationRequest, delivery: UUID) -> HttpResponse:
     found = find_delivery(request.organization, delivery)
     if privacy.is_private(found):
-        return _private(request, found)
+        return _show_private(request, found)
     page = reverse("hooks:explain", args=[request.organization.public_id, found.event.public_id])
     is_mail = found.endpoint.kind == Endpoint.Kind.EMAIL
     context = describe_delivery(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
@@ -112,7 +112,7 @@ def show_delivery(request: OrganizationRequest, delivery: UUID) -> HttpResponse:
     return render(request, "hooks/deliveries/delivery.html", context)
 
 
-def _private(request: OrganizationRequest, delivery: Delivery) -> HttpResponse:
+def _show_private(request: OrganizationRequest, delivery: Delivery) -> HttpResponse:
     """A delivery to a member's own channel, as others may see it."""
     context = {
         "organization": request.organization,
@@ -152,7 +152,7 @@ def describe_delivery(request: HttpRequest, found: Delivery, *, secret: bool) ->
         ),
         "curl": build_curl(found, last) if last and secret and found.endpoint.kind == Endpoint.Kind.WEBHOOK else "",
         "address": phrases.show_address(found.endpoint, secret=secret),
-        "again": _again(found),
+        "again": _name_retry(found),
     }
 
 
@@ -189,7 +189,7 @@ def target(delivery: Delivery) -> str:
     return delivery.hook.name
 
 
-def _again(delivery: Delivery) -> str:
+def _name_retry(delivery: Delivery) -> str:
     """Return the label of the button for another try; empty if there can be none."""
     if delivery.endpoint.deleted_at:
         return ""
@@ -212,7 +212,7 @@ def _line(
     }
 
 
-def _event(organization: Organization, text: str) -> Event:
+def _find_event(organization: Organization, text: str) -> Event:
     return get_object_or_404(
         Event.objects.select_related("resource"), organization=organization, pk=decode_or_404(text, "evt")
     )

@@ -35,7 +35,7 @@ def explain(request: OrganizationRequest, event: UUID) -> HttpResponse:
     chosen = request.GET.get("told", "")
     told = None if mine else _TOLD.get(chosen)
     unknown = bool(chosen) and chosen not in _TOLD and not mine
-    members, more = ([], None) if unknown else _members(request, found, mine, search, told)
+    members, more = ([], None) if unknown else _find_members(request, found, mine, search, told)
     me = request.user
     facts = Facts.read(found, members, viewer=me.pk, workers=lambda: has_running_workers(request))
     after = request.GET.get("after", "")
@@ -63,7 +63,7 @@ def explain(request: OrganizationRequest, event: UUID) -> HttpResponse:
     return render(request, "hooks/deliveries/explain.html", context)
 
 
-def _members(
+def _find_members(
     request: OrganizationRequest, event: Event, mine: bool, search: str, told: bool | None
 ) -> tuple[list[Membership], int | None]:
     if mine:

@@ -28,7 +28,7 @@ _ONE_CLICK = "One-Click"
 View = Callable[[HttpRequest, str], HttpResponse]
 
 
-def _says_what_is_wrong(view: View) -> View:
+def _answer_bad_links(view: View) -> View:
     """A link that is not good leads to a page that says so, and changes nothing."""
 
     @wraps(view)
@@ -45,16 +45,16 @@ def _says_what_is_wrong(view: View) -> View:
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@_says_what_is_wrong
+@_answer_bad_links
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks, as programs follow links too. POST is a mail client's (RFC 8058): no cookie, no page, no redirect."""
     mailed = mail_links.read_unsubscribe(token)
-    endpoint = _endpoint(mailed.endpoint)
+    endpoint = _find_endpoint(mailed.endpoint)
     if request.method == "POST":
         if request.POST.get("List-Unsubscribe") != _ONE_CLICK:
             return HttpResponse("Send List-Unsubscribe=One-Click.\n", "text/plain", status=400)
         unsubscribing.unsubscribe(endpoint, mailed.hooks, endpoint.address)
-        if user := _owner(endpoint, mailed):
+        if user := _find_owner(endpoint, mailed):
             mail_link_settings.turn_off(user, mailed.event_type)
         return HttpResponse("Unsubscribed.\n", "text/plain")
     hooks = unsubscribing.find_existing_hooks(endpoint, mailed.hooks)
@@ -65,7 +65,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         "told": [hook for hook in hooks if hook.pk not in left],
         "left": [hook for hook in hooks if hook.pk in left],
     }
-    if user := _owner(endpoint, mailed):
+    if user := _find_owner(endpoint, mailed):
         off = mail_link_settings.is_off(user, mailed.event_type)
         context |= {"own": "left" if off else "told", "kind": catalogue.get_label(mailed.event_type)}
     context["undo"] = request.GET.get("undo", "")
@@ -74,27 +74,27 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_POST
 @never_cache
-@_says_what_is_wrong
+@_answer_bad_links
 def change(request: HttpRequest, token: str) -> HttpResponse:
     """The buttons of that page: `stop` or `resume`, for the `hook`s of the mail, or the `kind`, that are named.
 
     If none is named, for all of it.
     """
     mailed = mail_links.read_unsubscribe(token)
-    endpoint = _endpoint(mailed.endpoint)
+    endpoint = _find_endpoint(mailed.endpoint)
     page = reverse("hooks:unsubscribe", args=[token])
     resume = request.POST.get("action") == "resume"
-    chosen = _chosen(request, mailed.hooks)
+    chosen = _read_chosen(request, mailed.hooks)
     (unsubscribing.resubscribe if resume else unsubscribing.unsubscribe)(endpoint, chosen, endpoint.address)
-    if (user := _owner(endpoint, mailed)) and ("kind" in request.POST or "hook" not in request.POST):
+    if (user := _find_owner(endpoint, mailed)) and ("kind" in request.POST or "hook" not in request.POST):
         if resume:
-            mail_link_settings.turn_on(user, mailed.event_type, _stood(request, mailed))
+            mail_link_settings.turn_on(user, mailed.event_type, _read_settings_before(request, mailed))
         elif before := mail_link_settings.turn_off(user, mailed.event_type):
             return redirect(f"{page}?{urlencode({'undo': mail_links.undo_token(mailed, before)})}")
     return redirect(page)
 
 
-def _stood(request: HttpRequest, mailed: Mailed) -> mail_link_settings.Before:
+def _read_settings_before(request: HttpRequest, mailed: Mailed) -> mail_link_settings.Before:
     """Return the settings from before it was turned off, if the page still knows them."""
     try:
         stood = mail_links.read_undo(request.POST.get("undo", ""), mailed)
@@ -105,10 +105,10 @@ def _stood(request: HttpRequest, mailed: Mailed) -> mail_link_settings.Before:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@_says_what_is_wrong
+@_answer_bad_links
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks, POST confirms, once; after that the page says that it is."""
-    endpoint = _endpoint(mail_links.read_confirm(token))
+    endpoint = _find_endpoint(mail_links.read_confirm(token))
     if request.method == "POST":
         confirming.confirm(endpoint)
         return redirect("hooks:confirm", token)
@@ -116,12 +116,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "hooks/mail_links/confirm.html", {"endpoint": endpoint, "hooks": hooks})
 
 
-def _owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
+def _find_owner(endpoint: Endpoint, mailed: Mailed) -> User | None:
     """The member whose settings the mail came from, if it did."""
     return mail_link_settings.find_owner(endpoint) if catalogue.is_offered(mailed.event_type) else None
 
 
-def _endpoint(pk: UUID) -> Endpoint:
+def _find_endpoint(pk: UUID) -> Endpoint:
     mails = Endpoint.objects.mails().select_related("organization").without_secrets()
     found = mails.filter(pk=pk).first()
     if found is not None and found.deleted_at:  # another spelling of an address, which has become one with this
@@ -132,7 +132,7 @@ def _endpoint(pk: UUID) -> Endpoint:
     return found
 
 
-def _chosen(request: HttpRequest, hooks: tuple[UUID, ...]) -> list[UUID]:
+def _read_chosen(request: HttpRequest, hooks: tuple[UUID, ...]) -> list[UUID]:
     """Return the mail's hooks that the request names; no other can be named."""
     named = set(request.POST.getlist("hook"))
     everything = not named and "kind" not in request.POST

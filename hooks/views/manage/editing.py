@@ -44,7 +44,7 @@ payload = Webhook("whsec_…").verify(body, headers)  # raises if it is not ours
 @organization_page(Permission.MANAGE_HOOKS)
 def add_webhook(request: OrganizationRequest) -> HttpResponse:
     """Leads to the page that shows the new secret, this once; to the test where nothing is signed."""
-    form = WebhookForm(request.POST or None, organization=request.organization, initial=_asked_for(request))
+    form = WebhookForm(request.POST or None, organization=request.organization, initial=_read_initial(request))
     if form.is_valid() and not form.propose_format():
         try:
             hook, secret = rules.create_webhook(
@@ -65,7 +65,7 @@ def add_webhook(request: OrganizationRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @organization_page(Permission.MANAGE_HOOKS)
 def add_email_hook(request: OrganizationRequest) -> HttpResponse:
-    form = EmailHookForm(request.POST or None, organization=request.organization, initial=_asked_for(request))
+    form = EmailHookForm(request.POST or None, organization=request.organization, initial=_read_initial(request))
     if form.is_valid():
         try:
             hook = rules.create_email_hook(organization=request.organization, actor=request.user, **form.get_values())
@@ -142,7 +142,7 @@ def list_of(hook: Hook) -> str:
     return "hooks:webhooks" if hook.kind == Hook.Kind.WEBHOOK else "hooks:emails"
 
 
-def _asked_for(request: HttpRequest) -> dict[str, Any]:
+def _read_initial(request: HttpRequest) -> dict[str, Any]:
     """A link to the form may fill it in: `?events=deployment-result&name=…&url=…`. The URL's format is chosen."""
     initial: dict[str, Any] = {"events": request.GET.getlist("events")}
     initial |= {field: request.GET[field] for field in ("name", "url") if field in request.GET}

@@ -28,16 +28,16 @@ def show_notifications(request: OrganizationRequest) -> HttpResponse:
 @require_safe
 @organization_page()
 def show_emails(request: OrganizationRequest) -> HttpResponse:
-    return _panel(request, Hook.Kind.EMAIL)
+    return _show_panel(request, Hook.Kind.EMAIL)
 
 
 @require_safe
 @organization_page()
 def show_webhooks(request: OrganizationRequest) -> HttpResponse:
-    return _panel(request, Hook.Kind.WEBHOOK)
+    return _show_panel(request, Hook.Kind.WEBHOOK)
 
 
-def _panel(request: OrganizationRequest, kind: Hook.Kind) -> HttpResponse:
+def _show_panel(request: OrganizationRequest, kind: Hook.Kind) -> HttpResponse:
     search = search_text(request)
     rows, more = hook_rows.list_rows(request.organization, kind, search, timezone.now())
     counts = counts_by_kind(request.organization)

@@ -45,7 +45,7 @@ _MAIL_POLICY = {
 def preview_hook(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """GET: as it is saved. POST: as it stands in its form."""
     found = find_hook(request.organization, hook)
-    typed = _typed(request, found.kind, found) if request.method == "POST" else None
+    typed = _read_typed(request, found.kind, found) if request.method == "POST" else None
     return _page(request, Hook.Kind(found.kind), typed, found)
 
 
@@ -57,21 +57,21 @@ def preview_new(request: OrganizationRequest, kind: Hook.Kind) -> HttpResponse:
     if request.method != "POST":
         form = "hooks:add-webhook" if kind == Hook.Kind.WEBHOOK else "hooks:add-email-hook"
         return redirect(form, request.organization.public_id)
-    return _page(request, kind, _typed(request, kind, None), None)
+    return _page(request, kind, _read_typed(request, kind, None), None)
 
 
 @require_safe
 @organization_page()
 @never_cache
 def show_mail_of_hook(request: OrganizationRequest, hook: UUID) -> HttpResponse:
-    return _mail(request, find_hook(request.organization, hook))
+    return _show_mail(request, find_hook(request.organization, hook))
 
 
 @require_safe
 @organization_page()
 @never_cache
 def show_mail_of_new(request: OrganizationRequest) -> HttpResponse:
-    return _mail(request, None)
+    return _show_mail(request, None)
 
 
 def allow_frames(response: HttpResponse) -> HttpResponse:
@@ -83,11 +83,11 @@ def allow_frames(response: HttpResponse) -> HttpResponse:
 def _page(
     request: OrganizationRequest, kind: Hook.Kind, typed: dict[str, Any] | None, hook: Hook | None
 ) -> HttpResponse:
-    draft = _draft(request, typed, hook)
+    draft = _read_draft(request, typed, hook)
     if draft.format not in FORMATS:
         raise Http404("Its format is not known here any more.")
-    chosen = _chosen(request, draft)
-    sealed = "" if typed is None else _sealed(request.organization, typed)
+    chosen = _choose_type(request, draft)
+    sealed = "" if typed is None else _seal(request.organization, typed)
     context = {
         "organization": request.organization,
         "hook": hook,
@@ -97,36 +97,36 @@ def _page(
         "chosen": chosen,
         "label": catalogue.get_label(chosen),
         "draft": sealed,
-        "preview": preview(request.organization, draft, chosen, _language(request, draft)),
+        "preview": preview(request.organization, draft, chosen, _choose_language(request, draft)),
         "secret_lost": hook is not None and has_lost_secret(hook),
-        "mail_page": _mail_page(request.organization, hook, chosen, sealed),
+        "mail_page": _get_mail_page(request.organization, hook, chosen, sealed),
     }
     fragment = is_fragment(request)
     template = "hooks/preview/_result.html" if fragment else "hooks/preview/page.html"
     return allow_frames(render(request, template, context))
 
 
-def _mail(request: OrganizationRequest, hook: Hook | None) -> HttpResponse:
+def _show_mail(request: OrganizationRequest, hook: Hook | None) -> HttpResponse:
     """The HTML of an e-mail alone, for the frame in which the preview shows it."""
-    typed = _unsealed(request.organization, request.GET["draft"]) if request.GET.get("draft") else None
+    typed = _unseal(request.organization, request.GET["draft"]) if request.GET.get("draft") else None
     if typed is None and hook is None:
         raise Http404("There is nothing to show.")
-    draft = _draft(request, typed, hook)
+    draft = _read_draft(request, typed, hook)
     if draft.format != "mail":
         raise Http404("This is no e-mail hook.")
-    chosen = _chosen(request, draft)
-    response = HttpResponse(preview(request.organization, draft, chosen, _language(request, draft)).html)
+    chosen = _choose_type(request, draft)
+    response = HttpResponse(preview(request.organization, draft, chosen, _choose_language(request, draft)).html)
     vars(response)["_csp_replace"] = _MAIL_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
 
-def _language(request: OrganizationRequest, draft: Draft) -> str:
+def _choose_language(request: OrganizationRequest, draft: Draft) -> str:
     """Give the viewer's language for an e-mail, which each member gets in their own; a webhook has no reader."""
     return request.user.language if draft.format == "mail" else ""
 
 
-def _mail_page(organization: Organization, hook: Hook | None, event_type: str, sealed: str) -> str:
+def _get_mail_page(organization: Organization, hook: Hook | None, event_type: str, sealed: str) -> str:
     query = {"event_type": event_type} | ({"draft": sealed} if sealed else {})
     owner = organization.public_id
     path = (
@@ -137,20 +137,20 @@ def _mail_page(organization: Organization, hook: Hook | None, event_type: str, s
     return f"{path}?{urlencode(query)}"
 
 
-def _typed(request: OrganizationRequest, kind: str, hook: Hook | None) -> dict[str, Any]:
+def _read_typed(request: OrganizationRequest, kind: str, hook: Hook | None) -> dict[str, Any]:
     """Return the values of the form, now or when the preview was opened: those come along sealed."""
     form = read_posted_form(request, kind, hook)
     if sealed := request.POST.get("draft"):
-        return _unsealed(request.organization, sealed)
+        return _unseal(request.organization, sealed)
     return extract_typed(form)
 
 
-def _sealed(organization: Organization, typed: dict[str, Any]) -> str:
+def _seal(organization: Organization, typed: dict[str, Any]) -> str:
     """Seal the typed values for the next page: they may hold secrets, and only this console can read them."""
     return encrypt({"preview": organization.public_id, "typed": typed})
 
 
-def _unsealed(organization: Organization, sealed: str) -> dict[str, Any]:
+def _unseal(organization: Organization, sealed: str) -> dict[str, Any]:
     try:
         found = decrypt(sealed)
     except CannotDecrypt:
@@ -161,13 +161,13 @@ def _unsealed(organization: Organization, sealed: str) -> dict[str, Any]:
     return typed
 
 
-def _draft(request: OrganizationRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
+def _read_draft(request: OrganizationRequest, typed: dict[str, Any] | None, hook: Hook | None) -> Draft:
     if typed is not None:
         return build_draft(request, typed, hook)
     assert hook is not None
     return Draft.of(hook, request.user.email)
 
 
-def _chosen(request: HttpRequest, draft: Draft) -> str:
+def _choose_type(request: HttpRequest, draft: Draft) -> str:
     asked = (request.POST if request.method == "POST" else request.GET).get("event_type", "")
     return asked if asked in catalogue.EVENT_TYPES else choose_first_type(draft.events)

@@ -60,12 +60,12 @@ def test(request: OrganizationRequest, hook: UUID) -> HttpResponse:
         "chosen": request.POST.get("event_type") or choose_first_type(found.events),
         "problem": problem,
         "verifiable": FORMATS[found.endpoint.format].label if found.endpoint and can_be_verified(found) else "",
-    } | _result(request, found)
+    } | _read_result(request, found)
     fragment = is_fragment(request) and "result" in context
     return render(request, "hooks/manage/_test_result.html" if fragment else "hooks/manage/test.html", context)
 
 
-def _result(request: OrganizationRequest, hook: Hook) -> dict[str, Any]:
+def _read_result(request: OrganizationRequest, hook: Hook) -> dict[str, Any]:
     asked = request.GET.get("delivery")
     if not asked:
         return {}

@@ -34,7 +34,7 @@ def show_verification(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """
     found = find_hook(request.organization, hook)
     if request.method == "POST" and "format" in request.POST:
-        return _of_form(request, found)
+        return _verify_form(request, found)
     if request.method == "POST":
         if not can_be_verified(found):
             raise Http404("This hook has no token that could be verified.")
@@ -49,11 +49,11 @@ def show_verification(request: OrganizationRequest, hook: UUID) -> HttpResponse:
 def show_verification_of_new(request: OrganizationRequest) -> HttpResponse:
     """POST: as it stands in the form that adds it. GET leads to that form."""
     if request.method == "POST":
-        return _of_form(request, None)
+        return _verify_form(request, None)
     return redirect("hooks:add-webhook", request.organization.public_id)
 
 
-def _of_form(request: OrganizationRequest, hook: Hook | None) -> HttpResponse:
+def _verify_form(request: OrganizationRequest, hook: Hook | None) -> HttpResponse:
     """The form again with the answer in it; to htmx the answer alone."""
     kind = Hook.Kind(hook.kind) if hook else Hook.Kind.WEBHOOK
     form = read_posted_form(request, kind, hook)

@@ -79,7 +79,7 @@ def build_row(standing: EffectiveSettings, scope: Scope, event_type: EventType, 
     cells = [standing.build_cell(event_type.name, kind, scope) for kind in Kind]
     return Row(
         event_type,
-        [_spot(event_type, cell) for cell in cells],
+        [_build_button(event_type, cell) for cell in cells],
         can_be_urgent(event_type.name),
         urgent,
         any(cell.own for cell in cells),
@@ -98,7 +98,7 @@ def _choose_look(cell: SettingCell) -> str:
     return " ".join(looks)
 
 
-def _spot(event_type: EventType, cell: SettingCell) -> GridButton:
+def _build_button(event_type: EventType, cell: SettingCell) -> GridButton:
     kind = Kind(cell.channel)
     where = f"{cell.event_type} {cell.channel}"
     return GridButton(
@@ -124,14 +124,14 @@ def read(wish: str, standing: EffectiveSettings) -> list[Choice]:
     if len(words) != 3 or words[2] not in STATES:
         return []
     event_type, channel, state = words
-    types = list(_all_types()) if event_type == ALL else [event_type]
+    types = list(_list_all_types()) if event_type == ALL else [event_type]
     wanted = Kind.values if channel == ALL else [channel]
     if channel == ALL and STATES[state] is not None:
         wanted = [kind for kind in wanted if kind not in standing.missing]
     return [Choice(name, kind, STATES[state]) for name in types for kind in wanted]
 
 
-def _all_types() -> Iterator[str]:
+def _list_all_types() -> Iterator[str]:
     return (each.name for types in catalogue.group_by_category().values() for each in types)
 
 

@@ -23,7 +23,7 @@ from notifications_project import ids
 def index(request: HttpRequest) -> HttpResponse:
     scope = find_scope_or_404(request, request.GET.get("scope") or "everything")
     before = request.GET.get("before")
-    at = _event_id(before) if before else None
+    at = _parse_event_id(before) if before else None
     rows, following = last_days.page(read_effective_settings(request), scope, timezone.now(), at)
     context = {
         "rows": [
@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "hooks/preferences/last_days.html", context)
 
 
-def _event_id(text: str) -> ids.PublicId:
+def _parse_event_id(text: str) -> ids.PublicId:
     try:
         return ids.decode(text, "evt")
     except ValueError:

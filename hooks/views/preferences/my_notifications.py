@@ -43,11 +43,11 @@ View = Callable[[HttpRequest], HttpResponse]
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    scope = _scope(request, request.GET)
+    scope = _find_scope(request, request.GET)
     standing = read_effective_settings(request)
     now = timezone.now()
-    context = _follows(standing, scope) | {
-        "categories": grid.list_categories(standing, scope, _urgent(request)),
+    context = _build_summary(standing, scope) | {
+        "categories": grid.list_categories(standing, scope, _read_urgent(request)),
         "columns": grid.list_columns(standing),
         "quiet": words.describe_quiet_channels(standing, now),
         "disabled": words.list_disabled_channels(standing),
@@ -56,7 +56,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "hooks/preferences/my_notifications.html", context)
 
 
-def _button(view: View) -> View:
+def _serve_button(view: View) -> View:
     """Wrap the view of a button. htmx is sent to the page for signing in, instead of swapping it in."""
 
     @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,42 +64,42 @@ def _button(view: View) -> View:
     def inner(request: HttpRequest) -> HttpResponse:
         page = reverse("hooks:my-notifications")
         if not request.user.is_authenticated:
-            return _to(request, redirect_to_login(page).url)
+            return _redirect_to(request, redirect_to_login(page).url)
         if request.method != "POST":
             return redirect(page)
         try:
             return view(request)
         except Http404:  # of a scope that was left meanwhile
             request.session[_SAID] = {"problem": gettext("You are not a member there any more. Nothing was changed.")}
-            return _to(request, page)
+            return _redirect_to(request, page)
 
     return inner
 
 
-@_button
+@_serve_button
 def change(request: HttpRequest) -> HttpResponse:
     """Set one cell, a row, a column or all of them: on, off or back to the default."""
-    scope, wish = _scope(request, request.POST), request.POST.get("set", "")
+    scope, wish = _find_scope(request, request.POST), request.POST.get("set", "")
     standing = read_effective_settings(request)
     wanted = grid.read(wish, standing)
     if not wanted:
         return _answer(request, scope, [], {"problem": gettext("Nothing was changed: choose on, off or default.")})
     first = wanted[0]
     if len(wanted) == 1 and first.enabled and first.channel in standing.missing:
-        return _to_set_up(request, first, scope)
+        return _redirect_to_set_up(request, first, scope)
     try:
         before = notification_settings.choose(get_signed_in_user(request), wanted, scope)
     except NotSetUp:  # the channel was removed meanwhile
-        return _to_set_up(request, first, scope)
+        return _redirect_to_set_up(request, first, scope)
     except InvalidSetting as problem:
         return _answer(request, scope, [], {"problem": problem.describe()})
     done = grid.describe(wish, scope, standing)
     nothing = {"text": gettext("Nothing to change: %(done)s.") % {"done": done}}
-    said = _said(request, scope, before, done) if before else nothing
+    said = _describe_change(request, scope, before, done) if before else nothing
     return _answer(request, scope, wanted, said)
 
 
-@_button
+@_serve_button
 def undo(request: HttpRequest) -> HttpResponse:
     """Restore the settings before a change; that is a change as well, and can be undone."""
     user = get_signed_in_user(request)
@@ -109,8 +109,8 @@ def undo(request: HttpRequest) -> HttpResponse:
         kept = {"user": ""}
     if kept["user"] != user.public_id:
         problem = gettext("This cannot be undone any more. Nothing was changed.")
-        return _answer(request, _scope(request, request.POST), [], {"problem": problem})
-    scope, wanted = _scope(request, kept), [Choice(*each) for each in kept["before"]]
+        return _answer(request, _find_scope(request, request.POST), [], {"problem": problem})
+    scope, wanted = _find_scope(request, kept), [Choice(*each) for each in kept["before"]]
     try:
         before = notification_settings.choose(user, wanted, scope)
     except InvalidSetting as problem:
@@ -120,10 +120,12 @@ def undo(request: HttpRequest) -> HttpResponse:
             [],
             {"problem": gettext("It was not undone. %(reason)s") % {"reason": problem.describe()}},
         )
-    return _answer(request, scope, wanted, _said(request, scope, before, kept["done"], undone=not kept["undone"]))
+    return _answer(
+        request, scope, wanted, _describe_change(request, scope, before, kept["done"], undone=not kept["undone"])
+    )
 
 
-@_button
+@_serve_button
 def mark(request: HttpRequest) -> HttpResponse:
     """Set that bad news of a type passes snooze and quiet hours, or does not."""
     event_type, _, state = request.POST.get("always", "").partition(" ")
@@ -152,15 +154,15 @@ def _answer(
         request.session[_SAID] = said
         cell = f"-{next(iter(kinds))}" if len(kinds) == 1 else ""
         return redirect(page_of(scope) + (f"#{next(iter(types))}{cell}" if len(types) == 1 else ""))
-    standing, urgent = read_effective_settings(request), _urgent(request)
+    standing, urgent = read_effective_settings(request), _read_urgent(request)
     rows = [
         grid.build_row(standing, scope, each, each.name in urgent) for each in catalogue.TYPES if each.name in types
     ]
-    context = _follows(standing, scope) | {"rows": rows, "touched": kinds, "said": said}
+    context = _build_summary(standing, scope) | {"rows": rows, "touched": kinds, "said": said}
     return render(request, "hooks/preferences/_changed.html", context)
 
 
-def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
+def _build_summary(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
     """Return the summary beside the grid, which follows each change."""
     return {
         "scope": scope,
@@ -175,7 +177,7 @@ def _follows(standing: EffectiveSettings, scope: Scope) -> dict[str, Any]:
     }
 
 
-def _said(
+def _describe_change(
     request: HttpRequest, scope: Scope, before: Sequence[Choice], done: str, *, undone: bool = False
 ) -> dict[str, Any]:
     """Return what was done, with the former settings signed: they come back from the page to be restored."""
@@ -191,20 +193,20 @@ def _said(
     return {"text": text, "undo": undo, "undone": undone}
 
 
-def _to_set_up(request: HttpRequest, choice: Choice, scope: Scope) -> HttpResponse:
+def _redirect_to_set_up(request: HttpRequest, choice: Choice, scope: Scope) -> HttpResponse:
     """Lead to the form of a channel, which turns the cell on when it is saved."""
     cell = Cell(choice.event_type, choice.channel, scope)
-    return _to(request, f"{reverse('hooks:channel-set-up', args=[cell.kind])}{cell.query}")
+    return _redirect_to(request, f"{reverse('hooks:channel-set-up', args=[cell.kind])}{cell.query}")
 
 
-def _to(request: HttpRequest, address: str) -> HttpResponse:
+def _redirect_to(request: HttpRequest, address: str) -> HttpResponse:
     return HttpResponseClientRedirect(address) if is_fragment(request) else redirect(address)
 
 
-def _scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
+def _find_scope(request: HttpRequest, given: Mapping[str, Any]) -> Scope:
     """Return the given scope. Raises Http404 for what is not the user's."""
     return find_scope_or_404(request, str(given.get("scope") or get_scope_key(EVERYTHING)))
 
 
-def _urgent(request: HttpRequest) -> set[str]:
+def _read_urgent(request: HttpRequest) -> set[str]:
     return set(Urgent.objects.filter(user=get_signed_in_user(request)).values_list("event_type", flat=True))

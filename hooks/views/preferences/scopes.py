@@ -57,10 +57,12 @@ def list_tabs(standing: EffectiveSettings, scope: Scope) -> list[Tab]:
         return [each for each in scopes if get_scope_id(each) in kept]
 
     listed = [EVERYTHING, *first(organizations, _ORGANIZATIONS), *first(resources, _RESOURCES)]
-    return [_tab(standing, each, changed[get_scope_id(each)], current=get_scope_id(each) == shown) for each in listed]
+    return [
+        _build_tab(standing, each, changed[get_scope_id(each)], current=get_scope_id(each) == shown) for each in listed
+    ]
 
 
-def _tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bool = False) -> Tab:
+def _build_tab(standing: EffectiveSettings, scope: Scope, changed: int, *, current: bool = False) -> Tab:
     label = gettext("Everything") if scope == EVERYTHING else str(scope)
     of = standing.memberships[scope.resource.organization_id].organization.name if scope.resource else ""
     return Tab(label, page_of(scope), 0 if scope == EVERYTHING else changed, current, of)
@@ -73,13 +75,13 @@ def choose(request: HttpRequest) -> HttpResponse:
     standing, search = read_effective_settings(request), search_text(request)
     changed = standing.count_choices()
     organizations = [
-        _tab(standing, Scope(organization=each.organization), changed[organization])
+        _build_tab(standing, Scope(organization=each.organization), changed[organization])
         for organization, each in standing.memberships.items()
         if search.casefold() in each.organization.name.casefold()
     ]
     found = Resource.objects.filter(organization__in=standing.memberships, archived_at__isnull=True)
     named = found.filter(name__icontains=search).order_by("name", "pk")[: _OFFERED + 1]
-    resources = [_tab(standing, Scope(resource=each), changed[each.pk]) for each in named]
+    resources = [_build_tab(standing, Scope(resource=each), changed[each.pk]) for each in named]
     context = {
         "search": search,
         "organizations": organizations[:_OFFERED],

@@ -29,13 +29,13 @@ def describe_quiet_channels(standing: EffectiveSettings, now: datetime) -> list[
             is_snoozed = channel.snoozed_until is not None and channel.snoozed_until > now
             silent[is_snoozed, until].append(str(kind.label))
     return [
-        _words_of_quiet(is_snoozed, len(labels))
+        _describe_quiet(is_snoozed, len(labels))
         % {"channels": join_names(labels), "time": describe_time(until, zone, now)}
         for (is_snoozed, until), labels in silent.items()
     ]
 
 
-def _words_of_quiet(is_snoozed: bool, channels: int) -> str:
+def _describe_quiet(is_snoozed: bool, channels: int) -> str:
     if is_snoozed:
         return ngettext("%(channels)s is snoozed until %(time)s", "%(channels)s are snoozed until %(time)s", channels)
     return ngettext("%(channels)s is quiet until %(time)s", "%(channels)s are quiet until %(time)s", channels)
@@ -79,11 +79,11 @@ def _count_messages(by_channel: Mapping[str, int]) -> list[str]:
     for kind in Channel.Kind:
         count = by_channel.get(kind, 0)
         if count:
-            found.append(_words_of_messages(kind, count) % {"number": number(count)})
+            found.append(_describe_messages(kind, count) % {"number": number(count)})
     return found
 
 
-def _words_of_messages(kind: Channel.Kind, count: int) -> str:
+def _describe_messages(kind: Channel.Kind, count: int) -> str:
     if kind == Channel.Kind.EMAIL:
         return ngettext("%(number)s e-mail", "%(number)s e-mails", count)
     if kind == Channel.Kind.IOS:

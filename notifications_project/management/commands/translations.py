@@ -50,7 +50,7 @@ class Command(BaseCommand):
             if check:
                 _restore(catalogues, before)
         if check:
-            problems += [f"{_short(path)} is not up to date: run manage.py translations" for path in stale]
+            problems += [f"{_shorten(path)} is not up to date: run manage.py translations" for path in stale]
         if problems:
             raise CommandError("\n".join(problems))
         self.stdout.write("Every text is translated.")
@@ -75,7 +75,7 @@ def _update(catalogues: list[Path]) -> list[str]:
     for po in catalogues:
         po.write_text("\n\n".join(map(_set_in_french, _DATES.sub("", po.read_text()).split("\n\n"))))
         _run("msgfmt", "--check-format", "-o", str(po.with_suffix(".mo")), str(po))
-        problems += [f"{_short(po)} has no translation of {text}" for text in _list_missing(po)]
+        problems += [f"{_shorten(po)} has no translation of {text}" for text in _list_missing(po)]
     return problems
 
 
@@ -117,5 +117,5 @@ def _restore(catalogues: list[Path], before: dict[Path, bytes]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _short(path: Path) -> Path:
+def _shorten(path: Path) -> Path:
     return path.relative_to(settings.BASE_DIR)

@@ -526,14 +526,14 @@ def test_two_workers_tell_it_once(waited: Channel, meanwhile: Meanwhile, pump: R
 def test_two_workers_in_the_middle_of_it_tell_it_once(
     waited: Channel, meanwhile: Meanwhile, pump: Run, receiver: Receiver
 ) -> None:
-    meanwhile(digests, "_digest", digests.send_due)
+    meanwhile(digests, "_create_digest", digests.send_due)
     digests.send_due()
     meanwhile.end()
     pump()
     assert len(receiver.requests) == 1
 
 
-@pytest.mark.parametrize("step", ["_digest", "_cancel"])
+@pytest.mark.parametrize("step", ["_create_digest", "_cancel"])
 def test_a_worker_that_is_killed_leaves_it_to_the_next(
     step: str, waited: Channel, monkeypatch: pytest.MonkeyPatch, pump: Run, receiver: Receiver
 ) -> None:
@@ -574,8 +574,10 @@ def test_what_is_turned_off_meanwhile_is_not_told(waited: Channel, alice: User, 
 def test_what_becomes_due_while_a_worker_waits_for_its_locks_is_left_to_the_pump(
     waited: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = digests._waiting
-    monkeypatch.setattr(digests, "_waiting", lambda now: original(now - timedelta(seconds=20)))  # it waited that long
+    original = digests._find_waiting
+    monkeypatch.setattr(
+        digests, "_find_waiting", lambda now: original(now - timedelta(seconds=20))
+    )  # it waited that long
     Delivery.objects.update(quiet_until=clock.now() - timedelta(minutes=1))
     soon = clock.now() + timedelta(seconds=50)
     Delivery.objects.filter(event__type="git.push").update(due_at=soon)
@@ -593,7 +595,7 @@ def test_a_channel_that_is_removed_meanwhile_is_told_nothing(waited: Channel, me
 
 
 def test_a_digest_is_removed_with_its_channel(waited: Channel, meanwhile: Meanwhile) -> None:
-    meanwhile(digests, "_digest", lambda: services.remove(waited))
+    meanwhile(digests, "_create_digest", lambda: services.remove(waited))
     digests.send_due()
     meanwhile.end()
     assert digest().outcome == "The channel was removed"

@@ -146,7 +146,7 @@ def test_a_report_that_cannot_be_understood_does_not_have_all_of_them_sent_again
         def description(self) -> str:
             raise ValueError("rotten")
 
-    bounces._hear(None, Report(), "Provider")
+    bounces._handle_report(None, Report(), "Provider")
     assert "id 17" in caplog.text
 
 

@@ -47,8 +47,8 @@ class Command(AnsweringCommand):
         name, email = check_name(options["name"]), check_email(options["admin"])
         admin, admin_created = get_or_create_user(email)
         about_password = give_password(admin, admin_created, options["password"], "The administrator")
-        organization, created = _organization(name, admin, new=options["new"])
-        secret, note = _token(admin, organization) if options["token"] else (None, "")
+        organization, created = _get_or_create_organization(name, admin, new=options["new"])
+        secret, note = _create_token(admin, organization) if options["token"] else (None, "")
         self.answer(
             options["json"],
             organization=organization.public_id,
@@ -62,7 +62,7 @@ class Command(AnsweringCommand):
         )
 
 
-def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, bool]:
+def _get_or_create_organization(name: str, admin: User, *, new: bool) -> tuple[Organization, bool]:
     """Find or make the organization of this name and administrator. Raises CommandError if the name is taken."""
     name = normalize_text(name)
     teams = Organization.objects.filter(kind=Organization.Kind.TEAM).order_by("created_at", "pk")
@@ -80,7 +80,7 @@ def _organization(name: str, admin: User, *, new: bool) -> tuple[Organization, b
     return organizations.create_organization(name=name, admin=admin), True
 
 
-def _token(admin: User, organization: Organization) -> tuple[str | None, str]:
+def _create_token(admin: User, organization: Organization) -> tuple[str | None, str]:
     """Return the text of a new token, or None, and a sentence that says why there is none."""
     made = ApiToken.objects.filter(user=admin, organization=organization, name=TOKEN_NAME)
     for token in made:

@@ -30,7 +30,7 @@ class Command(AnsweringCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        email, name = check_email(options["email"]), _checked_name(options["name"])
+        email, name = check_email(options["email"]), _check_name(options["name"])
         user, created = get_or_create_user(email, name)
         note = give_password(user, created, options["password"], "The user")
         if name and name != user.name:
@@ -38,7 +38,7 @@ class Command(AnsweringCommand):
         self.answer(options["json"], user=user.public_id, email=user.email, name=user.name, created=created, note=note)
 
 
-def _checked_name(name: str) -> str:
+def _check_name(name: str) -> str:
     form = ProfileForm({"name": name, "time_zone": "UTC"})
     if not form.is_valid():
         raise CommandError(f"The name cannot be used: {form.errors['name'][0]}")
