@@ -123,10 +123,10 @@ class ResourceDetail(OrganizationAPIView):
     permissions = {"PATCH": Permission.MANAGE_RESOURCES}
 
     def get(self, request: Request, owner: UUID, resource: UUID) -> Response:
-        return Response(serialize_resource(self._resource(resource)))
+        return Response(serialize_resource(self._find_resource(resource)))
 
     def patch(self, request: Request, owner: UUID, resource: UUID) -> Response:
-        found = self._resource(resource)
+        found = self._find_resource(resource)
         sent = parse_resource_changes(request.data, {"name", "archived"})
         try:
             changed = _change(found, sent, self.user)
@@ -134,7 +134,7 @@ class ResourceDetail(OrganizationAPIView):
             raise make_invalid({"name": str(problem)}) from None
         return Response(serialize_resource(changed))
 
-    def _resource(self, resource: UUID) -> Resource:
+    def _find_resource(self, resource: UUID) -> Resource:
         found = self.organization.resources.for_ids(resource).first()
         if found is None:
             raise NotFound("There is no such application or add-on in this organization.")

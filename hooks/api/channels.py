@@ -73,7 +73,7 @@ class ChannelDetail(ChannelAPIView):
 
     def put(self, request: Request, kind: str) -> Response:
         known = kind in services.WITH_ENDPOINT and not _is_there(self.list_channels()[kind])
-        sent = self._sent(request, kind if known else self.get_channel(kind).kind)
+        sent = self._read_sent(request, kind if known else self.get_channel(kind).kind)
         secret = ""
         with answer_field_errors():
             if kind in services.WITH_ENDPOINT:
@@ -85,7 +85,7 @@ class ChannelDetail(ChannelAPIView):
 
     def patch(self, request: Request, kind: str) -> Response:
         channel = self.get_channel(kind)
-        sent = self._sent(request, kind)
+        sent = self._read_sent(request, kind)
         with answer_field_errors():
             if channel.endpoint and sent.keys() & _LEADS.keys():
                 stands = _serialize_destination(channel.endpoint)
@@ -100,7 +100,7 @@ class ChannelDetail(ChannelAPIView):
             services.remove(self.get_channel(kind))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def _sent(self, request: Request, kind: str) -> dict[str, Any]:
+    def _read_sent(self, request: Request, kind: str) -> dict[str, Any]:
         """Parse the writable fields of a request. Read-only ones are dropped: the JSON of a GET can be sent back."""
         sent = {name: value for name, value in check_body(request.data).items() if name not in _READ_ONLY}
         leads = _LEADS if kind in services.WITH_ENDPOINT else {}
@@ -137,7 +137,7 @@ class ChannelTest(ChannelAPIView):
         channel, sent = self.get_channel(kind), check_body(request.data)
         check(sent, {"event_type": str, "device": str})
         try:
-            endpoint = self._endpoint(channel, sent.get("device"))
+            endpoint = self._choose_endpoint(channel, sent.get("device"))
             delivery = test_sends.send_endpoint_test(
                 endpoint, sent.get("event_type") or choose_first_type([]), self.user
             )
@@ -145,7 +145,7 @@ class ChannelTest(ChannelAPIView):
             raise make_invalid({"event_type": str(problem)}) from None
         return Response({"delivery": delivery.public_id}, status=status.HTTP_202_ACCEPTED)
 
-    def _endpoint(self, channel: Channel, device: str | None) -> Endpoint:
+    def _choose_endpoint(self, channel: Channel, device: str | None) -> Endpoint:
         """Return the endpoint for the test: for iOS of the given device, else of the first by name."""
         if channel.endpoint:
             return channel.endpoint

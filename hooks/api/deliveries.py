@@ -41,13 +41,13 @@ class DeliveryAPIView(OrganizationAPIView):
     def serialize(self, delivery: Delivery) -> dict[str, Any]:
         if privacy.is_private(delivery):
             return serialize_private_delivery(delivery, self._whose[delivery.pk])
-        return serialize_delivery(delivery, workers=self._workers_running)
+        return serialize_delivery(delivery, workers=self._has_running_workers)
 
     def look(self, deliveries: Sequence[Delivery]) -> None:
         """Read whose own channels these deliveries go to, before `json` is called for them."""
         self._whose = privacy.find_owners(deliveries)
 
-    def _workers_running(self) -> bool:
+    def _has_running_workers(self) -> bool:
         return has_running_workers(self.request._request)
 
 

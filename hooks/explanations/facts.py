@@ -89,7 +89,7 @@ class Facts:
         rules = OrganizationRules.read(organization, {event.type}, list(concerned.values()))
         facts = cls(event, people, outsiders, rules, viewer, workers)
         facts._read_deliveries(typed)
-        channels = Channel.objects.filter(user__in=facts._users())
+        channels = Channel.objects.filter(user__in=facts._list_users())
         facts.channels = {(channel.user_id, channel.kind): channel for channel in channels}
         return facts
 
@@ -121,7 +121,7 @@ class Facts:
             each for each in self.outsiders if each.address.lower() in named or self.then.get(each.make_key(Kind.EMAIL))
         ]
 
-    def _users(self) -> list[UUID]:
+    def _list_users(self) -> list[UUID]:
         return [each.user_id for person in self.people if (each := person.membership)]
 
     def _find_owed(self) -> dict[Key, PlannedDelivery]:
@@ -143,7 +143,7 @@ class Facts:
         # By their endpoints: an event may have ten thousand deliveries, of which these are few.
         mails = Endpoint.objects.mails().filter(organization=self.organization).without_secrets()
         addresses = list(find_rows(mails, "lower", lowers))
-        own = Endpoint.objects.filter(organization__in=self._users()).exclude(kind=Endpoint.Kind.EMAIL)
+        own = Endpoint.objects.filter(organization__in=self._list_users()).exclude(kind=Endpoint.Kind.EMAIL)
         endpoints = {each.pk: each for each in [*addresses, *own.select_related("channel").without_secrets()]}
         self.disabled = {endpoint.address.lower() for endpoint in addresses if endpoint.disabled_at}
         found: dict[Key, list[Delivery]] = defaultdict(list)

@@ -50,14 +50,14 @@ class Option:
         if self.choices and value not in dict(self.choices):
             return gettext("Choose one of %(names)s.") % {"names": ", ".join(dict(self.choices))}
         if self.check:
-            return self._problem_of_check(value, self.check)
+            return self._explain_check(value, self.check)
         if len(value) > self.most or not value.isprintable():
             return gettext("At most %(number)s printable characters.") % {"number": self.most}
         if self.pattern and not re.fullmatch(self.pattern, value):
             return gettext(self.problem)
         return ""
 
-    def _problem_of_check(self, value: str, check: Callable[[str], None]) -> str:
+    def _explain_check(self, value: str, check: Callable[[str], None]) -> str:
         if len(value) > self.most:
             return gettext("At most %(number)s characters.") % {"number": self.most}
         try:

@@ -97,9 +97,9 @@ class Discord(Format):
         title = self.get_option(notification, "thread_name")
         if title and not parts.has_parameter(notification.address, "thread_id"):
             body["thread_name"] = title
-        return parts.build_json_message(body, url=self._url(notification.address))
+        return parts.build_json_message(body, url=self._build_url(notification.address))
 
-    def _url(self, address: str) -> str:
+    def _build_url(self, address: str) -> str:
         """Add `wait`, else Discord reports no errors, and the current API version unless the URL names one."""
         if self.is_meant_by(address):
             address = parts.replace_path(address, lambda path: re.sub(r"^/api/(?=webhooks/)", _CURRENT, path))

@@ -129,7 +129,7 @@ class EffectiveSettings:
         own = key in chosen
         if missing := self.missing.get(channel):
             return SettingCell(event_type, channel, State.OFF, own, missing.long, usable=False)
-        told = _tell_own_choice(chosen[key]) if own else self._inherited(event_type, channel, scope)
+        told = _tell_own_choice(chosen[key]) if own else self._find_inherited(event_type, channel, scope)
         return SettingCell(
             event_type, channel, told.state, own, told.why, self._differs(event_type, channel, scope, told)
         )
@@ -144,7 +144,7 @@ class EffectiveSettings:
         if base is None:
             base = get_default(event_type, channel, self.memberships[organization].role).on
             if not base and channel == Kind.EMAIL:
-                telling = [hook for hook in self._asking(organization, event_type) if not hook.unsubscribed]
+                telling = [hook for hook in self._find_asking(organization, event_type) if not hook.unsubscribed]
                 base = any(not hook.restricted for hook in telling)
                 exceptions = {} if base else {each: True for hook in telling for each in hook.resources}
         exceptions |= {key: on for key, on in chosen.items() if key and self._is_of(key, organization)}
@@ -155,39 +155,39 @@ class EffectiveSettings:
 
     # --- What is wider -----------------------------------------------------------------------------------------
 
-    def _inherited(self, event_type: str, channel: str, scope: Scope) -> CellState:
+    def _find_inherited(self, event_type: str, channel: str, scope: Scope) -> CellState:
         """Return the setting that holds where nothing was chosen for just this scope."""
         chosen = self.chosen.get((event_type, channel), {})
         if scope == EVERYTHING:
-            return self._default_of_everything(event_type, channel)
+            return self._find_general_default(event_type, channel)
         organization = get_organization_id(scope)
         if scope.resource and organization in chosen:
             name = self.memberships[organization].organization.name
             return _tell_wider_choice(name, chosen[organization])
         if None in chosen:
             return _tell_general_choice(chosen[None])
-        return self._default(event_type, channel, organization, scope.resource.pk if scope.resource else None)
+        return self._find_default(event_type, channel, organization, scope.resource.pk if scope.resource else None)
 
-    def _default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> CellState:
+    def _find_default(self, event_type: str, channel: str, organization: UUID, resource: UUID | None) -> CellState:
         """In one organization; `resource` None: for whatever it has."""
         if channel != Kind.EMAIL:
             return CellState(State.OFF, gettext("Off until you turn it on"))
         membership = self.memberships[organization]
         if get_default(event_type, channel, membership.role).on:
             return CellState(State.ON, _explain_default(event_type, membership))
-        asking = self._asking(organization, event_type)
+        asking = self._find_asking(organization, event_type)
         telling = [hook for hook in asking if not hook.unsubscribed]
         whole = [hook for hook in telling if not hook.restricted or (resource and resource in hook.resources)]
         some = [hook for hook in telling if hook.resources] if resource is None else []
         return _tell_hooks(membership.organization.name, whole, some, asking, is_decided_by_hooks(event_type, channel))
 
-    def _default_of_everything(self, event_type: str, channel: str) -> CellState:
+    def _find_general_default(self, event_type: str, channel: str) -> CellState:
         if channel != Kind.EMAIL:
             return CellState(State.OFF, gettext("Off until you turn it on"))
         if get_default(event_type, channel).on:
             return CellState(State.ON, gettext("On by default"))
         each = [
-            (membership.organization.name, self._default(event_type, channel, organization, None))
+            (membership.organization.name, self._find_default(event_type, channel, organization, None))
             for organization, membership in self.memberships.items()
         ]
         states = {told.state for _, told in each}
@@ -198,7 +198,7 @@ class EffectiveSettings:
         state = states.pop() if len(states) == 1 else State.PARTLY
         return CellState(state, _describe_everywhere(event_type, channel) % {"where": _join_places(each)})
 
-    def _asking(self, organization: UUID, event_type: str) -> list[Naming]:
+    def _find_asking(self, organization: UUID, event_type: str) -> list[Naming]:
         return [hook for hook in self.hooks.get(organization, ()) if event_type in hook.types]
 
     # --- What is narrower --------------------------------------------------------------------------------------

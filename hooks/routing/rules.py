@@ -127,9 +127,9 @@ class OrganizationRules:
             for hook in self.find_asking_hooks(event)
             if hook.endpoint_id is not None and (to := self.endpoints[hook.endpoint_id])
         ]
-        return webhooks + self._mails(event) + self._to_channels(event)
+        return webhooks + self._plan_mails(event) + self._plan_for_channels(event)
 
-    def _mails(self, event: Event) -> list[PlannedDelivery]:
+    def _plan_mails(self, event: Event) -> list[PlannedDelivery]:
         """Plan one delivery for each person, however many rules say so; none for members who turned it off."""
         mails: dict[str, PlannedDelivery] = {}
         unwanted = {find_subject_address(event)}
@@ -142,10 +142,10 @@ class OrganizationRules:
             mails[lower].add(reason, hook.pk if hook else None, hook is not None and hook.paused)
 
         own: list[tuple[Member, Reason]] = []
-        for member in self._who_may_be_mailed(event.type):
+        for member in self._find_mailable(event.type):
             decision = self.choices.decide(member, event.type, Channel.Kind.EMAIL, event.resource_id)
             if decision.on:
-                own.append((member, self._because(event, member, decision)))
+                own.append((member, self._find_reason(event, member, decision)))
             elif decision.chosen:
                 unwanted.add(member.email.lower())
         for hook in self.find_asking_hooks(event):
@@ -159,33 +159,33 @@ class OrganizationRules:
                     owed.quiet_until = self.quiet.find_end(whose.user_id, Channel.Kind.EMAIL, event.type)
         return list(mails.values())
 
-    def _who_may_be_mailed(self, event_type: str) -> Iterable[Member]:
+    def _find_mailable(self, event_type: str) -> Iterable[Member]:
         """The members of whom a choice or the default says anything about mails of a type."""
         known = catalogue.EVENT_TYPES.get(event_type)
         if known and (known.email_default == EmailDefault.ON or known.subject == catalogue.Subject.HOOK):
             return self.members
-        return self._who_chose(event_type, Channel.Kind.EMAIL)
+        return self._find_choosers(event_type, Channel.Kind.EMAIL)
 
-    def _who_chose(self, event_type: str, channel: str) -> Iterator[Member]:
+    def _find_choosers(self, event_type: str, channel: str) -> Iterator[Member]:
         users = set(self.choices.find_choosers(event_type, channel))
         return (member for member in self.members if member.user_id in users) if users else iter(())
 
-    def _to_channels(self, event: Event) -> list[PlannedDelivery]:
+    def _plan_for_channels(self, event: Event) -> list[PlannedDelivery]:
         """To members' own channels, where they turned it on."""
         owed = []
         concerned = find_subject_channel(event)
         for channel in (kind for kind in list_kinds() if kind not in {Channel.Kind.EMAIL, concerned}):
-            for member in self._who_chose(event.type, channel):
+            for member in self._find_choosers(event.type, channel):
                 decision = self.choices.decide(member, event.type, channel, event.resource_id)
                 if not decision.on:
                     continue
                 quiet_until = self.quiet.find_end(member.user_id, channel, event.type)
                 for to in self.reach.to.get((member.user_id, channel), ()):
-                    reasons, held = [self._because(event, member, decision)], to.disabled_at is not None
+                    reasons, held = [self._find_reason(event, member, decision)], to.disabled_at is not None
                     owed.append(PlannedDelivery(event.pk, to, "", reasons, held=held, quiet_until=quiet_until))
         return owed
 
-    def _because(self, event: Event, member: Member, decision: Decision) -> Reason:
+    def _find_reason(self, event: Event, member: Member, decision: Decision) -> Reason:
         if decision.chosen:
             return self.settings[decision.by]
         if catalogue.EVENT_TYPES[event.type].subject == catalogue.Subject.HOOK:

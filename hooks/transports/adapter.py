@@ -125,7 +125,7 @@ class Adapter:
 
         Raises ForbiddenAddress, NoReply or an error of `requests`.
         """
-        connection = self._connection(request)
+        connection = self._get_connection(request)
         connection.trace = trace = self.trace
         try:
             if connection.sock is None:
@@ -153,7 +153,7 @@ class Adapter:
         if not reply.leaves_nothing or _is_distrusted(request.key) or not is_quiet(connection.sock):
             _forget(connection, request.key)
 
-    def _connection(self, request: Prepared) -> _Checked:
+    def _get_connection(self, request: Prepared) -> _Checked:
         key = request.key
         connection = self.connections.get(key)
         if connection is None:

@@ -147,7 +147,7 @@ class Connection:
 
     async def _ask(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply | None:
         """Return the answer, or None if the connection was closed without one."""
-        link = self._link = self._link or _Link(self._client())
+        link = self._link = self._link or _Link(self._make_client())
         link.users += 1
         try:
             return await self._exchange(link, path, headers, body, trace)
@@ -176,7 +176,7 @@ class Connection:
                     break
         return Reply(response.status_code, dict(response.headers), bytes(read[:_READ]))
 
-    def _client(self) -> httpx.AsyncClient:
+    def _make_client(self) -> httpx.AsyncClient:
         # The second connection is for the time in which the first one ends; until then all requests share the first.
         limits = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=None)
         transport = httpx.AsyncHTTPTransport(

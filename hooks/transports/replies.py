@@ -66,8 +66,8 @@ class Reply:
         self._understood: dict[bytes, list[bytes]] = {}
         for line in lines[1:-2]:
             self._add(line)
-        self._closes = said[1] == b"0" or self._says_close()
-        self._length, self._chunked, self.codings = self._framing(old=said[1] == b"0")
+        self._closes = said[1] == b"0" or self._is_last()
+        self._length, self._chunked, self.codings = self._read_framing(old=said[1] == b"0")
 
     def get(self, name: str) -> str:
         """Return the first header of this name, in lower case, among those in `_UNDERSTOOD`; empty if there is none."""
@@ -130,11 +130,11 @@ class Reply:
         joined = b",".join(self._understood.get(name, []))
         return [part.strip().lower() for part in joined.split(b",")] if joined else []
 
-    def _says_close(self) -> bool:
+    def _is_last(self) -> bool:
         said = {*self._list(b"connection"), *self._list(b"proxy-connection")}
         return b"close" in said or b"upgrade" in said
 
-    def _framing(self, *, old: bool) -> tuple[int | None, bool, list[str]]:
+    def _read_framing(self, *, old: bool) -> tuple[int | None, bool, list[str]]:
         """Return the length of the body (None: chunked, or until the end), whether it is chunked, and its codings."""
         lengths, transfer = self._list(b"content-length"), self._list(b"transfer-encoding")
         packed = [part.decode("latin-1") for part in self._list(b"content-encoding")]

@@ -30,20 +30,20 @@ class CounterCache(BaseCache):
         super().__init__(params)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        found = Counter.objects.filter(pk=self._pk(key, version), expires_at__gt=timezone.now())
+        found = Counter.objects.filter(pk=self._build_key(key, version), expires_at__gt=timezone.now())
         value = found.values_list("value", flat=True).first()
         return default if value is None else json.loads(value)
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         Counter.objects.bulk_create(
-            [self._row(key, value, timeout, version)],
+            [self._build_row(key, value, timeout, version)],
             update_conflicts=True,
             unique_fields=["key"],
             update_fields=["value", "expires_at"],
         )
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        row = self._row(key, value, timeout, version)
+        row = self._build_row(key, value, timeout, version)
         over = Counter.objects.filter(pk=row.key, expires_at__lte=timezone.now())
         if over.update(value=row.value, expires_at=row.expires_at):
             return True
@@ -57,23 +57,25 @@ class CounterCache(BaseCache):
         return True
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        there = Counter.objects.filter(pk=self._pk(key, version), expires_at__gt=timezone.now())
-        return bool(there.update(expires_at=self._expires_at(timeout)))
+        there = Counter.objects.filter(pk=self._build_key(key, version), expires_at__gt=timezone.now())
+        return bool(there.update(expires_at=self._compute_expiry(timeout)))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        return bool(Counter.objects.filter(pk=self._pk(key, version)).delete()[0])
+        return bool(Counter.objects.filter(pk=self._build_key(key, version)).delete()[0])
 
     def clear(self) -> None:
         Counter.objects.all().delete()
 
-    def _row(self, key: Any, value: Any, timeout: Any, version: int | None) -> Counter:
-        return Counter(key=self._pk(key, version), value=json.dumps(value), expires_at=self._expires_at(timeout))
+    def _build_row(self, key: Any, value: Any, timeout: Any, version: int | None) -> Counter:
+        return Counter(
+            key=self._build_key(key, version), value=json.dumps(value), expires_at=self._compute_expiry(timeout)
+        )
 
-    def _pk(self, key: Any, version: int | None) -> str:
+    def _build_key(self, key: Any, version: int | None) -> str:
         """Return a hash of the key: it has a fixed length, and the table shows nobody's address."""
         return hashlib.sha256(self.make_key(key, version).encode(errors="surrogatepass")).hexdigest()
 
-    def _expires_at(self, timeout: Any) -> datetime:
+    def _compute_expiry(self, timeout: Any) -> datetime:
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         return _FOR_EVER if seconds is None else timezone.now() + timedelta(seconds=seconds)
 

@@ -139,14 +139,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expect_by(self, seconds: float) -> None:
         self._expect_nothing()
-        self._deadline = self.loop.call_later(seconds, self._too_late, seconds)
+        self._deadline = self.loop.call_later(seconds, self._end_if_late, seconds)
 
     def _expect_nothing(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _too_late(self, seconds: float) -> None:
+    def _end_if_late(self, seconds: float) -> None:
         self._deadline = None
         if self.flow.read_paused:  # this side does not read yet, as an earlier request is not answered
             self._expect_by(seconds)

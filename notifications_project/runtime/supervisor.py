@@ -102,7 +102,7 @@ class Supervisor:
         for descriptor in (self._beats, self._beats_in):
             os.set_blocking(descriptor, False)
         self._guard = start_guard()
-        self._before = {number: signal.signal(number, self._signalled) for number in self._stop_signals()}
+        self._before = {number: signal.signal(number, self._note_signal) for number in self._stop_signals()}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wakeup_in, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._before)  # a parent may have blocked them
@@ -146,10 +146,10 @@ class Supervisor:
                 if not child.replaced:
                     raise ChildDied(child.name, child.process.returncode)
                 self._replace(child, "stands still" if child.process.returncode == STANDS_STILL else "has died")
-            elif child.replaced and not self._hears(child):
+            elif child.replaced and not self._is_alive(child):
                 self._replace(child, "is silent")
 
-    def _hears(self, child: Child) -> bool:
+    def _is_alive(self, child: Child) -> bool:
         """Tell whether a child has written to its pipe within SILENCE."""
         with contextlib.suppress(BlockingIOError):
             if os.read(self._beats, 4096):
@@ -231,7 +231,7 @@ class Supervisor:
         hung_up = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]  # ignored under nohup
         return [signal.SIGINT, signal.SIGTERM, *hung_up]
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self.stop_requests += 1
 
     def _sleep(self, timeout: float) -> None:
