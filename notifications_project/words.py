@@ -16,12 +16,6 @@ def number(value: int) -> str:
     return number_format(value, force_grouping=True)
 
 
-def format_plural(count: int, forms: str) -> str:
-    """Write a number and an English word: `plural(3, "delivery,deliveries")`. `ngettext` does it in every language."""
-    one, many = forms.split(",")
-    return f"{number(count)} {one if count == 1 else many}"
-
-
 def format_span(seconds: float) -> str:
     """Write a length of time in its largest unit: "12 s", "4 min", "3 h", "2 days"."""
     whole = round(seconds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from events.catalogue import Outcome
 from hooks.formats import parts
 from hooks.formats.base import Format
@@ -22,7 +24,7 @@ _PRIORITIES = {Outcome.GOOD: "10", Outcome.BAD: "10", Outcome.NEUTRAL: "5"}
 class Apns(Format):
     name = "apns"
     label = "iOS push"
-    help = "An alert on the iPhones and iPads of a person."
+    help = _("An alert on the iPhones and iPads of a person.")
     transport = Transport.APNS
     signed = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_noop as _
 
 from events import catalogue
 from events.catalogue import Category, Outcome
@@ -21,7 +22,7 @@ _EDGES = {Outcome.GOOD: "#15734a", Outcome.BAD: "#b42424", Outcome.NEUTRAL: "#8a
 class Mail(Format):
     name = "mail"
     label = "E-mail"
-    help = "A short text and HTML mail."
+    help = _("A short text and HTML mail.")
     transport = Transport.SMTP
     signed = False
 

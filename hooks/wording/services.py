@@ -275,12 +275,12 @@ SERVICES: dict[str, Words] = {
         ),
     ),
     "hook.disabled channel_disabled": Words(
-        what=(_("your channel %(channel)s was stopped"), _("a channel of yours was stopped")),
-        title=(_("Your channel %(channel)s was stopped"), _("A channel of yours was stopped")),
+        what=(_("your channel %(channel)s was disabled"), _("a channel of yours was disabled")),
+        title=(_("Your channel %(channel)s was disabled"), _("A channel of yours was disabled")),
         line=(
-            _("Your channel %(channel)s, which had been failing since %(since)s, was stopped"),
-            _("Your channel %(channel)s is not tried any more"),
-            _("A channel of yours is not tried any more"),
+            _("Your channel %(channel)s, which had been failing since %(since)s, was disabled"),
+            _("Nothing is sent to your channel %(channel)s any more"),
+            _("Nothing is sent to a channel of yours any more"),
         ),
     ),
     "hook.recovered channel_recovered": Words(

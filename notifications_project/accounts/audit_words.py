@@ -100,12 +100,18 @@ def write_sentence(entry: AuditEntry) -> SafeString:
     else:
         sentence = gettext("%(actor)s changed %(target)s (%(action)s)")
     named = {"actor": "<b>{actor}</b>", "target": "<b>{target}</b>", "action": "{action}"}
-    return format_html(sentence % named, actor=_name_actor(entry), target=entry.target, action=entry.action)
+    return format_html(sentence % named, actor=_name_actor(entry), target=_name_target(entry), action=entry.action)
 
 
 def _name_actor(entry: AuditEntry) -> str:
     is_system = entry.actor_id is None and entry.actor_name == "system"
     return pgettext("audit log", "system") if is_system else entry.actor_name
+
+
+def _name_target(entry: AuditEntry) -> str:
+    """Return the name of what an entry is about; settings for everything are stored with a word instead of a name."""
+    is_everything = entry.action == "notification_settings.changed" and entry.target == "everything"
+    return pgettext("audit log", "everything") if is_everything else entry.target
 
 
 def write_particulars(entry: AuditEntry) -> str:

@@ -23,7 +23,6 @@ from notifications_project.masking import mask
 register = template.Library()
 
 register.filter("unlinked", unlink)
-register.filter("plural", words.format_plural)
 
 
 class Named(Protocol):

@@ -48,6 +48,13 @@ def test_entries_read_as_sentences(action, words):
     assert strip_tags(write_sentence(entry)) == words
 
 
+def test_settings_for_everything_are_named_in_the_language_of_the_page():
+    entry = AuditEntry(actor_name="Ada", action="notification_settings.changed", target="everything")
+    assert strip_tags(write_sentence(entry)) == "Ada changed the notification settings for everything"
+    with translation.override("fr"):
+        assert strip_tags(write_sentence(entry)).endswith("tout")
+
+
 def test_every_action_has_a_sentence():
     sources = [
         path for name in ("hooks", "events", "notifications_project") for path in (BASE_DIR / name).rglob("*.py")

@@ -45,7 +45,7 @@ def test_a_remark_comes_back_as_it_was_stored(remark: Remark) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "200 OK", "No member any more", '{"code":"no_member"}', '{"code":', '{"code":{"code":[]}}', "100 %"]
+    "text", ["", "200 OK", "No longer a member", '{"code":"no_member"}', '{"code":', '{"code":{"code":[]}}', "100 %"]
 )
 def test_a_text_of_somebody_else_stays_text(text: str) -> None:
     again = remarks.decode(remarks.encode(text))
@@ -65,10 +65,10 @@ def test_only_what_others_said_is_cut_and_masked() -> None:
     long = Remark(RemarkCode.LAST_TRY, said=Remark(RemarkCode.SENTENCE, said="503 " + "👍🏽" * 300), tries=10)
     short = remarks.shorten(long, 100)
     assert len(short) <= 100
-    assert short.endswith("👍🏽. That was the last of 10 tries.")
+    assert short.endswith("👍🏽. That was the last of 10 attempts.")
     assert remarks.get_code(short) == "last_try"
     masked = remarks.change_texts(long, lambda said: said[:3])
-    assert (masked, remarks.get_code(masked)) == ("503. That was the last of 10 tries.", "last_try")
+    assert (masked, remarks.get_code(masked)) == ("503. That was the last of 10 attempts.", "last_try")
 
 
 UNKNOWN = remarks.advise("PagerDuty refused it: %(said)s.", said="wrong key")
@@ -98,7 +98,7 @@ def test_a_broken_advice_is_shown_as_it_was_stored(old: str) -> None:
 
 @pytest.mark.usefixtures("french")
 def test_words_are_made_anew_in_another_language() -> None:
-    assert remarks.describe(NESTED) == '« 503 100 % "busy" » That was the last of 10 tries.'
+    assert remarks.describe(NESTED) == '« 503 100 % "busy" » That was the last of 10 attempts.'
     assert remarks.describe("Bad Gateway") == "Bad Gateway"
 
 

@@ -268,7 +268,7 @@ def test_who_leaves_is_told_nothing_more_not_even_what_waits(acme: Organization,
     waiting = list(Delivery.objects.filter(quiet_until__isnull=False).values_list("pk", flat=True))
     organizations.remove_member(organization=acme, user=dave, actor=alice)
     theirs = Delivery.objects.filter(pk__in=waiting)
-    assert set(theirs.values_list("state", "outcome")) == {("cancelled", "No member any more")}
+    assert set(theirs.values_list("state", "outcome")) == {("cancelled", "No longer a member")}
     before = Delivery.objects.count()
     record_all(acme)
     told()

@@ -16,16 +16,17 @@ from django.conf import LazySettings
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from hooks import mail_links
 from hooks.channels import services
 from hooks.endpoints import devices, lookup
 from hooks.manage import rules
 from hooks.models import Channel, Device, Hook
+from hooks.preferences.notification_settings import Choice, choose
 from hooks.remarks import Remark, RemarkCode
 from notifications_project.accounts import email_addresses, invitations
-from notifications_project.accounts.models import AccountMail, Organization, User
+from notifications_project.accounts.models import AccountMail, AuditEntry, Organization, User
 from tests.hooks.pages import add_webhook
 from tests.hooks.people import with_hipchat, with_webhook
 from tests.hooks.pushing import TOKEN
@@ -244,3 +245,20 @@ def test_buttons_of_my_notifications(reader: Reader, acme: Organization, alice: 
     reader.open(browser, reverse("hooks:my-notifications-always"), {"always": "git.push on"})
     reader.open(browser, reverse("hooks:my-notifications-undo"), {"undo": "nonsense"})
     reader.open(browser, f"{reverse('hooks:my-notifications-scopes')}?q=nothing")
+
+
+def test_what_is_stored_of_channels_does_not_depend_on_the_language(
+    acme: Organization, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrap_unless_english(text: str) -> str:
+        return text if translation.get_language() == "en" else f"⟦{text}⟧"
+
+    monkeypatch.setattr(vars(translation)["_trans"], "gettext", wrap_unless_english)
+    with translation.override("fr"):
+        assert str(Channel.Kind.EMAIL.label) == "⟦E-mail⟧"
+        with_webhook(alice)
+        services.snooze(alice, ["email", "webhook"], timezone.now() + timedelta(hours=1))
+        choose(alice, [Choice("job.fail", "email", False)])
+    entries = AuditEntry.objects.filter(organization_id=alice.pk)
+    assert {entry.target for entry in entries} >= {"E-mail", "Webhook", "everything"}
+    assert not [entry for entry in entries if "⟦" in f"{entry.target}{entry.detail}"]

@@ -70,7 +70,7 @@ def test_nothing_of_an_organization_reaches_who_left_it_or_was_removed(
     route()
     assert Delivery.objects.count() == 4
     remove(reachable, acme, reachable if leaves else alice)
-    assert states(acme) == {("cancelled", "No member any more")}
+    assert states(acme) == {("cancelled", "No longer a member")}
     record("git.push")
     route()
     assert Delivery.objects.count() == 4
@@ -83,7 +83,7 @@ def test_what_waits_for_a_quiet_time_ends_too(reachable: User, alice: User, acme
     route()
     remove(reachable, acme, alice)
     services.snooze(reachable, KINDS, None)
-    assert states(acme) == {("cancelled", "No member any more")}
+    assert states(acme) == {("cancelled", "No longer a member")}
     assert not Event.objects.filter(type=digests.TYPE).exists()
 
 
@@ -109,7 +109,7 @@ def test_what_other_organizations_owe_stays(
     intake.record(other, [intake.NewEvent(type="git.push")])
     route()
     remove(reachable, acme, alice)
-    assert states(acme) == {("cancelled", "No member any more")}
+    assert states(acme) == {("cancelled", "No longer a member")}
     assert states(other) == {("pending", "")}
 
 
@@ -227,4 +227,4 @@ def test_forgetting_somebody_twice_changes_nothing(reachable: User, record: Reco
     for _ in range(2):
         with transaction.atomic():
             pending.forget_user(reachable)
-    assert states(acme) == {("cancelled", "Its user was deactivated")}
+    assert states(acme) == {("cancelled", "The user was deactivated")}

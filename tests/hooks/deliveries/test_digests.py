@@ -568,7 +568,7 @@ def test_what_is_turned_off_meanwhile_is_not_told(waited: Channel, alice: User, 
     digests.send_due()
     meanwhile.end()
     assert len(folded()) == 2
-    assert Delivery.objects.get(event__type="git.push").outcome == "Its user turned this off"
+    assert Delivery.objects.get(event__type="git.push").outcome == "The user turned this off"
 
 
 def test_what_becomes_due_while_a_worker_waits_for_its_locks_is_left_to_the_pump(

@@ -78,7 +78,7 @@ def test_it_takes_none_of_the_ten_away_and_moves_none(
     assert (after.due_at, after.tries, after.extra_tries, after.scheduled_at) == (before, 3, 1, None)
     assert "attempt 3 of 10" in delivery_sentences.describe_state(after)
     assert list(after.attempts.order_by("number").values_list("number", flat=True)) == [1, 2, 3]
-    assert "extra try" in after.attempts.latest("number").explanation
+    assert "extra attempt" in after.attempts.latest("number").explanation
 
 
 def test_after_the_ninth_it_is_not_the_last(failed_twice: Delivery, pump: Run, receiver: Receiver, alice: User) -> None:
@@ -126,7 +126,7 @@ def differ(one: datetime | None, other: datetime | None) -> timedelta:
     return abs(one - other)
 
 
-@pytest.mark.parametrize("what", ["extra try", "test"])
+@pytest.mark.parametrize("what", ["extra attempt", "test"])
 def test_it_moves_no_probe(
     what: str, webhook: Make, record: Record, pump: Run, receiver: Receiver, alice: User
 ) -> None:

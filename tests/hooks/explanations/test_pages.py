@@ -96,7 +96,7 @@ def test_a_filter_knows_who_was_told_in_a_digest_or_by_a_channel(record: Record,
     event = routed(record, "git.push")
     found = lambda told: [each.user for each in people.find_members(event, told=told)[0]]  # noqa: E731
     assert (found(True), found(False)) == ([dave], [alice])
-    Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome="No member any more")
+    Delivery.objects.filter(event=event).update(state="cancelled", due_at=None, outcome="No longer a member")
     assert (found(True), found(False)) == ([], [alice, dave])
     Delivery.objects.filter(event=event).update(digest=uuid4())  # the reference decides, not the text of the outcome
     assert (found(True), found(False)) == ([dave], [alice])

@@ -163,7 +163,7 @@ CASES = [
     Case(403, said("web.incoming_webhook.permissions.app_error", status=403), "gone", "Whoever made this webhook"),
     Case(400, said("web.incoming_webhook.text.app_error"), "failed", "Mattermost found no text in this message."),
     Case(400, said("model.incoming_hook.parse_data.app_error"), "failed", "Mattermost could not read this message."),
-    Case(400, said("something.new", "It rains."), "failed", "400 It rains. The receiver will not take this message"),
+    Case(400, said("something.new", "It rains."), "failed", "400 It rains. The receiver does not accept this message"),
     Case(500, said("app.post.save.app_error", "Unable to save the Post.", 500), "pending", "Unable to save the Post."),
     Case(400, "<html>", "failed", "400"),
     Case(404, {"id": 7}, "pending", "check its path"),

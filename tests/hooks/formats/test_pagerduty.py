@@ -157,7 +157,7 @@ ANSWERS = [
         400,
         {"status": "invalid event", "message": "Event object is invalid", "errors": ["'routing_key' is invalid"]},
         "failed",
-        "PagerDuty refused it: Event object is invalid: 'routing_key' is invalid. No further try.",
+        "PagerDuty refused it: Event object is invalid: 'routing_key' is invalid. No further attempt.",
     ),
     Case(400, "nonsense", "failed", "400 BAD REQUEST."),
     Case(400, {"errors": "none", "message": 5}, "failed", "400 BAD REQUEST."),

@@ -231,7 +231,7 @@ GONE = [
 ]
 OTHERS = [
     *(
-        Case(400, word, "failed", f"({word}). No further try.")
+        Case(400, word, "failed", f"({word}). No further attempt.")
         for word in ("invalid_payload", "no_text", "too_many_attachments", "invalid_blocks", "user_not_found")
     ),
     Case(400, "msg_blocks_too_long", "failed", "Slack finds this message too long"),

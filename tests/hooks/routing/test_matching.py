@@ -183,7 +183,7 @@ def test_who_leaves_is_not_told_what_waited_for_them(
     rules.update_hook(hook, None, paused=False)
     waiting = Delivery.objects.filter(state="pending").values_list("endpoint__address", flat=True)
     assert list(waiting) == [alice.email]
-    assert Delivery.objects.get(endpoint__address=dave.email).outcome == "No member any more"
+    assert Delivery.objects.get(endpoint__address=dave.email).outcome == "No longer a member"
 
 
 def test_who_leaves_is_still_told_by_a_hook_that_names_their_address(

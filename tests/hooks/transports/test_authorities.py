@@ -41,7 +41,9 @@ def test_a_receiver_of_an_unknown_authority_is_refused_with_what_to_do(url: str)
     answer = http.post(notification(url))
     assert answer.code == "tls"
     assert "unable to get local issuer certificate" in answer.text
-    assert answer.text.endswith("If its authority is a private one, give that one's certificate in the webhook's form.")
+    assert answer.text.endswith(
+        "If its authority is a private one, enter the certificate of that authority in the form of the webhook."
+    )
     assert len(answer.text) <= 200
 
 

@@ -108,7 +108,7 @@ def test_a_message_that_apple_does_not_take_has_failed(
     pump()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.tries) == ("failed", 1)
-    assert "No further try" in Attempt.objects.get().explanation
+    assert "No further attempt" in Attempt.objects.get().explanation
     assert Device.objects.exists()
 
 
