@@ -155,7 +155,7 @@ def _list_preparations(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
 
     transformer = Transformer(connection.connection)
 
-    def preparing(field: models.Field[Any, Any]) -> _Prepare:
+    def make_preparation(field: models.Field[Any, Any]) -> _Prepare:
         save = _choose_preparation(field)
 
         def prepare(value: Any) -> str:
@@ -168,4 +168,4 @@ def _list_preparations(fields: list[models.Field[Any, Any]]) -> list[_Prepare]:
 
         return prepare
 
-    return [preparing(field) for field in fields]
+    return [make_preparation(field) for field in fields]

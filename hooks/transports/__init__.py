@@ -14,13 +14,13 @@ from hooks.transports import http, smtp
 Sender = Callable[[Sequence[Notification], Callable[[], bool]], Generator[Answer, None, None]]
 
 
-def _apns(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
+def _send_pushes(notifications: Sequence[Notification], may_start: Callable[[], bool]) -> Generator[Answer, None, None]:
     from hooks.transports import apns  # loads an HTTP/2 client: workers without pushes save its memory
 
     return apns.send(notifications, may_start)
 
 
-def _limited(
+def _send_limited(
     known: Format, notifications: Sequence[Notification], may_start: Callable[[], bool]
 ) -> Generator[Answer, None, None]:
     """Send by HTTP to hosts that limit one sender altogether, and judge what each answer says about that limit."""
@@ -32,8 +32,8 @@ def _limited(
 SENDERS: dict[str, Sender] = {
     Transport.HTTP: http.send,
     Transport.SMTP: smtp.send,
-    Transport.APNS: _apns,
-    **{name: partial(_limited, FORMATS[name]) for name in LIMITED_HOSTS},
+    Transport.APNS: _send_pushes,
+    **{name: partial(_send_limited, FORMATS[name]) for name in LIMITED_HOSTS},
 }
 
 __all__ = ["SENDERS", "Sender"]

@@ -73,7 +73,7 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
         try:
             connection.open()
             opened = True
-            with _watched(connection, attempt):
+            with _watch(connection, attempt):
                 _make_mail(connection, address, message).send()
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
             connection.connection = None
@@ -124,15 +124,15 @@ def post(connection: Any, address: str, message: Message, started: float) -> Ans
 def _make_record(address: str, message: Message) -> dict[str, Any]:
     """Return the record of a mail, without its private link, as more people than the recipient may read it."""
 
-    def shown(text: str) -> str:
+    def hide(text: str) -> str:
         return text.replace(message.private, "…") if message.private else text
 
     headers = {"Subject": message.subject, "From": settings.DEFAULT_FROM_EMAIL, **message.headers}
     return {
         "method": "MAIL",
         "url": address,
-        "headers": {name: shown(value) for name, value in headers.items()},
-        "body": shown(message.body.decode()),
+        "headers": {name: hide(value) for name, value in headers.items()},
+        "body": hide(message.body.decode()),
     }
 
 
@@ -148,7 +148,7 @@ def _judge_provider_error(error: Exception, started: float, request: dict[str, A
 
 
 @contextmanager
-def _watched(connection: Any, attempt: _Attempt) -> Iterator[None]:
+def _watch(connection: Any, attempt: _Attempt) -> Iterator[None]:
     """Cut the connection at the attempt's deadline, and record when the message goes onto the wire."""
     server = getattr(connection, "connection", None)
     if server is None:  # a backend without SMTP
@@ -156,11 +156,11 @@ def _watched(connection: Any, attempt: _Attempt) -> Iterator[None]:
         return
     data = server.data
 
-    def handing_over(message: Any) -> Any:
+    def hand_over(message: Any) -> Any:
         attempt.on_the_wire = True
         return data(message)
 
-    server.data, attempt.sock = handing_over, server.sock
+    server.data, attempt.sock = hand_over, server.sock
     server.sock.settimeout(settings.DELIVERY_TIMEOUT)
     deadlines.get_watcher().watch(attempt)
     try:

@@ -43,7 +43,7 @@ def serialize_invitation(invitation: Invitation) -> dict[str, Any]:
     }
 
 
-def own_invitation_json(invitation: Invitation) -> dict[str, Any]:
+def serialize_own_invitation(invitation: Invitation) -> dict[str, Any]:
     """Return an invitation as JSON for the user whom it invites."""
     whole, organization = serialize_invitation(invitation), invitation.organization
     kept = {name: whole[name] for name in ("id", "role", "state", "invited_by", "expires_at", "created_at")}
@@ -103,7 +103,7 @@ class ResendInvitation(_Managed):
 class MyInvitations(APIView):
     def get(self, request: Request) -> Response:
         found = invitations.list_acceptable(get_signed_in_user(request))[: invitations.MOST_OPEN]
-        return lists.answer_whole(own_invitation_json(each) for each in found)
+        return lists.answer_whole(serialize_own_invitation(each) for each in found)
 
 
 class AnswerInvitation(APIView):
@@ -126,7 +126,7 @@ class AnswerInvitation(APIView):
         except InvitationError as problem:
             raise _make_refusal(problem) from None
         found.refresh_from_db()
-        return Response(own_invitation_json(found))
+        return Response(serialize_own_invitation(found))
 
 
 def _check_email(given: dict[str, Any]) -> str:

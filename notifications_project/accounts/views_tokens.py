@@ -51,7 +51,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 @login_required
 def show_new_token(request: HttpRequest, key: str) -> HttpResponse:
     """Show a token that was just made. No other page ever shows it, and no cache may keep this one."""
-    token = _own(request, key)
+    token = _find_own(request, key)
     context = {"token": token, "secret": one_time_secrets.pop(request, _stash_token(token))}
     return render(request, "accounts/token_made.html", context)
 
@@ -59,7 +59,7 @@ def show_new_token(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def revoke(request: HttpRequest, key: str) -> HttpResponse:
-    token = _own(request, key)
+    token = _find_own(request, key)
     if request.method == "POST":
         revoke_token(token)
         told = gettext("The token %(name)s is revoked. Programs that use it are refused.")
@@ -68,7 +68,7 @@ def revoke(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "accounts/token_revoke.html", {"token": token})
 
 
-def _own(request: HttpRequest, key: str) -> ApiToken:
+def _find_own(request: HttpRequest, key: str) -> ApiToken:
     mine = ApiToken.objects.filter(user=get_signed_in_user(request)).select_related("user", "organization")
     token: ApiToken | None = mine.filter(token_key=key).first()
     if token is None:

@@ -49,11 +49,11 @@ class BoundedBodies:
             else:
                 await self.application(scope, receive, send)
         elif b"transfer-encoding" in headers:
-            await self._chunked(scope, receive, send, limit)
+            await self._read_whole(scope, receive, send, limit)
         else:
             await self.application(scope, receive, send)
 
-    async def _chunked(self, scope: dict[str, Any], receive: Receive, send: Send, limit: int) -> None:
+    async def _read_whole(self, scope: dict[str, Any], receive: Receive, send: Send, limit: int) -> None:
         body, more = b"", True
         while more:
             message = await receive()

@@ -47,7 +47,7 @@ def set_up(request: HttpRequest, kind: str) -> HttpResponse:
     cell = parse_cell(request, kind)
     if kind == Channel.Kind.IOS:
         return _show_ios(request, cell)
-    channel = _own(request, kind)
+    channel = _find_own(request, kind)
     form = build_form(kind, request.POST if request.method == "POST" else None, channel.endpoint if channel else None)
     if form.is_valid() and not form.propose_format():
         try:
@@ -136,7 +136,7 @@ def show_advice(request: HttpRequest) -> HttpResponse:
 @login_required
 def verify_token(request: HttpRequest, kind: str) -> HttpResponse:
     """Verify the token in the sent form, or without its fields the saved token, from the tab."""
-    channel = _own(request, kind)
+    channel = _find_own(request, kind)
     if request.method != "POST":
         return redirect("hooks:channels")
     if "form" in request.POST:
@@ -179,7 +179,7 @@ def preview_form(request: HttpRequest, kind: str) -> HttpResponse:
 
     Nothing is saved, and nothing is sent. GET leads to the form.
     """
-    channel = _own(request, kind)
+    channel = _find_own(request, kind)
     if request.method != "POST":
         return redirect("hooks:channel-set-up", kind)
     _, draft = _read_draft(request, kind, channel)
@@ -212,7 +212,7 @@ def _read_draft(request: HttpRequest, kind: str, channel: Channel | None) -> tup
     return form, Draft(str(Channel.Kind(kind).label), format, address, options, endpoint=endpoint)
 
 
-def _own(request: HttpRequest, kind: str) -> Channel | None:
+def _find_own(request: HttpRequest, kind: str) -> Channel | None:
     """Return the signed-in user's channel, if it is set up. Raises Http404 for kinds that have no form."""
     if kind not in services.WITH_ENDPOINT:
         raise Http404("There is no such channel.")
