@@ -155,7 +155,7 @@ def push(notification: Notification) -> Answer:
     try:
         reply = _exchange(notification, headers, message.body, trace)
     except Unreachable as error:
-        text = advise(_("Apple's push service cannot be reached: %(error)s"), error=str(error))
+        text = advise(_("Apple's push service cannot be reached: %(error)s"), error=error.why)
         return answer("connection", text, transport_down=True)
     except Late:
         text = advise(_("Apple did not answer within %(seconds)s s"), seconds=settings.DELIVERY_TIMEOUT)

@@ -21,7 +21,10 @@ from typing import Any, NamedTuple
 import anyio
 import certifi
 import httpx
+from django.utils.translation import gettext_noop
 from h2.exceptions import H2Error
+
+from hooks.remarks import advise
 
 _CONNECT_SECONDS = 5
 _MOST_CONNECTIONS = 4  # tried for one request, which is sent over two of them at most
@@ -39,7 +42,11 @@ _KEEP_ALIVE = [
 
 
 class Unreachable(Exception):
-    """No connection could be opened, so nothing was sent. The message tells the operator why."""
+    """No connection could be opened, so nothing was sent. `why` tells the operator the reason."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Broken(Exception):
@@ -136,14 +143,14 @@ class Connection:
         except TimeoutError:
             if trace.sent:
                 raise Late from None
-            raise Unreachable("the connection was not answered in time") from None
+            raise Unreachable(advise(gettext_noop("the connection was not answered in time"))) from None
         except Unreachable:
             if trace.sent:  # an earlier connection broke after the request was sent
                 raise Broken from None
             raise
         if trace.sent:
             raise Broken
-        raise Unreachable("every connection was closed at once")
+        raise Unreachable(advise(gettext_noop("every connection was closed at once")))
 
     async def _ask(self, path: str, headers: dict[str, str], body: bytes, trace: Trace) -> Reply | None:
         """Return the answer, or None if the connection was closed without one."""
