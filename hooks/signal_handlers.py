@@ -36,7 +36,7 @@ def add_the_default_hook(sender: object, organization: Organization, **kwargs: A
 
 
 @receiver(member_removed)
-def tell_who_left_no_more(sender: object, organization: Organization, user: User, **kwargs: Any) -> None:
+def cancel_for_former_member(sender: object, organization: Organization, user: User, **kwargs: Any) -> None:
     """Stop telling members who left: hooks no longer name them, and their waiting deliveries are cancelled."""
     for hook in Hook.objects.existing().filter(organization=organization, notify_users=user):
         hook.notify_users.remove(user)
@@ -49,7 +49,7 @@ def send_to_the_new_address(sender: object, user: User, before: str, **kwargs: A
 
 
 @receiver(post_save, sender=User)
-def tell_who_is_deactivated_no_more(
+def cancel_for_deactivated_user(
     sender: object, instance: User, created: bool, update_fields: frozenset[str] | None = None, **kwargs: Any
 ) -> None:
     """However it was done: nothing is matched to them any more, and what waits ends here."""

@@ -121,7 +121,7 @@ def _send_one(connection: Any, pk: UUID) -> Answer | None:
     hooks = find_naming_hooks(endpoint) if endpoint else []
     if endpoint is None or not _is_still_wanted(endpoint, hooks):
         return None
-    if free_at := _find_free_time(endpoint):
+    if free_at := _take_quota(endpoint):
         Endpoint.objects.filter(pk=endpoint.pk).update(ask_at=free_at)
         return None
     message = write(endpoint, hooks)
@@ -132,7 +132,7 @@ def _send_one(connection: Any, pk: UUID) -> Answer | None:
     return answer
 
 
-def _find_free_time(endpoint: Endpoint) -> datetime | None:
+def _take_quota(endpoint: Endpoint) -> datetime | None:
     """Count one unrequested mail against the quotas; return when the next is permitted if one is used up, else None.
 
     Without the quota of the organization, a new one could mail any number of strangers. Without that of the address,

@@ -278,7 +278,7 @@ def _lock(deliveries: Sequence[UUID]) -> tuple[list[_Row], datetime]:
 
 
 def _release(rows: Sequence[_Row], now: datetime) -> int:
-    """Each by itself, at once."""
+    """Have each of these deliveries sent now, without a digest."""
     for some in split_into_chunks([row.pk for row in rows]):
         Delivery.objects.filter(pk__in=some).update(due_at=now, quiet_until=None)
     lanes.touch({row.lane_id for row in rows})

@@ -1,4 +1,8 @@
-"""Rules for an endpoint's address, format and options; problems are given by field."""
+"""Checks of an endpoint's URL, format and options as they are typed; problems are given by field.
+
+The address that a name resolves to is checked again for each request (`transports.outbound`); e-mail addresses are
+checked by `mail.addresses`.
+"""
 
 from __future__ import annotations
 

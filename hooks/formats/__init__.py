@@ -1,4 +1,7 @@
-"""Formats write an event as a message. Each has a file of its own and one line in the registry below."""
+"""Formats write an event as a message. Each has a file of its own and one line in the registry below.
+
+CONTRIBUTING.md, "Adding things", says how to add one. `base`, `parts`, `kinds` and `attachments` are what they share.
+"""
 
 from hooks.formats.apns import Apns
 from hooks.formats.base import Format, HostLimit, Option
@@ -61,7 +64,7 @@ __all__ = [
     "Format",
     "HostLimit",
     "Option",
-    "proposed_for",
-    "transport_to",
-    "webhook_formats",
+    "get_transport",
+    "list_webhook_formats",
+    "propose_format",
 ]

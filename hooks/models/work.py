@@ -42,6 +42,9 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def cancel(self, why: str, now: datetime, digest: Delivery | None = None) -> int:
         """Settle deliveries as cancelled and end their quiet times; return how many.
 
+        `docs/who-is-told.md`, "What ends a waiting delivery", lists who calls this. (`queue.pending._cancel_mails`
+        writes the state by itself, and `engine.settling` that of one delivery which nothing can be sent for.)
+
         `digest` is the delivery in which they are told instead.
         """
         cancelled = Delivery.State.CANCELLED

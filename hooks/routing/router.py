@@ -125,7 +125,7 @@ def _route_organization(owner: UUID) -> int:
     waiting = _round.find_waiting().filter(organization=organization)
     events = list(annotate_subject(waiting).order_by("pk")[:CHUNK])
     rules = OrganizationRules.read(organization, {event.type for event in events})
-    rules.hold_what_is_disabled()
+    rules.lock_disabled_endpoints()
     owed: list[PlannedDelivery] = []
     done: list[UUID] = []
     for event in events:

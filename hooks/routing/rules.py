@@ -105,7 +105,7 @@ class OrganizationRules:
             quiet=Quiet.read(organization, types, members, clock.now()),
         )
 
-    def hold_what_is_disabled(self) -> None:
+    def lock_disabled_endpoints(self) -> None:
         """Lock the endpoints that are disabled, and see whether they still are."""
         disabled = [endpoint.pk for endpoint in self.endpoints.values() if endpoint.disabled_at]
         if disabled := [*disabled, *self.reach.list_disabled()]:
@@ -114,9 +114,9 @@ class OrganizationRules:
             self.reach.replace(fresh)
 
     def plan_deliveries(self, event: Event) -> list[PlannedDelivery]:
-        """Return the deliveries of an event.
+        """Match an event: decide which endpoints and addresses are told, and by which rules.
 
-        None for a test, which goes to the endpoint that is tested and to no other.
+        Nobody for a test, which goes to the endpoint that is tested and to no other.
         """
         if event.is_test:
             return []

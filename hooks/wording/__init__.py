@@ -172,4 +172,4 @@ def _build_thread(notification: Notification, data: facts.Data, subject: Subject
     return key if fits else hashlib.sha256(key.encode(errors="replace")).hexdigest()[:32]
 
 
-__all__ = ["Story", "resource_of", "tell"]
+__all__ = ["Story", "get_resource_id", "tell"]

@@ -33,7 +33,7 @@ def find_current_membership(request: HttpRequest) -> Membership | None:
 
 
 def describe_shell(request: HttpRequest) -> dict[str, Any]:
-    """Return `describe_shell` with the current organization, all organizations and the role in words, and `may`.
+    """Return for every template `shell`, with the current organization, all organizations and the role, and `may`.
 
     Templates ask `{% if may.manage_hooks %}` to hide what is refused; the views check `access` all the same.
     """

@@ -34,7 +34,7 @@ def filled_options(known: Any) -> tuple[dict[str, str], list[str]]:
     for option in known.options:
         hidden = [SECRET, f"9{SECRET}"] if option.secret else []
         tries = [option.default, *hidden, PLAIN, "ops", "4711", "123456:" + PLAIN + "abcd", "@ops"]
-        values[option.name] = next(each for each in tries if each and not option.problem_with(each))
+        values[option.name] = next(each for each in tries if each and not option.find_problem(each))
     return values, [values[option.name] for option in known.options if option.secret]
 
 

@@ -107,7 +107,7 @@ def test_a_format_that_sends_an_authorization_says_so(known: Any) -> None:
         options = options | {"version": version} if "version" in options else options
         about = replace(notification("https://example.com/x"), format=known.name, options=options)
         sent = {name.lower() for name in FORMATS[known.name].write(about).headers}
-        assert ("authorization" in sent) == known.authorizes(options)
+        assert ("authorization" in sent) == known.has_authorization(options)
 
 
 @pytest.mark.parametrize(
