@@ -25,7 +25,7 @@ from hooks.presentation import delivery_lists, delivery_sentences, phrases
 from hooks.presentation.phrases import write_event_title
 from hooks.views.deliveries.attempts import build_curl, describe_attempt, indent_body
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
-from hooks.views.manage.finding import find_delivery, may
+from hooks.views.manage.finding import find_delivery, has_permission
 from hooks.views.manage.lists import counts_by_kind
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationRequest, organization_page
@@ -73,7 +73,7 @@ def index(request: OrganizationRequest) -> HttpResponse:
             )
             for delivery in page.items
         ],
-        "again": _get_redelivering_page(request) if may(request, Permission.TEST_HOOKS) else "",
+        "again": _get_redelivering_page(request) if has_permission(request, Permission.TEST_HOOKS) else "",
         "next": ids.encode("dlv", page.next) if page.next else None,
         "before": before,
         "state": state,
@@ -102,11 +102,11 @@ def show_delivery(request: OrganizationRequest, delivery: UUID) -> HttpResponse:
         return _show_private(request, found)
     page = reverse("hooks:explain", args=[request.organization.public_id, found.event.public_id])
     is_mail = found.endpoint.kind == Endpoint.Kind.EMAIL
-    context = describe_delivery(request, found, secret=may(request, Permission.MANAGE_HOOKS)) | {
+    context = describe_delivery(request, found, secret=has_permission(request, Permission.MANAGE_HOOKS)) | {
         "organization": request.organization,
         "why_page": f"{page}?{urlencode({'q': found.endpoint.address})}" if is_mail else page,
         "redeliver_page": reverse("hooks:redeliver", args=[request.organization.public_id, found.public_id])
-        if may(request, Permission.TEST_HOOKS)
+        if has_permission(request, Permission.TEST_HOOKS)
         else "",
     }
     return render(request, "hooks/deliveries/delivery.html", context)

@@ -11,7 +11,7 @@ from hooks.formats import FORMATS
 from hooks.forms.hooks import EmailHookForm, HookForm, WebhookForm, get_initial
 from hooks.models import Hook
 from hooks.preview.preview import Draft
-from hooks.views.manage.finding import may
+from hooks.views.manage.finding import has_permission
 from notifications_project.accounts.access import OrganizationRequest, explain_refusal
 from notifications_project.accounts.roles import Permission
 
@@ -21,7 +21,7 @@ def read_posted_form(request: OrganizationRequest, kind: str, hook: Hook | None)
 
     For who may save it only: else a stored token could be sent to any address. Raises PermissionDenied.
     """
-    if not may(request, Permission.MANAGE_HOOKS):
+    if not has_permission(request, Permission.MANAGE_HOOKS):
         raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
     form_class: type[HookForm] = WebhookForm if kind == Hook.Kind.WEBHOOK else EmailHookForm
     form = form_class(

@@ -23,7 +23,7 @@ from hooks.manage import rules
 from hooks.manage.rules import InvalidRule
 from hooks.models import Hook
 from hooks.presentation import hook_rows
-from hooks.views.manage.finding import find_hook, may
+from hooks.views.manage.finding import find_hook, has_permission
 from hooks.views.manage.preview import allow_frames
 from notifications_project import one_time_secrets
 from notifications_project.accounts.access import (
@@ -82,7 +82,7 @@ def add_email_hook(request: OrganizationRequest) -> HttpResponse:
 def edit(request: OrganizationRequest, hook: UUID) -> HttpResponse:
     """The form; mails lead here as well, so who may only read is led on to the hook in the list."""
     found = find_hook(request.organization, hook)
-    if not may(request, Permission.MANAGE_HOOKS):
+    if not has_permission(request, Permission.MANAGE_HOOKS):
         if request.method == "POST":
             raise PermissionDenied(explain_refusal(Permission.MANAGE_HOOKS))
         return redirect(f"{reverse(list_of(found), args=[request.organization.public_id])}#{found.public_id}")

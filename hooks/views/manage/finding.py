@@ -26,6 +26,6 @@ def find_delivery(organization: Organization, pk: UUID) -> Delivery:
     return get_object_or_404(found, organization=organization, pk=pk)
 
 
-def may(request: OrganizationRequest, permission: Permission) -> bool:
+def has_permission(request: OrganizationRequest, permission: Permission) -> bool:
     """Return True if the viewer of an organization's page has a permission there."""
     return allows(request.membership.role, permission)
