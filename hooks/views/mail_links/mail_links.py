@@ -47,7 +47,7 @@ def _answer_bad_links(view: View) -> View:
 @never_cache
 @_answer_bad_links
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET asks, as programs follow links too. POST is a mail client's (RFC 8058): no cookie, no page, no redirect."""
+    """Ask (GET, as programs follow links too), or unsubscribe for a mail client (POST, RFC 8058) without a page."""
     mailed = mail_links.read_unsubscribe(token)
     endpoint = _find_endpoint(mailed.endpoint)
     if request.method == "POST":
@@ -107,7 +107,7 @@ def _read_settings_before(request: HttpRequest, mailed: Mailed) -> mail_link_set
 @never_cache
 @_answer_bad_links
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """GET asks, POST confirms, once; after that the page says that it is."""
+    """Ask (GET), or confirm the address once (POST); after that the page says that it is confirmed."""
     endpoint = _find_endpoint(mail_links.read_confirm(token))
     if request.method == "POST":
         confirming.confirm(endpoint)
