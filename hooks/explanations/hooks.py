@@ -93,15 +93,17 @@ def _judge_untold(facts: Facts, hook: Hook, *, asks: bool) -> Verdict:
     routed = facts.event.routed_at
     if routed is None:
         if hook.paused:
-            return Verdict(ToldState.DUE, gettext("It asks for this. It waits, as the hook is paused."))
+            return Verdict(ToldState.DUE, gettext("It asks for this. The delivery waits because the hook is paused."))
         if hook.endpoint and hook.endpoint.disabled_at:
-            return Verdict(ToldState.DUE, gettext("It asks for this. It waits, as the hook is disabled."))
+            return Verdict(
+                ToldState.DUE, gettext("It asks for this. The delivery waits because the endpoint is disabled.")
+            )
         return Verdict(ToldState.DUE, gettext("It asks for this."))
     since = verdicts.would_be_told(gettext("It asks for this."))
     if hook.created_at > routed:
         return Verdict(ToldState.NOT_TOLD, gettext("It was added later."), since)
     if hook.kind == Hook.Kind.EMAIL:
-        return Verdict(ToldState.NOT_TOLD, gettext("It asks for this, but nobody that it names was told by it."))
+        return Verdict(ToldState.NOT_TOLD, gettext("It asks for this, but it told nobody."))
     return Verdict(ToldState.NOT_TOLD, gettext("It did not ask for this when it was recorded."), since)
 
 

@@ -141,7 +141,7 @@ def _explain_result(facts: Facts, person: Person, kind: str, delivery: Delivery)
         described = delivery_sentences.describe_state(delivery, facts.now, facts.workers)
         return waits or verdicts.make_sentence(described)
     if delivery.is_told_in_digest:
-        return gettext("It waited for a quiet time, and was told in a digest.")
+        return gettext("It waited until a quiet time ended, and was told in a digest.")
     if state == ToldState.TOLD:
         return ""
     if facts.is_open(person, kind):
@@ -158,7 +158,7 @@ def _explain_wait(facts: Facts, person: Person, kind: str, until: datetime | Non
         return gettext("It waits. %(why)s") % {"why": verdicts.describe_quiet(kind, until, snoozed)}
     if kind == Kind.EMAIL and person.address.lower() in facts.disabled:
         return gettext(
-            "It waits: the mail server refused the address. Nothing is sent there until somebody has it tried again."
+            "It waits: the mail server refused the address. Nothing is sent to it until somebody asks for a retry."
         )
     if not held:
         return ""

@@ -25,7 +25,7 @@ class ToldState(TextChoices):
 
     DUE = "due", pgettext_lazy("explanation", "To be told")  # not decided yet, but this is what the rules say
     TOLD = "told", pgettext_lazy("explanation", "Told")
-    WAITING = "waiting", pgettext_lazy("explanation", "Waits")
+    WAITING = "waiting", pgettext_lazy("explanation", "Waiting")
     FAILED = "failed", pgettext_lazy("explanation", "Failed")
     CANCELLED = "cancelled", pgettext_lazy("explanation", "Cancelled")
     NOT_TOLD = "not_told", pgettext_lazy("explanation", "Not told")

@@ -32,7 +32,7 @@ def explain_person(facts: Facts, person: Person, kind: str) -> str:
     if not person.is_active:
         return gettext("The account is deactivated.")
     if kind == Kind.EMAIL and subjects.find_subject_address(event) == person.address.lower():
-        return gettext("It is about this very address, which the mail server refuses.")
+        return gettext("The event is about this address, which the mail server refuses.")
     decision = facts.rules.choices.decide(member, event.type, kind, event.resource_id)
     if decision.chosen and not decision.on:
         return gettext("The member turned it off for %(scope)s.") % {"scope": name_scope(event, decision.by)}
@@ -58,7 +58,7 @@ def explain_hook(facts: Facts, hook: Hook) -> str:
     if not facts.rules.is_covered(hook, event):
         return _explain_restriction(facts, hook)
     if subjects.find_subject_hook(event) == hook.public_id:
-        return gettext("News about a hook never goes to that hook.")
+        return gettext("An event about a hook is never sent to that hook.")
     return gettext("It does not ask for this.")
 
 
@@ -97,7 +97,10 @@ def _explain_email(facts: Facts, person: Person) -> str:
         if not facts.rules.is_covered(hook, facts.event):
             about = {"hook": hook.name, "names": name_resources(hook)}
             if not about["names"]:
-                return gettext("The hook “%(hook)s” is restricted, and nothing of that is left.") % about
+                return (
+                    gettext("The hook “%(hook)s” is restricted to applications and add-ons, and none of them is left.")
+                    % about
+                )
             return gettext("The hook “%(hook)s” is restricted to %(names)s.") % about
     if person.membership is None:
         return gettext("No hook that asks for this names the address any more.")

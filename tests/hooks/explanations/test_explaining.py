@@ -78,6 +78,18 @@ def test_not_told_as_the_hook_is_restricted(
     assert of_hook(event, "Deployments") == ("not_told", told, "")
 
 
+def test_not_told_as_nothing_is_left_that_the_hook_is_restricted_to(
+    record: Record, acme: Organization, alice: User, no_default_mail: None
+) -> None:
+    shop, everybody = application(acme, "shop"), rules.Notify(members=True)
+    rules.create_email_hook(organization=acme, actor=None, name="Deployments", notify=everybody, resources=[shop.pk])
+    shop.delete()
+    left = "restricted to applications and add-ons, and none of them is left."
+    event = routed(record, "stack.redeploy.ok")
+    assert said(event, alice) == ("not_told", f"The hook “Deployments” is {left}", "")
+    assert of_hook(event, "Deployments") == ("not_told", f"It matches nothing: it is {left}", "")
+
+
 def test_not_told_by_default(record: Record, alice: User, dave: User, no_default_mail: None) -> None:
     assert "follow the e-mail hooks" in said(routed(record, "stack.redeploy.ok"), alice)[1]
     assert "off by default" in said(routed(record, "stack.deploy.started"), alice)[1]
@@ -103,7 +115,7 @@ def test_unsubscribed(record: Record, alice: User, acme: Organization) -> None:
     assert said(event, alice) == ("not_told", f"The address unsubscribed from the hook “{DEFAULT}”.", "")
 
 
-def test_a_stopped_address_waits(record: Record, alice: User) -> None:
+def test_a_disabled_address_waits(record: Record, alice: User) -> None:
     routed(record, "server.stopped")
     Endpoint.objects.filter(address=alice.email).update(disabled_at=timezone.now())
     assert "the mail server refused the address" in said(routed(record, "server.stopped"), alice)[1]
@@ -162,7 +174,7 @@ def test_before_it_is_decided_the_rules_say_what_will_be(record: Record, alice: 
     webhook(paused=True)
     event = record("server.stopped")
     assert said(event, alice) == ("due", "Members get such e-mails by default.", "")
-    assert of_hook(event, "Receiver") == ("due", "It asks for this. It waits, as the hook is paused.", "")
+    assert of_hook(event, "Receiver") == ("due", "It asks for this. The delivery waits because the hook is paused.", "")
     assert not Delivery.objects.exists()
 
 
@@ -236,7 +248,7 @@ def test_an_email_hook_says_how_many_it_told(record: Record, acme: Organization,
 def test_news_about_a_hook_never_go_to_it(record: Record, webhook: Webhook) -> None:
     failing = webhook(name="Failing")
     event = routed(record, "hook.failing", hook={"id": failing.public_id, "name": "Failing"})
-    assert of_hook(event, "Failing")[1] == "News about a hook never goes to that hook."
+    assert of_hook(event, "Failing")[1] == "An event about a hook is never sent to that hook."
 
 
 def test_every_rule_that_asks_is_named(record: Record, acme: Organization, alice: User) -> None:

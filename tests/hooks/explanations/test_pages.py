@@ -15,6 +15,7 @@ from events.models import Event
 from hooks.explanations import people
 from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import explain_hooks
+from hooks.manage import rules
 from hooks.models import Delivery, Hook
 from hooks.routing import subjects
 from hooks.views.deliveries import explaining
@@ -66,6 +67,25 @@ def test_one_s_own_delivery_asks_why_of_oneself(
     assert "The delivery" not in get(client_of(alice), page)
 
 
+def test_the_page_is_in_the_reader_s_language_and_the_api_in_english(
+    record: Record, acme: Organization, alice: User, home: str, client_of: ClientOf, api: Callable[..., Api]
+) -> None:
+    User.objects.filter(pk=alice.pk).update(language="fr")
+    alice.refresh_from_db()
+    notify = rules.Notify(addresses=["ops@elsewhere.example"])
+    rules.create_email_hook(organization=acme, actor=None, name="Ops", notify=notify, events=["git.push"])
+    turn(alice, "git.push", "email", True)
+    event = f"{home}/events/{routed(record, 'git.push').public_id}"
+    html = get(client_of(alice), f"{event}/explain/")
+    unconfirmed = "L’adresse n’a pas encore confirmé vouloir être avertie."
+    for text in ("Autres adresses", "Le réglage du membre le demande (portée : tout).", unconfirmed):
+        assert text in html
+    answer = api(alice).get(f"/api/v1{event}/explanation/").json()
+    assert answer["members"][0]["channels"][0]["explanation"].startswith("The member’s own setting for everything")
+    [address] = answer["addresses"]
+    assert address["explanation"] == "The address has not confirmed yet that it wants to be told."
+
+
 def test_only_oneself(page: str, anna: User, alice: User, client_of: ClientOf) -> None:
     html = get(client_of(anna), f"{page}?who=me")
     assert "Why did I (not) get this?" in html
@@ -102,7 +122,8 @@ def test_a_filter_knows_who_was_told_in_a_digest_or_by_a_channel(record: Record,
     assert (found(True), found(False)) == ([dave], [alice])
     assert said(event, dave, "hipchat")[:2] == (
         "told",
-        "The member’s own setting for everything asks for it. It waited for a quiet time, and was told in a digest.",
+        "The member’s own setting for everything asks for it. "
+        "It waited until a quiet time ended, and was told in a digest.",
     )
 
 
