@@ -5,4 +5,4 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        from events import receivers  # noqa: F401  (importing registers the system check and the signal handlers)
+        from events import checks, receivers  # noqa: F401  (importing registers the system check and the signal handlers)
