@@ -16,6 +16,8 @@ from typing import NoReturn
 from tests.postgres import TemporaryPostgres, find_postgres
 
 BASE = Path(__file__).resolve().parent.parent
+COVERAGE = BASE / ".coverage"  # a folder: each process of a run writes a file of its own
+LEAST_COVERED = 80  # percent of the product's lines that the fast tests have to reach; never lower it
 CHROMIUM = "/usr/bin/chromium"
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NOTHING_SELECTED = 5  # pytest's exit code
@@ -36,23 +38,31 @@ def main(arguments: Sequence[str]) -> int:
     which.add_argument("--sqlite", action="store_true", help="on SQLite only")
     which.add_argument("--postgres", action="store_true", help="on PostgreSQL only")
     which.add_argument("--fast", action="store_true", help="on SQLite, without browsers, processes and servers")
+    parser.add_argument("--coverage", action="store_true", help="with --fast or --sqlite: measure the lines that run")
     options, pytest_arguments = parser.parse_known_args(arguments)
+    if options.coverage and not (options.fast or options.sqlite):
+        parser.error("--coverage goes with --fast or --sqlite: one run is measured")
     listen_to_signals()
     try:
-        if options.fast:
-            return run(pytest_arguments, sqlite=True, postgres=False, fast=True)
-        return run(pytest_arguments, sqlite=not options.postgres, postgres=not options.sqlite)
+        code = run(
+            pytest_arguments,
+            sqlite=not options.postgres,
+            postgres=not options.sqlite and not options.fast,
+            fast=options.fast,
+            coverage=options.coverage,
+        )
+        return report_coverage(fast=options.fast) or code if options.coverage else code
     except KeyboardInterrupt:
         say("\nInterrupted.")
         return 130
 
 
-def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool, fast: bool = False) -> int:
+def run(arguments: Sequence[str], *, sqlite: bool, postgres: bool, fast: bool = False, coverage: bool = False) -> int:
     began, results = time.monotonic(), {}
     server = find_postgres()
     missing = tell_what_is_here(server)
     if sqlite:
-        results["SQLite"] = suite("SQLite", arguments, database_url=None, fast=fast)
+        results["SQLite"] = suite("SQLite", arguments, database_url=None, fast=fast, coverage=coverage)
     if postgres and server:
         with TemporaryPostgres(server) as database_url:
             results["PostgreSQL"] = suite("PostgreSQL", arguments, database_url, again=sqlite)
@@ -73,7 +83,13 @@ def tell_what_is_here(server: Path | None) -> list[str]:
 
 
 def suite(
-    name: str, arguments: Sequence[str], database_url: str | None, *, again: bool = False, fast: bool = False
+    name: str,
+    arguments: Sequence[str],
+    database_url: str | None,
+    *,
+    again: bool = False,
+    fast: bool = False,
+    coverage: bool = False,
 ) -> str:
     """Run pytest; return the result in words.
 
@@ -87,7 +103,15 @@ def suite(
     if database_url:
         environment["TEST_DATABASE_URL"] = database_url
     share = "worksteal" if fast else "loadfile"
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", share, "--durations", "5", *arguments]
+    command = ["pytest", "-q", "-n", "2", "--dist", share, "--durations", "5", *arguments]
+    if coverage:
+        shutil.rmtree(COVERAGE, ignore_errors=True)
+        COVERAGE.mkdir()
+        environment["COVERAGE_FILE"] = str(COVERAGE / "data")
+        if sys.version_info >= (3, 12):  # Python itself reports the lines, which costs hardly anything
+            environment["COVERAGE_CORE"] = "sysmon"
+        command = ["coverage", "run", "-m", *command]
+    command = [sys.executable, "-m", *command]
     began = time.monotonic()
     with subprocess.Popen(command, cwd=BASE, env=environment) as pytest:
         try:
@@ -102,6 +126,16 @@ def suite(
     if code == NOTHING_SELECTED:
         return "nothing selected"
     return f"{'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s"
+
+
+def report_coverage(*, fast: bool) -> int:
+    """Print which lines of the product did not run; return 1 if the fast tests reached fewer than they have to."""
+    least = LEAST_COVERED if fast else 0
+    environment = os.environ | {"COVERAGE_FILE": str(COVERAGE / "data")}
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.run([*coverage, "combine", "-q"], cwd=BASE, env=environment, check=True)
+    reported = subprocess.run([*coverage, "report", f"--fail-under={least}"], cwd=BASE, env=environment, check=False)
+    return 1 if reported.returncode else 0
 
 
 def tell_result(results: dict[str, str], seconds: float) -> int:

@@ -103,3 +103,16 @@ def test_in_ci_what_is_not_installed_is_a_failure(monkeypatch: pytest.MonkeyPatc
     assert run.run([], sqlite=True, postgres=True) == 1
     monkeypatch.setattr(run, "CI", False)
     assert run.run([], sqlite=True, postgres=True) == 0
+
+
+def test_lines_that_run_too_rarely_fail_the_run(command: Start) -> None:
+    code, said = command("test", "--fast", "--coverage", "tests/project/test_ids.py").end()
+    assert code == 1
+    assert f"less than fail-under={run.LEAST_COVERED}" in said
+    assert "SQLite      passed" in said
+
+
+def test_coverage_is_of_one_run(command: Start) -> None:
+    code, said = command("test", "--coverage").end()
+    assert code == 2
+    assert "goes with --fast or --sqlite" in said
