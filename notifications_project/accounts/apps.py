@@ -6,4 +6,4 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from notifications_project.accounts import checks  # noqa: F401  (they register a check and a receiver)
+        from notifications_project.accounts import checks, languages  # noqa: F401  (they register a check and a receiver)

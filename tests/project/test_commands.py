@@ -64,6 +64,15 @@ def test_every_module_of_checks_is_loaded_at_the_start() -> None:
     assert modules <= set(loaded.split())
 
 
+def test_the_language_at_sign_in_is_kept_without_a_page_before() -> None:
+    """A new process: the module that connects the signal is imported by Django's start, not by the first page."""
+    listing = "import django, sys; django.setup(); print('notifications_project.accounts.languages' in sys.modules)"
+    environment = SETTINGS | {"SECRET_KEY": "k" * 40, "DJANGO_SETTINGS_MODULE": "notifications_project.settings"}
+    command = [sys.executable, "-c", listing]
+    loaded = subprocess.run(command, cwd=BASE, env=environment, capture_output=True, text=True, check=True).stdout
+    assert loaded == "True\n"
+
+
 def test_a_password_is_changed_by_address(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt: "another battery staple")
     call_command("changepassword", alice.email, stdout=io.StringIO())
