@@ -6,6 +6,7 @@ import re
 from datetime import datetime, time
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import NotFound
@@ -120,11 +121,11 @@ class ChannelDetail(ChannelAPIView):
         own = (stands.quiet_from, stands.quiet_until) if stands.quiet_from and stands.quiet_until else None
         until, hours = sent.get("snoozed_until", stands.snoozed_until), sent.get("quiet_hours", own)
         try:
-            services.check_hours(hours)  # else an error of the hours would leave the snooze changed
-            if until != stands.snoozed_until:
-                services.snooze(self.user, [kind], until)
-            if hours != own:
-                services.set_quiet_hours(self.user, kind, hours)
+            with transaction.atomic():  # else an error of the hours would leave the snooze changed
+                if until != stands.snoozed_until:
+                    services.snooze(self.user, [kind], until)
+                if hours != own:
+                    services.set_quiet_hours(self.user, kind, hours)
         except InvalidRule as problem:
             names = {"until": "snoozed_until", "quiet_until": "quiet_hours.until"}
             raise make_invalid({names.get(name, name): text for name, text in problem.errors.items()}) from None

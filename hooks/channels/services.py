@@ -170,7 +170,7 @@ def set_quiet_hours(user: User, kind: str, hours: tuple[time, time] | None) -> N
 
     What waits because of them waits until the new time, or goes out at once. Raises InvalidRule.
     """
-    check_hours(hours)
+    _check_hours(hours)
 
     def change(channel: Channel) -> str:
         channel.quiet_from, channel.quiet_until = hours or (None, None)
@@ -179,7 +179,7 @@ def set_quiet_hours(user: User, kind: str, hours: tuple[time, time] | None) -> N
     _change_quiet_times(user, [kind], change, clock.now())
 
 
-def check_hours(hours: tuple[time, time] | None) -> None:
+def _check_hours(hours: tuple[time, time] | None) -> None:
     """Raise InvalidRule for quiet hours that end when they begin."""
     if hours and hours[0] == hours[1]:
         raise InvalidRule({"quiet_until": gettext("Quiet hours must end at another time than they begin.")})

@@ -91,12 +91,17 @@ def test_the_page_of_the_hook_says_what_is_wrong_and_what_helps(
     assert "Enter the URL again" in html
     assert "Rotating makes a new secret" in html
     assert "rotate-secret/" in html
+    assert html.count("ENCRYPTION_KEYS") == 1
+    test_button = f'href="{home}/hooks/{lost.public_id}/test/"'
+    assert test_button not in html
     if page:
         assert "rotate-secret/" not in get(client_of(dave), f"{home}/hooks/{lost.public_id}/{page}")
     rules.rotate_secret(lost, None)
     assert "The URL of" in get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
     rules.update_hook(lost, None, url="http://127.0.0.1:9/")
-    assert "cannot be read" not in get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
+    html = get(client_of(alice), f"{home}/hooks/{lost.public_id}/{page}")
+    assert "cannot be read" not in html
+    assert page or test_button in html
 
 
 @pytest.mark.parametrize("by", ["page", "API"])
