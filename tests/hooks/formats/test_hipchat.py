@@ -307,7 +307,12 @@ def test_nothing_that_is_kept_has_the_token_that_the_server_repeats(
         (403, "Not allowed", "pending", "403 Forbidden: Not allowed. The API token may not post here"),
         (404, "Room not found", "pending", "404 Not Found: Room not found. Check the id or name of the room"),
         (405, "", "pending", "405 Method Not Allowed. Check the URL and the version"),
-        (400, "Message too long", "failed", "400 Bad Request: Message too long. The receiver will not take this"),
+        (
+            400,
+            "Message too long",
+            "failed",
+            "400 Bad Request: Message too long. The receiver does not accept this message",
+        ),
         (500, "Oops", "pending", "500 Internal Server Error: Oops."),
         (503, "", "pending", "503 Service Unavailable."),
     ],
