@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     RETRY = "retry"
     FAILED = "failed"
     GONE = "gone"  # nothing can be delivered there any more
-    UNSENT = "unsent"  # there was nothing to send
+    UNSENT = "unsent"  # there was nothing to send: the delivery is cancelled
 
 
 class Transport(StrEnum):

@@ -16,7 +16,10 @@ from notifications_project import ids
 
 
 def serialize_hook(hook: Hook, silent: Iterable[SkippedAddress], *, secret: bool) -> dict[str, Any]:
-    """Return the JSON of a hook; it does not reach `silent`. Load its endpoint, lane, resources and users."""
+    """Return the JSON of a hook. Load its endpoint, lane, resources and users.
+
+    `silent`: the addresses that it names but does not reach. `secret`: whether the reader may see whole addresses.
+    """
     return {
         "id": hook.public_id,
         "kind": hook.kind,

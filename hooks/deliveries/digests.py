@@ -141,7 +141,7 @@ def _work(user: User | None) -> Iterator[tuple[_Target, Sequence[UUID]]]:
 
 
 def _count_targets(user: User | None) -> Counter[_Target]:
-    """List targets whose quiet time is over, with the number of their deliveries; the longest wait comes first."""
+    """Count the deliveries of each target whose quiet time is over; the longest wait comes first."""
     rows = _filter_by_user(_find_waiting(clock.now()), user).values_list(
         "endpoint", "endpoint__kind", "endpoint__address"
     )
@@ -153,7 +153,7 @@ def _count_targets(user: User | None) -> Counter[_Target]:
 
 
 def _split_into_batches(numbers: Counter[_Target]) -> Iterator[list[_Target]]:
-    """Yield groups of targets, each of as many as have `_FOUND` deliveries together, but of one target at least."""
+    """Yield batches of targets, each of as many as have `_FOUND` deliveries together, but of one target at least."""
     batch: list[_Target] = []
     total = 0
     for target, number in numbers.items():

@@ -135,7 +135,7 @@ def _get_or_create_endpoint(space: Organization, token: str, now: datetime) -> E
             options=_build_options(now),
             lane=lookup.get_or_create_lane(space, Transport.APNS),
         )
-        endpoint.lead_to(token)
+        endpoint.set_address(token)
         endpoint.save()
         return endpoint
     endpoint.deleted_at = endpoint.failing_since = endpoint.failed_since = None

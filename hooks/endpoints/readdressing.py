@@ -17,7 +17,10 @@ from notifications_project.accounts.models import Organization, User
 
 
 def readdress(user: User, before: str) -> None:
-    """Call it inside the transaction that changes the address, with the user's organizations locked."""
+    """Move what hooks, opt-outs and waiting mails have under a user's former address `before` to the new one.
+
+    Call it inside the transaction that changes the address, with the user's organizations locked.
+    """
     for organization in Organization.objects.filter(memberships__user=user).order_by("pk"):
         _rename_in_hooks(organization, before, user.email)
         _move(organization, before, user.email)
@@ -25,7 +28,7 @@ def readdress(user: User, before: str) -> None:
 
 
 def _rename_in_hooks(organization: Organization, before: str, after: str) -> None:
-    """An administrator who typed a member's address meant the member."""
+    """Rename the address in hooks that name it: an administrator who typed a member's address meant the member."""
     hooks = Hook.objects.existing().filter(organization=organization, kind=Hook.Kind.EMAIL)
     for hook in hooks.exclude(notify_addresses=[]):
         if before.lower() in map(str.lower, hook.notify_addresses):

@@ -41,7 +41,7 @@ def create_endpoint(
         secrets={"signing": [{"key": secret, "until": None}], "options": select_secret_options(format, options)},
         lane=Lane.objects.create(organization=organization, transport=get_transport(url), **pace),
     )
-    endpoint.lead_to(url)
+    endpoint.set_address(url)
     endpoint.save()
     return endpoint, secret
 
@@ -55,7 +55,7 @@ def update_endpoint(endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
     moved = "url" in changes and changes["url"] != endpoint.whole_address
     endpoint.format = changes.get("format", endpoint.format)
     if "url" in changes:
-        endpoint.lead_to(changes["url"])
+        endpoint.set_address(changes["url"])
     if "options" in changes:
         hidden = select_secret_options(endpoint.format, changes["options"])
         if isinstance(endpoint.secrets, Unreadable):
@@ -88,7 +88,7 @@ def rotate_secret(endpoint: Endpoint) -> tuple[str, bool]:
     secret, lost = make_secret(), has_lost_secret(endpoint)
     until = int((timezone.now() + ROTATION).timestamp())
     if not endpoint.address_key:
-        endpoint.lead_to(endpoint.address)
+        endpoint.set_address(endpoint.address)
     kept = {} if isinstance(endpoint.secrets, Unreadable) else endpoint.secrets
     before = [{"key": entry["key"], "until": until} for entry in kept.get("signing", [])[:1]]
     endpoint.secrets = {**kept, "signing": [{"key": secret, "until": None}, *before]}

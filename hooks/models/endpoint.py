@@ -24,7 +24,8 @@ class Lane(models.Model):
 
     `work_due_at` is when its first delivery is due (null: no work), `not_before` when an attempt is permitted (circuit,
     Retry-After). They are separate so that a new event never defeats a back-off; pumps read `next_at`, the later of
-    the two. A lane is leased with a token (docs/architecture.md).
+    the two. A lane is leased with a token (docs/architecture.md). `queue.lanes` has what everybody may do with lanes,
+    `engine.lanes` how a worker leases them.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -159,7 +160,7 @@ class Endpoint(models.Model):
         needed = bool(self.address_key) and self.kind == self.Kind.WEBHOOK
         return needed and not (secrets.get("address") and secrets.get("signing"))
 
-    def lead_to(self, address: str) -> None:
+    def set_address(self, address: str) -> None:
         """Set a secret address. The other secrets stay, unless they cannot be decrypted: then this discards them."""
         kept = {} if isinstance(self.secrets, Unreadable) else self.secrets
         self.secrets = {**kept, "address": address}
