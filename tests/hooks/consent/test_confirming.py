@@ -1,4 +1,4 @@
-"""An address of no member gets mail after it has confirmed: the mail that asks, its link, and asking again."""
+"""An address of no member gets mail after it has confirmed: the mail that asks, and its link."""
 
 from __future__ import annotations
 
@@ -23,48 +23,19 @@ from events.models import Event
 from hooks import clock, tasks
 from hooks.consent import confirming
 from hooks.manage import rules
-from hooks.models import Circuit, Delivery, Endpoint, Hook
+from hooks.models import Circuit, Delivery, Endpoint
 from hooks.routing import router
 from hooks.transports import smtp
-from notifications_project.accounts import invitations, organizations
-from notifications_project.accounts.models import AuditEntry, Organization, QuotaUse, User
-from tests.conftest import Api, person
+from notifications_project.accounts import organizations
+from notifications_project.accounts.models import AuditEntry, Organization, User
+from tests.conftest import person
 from tests.hooks.conftest import Mailbox, free_port
-from tests.hooks.pages import ClientOf, page_of
+from tests.hooks.consent.asking import OPS, endpoint, link_in, naming, told
 from tests.pages import get
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Record = Callable[..., Event]
 Run = Callable[[], None]
-OPS = "ops@example.org"
-
-
-def naming(acme: Organization, *addresses: str, **fields: object) -> Hook:
-    notify = rules.Notify(addresses=addresses or (OPS,))
-    fields = {"name": "Ops", "events": ["git.push"], **fields}
-    return rules.create_email_hook(organization=acme, actor=None, notify=notify, **fields)  # type: ignore[arg-type]
-
-
-def told() -> set[str]:
-    router.route()
-    return set(Delivery.objects.values_list("endpoint__address", flat=True))
-
-
-def endpoint() -> Endpoint:
-    return Endpoint.objects.get(address__iexact=OPS)
-
-
-def link_in(mailbox: Mailbox) -> str:
-    [mail] = mailbox.mails
-    found = re.search(r"http://localhost:8000(/confirm/[\w:.-]+/)", mail.get_body(("plain",)).get_content())
-    assert found
-    assert found[1] in mail.get_body(("html",)).get_content()
-    return found[1]
-
-
-def earlier(**by: int) -> None:
-    """Move the sending of the mail back by so much time."""
-    Endpoint.objects.update(asked_at=F("asked_at") - timedelta(**by))
 
 
 def test_an_address_is_asked_once_and_told_after_it_confirmed(
@@ -382,139 +353,3 @@ def test_french_is_asked_in_french(acme: Organization, mailbox: Mailbox, setting
     [mail] = mailbox.mails
     assert mail["Subject"] == "[Acme] Merci de confirmer cette adresse"
     assert '<html lang="fr"' in mail.get_body(("html",)).get_content()
-
-
-# --- On the panel and by API ---------------------------------------------------------------------------------
-
-
-def test_the_panel_and_the_hook_s_page_say_that_it_waits(
-    acme: Organization, home: str, alice: User, mailbox: Mailbox, client_of: ClientOf
-) -> None:
-    hook, client = naming(acme), client_of(alice)
-    assert "The mail with the link is about to be sent" in get(client, page_of(home, hook))
-    tasks.sweep()
-    assert "1 waits for confirmation" in get(client, f"{home}/notifications/emails/")
-    html = get(client, page_of(home, hook))
-    assert "A mail with a link was sent" in html
-    assert "Send again" not in html
-    earlier(minutes=11)
-    assert "Send again" in get(client, page_of(home, hook))
-    confirming.confirm(endpoint())
-    assert "Who is not told" not in get(client, page_of(home, hook))
-
-
-def test_it_is_sent_again_at_most_once_in_ten_minutes(
-    acme: Organization, home: str, alice: User, mailbox: Mailbox, client_of: ClientOf
-) -> None:
-    hook, client = naming(acme), client_of(alice)
-    tasks.sweep()
-
-    def again() -> str:
-        html = client.post(page_of(home, hook, "ask-again/"), {"address": OPS}, follow=True).text
-        tasks.sweep()
-        return html
-
-    assert "Wait ten minutes" in again()
-    assert len(mailbox.mails) == 1
-    earlier(minutes=11)
-    assert f"on its way to {OPS}" in again()
-    assert "Wait ten minutes" in again()
-    assert len(mailbox.mails) == 2
-    entry = AuditEntry.objects.get(action="address.asked_again")
-    assert (entry.actor, entry.target) == (alice, OPS)
-
-
-def test_only_who_manages_hooks_sends_again(
-    acme: Organization, home: str, dave: User, olga: User, mailbox: Mailbox, client_of: ClientOf
-) -> None:
-    hook = naming(acme)
-    tasks.sweep()
-    earlier(minutes=11)
-    for user, status in ((dave, 403), (olga, 404)):
-        assert client_of(user).post(page_of(home, hook, "ask-again/"), {"address": OPS}).status_code == status
-    tasks.sweep()
-    assert len(mailbox.mails) == 1
-
-
-def test_no_address_that_the_hook_does_not_name_is_written_to(
-    acme: Organization, home: str, alice: User, mailbox: Mailbox, client_of: ClientOf
-) -> None:
-    hook = naming(acme)
-    tasks.sweep()
-    for address in ("victim@example.org", alice.email, ""):
-        response = client_of(alice).post(page_of(home, hook, "ask-again/"), {"address": address}, follow=True)
-        said = f"{address} does not wait for confirmation." if address else "Give an address."
-        assert said in response.text
-    tasks.sweep()
-    assert mailbox.told == [OPS]
-
-
-def test_the_api_says_who_waits_and_sends_again(
-    acme: Organization, home: str, alice: User, dave: User, mailbox: Mailbox, api: Callable[[User], Api]
-) -> None:
-    hook = f"/api/v1{home}/hooks/{naming(acme).public_id}/"
-    tasks.sweep()
-    assert api(dave).get(hook).json()["unconfirmed"] == [OPS]
-    assert api(dave).post(f"{hook}ask-again/", {"address": OPS}).status_code == 403
-    refused = api(alice).post(f"{hook}ask-again/", {"address": OPS})
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "address")
-    earlier(minutes=11)
-    assert api(alice).post(f"{hook}ask-again/", {"address": OPS}).status_code == 200
-    tasks.sweep()
-    assert len(mailbox.mails) == 2
-
-
-# --- Quotas --------------------------------------------------------------------------------------------------
-
-
-def test_an_organization_asks_so_many_addresses_a_day_and_the_others_wait(
-    acme: Organization, alice: User, mailbox: Mailbox, settings: LazySettings, client_of: ClientOf, home: str
-) -> None:
-    settings.MAX_CONFIRMATIONS_PER_DAY = 3
-    hook = naming(acme, *(f"a{number}@example.org" for number in range(5)))
-    for _ in range(3):
-        tasks.sweep()
-    assert len(mailbox.mails) == 3
-    assert "Enough such mails were sent for now" in get(client_of(alice), page_of(home, hook))
-    a_day = timedelta(days=1, minutes=1)  # passes: stored times move back, as the database's clock cannot move
-    QuotaUse.objects.update(ends_at=F("ends_at") - a_day)
-    Endpoint.objects.filter(ask_at__isnull=False).update(ask_at=F("ask_at") - a_day)
-    tasks.sweep()
-    assert len(set(mailbox.told)) == 5
-
-
-def test_one_address_is_asked_so_often_a_day_however_many_organizations_name_it(
-    acme: Organization, alice: User, mailbox: Mailbox, settings: LazySettings
-) -> None:
-    settings.MAX_UNREQUESTED_PER_ADDRESS = 2
-    for name in ("Two", "Three", "Four"):
-        naming(organizations.create_organization(name=name, admin=alice), OPS)
-    naming(acme, "other@example.org")
-    tasks.sweep()
-    tasks.sweep()
-    assert sorted(mailbox.told) == [OPS, OPS, "other@example.org"]
-
-
-def test_invitations_and_confirmations_count_together(
-    acme: Organization, alice: User, mailbox: Mailbox, settings: LazySettings
-) -> None:
-    settings.MAX_UNREQUESTED_PER_ADDRESS = 1
-    invitations.invite(organization=acme, email=OPS, role="developer", actor=alice)
-    naming(acme)
-    tasks.sweep()
-    assert OPS not in mailbox.told
-
-
-def test_a_mail_that_the_relay_did_not_take_uses_nothing_up(
-    acme: Organization, mailbox: Mailbox, settings: LazySettings
-) -> None:
-    settings.MAX_UNREQUESTED_PER_ADDRESS = 1
-    port, settings.EMAIL_PORT = settings.EMAIL_PORT, free_port()
-    naming(acme)
-    tasks.sweep()
-    assert mailbox.mails == []
-    settings.EMAIL_PORT = port
-    Circuit.objects.all().delete()
-    Endpoint.objects.update(ask_at=clock.now())
-    tasks.sweep()
-    assert mailbox.told == [OPS]
