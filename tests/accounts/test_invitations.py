@@ -1,4 +1,4 @@
-"""Inviting somebody by e-mail: nobody belongs to an organization before they accept, and nobody is mailed too much."""
+"""Inviting somebody by e-mail: nobody belongs to an organization before they accept."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
-from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from notifications_project.accounts import invitations, organizations, upkeep
-from notifications_project.accounts.invitations import InvitationError, QuotaExceeded
+from notifications_project.accounts.invitations import InvitationError
 from notifications_project.accounts.models import (
-    AccountMail,
     AuditEntry,
     Invitation,
     Membership,
@@ -27,47 +25,10 @@ from notifications_project.accounts.models import (
 from notifications_project.accounts.organizations import MembershipError
 from notifications_project.accounts.roles import Role
 from tests import pages
+from tests.accounts.inviting import NEW, earlier, invite, is_member, last_entry, link, mails
 from tests.conftest import person
 
-pytestmark = pytest.mark.django_db
-
-NEW = "nina@people.example"
-
-
-@pytest.fixture(autouse=True)
-def a_mail_server(settings):
-    settings.MAIL_CONFIGURED = True
-
-
-def mails():
-    """Return the mails that wait to be sent, oldest first."""
-    return [mail.content for mail in AccountMail.objects.order_by("pk")]
-
-
-def link(number: int = -1) -> str:
-    found = re.search(r"http://localhost:8000(/invitations/[\w-]+/)", mails()[number]["text"])
-    assert found
-    assert found[1] in mails()[number]["html"]
-    return found[1]
-
-
-def invite(organization, email=NEW, role="developer", actor=None):
-    actor = actor or organization.members.order_by("memberships__pk")[0]
-    return invitations.invite(organization=organization, email=email, role=role, actor=actor)
-
-
-def is_member(email, organization):
-    return Membership.objects.filter(user__email=email, organization=organization).exists()
-
-
-def last_entry(organization):
-    entry = AuditEntry.objects.filter(organization=organization).latest("pk")
-    return entry.action, entry.actor_name, entry.target
-
-
-def earlier(**by):
-    """Move the times of all mails into the past by a timedelta."""
-    Invitation.objects.update(sent_at=F("sent_at") - timedelta(**by))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("a_mail_server")]
 
 
 # --- Inviting ------------------------------------------------------------------------------------------------
@@ -329,216 +290,3 @@ def test_no_table_holds_what_opens_a_link(acme, alice):
     token = link().split("/")[2]
     assert token not in str(Invitation.objects.values())
     assert token not in str(AuditEntry.objects.values())
-
-
-# --- Quotas --------------------------------------------------------------------------------------------------
-
-
-def test_an_organization_sends_so_many_a_day(acme, alice, client_of, settings):
-    settings.MAX_INVITATIONS_PER_DAY = 2
-    invite(acme, "a@people.example")
-    invite(acme, "b@people.example")
-    path = reverse("accounts:invite", args=[acme.public_id])
-    response = client_of(alice).post(path, {"email": NEW, "role": "developer"})
-    assert response.status_code == 429
-    html = pages.assert_strict(response)
-    assert "Acme has sent 2 invitations in a day, which is the limit." in html
-    assert f'value="{NEW}"' in html
-    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
-        invite(acme)
-
-
-def test_another_organization_gives_its_maker_no_more(acme, alice, settings):
-    settings.MAX_INVITATIONS_PER_DAY = 1
-    invite(acme)
-    second = organizations.create_organization(name="Second", admin=alice)
-    with pytest.raises(QuotaExceeded, match="You have sent 1 invitations"):
-        invite(second, "b@people.example")
-
-
-def test_one_address_is_mailed_so_often_however_many_organizations_invite_it(settings, db):
-    settings.MAX_UNREQUESTED_PER_ADDRESS = 2
-    for name in ("One", "Two", "Three"):
-        invite(organizations.create_organization(name=name, admin=person(name)), NEW)
-    assert len(mails()) == 2
-    waiting = Invitation.objects.get(mail_due_at__isnull=False)
-    assert waiting.organization.name == "Three"
-    upkeep.run()
-    assert len(mails()) == 2
-    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
-        upkeep.run()
-        upkeep.run()
-        assert len(mails()) == 3
-        pages.get(Client(), link())
-
-
-def test_what_waits_is_not_sent_when_it_was_revoked(acme, alice, settings):
-    settings.MAIL_CONFIGURED = False
-    one = invite(acme)
-    assert one.mail_due_at
-    settings.MAIL_CONFIGURED = True
-    invitations.revoke(invitation=one, actor=alice)
-    upkeep.run()
-    assert mails() == []
-
-
-def test_without_a_mail_server_an_invitation_waits_for_one(acme, alice, client_of, settings):
-    settings.MAIL_CONFIGURED = False
-    invite(acme)
-    assert mails() == []
-    assert "waiting for a mail server" in pages.get(
-        client_of(alice), reverse("accounts:members", args=[acme.public_id])
-    )
-    settings.MAIL_CONFIGURED = True
-    upkeep.run()
-    assert len(mails()) == 1
-    assert Invitation.objects.get().sent_at
-
-
-def test_one_that_cannot_be_mailed_keeps_no_other_back(acme, alice, settings, monkeypatch):
-    settings.MAIL_CONFIGURED = False
-    invite(acme, "a@people.example")
-    invite(acme, "b@people.example")
-    settings.MAIL_CONFIGURED = True
-    write = invitations.write
-
-    def fails_for_a(invitation, link):
-        if invitation.email.startswith("a@"):
-            raise ValueError("one row's defect")
-        return write(invitation, link)
-
-    monkeypatch.setattr(invitations, "write", fails_for_a)
-    upkeep.run()
-    assert [mail["address"] for mail in mails()] == ["b@people.example"]
-    assert not Invitation.objects.filter(mail_due_at__lte=timezone.now()).exists()
-
-
-def test_so_many_are_open_at_once(acme, alice, monkeypatch):
-    monkeypatch.setattr(invitations, "MOST_OPEN", 1)
-    invite(acme)
-    with pytest.raises(InvitationError, match="1 invitations are open"):
-        invite(acme, "b@people.example")
-
-
-# --- The API -------------------------------------------------------------------------------------------------
-
-
-def test_administrators_manage_invitations_by_api(acme, alice, dave, api):
-    url = f"/api/v1/organizations/{acme.public_id}/invitations/"
-    client = api(alice)
-    made = client.post(url, {"email": NEW, "role": "developer"})
-    assert made.status_code == 201
-    one = made.json()
-    assert made["Location"] == f"{url}{one['id']}/"
-    assert one["id"].startswith("inv_")
-    assert (one["email"], one["role"], one["state"]) == (NEW, "developer", "pending")
-    assert one["invited_by"] == {"id": alice.public_id, "name": "Alice"}
-    assert client.get(url).json() == {"results": [one], "next": None}
-    assert client.get(f"{url}{one['id']}/").json() == one
-    assert client.post(url, {"email": NEW, "role": "developer"}).status_code == 409
-    again = client.post(f"{url}{one['id']}/resend/")
-    assert again.status_code == 429
-    assert 0 < int(again["Retry-After"]) <= 600
-    assert api(dave).get(url).status_code == 403
-    assert api(dave).post(url, {"email": "a@people.example", "role": "admin"}).status_code == 403
-    assert client.delete(f"{url}{one['id']}/").status_code == 204
-    assert client.delete(f"{url}{one['id']}/").status_code == 409
-    assert client.get(url).json()["results"] == []
-
-
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
-        ({"email": "nothing", "role": "owner"}, {"email", "role"}),
-        ({"email": NEW}, {"role"}),
-        ({"email": NEW, "role": "admin", "name": "x"}, {"name"}),
-        ({"email": 7, "role": None}, {"email", "role"}),
-    ],
-)
-def test_a_bad_invitation_is_refused_by_field(acme, alice, api, body, fields):
-    answer = api(alice).post(f"/api/v1/organizations/{acme.public_id}/invitations/", body)
-    assert answer.status_code == 422
-    assert {each["field"] for each in answer.json()["errors"]} == fields
-
-
-def test_one_answers_one_s_own_by_api(acme, alice, olga, api):
-    one, client = invite(acme, olga.email), api(olga)
-    [listed] = client.get("/api/v1/me/invitations/").json()["results"]
-    assert listed["organization"] == {"id": acme.public_id, "kind": "team", "name": "Acme"}
-    narrow = api(olga, Organization.objects.get(name="Other"))
-    assert narrow.post(f"/api/v1/me/invitations/{one.public_id}/accept/").status_code == 403
-    assert api(alice).post(f"/api/v1/me/invitations/{one.public_id}/accept/").status_code == 404
-    answer = client.post(f"/api/v1/me/invitations/{one.public_id}/accept/")
-    assert (answer.status_code, answer.json()["state"]) == (200, "accepted")
-    assert is_member(olga.email, acme)
-    two = invite(Organization.objects.create(name="Third"), olga.email, actor=alice)
-    assert client.post(f"/api/v1/me/invitations/{two.public_id}/decline/").json()["state"] == "declined"
-
-
-# --- Inviters who may not invite any more ---------------------------------------------------------------------
-
-
-def _leave(acme, alice, bob):
-    organizations.remove_member(organization=acme, user=bob, actor=bob)
-
-
-def _remove(acme, alice, bob):
-    organizations.remove_member(organization=acme, user=bob, actor=alice)
-
-
-def _demote(acme, alice, bob):
-    organizations.change_role(organization=acme, user=bob, role=Role.MANAGER, actor=alice)
-
-
-@pytest.fixture
-def second_admin(acme):
-    bert = person("Bert")
-    Membership.objects.create(organization=acme, user=bert, role=Role.ADMIN)
-    return bert
-
-
-@pytest.mark.parametrize("end", [_leave, _remove, _demote])
-def test_invitations_end_with_the_right_of_the_administrator_who_sent_them(acme, alice, second_admin, end):
-    theirs, other = invite(acme, actor=second_admin), invite(acme, "otto@people.example", actor=alice)
-    end(acme, alice, second_admin)
-    theirs.refresh_from_db()
-    other.refresh_from_db()
-    assert (theirs.state, other.state) == ("revoked", "pending")
-    assert theirs.mail_due_at is None
-    entry = AuditEntry.objects.get(organization=acme, action="invitation.revoked")
-    assert (entry.target, entry.detail) == (NEW, {"invited_by": second_admin.email})
-    with pytest.raises(InvitationError, match="was revoked"):
-        invitations.accept(invitation=theirs, user=person("Nina"))
-
-
-def test_an_administrator_who_becomes_one_again_keeps_inviting(acme, alice, second_admin):
-    organizations.change_role(organization=acme, user=second_admin, role=Role.ADMIN, actor=alice)
-    assert invite(acme, actor=second_admin).state == "pending"
-    assert not AuditEntry.objects.filter(action="invitation.revoked").exists()
-
-
-def test_the_invitation_of_a_deactivated_administrator_is_not_accepted_until_another_sends_it(
-    acme, alice, second_admin
-):
-    theirs, nina = invite(acme, actor=second_admin), person("Nina")
-    User.objects.filter(pk=second_admin.pk).update(is_active=False)
-    with pytest.raises(InvitationError, match="no longer manages the members of Acme"):
-        invitations.accept(invitation=theirs, user=nina)
-    earlier(minutes=11)
-    invitations.resend(invitation=theirs, actor=alice)
-    assert invitations.accept(invitation=theirs, user=nina).role == "developer"
-
-
-def test_removing_an_administrator_says_that_their_invitations_end(acme, alice, second_admin, client_of):
-    page = reverse("accounts:remove_member", args=[acme.public_id, second_admin.public_id])
-    assert (
-        "Their invitations that nobody has accepted yet are revoked" not in client_of(alice).get(page).content.decode()
-    )
-    invite(acme, actor=second_admin)
-    assert "Their invitations that nobody has accepted yet are revoked" in pages.assert_strict(
-        client_of(alice).get(page)
-    )
-    role = reverse("accounts:change_role", args=[acme.public_id, second_admin.public_id])
-    assert "their invitations that nobody has accepted yet are revoked" in pages.assert_strict(
-        client_of(alice).get(role)
-    )
