@@ -98,7 +98,8 @@ def suite(
     say(f"\n=== {name}")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "TEST_AGAIN": "true" if again else "false"}
     environment["TEST_FAST"] = "true" if fast else "false"
-    for name in ("TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
+    # Without its caches pytest rewrites the assertions of 400 files anew in each process, which takes half a minute.
+    for name in ("TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
     if database_url:
         environment["TEST_DATABASE_URL"] = database_url
