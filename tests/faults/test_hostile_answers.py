@@ -220,6 +220,8 @@ def _wrong(hostile: Hostile, attempt: Attempt) -> str:
     assert delivery.hook
     number = f"{delivery.organization.name}/{delivery.hook.name} {delivery.event.public_id}"
     exchanges = hostile.answered(number)
+    if not exchanges and attempt.code == "connection":
+        return ""  # a kept connection, which the receiver closed at the moment of sending: no request reached it
     allowed = {code for exchange in exchanges for code in exchange.codes}
     body = attempt.response.get("body", "")
     late = attempt.code == "time-out" and attempt.duration_ms >= 2000
