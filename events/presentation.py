@@ -1,10 +1,13 @@
-"""Events, types and resources as the JSON of the API."""
+"""Events, types and resources as the JSON of the API, and the title of an event on pages."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from django.utils.translation import gettext
+
+from events import catalogue
 from events.catalogue import EventGroup, EventType
 from events.models import Event, Resource
 
@@ -52,3 +55,11 @@ def type_json(each: EventType) -> dict[str, Any]:
 
 def group_json(group: EventGroup) -> dict[str, Any]:
     return {"name": group.name, "label": group.label, "types": list(group.types)}
+
+
+def write_event_title(event: Event) -> str:
+    """Return the type of an event with what it is about: "Process is down: shop"."""
+    label = catalogue.get_label(event.type)
+    if event.resource is None:
+        return label
+    return gettext("%(event)s: %(resource)s") % {"event": label, "resource": event.resource.name}

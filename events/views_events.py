@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from events import catalogue
 from events.catalogue import EmailDefault, EventType, Outcome
 from events.models import Event, Resource
+from events.presentation import write_event_title
 from notifications_project import ids
 from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Organization
@@ -80,7 +81,8 @@ def _build_curl(organization: Organization) -> str:
 @organization_page()
 def show_event(request: OrganizationRequest, event: UUID) -> HttpResponse:
     found = get_object_or_404(Event.objects.select_related("resource"), organization=request.organization, pk=event)
-    context = {"organization": request.organization, "event": found, **_describe_type(found.type)}
+    title = write_event_title(found)
+    context = {"organization": request.organization, "event": found, "title": title, **_describe_type(found.type)}
     return render(request, "events/event.html", context)
 
 

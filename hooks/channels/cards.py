@@ -230,7 +230,7 @@ def _describe_trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: d
     if endpoint.disabled_at:
         problem = gettext("%(channel)s was disabled.") % {"channel": channel.get_kind_display()}
         reason = endpoint.disabled_reason.rstrip(".")
-        waits = _wait_for_enabling(waiting)
+        waits = phrases.count_waiting_for_enabling(waiting)
     else:
         assert endpoint.failing_since
         told = {
@@ -239,26 +239,8 @@ def _describe_trouble(channel: Channel, endpoint: Endpoint, waiting: int, now: d
         }
         problem = gettext("%(channel)s has been failing for %(time)s.") % told
         reason = endpoint.last_answer.rstrip(".")
-        waits = _describe_waiting(waiting)
+        waits = phrases.count_waiting(waiting)
     return " ".join(filter(None, [problem, f"{reason}." if reason else "", waits]))
-
-
-def _wait_for_enabling(waiting: int) -> str:
-    if not waiting:
-        return gettext("Nothing waits.")
-    words = ngettext(
-        "%(number)s delivery waits until it is enabled again.",
-        "%(number)s deliveries wait until it is enabled again.",
-        waiting,
-    )
-    return words % {"number": number(waiting)}
-
-
-def _describe_waiting(waiting: int) -> str:
-    if not waiting:
-        return gettext("Nothing waits.")
-    words = ngettext("%(number)s delivery waits.", "%(number)s deliveries wait.", waiting)
-    return words % {"number": number(waiting)}
 
 
 def _list_facts(channel: Channel) -> list[Fact]:

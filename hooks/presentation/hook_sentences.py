@@ -14,7 +14,15 @@ from events import catalogue
 from hooks.audience.recipients import SkippedAddress, SkipReason
 from hooks.models import Delivery, Endpoint, Hook, HookProblem
 from hooks.presentation.conditions import has_lost_secret
-from hooks.presentation.phrases import capitalize, join_names, show_address, write_until
+from hooks.presentation.phrases import (
+    capitalize,
+    count_waiting,
+    count_waiting_for_enabling,
+    fill_waiting,
+    join_names,
+    show_address,
+    write_until,
+)
 from notifications_project.accounts.roles import Role
 from notifications_project.words import format_span, number
 
@@ -106,12 +114,7 @@ def describe_trouble(hook: Hook, waiting: int, next_try: datetime | None, now: d
     if endpoint.disabled_at:
         said = gettext("%(name)s was disabled.") % name
         why = f"{endpoint.disabled_reason.rstrip('.')}." if endpoint.disabled_reason else ""
-        then = ngettext(
-            "%(number)s delivery waits until it is enabled again.",
-            "%(number)s deliveries wait until it is enabled again.",
-            waiting,
-        )
-        return " ".join(filter(None, [said, why, _count_waiting(then, waiting)]))
+        return " ".join(filter(None, [said, why, count_waiting_for_enabling(waiting)]))
     if has_lost_secret(endpoint):
         said = gettext("No key in ENCRYPTION_KEYS reads the secret of %(name)s.") % name
         then = ngettext(
@@ -119,19 +122,14 @@ def describe_trouble(hook: Hook, waiting: int, next_try: datetime | None, now: d
             "%(number)s deliveries wait until there is a new secret, or the old key is back.",
             waiting,
         )
-        return f"{said} {_count_waiting(then, waiting)}"
+        return f"{said} {fill_waiting(then, waiting)}"
     since = endpoint.failing_since or now
     said = gettext("%(name)s has not answered well for %(span)s.") % {
         **name,
         "span": format_span((now - since).total_seconds()),
     }
-    then = ngettext("%(number)s delivery waits.", "%(number)s deliveries wait.", waiting)
     retried = gettext("Next try: %(time)s.") % {"time": write_until(next_try, now)} if waiting and next_try else ""
-    return " ".join(filter(None, [said, _count_waiting(then, waiting), retried]))
-
-
-def _count_waiting(text: str, waiting: int) -> str:
-    return text % {"number": number(waiting)} if waiting else gettext("Nothing waits.")
+    return " ".join(filter(None, [said, count_waiting(waiting), retried]))
 
 
 def describe_enabling(delivery: Delivery, hook: Hook) -> str:

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext, ngettext
 
-from events import catalogue
-from events.models import Event
 from hooks.endpoints.options import mask_endpoint_url
 from hooks.models import Endpoint
 from notifications_project.masking import mask_to_host
@@ -35,17 +33,29 @@ def write_until(when: datetime, now: datetime) -> str:
     return gettext("in %(span)s") % {"span": format_span((when - now).total_seconds())}
 
 
+def count_waiting(waiting: int) -> str:
+    """Return how many deliveries wait: "2 deliveries wait.", "Nothing waits."."""
+    return fill_waiting(ngettext("%(number)s delivery waits.", "%(number)s deliveries wait.", waiting), waiting)
+
+
+def count_waiting_for_enabling(waiting: int) -> str:
+    """Return how many deliveries wait for a disabled hook or channel."""
+    then = ngettext(
+        "%(number)s delivery waits until it is enabled again.",
+        "%(number)s deliveries wait until it is enabled again.",
+        waiting,
+    )
+    return fill_waiting(then, waiting)
+
+
+def fill_waiting(text: str, waiting: int) -> str:
+    """Return the text with its `number`, or that nothing waits."""
+    return text % {"number": number(waiting)} if waiting else gettext("Nothing waits.")
+
+
 def capitalize(text: str) -> str:
     """Return the text with its first letter as a capital, and the others as they are."""
     return f"{text[:1].upper()}{text[1:]}"
-
-
-def write_event_title(event: Event) -> str:
-    """Return the type of an event with what it is about: "Process is down: shop"."""
-    label = catalogue.get_label(event.type)
-    if event.resource is None:
-        return label
-    return gettext("%(event)s: %(resource)s") % {"event": label, "resource": event.resource.name}
 
 
 def show_address(endpoint: Endpoint, *, secret: bool = False) -> str:

@@ -17,12 +17,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from events import catalogue
 from events.models import Event
+from events.presentation import write_event_title
 from hooks.context import has_running_workers
 from hooks.deliveries import privacy, resending
 from hooks.messages import Verdict
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.presentation import delivery_lists, delivery_sentences, phrases
-from hooks.presentation.phrases import write_event_title
 from hooks.views.deliveries.attempts import build_curl, describe_attempt, indent_body
 from hooks.views.deliveries.redelivering import redeliver_one, report_redelivered
 from hooks.views.manage.finding import find_delivery, has_permission

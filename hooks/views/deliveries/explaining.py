@@ -10,11 +10,11 @@ from django.views.decorators.http import require_safe
 
 from events import catalogue
 from events.models import Event
+from events.presentation import write_event_title
 from hooks.context import has_running_workers
 from hooks.explanations import people
 from hooks.explanations.facts import Facts
 from hooks.explanations.hooks import explain_hooks
-from hooks.presentation.phrases import write_event_title
 from hooks.routing import subjects
 from notifications_project.accounts.access import OrganizationRequest, organization_page
 from notifications_project.accounts.models import Membership
