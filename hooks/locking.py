@@ -21,8 +21,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
-from django.db.models.functions import Now
 
+from hooks import clock
 from hooks.models import Circuit, Delivery, Endpoint, Lane
 from notifications_project.accounts.locking import (
     lock_idle_organization,
@@ -73,7 +73,7 @@ def lock_idle_lanes(lanes: QuerySet[Lane, Row], limit: int) -> list[Row]:
 
 def lock_circuit(name: str) -> Circuit | None:
     """Lock the circuit of a transport, if there is one, and read it anew, with the database's time as `now`."""
-    return Circuit.objects.select_for_update().filter(pk=name).annotate(now=Now()).first()
+    return Circuit.objects.select_for_update().filter(pk=name).annotate(now=clock.get_now_column()).first()
 
 
 def lock_or_make_circuit(name: str) -> Circuit:

@@ -24,11 +24,12 @@ from pytest_django import DjangoDbBlocker
 from pytest_httpserver import HTTPServer
 from rest_framework.test import APIClient
 from werkzeug import Request, Response
+from xdist.remote import Producer
 
 from notifications_project.accounts import organizations
 from notifications_project.accounts.models import ApiToken, Organization, User
 from notifications_project.accounts.roles import Role
-from tests import databases, selecting
+from tests import databases, selecting, sharing
 from tests.faults.table import pytest_terminal_summary  # noqa: F401  (a hook: the table of faults, also under xdist)
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -57,12 +58,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         or (selecting.FAST and isinstance(item, pytest.Function) and selecting.is_slow(item))
     }
     config.hook.pytest_deselected(items=list(left_out))
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = sharing.sort_by_load(item for item in items if item not in left_out)
     for mark, (name, installed) in NEEDED.items():
         if not installed():
             for item in items:
                 if item.get_closest_marker(mark):
                     item.add_marker(pytest.mark.skip(reason=f"{name} is not installed"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing.Shares | None:
+    return sharing.Shares(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def uses_a_database(item: pytest.Item) -> bool:

@@ -22,7 +22,7 @@ CHROMIUM = "/usr/bin/chromium"
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NOTHING_SELECTED = 5  # pytest's exit code
 ABOUT = """\
-Runs the whole suite with pytest, in two processes, on SQLite, and then what uses a database again on PostgreSQL if a
+Runs the whole suite with pytest, in a few processes, on SQLite, and then what uses a database again on PostgreSQL if a
 server is installed: a private one, started for this and removed afterwards. Other arguments are pytest's and narrow
 the runs:
     manage.py test tests/hooks -k pause
@@ -103,8 +103,9 @@ def suite(
         environment.pop(name, None)
     if database_url:
         environment["TEST_DATABASE_URL"] = database_url
-    share = "worksteal" if fast else "loadfile"
-    command = ["pytest", "-q", "-n", "2", "--dist", share, "--durations", "5", *arguments]
+    # Not all of them compute: many tests wait for a worker, a time-out, Chromium. The fast ones do not wait.
+    share = ["-n", "2", "--dist", "worksteal"] if fast else ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = ["pytest", "-q", *share, "--durations", "5", *arguments]
     if coverage:
         shutil.rmtree(COVERAGE, ignore_errors=True)
         COVERAGE.mkdir()

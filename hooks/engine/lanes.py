@@ -78,7 +78,7 @@ def _lease(wanted: Collection[int], limit: int, claimable: QuerySet[Lane]) -> li
     """Lease up to `limit` of the `wanted` lanes: those that nobody else has leased, or is leasing, meanwhile."""
     begun, token = time.monotonic(), uuid.uuid4()
     with transaction.atomic():
-        rows = lock_idle_lanes(claimable.filter(pk__in=wanted).annotate(now=Now()), limit)
+        rows = lock_idle_lanes(claimable.filter(pk__in=wanted).annotate(now=clock.get_now_column()), limit)
         if not rows:
             return []
         now = rows[-1].now
@@ -132,7 +132,8 @@ def _match_free(now: datetime | Now) -> Q:
 
 def _filter_claimable(*, only_fast: bool, only_without_failures: bool) -> QuerySet[Lane]:
     """Filter the lanes that nobody has leased and whose work is due; the rest as for `claim`."""
-    due = Lane.objects.filter(_match_free(Now()), next_at__lte=Now())
+    now = clock.get_now_expression()
+    due = Lane.objects.filter(_match_free(now), next_at__lte=now)
     if only_fast or only_without_failures:
         due = due.filter(failures=0)
     return due.filter(seats__gt=1) if only_fast else due
@@ -179,7 +180,7 @@ def release(leases: Collection[Lease]) -> set[int]:
         )
         own = {lease.lane: lease for lease in leases if holders.get(lease.lane) == lease.token}
         # In a statement of its own, to see what was committed while the locks were waited for.
-        rows = list(Lane.objects.filter(pk__in=own).annotate(first=first, now=Now()))
+        rows = list(Lane.objects.filter(pk__in=own).annotate(first=first, now=clock.get_now_column()))
         for lane in rows:
             _update_released(lane, own[lane.pk], lane.first, lane.now)
         bulk.update(Lane, _RELEASED, rows)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,24 +26,36 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def start_demo(directory: Path) -> Demo:
-    """Start a demo whose tables are made; tests/project/test_up.py starts those that have to make them."""
-    databases.copy_migrated(directory / "console.sqlite3")
-    return Demo(directory).start()
+@pytest.fixture(scope="session")
+def made_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a demo that was started once, by the first process of this run that needs it.
+
+    To make what a demo begins with takes longer than to start it; tests/project/test_up.py has it made each time.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    directory = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "made_demo"
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not directory.exists():
+            new = tmp_path_factory.mktemp("demo")
+            databases.copy_migrated(new / "console.sqlite3")
+            Demo(new).start().stop()
+            shutil.copytree(new, directory)
+    return directory
 
 
 @pytest.fixture(scope="package")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Run a console that the tests of this package share."""
-    running = start_demo(tmp_path_factory.mktemp("demo"))
+    running = Demo(shutil.copytree(made_demo, tmp_path_factory.mktemp("demo") / "copy")).start()
     yield running
     running.stop()
 
 
 @pytest.fixture
-def new_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def new_demo(made_demo: Path, tmp_path: Path) -> Iterator[Demo]:
     """Run a console in which nothing has happened, for one test."""
-    running = start_demo(tmp_path_factory.mktemp("new_demo"))
+    running = Demo(shutil.copytree(made_demo, tmp_path / "demo")).start()
     yield running
     running.stop()
 

@@ -33,8 +33,10 @@ from tests.hooks.pushing import apns, apns_certificate, device, owe  # noqa: F40
 def pump(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Run the workers' task in the test: route, deliver and record until nothing is due.
 
-    It waits for no retry, nor for half a second in case that more comes: nothing does.
+    It waits for no retry, nor for half a second in case that more comes: nothing does. But each turn looks for what
+    the one before has recorded, such as an event about the hook.
     """
+    monkeypatch.setattr(pumping, "_LOOK_EVERY", 0.0)
     monkeypatch.setattr(pumping, "STAYS_FOR", 0.0)
     monkeypatch.setattr(pumping, "_LINGER", 0.0)
     return tasks.pump
