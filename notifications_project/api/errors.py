@@ -18,7 +18,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.views import defaults
-from rest_framework import exceptions, status
+from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -75,30 +75,10 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         return None
     if isinstance(exc, ApiError):
         errors = exc.errors
-    elif isinstance(exc, exceptions.ValidationError):
-        response.status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-        errors = [describe_error(message, field) for field, message in _flatten(exc.detail)]
     else:
         errors = [describe_error(str(response.data["detail"]))]
     response.data = {"errors": errors}
     return response
-
-
-def _flatten(detail: Any, where: str = "") -> Iterator[tuple[str | None, str]]:
-    """Yield the messages of a serializer, each with the path to its field, such as `notify.roles[0]`."""
-    if isinstance(detail, Mapping):
-        for name, inner in detail.items():
-            if isinstance(name, int):
-                yield from _flatten(inner, f"{where}[{name}]")
-            elif name == "non_field_errors":
-                yield from _flatten(inner, where)
-            else:
-                yield from _flatten(inner, f"{where}.{name}" if where else str(name))
-    elif isinstance(detail, list):
-        for inner in detail:
-            yield from _flatten(inner, where)
-    else:
-        yield where or None, str(detail)
 
 
 def answer_bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

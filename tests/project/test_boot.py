@@ -28,7 +28,9 @@ OUTSIDE = getattr(sys, "_base_executable", sys.executable)  # the Python that .v
 
 
 def environment(checkout: Path) -> dict[str, str]:
-    return clean_environment() | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(checkout), "PIP_CONFIG_FILE": "/dev/null"}
+    clean = clean_environment()
+    clean.pop("CONSOLE_VENV", None)  # the suite's own environment would be changed
+    return clean | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(checkout), "PIP_CONFIG_FILE": "/dev/null"}
 
 
 def make_wheel(directory: Path) -> str:

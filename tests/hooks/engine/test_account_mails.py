@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
@@ -18,7 +21,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from hooks import tasks
-from hooks.engine import watchdog
+from hooks.engine import account_mails, watchdog
 from hooks.engine.account_mails import AccountMails
 from hooks.engine.transport_circuits import KnownTransports
 from hooks.models import Circuit
@@ -73,6 +76,24 @@ def test_a_pump_sends_it_and_forgets_it(pump: Run, mailbox: Mailbox) -> None:
     assert "SECRET-KEY" in mail.get_content()
     assert not AccountMail.objects.exists()
     assert not watchdog.is_work_due()
+
+
+def test_a_mail_that_cannot_be_sent_by_our_own_fault_counts_a_try_and_holds_up_no_other(
+    pump: Run, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = account_mails._build_message
+
+    def refuse(mail: UUID, content: dict[str, Any]) -> EmailMessage:
+        if content["address"] == "rotten@example.com":
+            raise ValueError("rotten")
+        return build(mail, content)
+
+    monkeypatch.setattr(account_mails, "_build_message", refuse)
+    queue("rotten@example.com")
+    queue("sound@example.com")
+    pump()
+    assert mailbox.told == ["sound@example.com"]
+    assert AccountMail.objects.get().tries == 1
 
 
 def test_the_key_in_it_cannot_be_read_in_the_database() -> None:

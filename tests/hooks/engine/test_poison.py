@@ -13,8 +13,12 @@ from events import intake
 from events.models import Event
 from hooks.deliveries import test_sends
 from hooks.endpoints import lookup
+from hooks.engine import judging
 from hooks.engine import pump as pumping
+from hooks.engine import record as recording
+from hooks.engine.leases import Lease
 from hooks.manage import rules
+from hooks.messages import Answer, Notification
 from hooks.models import Attempt, Delivery, Endpoint, Hook
 from hooks.routing import router
 from hooks.routing import rules as routing_rules
@@ -124,3 +128,43 @@ def test_a_status_line_that_no_database_can_hold_is_recorded_like_any_other(
     pump()
     assert Attempt.objects.get().code == "500"
     assert Delivery.objects.get().tries == 1
+
+
+def test_an_answer_that_cannot_be_judged_is_a_try_and_stops_nobody(
+    webhook: Make, record: Record, pump: Run, receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    rotten = webhook(name="Rotten")
+    sound = webhook(name="Sound")
+    judge = judging.judge_answer
+
+    def refuse(lease: Lease, notification: Notification, answer: Answer) -> judging.Result:
+        if notification.endpoint == rotten.endpoint_id and answer.status:
+            raise ValueError("rotten")
+        return judge(lease, notification, answer)
+
+    monkeypatch.setattr(judging, "judge_answer", refuse)
+    record("git.push")
+    pump()
+    assert sound.deliveries.get().state == "delivered"
+    delivery = rotten.deliveries.get()
+    assert (delivery.state, delivery.tries, delivery.attempts.get().code) == ("pending", 1, "error")
+    assert len([line for line in caplog.messages if "cannot be judged" in line]) == 1
+
+
+@pytest.mark.parametrize(("status", "state"), [(204, "delivered"), (400, "failed")])
+def test_a_final_answer_that_cannot_be_recorded_settles_its_delivery_all_the_same(
+    webhook: Make, record: Record, pump: Run, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int,
+    state: str,
+) -> None:  # fmt: skip
+    def refuse(*args: object) -> None:
+        raise ValueError("rotten")
+
+    monkeypatch.setattr(recording, "_insert_attempts", refuse)
+    receiver.status = status
+    hook = webhook()
+    record("git.push")
+    pump()
+    delivery = hook.deliveries.get()
+    assert (delivery.state, delivery.tries, delivery.due_at) == (state, 1, None)
+    assert len(receiver.requests) == 1, "it is not sent again"
