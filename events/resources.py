@@ -32,17 +32,14 @@ def clean_name(name: str) -> str:
 
 @transaction.atomic
 def create(*, organization: Organization, kind: str, name: str, actor: User | None) -> Resource:
-    """Create a resource. Raises ResourceError if the name cannot be used or is taken."""
-    resource, created = _get_or_create(organization, kind, name, actor)
+    """Create a resource. Raises ResourceError if there is no such kind, or the name cannot be used or is taken."""
+    if kind not in Resource.Kind.values:
+        raise ResourceError(f"The kind is one of {' or '.join(Resource.Kind.values)}.")
+    resource, created = Resource.objects.get_or_create(organization=organization, kind=kind, name=clean_name(name))
     if not created:
         raise ResourceError(_refuse_taken(resource))
+    audit.record(organization, actor, f"{kind}.added", resource.name)
     return resource
-
-
-@transaction.atomic
-def find_or_create(*, organization: Organization, kind: str, name: str, actor: User | None = None) -> Resource:
-    """Return the resource of this kind and name, archived or not. Raises ResourceError if the name cannot be used."""
-    return _get_or_create(organization, kind, name, actor)[0]
 
 
 @transaction.atomic
@@ -78,15 +75,6 @@ def restore(resource: Resource, *, actor: User) -> Resource:
         audit.record(resource.organization, actor, f"{resource.kind}.restored", resource.name)
         resource.archived_at = None
     return resource
-
-
-def _get_or_create(organization: Organization, kind: str, name: str, actor: User | None) -> tuple[Resource, bool]:
-    if kind not in Resource.Kind.values:
-        raise ResourceError(f"The kind is one of {' or '.join(Resource.Kind.values)}.")
-    resource, created = Resource.objects.get_or_create(organization=organization, kind=kind, name=clean_name(name))
-    if created:
-        audit.record(organization, actor, f"{kind}.added", resource.name)
-    return resource, created
 
 
 def _refuse_taken(holder: Resource) -> str:

@@ -87,7 +87,7 @@ def read_confirm(token: str) -> UUID:
     """Return the endpoint in the token of a link to confirm an address. Raises BadLink."""
     payload = _read(token, _CONFIRM, _CONFIRMS_FOR)
     try:
-        return UUID(payload["endpoint"])
+        return UUID(str(payload["endpoint"]))
     except (KeyError, TypeError, ValueError):
         raise BadLink from None
 

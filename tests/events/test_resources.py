@@ -53,13 +53,11 @@ def test_names_that_cannot_be_used(acme, alice, shop, name):
         resources.create(organization=acme, kind="addon", name=name, actor=alice)
     with pytest.raises(ResourceError):
         resources.rename(shop, name=name, actor=alice)
-    with pytest.raises(ResourceError):
-        resources.find_or_create(organization=acme, kind="addon", name=name)
 
 
 def test_a_kind_that_is_none(acme):
     with pytest.raises(ResourceError, match="application or addon"):
-        resources.find_or_create(organization=acme, kind="server", name="x")
+        resources.create(organization=acme, kind="server", name="x", actor=None)
 
 
 def test_renaming_keeps_the_id(shop, acme, alice):
@@ -79,12 +77,13 @@ def test_archiving_and_restoring_are_audited_once(shop, acme, alice):
     assert AuditEntry.objects.count() == before + 2
 
 
-def test_an_event_finds_the_same_one_again_also_archived(shop, acme, alice):
-    assert resources.find_or_create(organization=acme, kind="application", name="shop ").pk == shop.pk
-    resources.archive(shop, actor=alice)
-    found = resources.find_or_create(organization=acme, kind="application", name="shop")
-    assert found.pk == shop.pk
-    assert found.archived_at
-    made = resources.find_or_create(organization=acme, kind="addon", name="shop-db", actor=alice)
-    assert last_entry(acme) == ("addon.added", "shop-db", {})
-    assert made.kind == "addon"
+@pytest.mark.parametrize(("kind", "words"), [("application", "An application"), ("addon", "An add-on")])
+def test_the_name_of_an_archived_one_is_taken(acme, alice, kind, words):
+    made = resources.create(organization=acme, kind=kind, name="db", actor=alice)
+    assert last_entry(acme) == (f"{kind}.added", "db", {})
+    for name in ("db", " db "):
+        with pytest.raises(ResourceError, match=f"{words} has this name already"):
+            resources.create(organization=acme, kind=kind, name=name, actor=alice)
+    resources.archive(made, actor=alice)
+    with pytest.raises(ResourceError, match=f"{words} was archived under this name"):
+        resources.create(organization=acme, kind=kind, name="db", actor=alice)
