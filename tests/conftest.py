@@ -38,6 +38,7 @@ NEEDED = {
     "browser": ("Chromium", lambda: os.path.exists(CHROMIUM)),
     "redis": ("Redis", lambda: shutil.which("redis-server") is not None),
 }
+WRITTEN_ALIKE = {"formats", "forms", "presentation", "preview", "wording"}  # directories: the same on every database
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 databases.empty_tables_quickly()
 
@@ -46,7 +47,7 @@ databases.empty_tables_quickly()
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip tests that need a program that is not installed; deselect tests of the other database.
 
-    The second run also deselects tests that use no database, as they have run before.
+    The second run also deselects tests of what no database can change, as they have run before.
     """
     other = "sqlite_only" if on_postgresql() else "postgresql_only"
     again = os.environ.get("TEST_AGAIN") == "true"
@@ -54,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item
         for item in items
         if item.get_closest_marker(other)
-        or (again and not uses_a_database(item))
+        or (again and not concerns_the_database(item))
         or (selecting.FAST and isinstance(item, pytest.Function) and selecting.is_slow(item))
     }
     config.hook.pytest_deselected(items=list(left_out))
@@ -70,11 +71,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing
     return sharing.Shares(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def uses_a_database(item: pytest.Item) -> bool:
+def concerns_the_database(item: pytest.Item) -> bool:
+    """Return whether another database might change the result: of the texts of messages and forms none does."""
+    if item.get_closest_marker("postgresql_only"):
+        return True
     fixtures = set(getattr(item, "fixturenames", ()))
-    return item.get_closest_marker("django_db") is not None or bool(
-        fixtures & {"db", "transactional_db", "database_url"}
-    )
+    uses_one = item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db", "database_url"}
+    return bool(uses_one) and not WRITTEN_ALIKE & set(item.path.parts)
 
 
 @pytest.hookimpl(wrapper=True)

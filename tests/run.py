@@ -93,7 +93,7 @@ def suite(
 ) -> str:
     """Run pytest; return the result in words.
 
-    With `again` only tests that use a database run, as the rest has run; with `fast`, those of tests/selecting.py.
+    With `again` only what a database might change is tested, as the rest was; with `fast`, what does not take long.
     """
     say(f"\n=== {name}")
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "TEST_AGAIN": "true" if again else "false"}
