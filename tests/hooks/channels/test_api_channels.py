@@ -58,6 +58,15 @@ def test_a_webhook_is_set_up_and_its_secret_shown_once(alice: User, api: Client,
     assert AuditEntry.objects.filter(action="channel.set_up", organization_id=alice.pk).exists()
 
 
+def test_another_format_begins_without_the_options_of_the_former(alice: User, api: Client) -> None:
+    leads = {"url": "https://discord.com/api/webhooks/1/token", "format": "discord", "options": {"thread_name": "Ops"}}
+    assert api(alice).put(of("webhook"), leads).json()["options"]["thread_name"] == "Ops"
+    moved = api(alice).patch(of("webhook"), {"format": "raw"})
+    assert moved.status_code == 200
+    assert moved.json()["format"] == "raw"
+    assert "thread_name" not in moved.json()["options"]
+
+
 def _without_secret(document: dict[str, Any]) -> dict[str, Any]:
     return {"secret": document["secret"]}
 

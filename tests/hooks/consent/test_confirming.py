@@ -78,6 +78,19 @@ def test_names_make_no_link_in_a_mail_to_strangers(acme: Organization, mailbox: 
             assert link not in shown
 
 
+def test_an_address_is_asked_by_the_sweep_if_no_task_can_be_queued(
+    acme: Organization, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*args: object) -> None:
+        raise ConnectionError("the queue is away")
+
+    monkeypatch.setattr(confirming, "async_task", refuse)
+    naming(acme)
+    assert "no task could be queued; the next sweep asks the addresses" in caplog.messages
+    tasks.sweep()
+    assert link_in(mailbox)
+
+
 def test_the_link_works_once(acme: Organization, mailbox: Mailbox, client: Client) -> None:
     naming(acme)
     tasks.sweep()

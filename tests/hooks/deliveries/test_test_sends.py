@@ -70,3 +70,12 @@ def test_a_test_goes_out_although_its_endpoint_is_stopped_before_a_worker_takes_
     assert Delivery.objects.get(event__is_test=False).due_at is None
     pump()
     assert states() == {"delivered"}, "the test put it to work again"
+
+
+def test_a_hook_that_was_deleted_meanwhile_is_not_tested(webhook: Make, alice: User) -> None:
+    hook = webhook()
+    rules.delete_hook(hook, alice)
+    hook.refresh_from_db()
+    with pytest.raises(test_sends.CannotTest, match="This hook was deleted"):
+        test_sends.send_hook_test(hook, "git.push", alice)
+    assert not Delivery.objects.exists()

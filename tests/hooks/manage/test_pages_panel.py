@@ -14,7 +14,7 @@ from events import catalogue
 from events.models import Resource
 from hooks.manage import rules
 from hooks.manage.rules import Notify
-from hooks.models import Delivery, Endpoint, Hook
+from hooks.models import Circuit, Delivery, Endpoint, Hook
 from hooks.preferences import notification_settings
 from hooks.preferences.notification_settings import Choice
 from notifications_project.accounts.models import Organization, User
@@ -125,6 +125,17 @@ def test_without_a_mail_server_every_page_says_so(
     assert "No mail server is configured" not in get(client_of(alice), f"{home}/deliveries/")
     settings.MAIL_CONFIGURED = False
     assert "No mail server is configured (EMAIL_URL)" in get(client_of(alice), f"{home}/deliveries/")
+
+
+def test_a_mail_server_that_does_not_answer_is_told_on_every_page_about_deliveries(
+    home: str, alice: User, client_of: ClientOf
+) -> None:
+    words = "The mail server cannot be reached: e-mails wait and go out when it answers again."
+    circuit = Circuit.objects.create(pk="smtp", failures=1)
+    assert words not in get(client_of(alice), f"{home}/deliveries/"), "once is no trouble yet"
+    circuit.failures = 3
+    circuit.save()
+    assert words in get(client_of(alice), f"{home}/deliveries/")
 
 
 def test_pausing_and_resuming(home: str, hook: Hook, alice: User, client_of: ClientOf) -> None:
