@@ -1,12 +1,12 @@
-"""Tests are shared out among pytest's processes here: what goes together to one of them, and what begins first.
+"""Tests are shared out among pytest's processes here: what goes together to one of them, and in which order.
 
-A file goes as a whole, so that its fixtures are made once. But a walk in Chromium and a fault take as long as a
-hundred other tests, and come alone: else one process would be at them when the others have long ended.
+A file goes as a whole, so that its fixtures are made once; but a fault takes as long as a hundred other tests, and
+comes alone. Walks in Chromium compute, faults and started processes mostly wait, and the rest computes: in turn, they
+keep all cores busy from the beginning to the end.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import pytest
@@ -14,44 +14,35 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests import selecting
 
-# All but the walks that share what another has prepared.
-_ALONE = re.compile(r"tests/(faults/|browser/(?!test_every_page|test_formats))")
+_ENDS_AT = 0.85  # of the way: one long test is not to be the last, with nothing left beside it
 
 
 class Shares(LoadFileScheduling):  # type: ignore[misc]  # the library has no types
-    """Shares the tests file by file, and single tests of those that take long."""
+    """Shares the tests file by file, but the faults one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if _ALONE.match(nodeid) else str(super()._split_scope(nodeid))
+        return nodeid if nodeid.startswith("tests/faults/") else str(super()._split_scope(nodeid))
 
 
 def sort_by_load(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests in the order in which they begin: walks in Chromium, processes, the rest.
-
-    The faults, which wait more than they compute, are spread over the rest, so that both cores have something to do.
-    """
-    walks, waiting, processes, rest = [], [], [], []
+    """Return the tests with those that take long spread evenly among the others."""
+    shares: dict[str, dict[str, list[pytest.Item]]] = {"walks": {}, "waiting": {}, "rest": {}}
     for item in items:
-        if "browser" in item.path.parts:
-            walks.append(item)
-        elif "faults" in item.path.parts:
-            waiting.append(item)
-        elif isinstance(item, pytest.Function) and selecting.IMPORTS & vars(item.module).keys():
-            processes.append(item)
-        else:
-            rest.append(item)
-    return [*walks, *_spread(waiting, [*processes, *rest])]
+        kind = _find_kind(item)
+        together = item.nodeid if "faults" in item.path.parts else str(item.path)
+        shares[kind].setdefault(together, []).append(item)
+    places: list[tuple[float, list[pytest.Item]]] = []
+    for kind, found in shares.items():
+        ends_at = 1.0 if kind == "rest" else _ENDS_AT
+        places += [(ends_at * number / len(found), tests) for number, tests in enumerate(found.values())]
+    places.sort(key=lambda place: place[0])
+    return [item for _, tests in places for item in tests]
 
 
-def _spread(few: list[pytest.Item], many: list[pytest.Item]) -> list[pytest.Item]:
-    """Put the few between the files of the many, evenly, from the first file on."""
-    files: dict[object, list[pytest.Item]] = {}
-    for item in many:
-        files.setdefault(item.path, []).append(item)
-    spread: list[pytest.Item] = []
-    taken = 0
-    for number, file in enumerate(files.values()):
-        until = -(-len(few) * (number + 1) * 3 // (2 * max(1, len(files))))  # all begin in the first two thirds
-        spread += few[taken:until] + file
-        taken = max(taken, min(until, len(few)))
-    return spread + few[taken:]
+def _find_kind(item: pytest.Item) -> str:
+    if "browser" in item.path.parts:
+        return "walks"
+    if "faults" in item.path.parts:
+        return "waiting"
+    starts = isinstance(item, pytest.Function) and selecting.IMPORTS & vars(item.module).keys()
+    return "waiting" if starts else "rest"
