@@ -32,7 +32,7 @@ def test_a_format_that_is_no_longer_known_has_no_preview(
     hook = webhook()
     page = f"/organizations/{acme.public_id}/hooks/{hook.public_id}/preview/"
     assert client_of(alice).get(page).status_code == 200
-    Endpoint.objects.filter(pk=hook.endpoint_id).update(format="retired")
+    Endpoint.objects.filter(hook=hook).update(format="retired")
     assert client_of(alice).get(page).status_code == 404
 
 

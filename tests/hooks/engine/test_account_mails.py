@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +23,7 @@ from hooks import tasks
 from hooks.engine import account_mails, watchdog
 from hooks.engine.account_mails import AccountMails
 from hooks.engine.transport_circuits import KnownTransports
+from hooks.messages import Message
 from hooks.models import Circuit
 from notifications_project.accounts.models import AccountMail, User
 from notifications_project.accounts.outgoing import queue_mail
@@ -83,7 +83,7 @@ def test_a_mail_that_cannot_be_sent_by_our_own_fault_counts_a_try_and_holds_up_n
 ) -> None:
     build = account_mails._build_message
 
-    def refuse(mail: UUID, content: dict[str, Any]) -> EmailMessage:
+    def refuse(mail: UUID, content: dict[str, Any]) -> Message:
         if content["address"] == "rotten@example.com":
             raise ValueError("rotten")
         return build(mail, content)
