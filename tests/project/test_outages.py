@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -36,6 +37,9 @@ def nothing_was_logged_before() -> None:
     outage._logged.clear()
 
 
+_SESSIONS = "django_session (session_key, session_data, expire_date)"
+
+
 # --- A full disk ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def full_disk(transactional_db: None) -> Iterator[None]:
@@ -43,10 +47,13 @@ def full_disk(transactional_db: None) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA page_count")
         cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
-        with pytest.raises(OperationalError, match="full"):
-            for number in range(100_000):
-                row = [f"filler{number}", "x" * 50, "2000-01-01"]
-                cursor.execute("INSERT INTO accounts_counter (key, value, expires_at) VALUES (%s, %s, %s)", row)
+        # All free pages first; then the room that is left in the page of the sessions, down to the smallest row.
+        for table, sizes in (("accounts_counter (key, value, expires_at)", [50]), (_SESSIONS, [400, 40, 0])):
+            for size in sizes:
+                with pytest.raises(OperationalError, match="full"):
+                    for _ in range(100_000):
+                        row = [uuid.uuid4().hex, "x" * size, "2000-01-01"]
+                        cursor.execute(f"INSERT INTO {table} VALUES (%s, %s, %s)", row)
     yield
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA max_page_count = 1073741823")
