@@ -22,7 +22,7 @@ CHROMIUM = "/usr/bin/chromium"
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 NOTHING_SELECTED = 5  # pytest's exit code
 ABOUT = """\
-Runs the whole suite with pytest, in a few processes, on SQLite, and then what a database might change on PostgreSQL if a
+Runs the whole suite with pytest, in three processes on SQLite, and then what a database might change on PostgreSQL if a
 server is installed: a private one, started for this and removed afterwards. Other arguments are pytest's and narrow
 the runs:
     manage.py test tests/hooks -k pause
